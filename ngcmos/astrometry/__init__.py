@@ -1,0 +1,1 @@
+"""Where each pixel looks: catalog, sources, plate solution, distortion."""

@@ -1,0 +1,1 @@
+"""Masters: bias, dark and flat, and what they do to an image."""

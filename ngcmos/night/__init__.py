@@ -1,0 +1,1 @@
+"""What lies on disk: the night folder, its frames, products and ledger."""

@@ -1,0 +1,1 @@
+"""How bright each star is, and when."""

@@ -1,0 +1,1 @@
+"""What an observer looks at: shifts, figures, movies."""

@@ -1,0 +1,1 @@
+"""A night whose truth is known."""

@@ -1,0 +1,1 @@
+"""One module a script; each joins the domains over one night."""
