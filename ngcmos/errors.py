@@ -15,6 +15,7 @@
         ├── CatalogError           no usable star catalog
         │   └── NetworkError       the catalog service did not answer
         ├── ProductError           a product of an earlier run is damaged
+        ├── WriteError             the disk is full, read-only or failing
         └── ToolError              an outside program is missing or failed
 
 Each message is one line that names the file, the fact and what was expected.
@@ -77,6 +78,10 @@ class NetworkError(CatalogError):
 
 class ProductError(WorkError):
     """A product of an earlier run is damaged."""
+
+
+class WriteError(WorkError):
+    """A product could not be written: the disk is full, read-only or failing."""
 
 
 class ToolError(WorkError):

@@ -1,0 +1,336 @@
+"""One frame: its pixels and what its header says; and header cards written without touching a pixel."""
+
+import dataclasses
+import math
+import os
+import re
+import stat
+import warnings
+import zlib
+from pathlib import Path
+
+import numpy as np
+from astropy.coordinates import Angle
+from astropy.io import fits
+from astropy.time import Time
+
+from ngcmos.errors import FrameError, HeaderError
+from ngcmos.night.products import write_then_rename
+
+_BLOCK = 2880
+_PIXEL_TYPES = {8: ">u1", 16: ">i2", 32: ">i4", -32: ">f4", -64: ">f8"}
+_DATE = re.compile(r"^(?P<stamp>\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?)Z?$")
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Frame:
+    """A science frame as the camera wrote it.
+
+    Attributes
+    ----------
+    path : Path
+    data : ndarray or None
+        Raw counts (rows, columns), native byte order, BZERO applied: uint16 for this camera. None where only
+        the header was asked for.
+    header : astropy.io.fits.Header
+    field : str
+    start : astropy.time.Time
+        Start of the exposure, UTC.
+    exptime : float
+        Seconds.
+    pointing : (float, float) or None
+        ICRS degrees where the telescope says it looks; None where no usable pair of cards is there.
+    """
+
+    path: Path
+    data: np.ndarray | None
+    header: fits.Header
+    field: str
+    start: Time
+    exptime: float
+    pointing: tuple[float, float] | None
+
+    @property
+    def name(self):
+        """The file's name: what tables and the ledger call the frame."""
+        return self.path.name
+
+
+def read_frame(path, camera, *, pixels=True):
+    """The frame of a file, checked against the camera profile.
+
+    Parameters
+    ----------
+    path : Path
+    camera : ngcmos.config.Camera
+    pixels : bool
+        False reads and checks the header alone (and that the file holds all its pixels).
+
+    Raises
+    ------
+    FrameError
+        Not a whole FITS image of the camera's shape and read mode.
+    HeaderError
+        DATE-OBS or EXPTIME missing or senseless.
+    """
+    path = Path(path)
+    data, header = read_image(path, shape=camera.detector.shape, pixels=pixels)
+    if data is not None and data.dtype.kind == "f" and not np.isfinite(data).all():
+        raise FrameError(f"{path.name}: has pixels that are not numbers, expected raw counts")
+    check_readmode(header, camera, path)
+    return Frame(
+        path=path,
+        data=data,
+        header=header,
+        field=field_name(path, camera, header),
+        start=start_of_exposure(header, camera.headers.date_obs, path),
+        exptime=exposure_time(header, camera.headers.exptime, path),
+        pointing=pointing_of(header, camera.headers.pointing_pairs),
+    )
+
+
+def field_name(path, camera, header):
+    """Field of a frame: the first characters of its name, or the whole OBJECT where the profile says length 0."""
+    length = camera.files.field_length
+    if length:
+        return path.name[:length]
+    value = header.get(camera.headers.object)
+    if not isinstance(value, str) or not value.strip():
+        raise HeaderError(f"{path.name}: no {camera.headers.object}, expected the name of the field")
+    return re.sub(r"[^A-Za-z0-9+._-]", "_", value.strip()).lstrip(".")[:68] or "_"
+
+
+def read_image(path, *, shape=None, pixels=True):
+    """Pixels and header of the first unit of a FITS file.
+
+    Parameters
+    ----------
+    shape : (int, int), optional
+        The (rows, columns) expected; another shape is refused before its pixels are read.
+    pixels : bool
+        False returns None for the pixels.
+
+    Returns
+    -------
+    data : ndarray (rows, columns), native byte order, BSCALE and BZERO applied
+    header : astropy.io.fits.Header
+
+    Raises
+    ------
+    FrameError
+        Missing, unreadable, empty, truncated, not FITS, no image or of another shape.
+    """
+    path = Path(path)
+    with _open_regular(path) as file, warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of a card astropy mends; cards that matter are checked one by one
+        size = os.fstat(file.fileno()).st_size
+        header = _read_header(file, path, size)
+        _check_geometry(header, path, shape)
+        count = header["NAXIS1"] * header["NAXIS2"]
+        stored = np.dtype(_PIXEL_TYPES[header["BITPIX"]])
+        found = size - file.tell()
+        if found < count * stored.itemsize:
+            raise FrameError(
+                f"{path.name}: truncated or still being written, holds {found} bytes of pixels,"
+                f" expected {count * stored.itemsize}"
+            )
+        if not pixels:
+            return None, header
+        data = np.fromfile(file, dtype=stored, count=count).reshape(header["NAXIS2"], header["NAXIS1"])
+        return _scale(data, header), header
+
+
+def _open_regular(path):
+    """The file opened for reading; only a regular file, so that a pipe or a device cannot hang the night."""
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
+    except OSError as error:
+        raise FrameError(f"{path.name}: not readable, {error.strerror}") from None
+    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+        os.close(descriptor)
+        raise FrameError(f"{path.name}: not a file, expected a FITS file")
+    return os.fdopen(descriptor, "rb")
+
+
+def _read_header(file, path, size):
+    if size == 0:
+        raise FrameError(f"{path.name}: empty, expected a FITS file")
+    start = file.read(80)
+    if not start.startswith(b"SIMPLE  ="):
+        raise FrameError(f"{path.name}: not FITS, begins with {start[:12]!r}, expected 'SIMPLE  ='")
+    file.seek(0)
+    try:
+        return fits.Header.fromfile(file)
+    except (OSError, ValueError, fits.VerifyError) as error:
+        raise FrameError(f"{path.name}: header truncated or unreadable ({error})") from None
+
+
+def _check_geometry(header, path, shape):
+    try:
+        bitpix, naxis = header["BITPIX"], header["NAXIS"]
+        sides = [header[f"NAXIS{i + 1}"] for i in range(naxis)]
+        numbers = all(type(number) is int for number in [bitpix, naxis, *sides])
+    except (KeyError, TypeError, ValueError, fits.VerifyError):
+        numbers = False
+    if not numbers or bitpix not in _PIXEL_TYPES:
+        raise FrameError(f"{path.name}: BITPIX and NAXIS cards missing or senseless, expected a 2-D image")
+    if naxis != 2 or min(sides) <= 0:
+        raise FrameError(f"{path.name}: no 2-D image in the first unit, NAXIS is {naxis}")
+    if shape is not None and (sides[1], sides[0]) != tuple(shape):
+        raise FrameError(f"{path.name}: {sides[0]}x{sides[1]} px, expected {shape[1]}x{shape[0]}")
+
+
+def _scale(data, header):
+    """Physical values of stored pixels in native byte order."""
+    bzero, bscale = header.get("BZERO", 0), header.get("BSCALE", 1)
+    native = data.astype(data.dtype.newbyteorder("="))
+    if native.dtype == np.int16 and (bzero, bscale) == (32768, 1):
+        return native.view(np.uint16) ^ np.uint16(0x8000)  # adds 32768 without leaving 16 bits
+    if (bzero, bscale) == (0, 1):
+        return native
+    return (native * float(bscale) + float(bzero)).astype(np.float32)
+
+
+def header_number(header, key, path):
+    """Value of a card as a finite float.
+
+    Raises
+    ------
+    HeaderError
+        The card is missing or not a finite number.
+    """
+    try:
+        value = header[key]
+    except KeyError:
+        raise HeaderError(f"{path.name}: no {key} in the header, expected a number") from None
+    except fits.VerifyError:
+        raise HeaderError(f"{path.name}: {key} is not readable, expected a number") from None
+    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+        raise HeaderError(f"{path.name}: {key} is {str(value)!r}, expected a finite number")
+    return float(value)
+
+
+def exposure_time(header, key, path):
+    """EXPTIME in seconds, a positive number."""
+    value = header_number(header, key, path)
+    if value <= 0:
+        raise HeaderError(f"{path.name}: {key} is {value:g} s, expected more than 0")
+    return value
+
+
+def start_of_exposure(header, key, path):
+    """DATE-OBS as a UTC Time."""
+    expected = "expected UTC as 2024-07-06T07:27:37.751"
+    try:
+        value = header[key]
+    except KeyError:
+        raise HeaderError(f"{path.name}: no {key} in the header, {expected}") from None
+    except fits.VerifyError:
+        raise HeaderError(f"{path.name}: {key} is not readable, {expected}") from None
+    match = _DATE.match(value.strip()) if isinstance(value, str) else None
+    if not match or not "1990" <= value.strip()[:4] <= "2099":
+        raise HeaderError(f"{path.name}: {key} is {str(value)!r}, {expected}")
+    try:
+        return Time(match["stamp"], format="isot", scale="utc")
+    except ValueError:
+        raise HeaderError(f"{path.name}: {key} is {value!r}, {expected}") from None
+
+
+def pointing_of(header, pairs):
+    """(ra, dec) in degrees of the first pair of cards that makes sense, else None.
+
+    Numbers are degrees; text with colons or blanks is sexagesimal, the right ascension in hours.
+    """
+    for ra_key, dec_key in pairs:
+        try:
+            ra = _angle(header[ra_key], "hourangle")
+            dec = _angle(header[dec_key], "deg")
+        except (KeyError, ValueError, TypeError, fits.VerifyError):
+            continue
+        if 0 <= ra <= 360 and -90 <= dec <= 90:
+            return ra % 360.0, dec
+    return None
+
+
+def _angle(value, sexagesimal_unit):
+    if isinstance(value, str) and re.search(r"[: hd]", value.strip()):
+        return float(Angle(value.strip(), unit=sexagesimal_unit).deg)
+    return float(value)
+
+
+def check_readmode(header, camera, path):
+    """Refuse a frame taken in another read mode: its gain and noise are not those of the profile."""
+    wanted = camera.detector.readmode
+    found = header.get(camera.headers.readmode, wanted)
+    if wanted not in str(found):
+        raise FrameError(
+            f"{path.name}: {camera.headers.readmode} is {str(found)!r}, expected one with {wanted!r}"
+        )
+
+
+def data_checksum(path):
+    """CRC-32 of everything behind the header of the first unit of a FITS file."""
+    path = Path(path)
+    with _open_regular(path) as file, warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        _read_header(file, path, os.fstat(file.fileno()).st_size)
+        return zlib.crc32(file.read())
+
+
+def write_cards(path, cards, *, remove=()):
+    """Set header cards of a FITS file; its pixels stay as they are.
+
+    A new file is written beside the old one, forced to disk, its data compared by checksum, then renamed over
+    it. The time stamps of the file are kept. Nothing is written where the cards hold these values already.
+
+    Parameters
+    ----------
+    path : Path
+    cards : list of (keyword, value, comment)
+    remove : iterable of str
+        Keywords taken out first.
+
+    Returns
+    -------
+    bool
+        Whether the file was written anew.
+
+    Raises
+    ------
+    FrameError
+        The file is no readable FITS file.
+    WriteError
+        The new file could not be written; the old one is whole.
+    """
+    path = Path(path)
+    with _open_regular(path) as file, warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        status = os.fstat(file.fileno())
+        header = _read_header(file, path, status.st_size)
+        data = file.read()
+        changed = _with_cards(header, cards, remove)
+        text = changed.tostring(padding=True).encode("ascii")
+        if text.rstrip() == header.tostring(padding=True).encode("ascii").rstrip():
+            return False
+    with write_then_rename(path) as temporary:
+        with temporary.open("wb") as file:
+            file.write(text)
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        if data_checksum(temporary) != zlib.crc32(data):
+            raise OSError(f"the copy's pixels differ from those of {path.name}")
+        temporary.chmod(stat.S_IMODE(status.st_mode))
+        os.utime(temporary, ns=(status.st_atime_ns, status.st_mtime_ns))
+    return True
+
+
+def _with_cards(header, cards, remove):
+    """A copy of the header with the cards set; a checksum card that no longer holds is taken out."""
+    changed = header.copy()
+    for key in [*remove, *(key for key in ("CHECKSUM",) if cards)]:
+        changed.remove(key, ignore_missing=True, remove_all=True)
+    for key, value, comment in cards:
+        value = value.item() if isinstance(value, np.generic) else value
+        changed[key] = (value, comment)
+    return changed

@@ -1,0 +1,142 @@
+"""Names of all products of a night, and the one way to write them: under a temporary name, then renamed.
+
+A product is either the old file or the new one, whole, whenever the machine stops. Temporary files are hidden
+and end in `.part`; no rule of ngcmos takes them for a frame, and `sweep_temporaries` removes those whose
+process is dead.
+"""
+
+import contextlib
+import os
+import re
+from pathlib import Path
+
+from ngcmos.errors import WriteError
+
+_TEMPORARY = re.compile(r"^\..+\.(?P<pid>\d+)\.part$")
+
+
+def catalog_path(night, field):
+    """All catalog stars around a field, at the epoch of the night."""
+    return night / f"{field}_catalog.fits"
+
+
+def input_catalog_path(night, field):
+    """The stars of a field that are measured."""
+    return night / f"{field}_catalog_input.fits"
+
+
+def matched_catalog_path(night, frame):
+    """The stars a frame's plate solution rests on."""
+    return night / f"{Path(frame).stem}_matched_catalog.fits"
+
+
+def region_path(night, field, kind):
+    """DS9 regions of the `master` or `input` catalog."""
+    return night / f"{field}_{kind}.reg"
+
+
+def photometry_path(night, field):
+    """The photometry table of a field."""
+    return night / f"phot_{field}.fits"
+
+
+def flat_path(folder):
+    """The master flat of a night or of the masters' folder."""
+    return folder / "master_flat.fits"
+
+
+def plots_folder(base):
+    """Where the pictures, movies and shifts of all nights lie."""
+    return base / "shifts_plots"
+
+
+def shifts_path(base, field, date, suffix):
+    """Donuts shifts of a field: `.json` or `.pdf`."""
+    return plots_folder(base) / f"donuts_{field}_{date}{suffix}"
+
+
+def bad_donuts_path(base, field, date):
+    """Movie of the frames with large shifts."""
+    return plots_folder(base) / f"Bad_Donuts_{field}_{date}.mp4"
+
+
+def control_path(base, field, date):
+    """Movie of a field."""
+    return plots_folder(base) / f"control_{field}_{date}.mp4"
+
+
+@contextlib.contextmanager
+def write_then_rename(path):
+    """Temporary path to write a product to; it becomes `path` when the block ends without an error.
+
+    The file is forced to disk before it takes its name, and the folder after it.
+
+    Raises
+    ------
+    WriteError
+        The disk is full, read-only or failing; an older file of that name is untouched.
+    """
+    path = Path(path)
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
+    try:
+        yield temporary
+        force_to_disk(temporary)
+        temporary.replace(path)
+        force_to_disk(path.parent)
+    except OSError as error:
+        raise WriteError(
+            f"{path}: not written, {error.strerror or error}; the earlier file, if any, is whole"
+        ) from error
+    finally:
+        with contextlib.suppress(OSError):
+            temporary.unlink(missing_ok=True)
+
+
+def write_text(path, text):
+    """Write a text product whole."""
+    with write_then_rename(path) as temporary:
+        temporary.write_text(text, encoding="utf-8")
+
+
+def write_table(path, table):
+    """Write an astropy Table as a FITS product whole."""
+    with write_then_rename(path) as temporary:
+        table.write(temporary, format="fits")
+
+
+def make_folder(path):
+    """Make a folder of products where there is none."""
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise WriteError(f"{path}: folder not made, {error.strerror or error}") from error
+
+
+def force_to_disk(path):
+    """fsync a file or a folder."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def sweep_temporaries(folder):
+    """Remove temporary files whose process is dead; returns their names."""
+    removed = []
+    for entry in sorted(Path(folder).glob(".*.part")):
+        match = _TEMPORARY.match(entry.name)
+        if match and not _is_alive(int(match["pid"])):
+            entry.unlink(missing_ok=True)
+            removed.append(entry.name)
+    return removed
+
+
+def _is_alive(pid):
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True
