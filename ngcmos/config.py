@@ -293,7 +293,7 @@ def load_config(*, camera=DEFAULT_CAMERA, config=None, directory=None, environ=o
 
 
 def find_directories_file(config, directory, environ=os.environ):
-    """Path of directories.json: `config`, else the current folder, the night folder, `$NGCMOS_DIRECTORIES`."""
+    """Path of directories.json: `config`, else in the current folder, in the night, at `$NGCMOS_DIRECTORIES`."""
     if config is not None:
         if not Path(config).is_file():
             raise ConfigError(f"{config}: no such file, expected a directories.json")
@@ -311,7 +311,7 @@ def find_directories_file(config, directory, environ=os.environ):
 
 
 def load_directories(path):
-    """The first row of directories.json whose base path exists; relative paths count from the file's folder."""
+    """The first row of directories.json whose base path exists; relative paths start at the file's folder."""
     keys = [field.name + "_paths" for field in dataclasses.fields(Directories)]
     try:
         lists = json.loads(Path(path).read_text(encoding="utf-8"))
@@ -336,7 +336,7 @@ def load_directories(path):
 
 
 def profiles_folder():
-    """Folder of the profiles that come with ngcmos: `config/` of a checkout, `profiles/` of an installed package."""
+    """Folder of the profiles that come with ngcmos: `config/` of a checkout, else `profiles/` of the package."""
     here = Path(__file__).resolve().parent
     checkout = here.parent / "config"
     return checkout if checkout.is_dir() else here / "profiles"

@@ -19,6 +19,7 @@ from ngcmos.night.products import write_then_rename
 
 _BLOCK = 2880
 _PIXEL_TYPES = {8: ">u1", 16: ">i2", 32: ">i4", -32: ">f4", -64: ">f8"}
+_SCALING = (("BZERO", 0), ("BSCALE", 1))
 _DATE = re.compile(r"^(?P<stamp>\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?)Z?$")
 
 
@@ -90,7 +91,7 @@ def read_frame(path, camera, *, pixels=True):
 
 
 def field_name(path, camera, header):
-    """Field of a frame: the first characters of its name, or the whole OBJECT where the profile says length 0."""
+    """Field of a frame: the first characters of its name; the whole OBJECT where the profile says length 0."""
     length = camera.files.field_length
     if length:
         return path.name[:length]
@@ -137,7 +138,7 @@ def read_image(path, *, shape=None, pixels=True):
         if not pixels:
             return None, header
         data = np.fromfile(file, dtype=stored, count=count).reshape(header["NAXIS2"], header["NAXIS1"])
-        return _scale(data, header), header
+        return _scale(data, header, path), header
 
 
 def _open_regular(path):
@@ -180,15 +181,15 @@ def _check_geometry(header, path, shape):
         raise FrameError(f"{path.name}: {sides[0]}x{sides[1]} px, expected {shape[1]}x{shape[0]}")
 
 
-def _scale(data, header):
+def _scale(data, header, path):
     """Physical values of stored pixels in native byte order."""
-    bzero, bscale = header.get("BZERO", 0), header.get("BSCALE", 1)
+    bzero, bscale = (header_number(header, key, path) if key in header else neutral for key, neutral in _SCALING)
     native = data.astype(data.dtype.newbyteorder("="))
     if native.dtype == np.int16 and (bzero, bscale) == (32768, 1):
         return native.view(np.uint16) ^ np.uint16(0x8000)  # adds 32768 without leaving 16 bits
     if (bzero, bscale) == (0, 1):
         return native
-    return (native * float(bscale) + float(bzero)).astype(np.float32)
+    return (native * bscale + bzero).astype(np.float32)
 
 
 def header_number(header, key, path):
@@ -263,9 +264,7 @@ def check_readmode(header, camera, path):
     wanted = camera.detector.readmode
     found = header.get(camera.headers.readmode, wanted)
     if wanted not in str(found):
-        raise FrameError(
-            f"{path.name}: {camera.headers.readmode} is {str(found)!r}, expected one with {wanted!r}"
-        )
+        raise FrameError(f"{path.name}: {camera.headers.readmode} is {str(found)!r}, expected one with {wanted!r}")
 
 
 def data_checksum(path):

@@ -1,0 +1,174 @@
+"""What all scripts share: options, log, lock, and errors told as exit codes.
+
+A script has a docstring, its own options and one call of `run`. Exit codes: 0 done, 1 could not do its work,
+2 wrong usage or configuration, 3 another run holds this night.
+"""
+
+import argparse
+import contextlib
+import logging
+import os
+import signal
+import sys
+import time
+from pathlib import Path
+
+from ngcmos.config import DEFAULT_CAMERA, load_config
+from ngcmos.errors import NgcmosError, UsageError
+
+log = logging.getLogger("ngcmos")
+
+LOG_NAME = "ngcmos.log"
+_FORMAT = "%(asctime)s %(levelname)-7s %(message)s"
+
+
+def parser_of(doc, *, night=True):
+    """Parser of a script's options: those all scripts share, described by the script's docstring."""
+    parser = argparse.ArgumentParser(description=doc, formatter_class=argparse.RawDescriptionHelpFormatter)
+    if night:
+        parser.add_argument("--directory", metavar="DIR", help="the night folder itself")
+        parser.add_argument(
+            "--night", metavar="YYYYMMDD", help="the night of that evening (default: yesterday evening)"
+        )
+        parser.add_argument("--config", metavar="FILE", help="directories.json (default: looked for, see README)")
+    parser.add_argument(
+        "--camera",
+        default=DEFAULT_CAMERA,
+        metavar="NAME",
+        help="camera profile: a name or a .toml file (%(default)s)",
+    )
+    if night:
+        parser.add_argument(
+            "--workers", type=_workers, default=_cores(), metavar="N", help="processes at work (%(default)s)"
+        )
+    parser.add_argument("-v", "--verbose", action="store_true", help="tell more")
+    parser.add_argument("-q", "--quiet", action="store_true", help="tell only what went wrong")
+    return parser
+
+
+def _cores():
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def _workers(text):
+    value = int(text)
+    if value < 1:
+        raise argparse.ArgumentTypeError("expected at least 1")
+    return value
+
+
+def run(doc, work, *, add_options=None, lock=True, argv=None):
+    """Run a script over a night; returns its exit code.
+
+    Parameters
+    ----------
+    doc : str
+        The script's docstring.
+    work : callable
+        `work(config, night, options)` returning an Outcome.
+    add_options : callable, optional
+        Adds the script's own options to a parser.
+    lock : bool
+        Whether the script writes into the night, so that no other may at the same time.
+    argv : list of str, optional
+    """
+    parser = parser_of(doc)
+    if add_options:
+        add_options(parser)
+    options = parser.parse_args(argv)
+    return guarded(lambda: _run_night(work, options, lock), options)
+
+
+def guarded(work, options):
+    """Exit code of `work()`, its named errors told in one line each; a traceback only for a bug of ours."""
+    _start_log(options)
+    previous = signal.signal(signal.SIGTERM, _stop)
+    try:
+        return work()
+    except NgcmosError as error:
+        log.error("%s", error)
+        return error.exit_code
+    except KeyboardInterrupt:
+        log.error("stopped by the user; what is finished is kept, run again for the rest")
+        return 1
+    except BrokenPipeError:
+        sys.stdout = None  # the reader is gone; nothing is left to tell it
+        return 1
+    finally:
+        signal.signal(signal.SIGTERM, previous)
+        logging.shutdown()
+
+
+def _stop(_signal, _frame):
+    raise KeyboardInterrupt
+
+
+def _start_log(options):
+    """Plain lines to stderr: warnings and worse with -q, everything with -v."""
+    if options.quiet and options.verbose:
+        raise SystemExit("-q and -v contradict each other")
+    level = logging.WARNING if options.quiet else logging.DEBUG if options.verbose else logging.INFO
+    handler = _TerminalHandler()
+    handler.setFormatter(logging.Formatter(_FORMAT, datefmt="%H:%M:%S"))
+    handler.setLevel(level)
+    logger = logging.getLogger("ngcmos")
+    logger.handlers = [handler]
+    logger.setLevel(logging.DEBUG)
+    logger.propagate = False
+
+
+class _TerminalHandler(logging.StreamHandler):
+    """A line to stderr that does not tear a progress bar."""
+
+    def emit(self, record):
+        from tqdm import tqdm
+
+        tqdm.write(self.format(record), file=sys.stderr)
+
+
+def _run_night(work, options, lock):
+    from ngcmos.night.folder import find_folder, open_night
+    from ngcmos.night.lock import hold_night
+    from ngcmos.night.products import sweep_temporaries
+
+    started = time.monotonic()
+    config = load_config(camera=options.camera, config=options.config, directory=options.directory)
+    folder = find_folder(config, directory=options.directory, night=options.night)
+    with contextlib.ExitStack() as stack:
+        if lock:
+            stack.enter_context(hold_night(folder))
+            stack.enter_context(_log_in(folder))
+            for name in sweep_temporaries(folder):
+                log.info("removed the leftover %s of a run that was stopped", name)
+        night = open_night(config, folder)
+        for path in night.growing:
+            log.warning("%s: still being written, left for a later run", path.name)
+        outcome = work(config, night, options)
+        log.info("%s, %.0f s", outcome.summary(), time.monotonic() - started)
+        return outcome.exit_code
+
+
+@contextlib.contextmanager
+def _log_in(folder):
+    """Write the log to the night's file as well."""
+    try:
+        handler = logging.FileHandler(folder / LOG_NAME, encoding="utf-8")
+    except OSError as error:
+        raise UsageError(f"{folder / LOG_NAME}: log not writable, {error.strerror}") from None
+    handler.setFormatter(logging.Formatter(_FORMAT))
+    logger = logging.getLogger("ngcmos")
+    logger.addHandler(handler)
+    try:
+        yield
+    finally:
+        logger.removeHandler(handler)
+        handler.close()
+
+
+def one_core_each():
+    """Keep the linear algebra library at one thread: parallel work is ours to deal out, and results stay the same."""
+    for name in ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS"):
+        os.environ.setdefault(name, "1")
+
+
+one_core_each()

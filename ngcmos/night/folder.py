@@ -1,0 +1,226 @@
+"""Which night, which frames it holds, and setting a frame aside without ever losing it."""
+
+import dataclasses
+import datetime
+import re
+import time
+import zoneinfo
+from pathlib import Path
+
+from ngcmos.errors import FrameError, NightError, UsageError, WriteError
+from ngcmos.night.frames import field_name, read_frame, read_image
+from ngcmos.night.products import force_to_disk, make_folder
+
+NOT_SCIENCE = ("evening", "morning", "flat", "bias", "dark", "master", "catalog", "phot")
+FAILED_DONUTS = "failed_donuts"
+NO_WCS = "no_wcs"
+
+_STAMP = re.compile(r"-(\d{17})\.fits$", re.IGNORECASE)
+_NIGHT_NAME = re.compile(r"^(19|20)\d{6}$")
+_NUMBERED = re.compile(r"\.\d+(?=\.fits$)", re.IGNORECASE)
+
+
+@dataclasses.dataclass(frozen=True)
+class Night:
+    """A night folder.
+
+    Attributes
+    ----------
+    folder : Path
+        Absolute.
+    date : str
+        YYYYMMDD of the evening.
+    fields : dict of str to tuple of Path
+        The science frames of each field in the order of their time stamps; fields in the order of their names.
+    growing : tuple of Path
+        Frames that are still being written; left for a later run.
+    """
+
+    folder: Path
+    date: str
+    fields: dict[str, tuple[Path, ...]]
+    growing: tuple[Path, ...] = ()
+
+    @property
+    def frames(self):
+        """All science frames of the night, field after field."""
+        return [path for paths in self.fields.values() for path in paths]
+
+
+def find_folder(config, *, directory=None, night=None, now=None, current=None):
+    """The night folder that the options name, else that of yesterday evening, else the current folder.
+
+    Parameters
+    ----------
+    config : ngcmos.config.Config
+    directory : path, optional
+        The night folder itself.
+    night : str, optional
+        YYYYMMDD of a folder under the base path.
+    now : datetime.datetime, optional
+        Aware; the clock by default.
+    current : path, optional
+        The current folder by default.
+
+    Raises
+    ------
+    UsageError
+        Both options, or a night that is no date.
+    NightError
+        There is no such night; the message names what was looked for.
+    """
+    if directory is not None and night is not None:
+        raise UsageError("--directory and --night name a night each, expected one of them")
+    if directory is not None:
+        return _existing(Path(directory).absolute())
+    base = config.directories.base
+    if night is not None:
+        if not _is_date(night):
+            raise UsageError(f"--night is {night!r}, expected the date of the evening as 20240705")
+        return _existing(base / night)
+    now = now or datetime.datetime.now(datetime.UTC)
+    local = now.astimezone(zoneinfo.ZoneInfo(config.site.timezone))
+    yesterday = base / (local - datetime.timedelta(days=1)).strftime("%Y%m%d")
+    if yesterday.is_dir():
+        return yesterday
+    here = Path(current or Path.cwd()).absolute()
+    if science_files(here):
+        return here
+    raise NightError(f"no night found: neither {yesterday} nor science frames in the current folder {here}")
+
+
+def _existing(folder):
+    if not folder.is_dir():
+        raise NightError(f"no night found: {folder} is not a folder")
+    return folder
+
+
+def _is_date(text):
+    try:
+        datetime.datetime.strptime(text, "%Y%m%d")
+    except ValueError:
+        return False
+    return bool(_NIGHT_NAME.match(text))
+
+
+def science_files(folder):
+    """Science frames of a folder by their names: `.fits` in any case, none of the words of `NOT_SCIENCE`."""
+    try:
+        names = [entry for entry in folder.iterdir() if _is_science_name(entry.name)]
+    except OSError as error:
+        raise NightError(f"{folder}: not readable, {error.strerror}") from None
+    return sorted(names, key=lambda path: path.name)
+
+
+def _is_science_name(name):
+    lower = name.lower()
+    return lower.endswith(".fits") and not lower.startswith(".") and not any(w in lower for w in NOT_SCIENCE)
+
+
+def open_night(config, folder, *, sleep=time.sleep):
+    """The night of a folder, its frames sorted into fields.
+
+    A frame younger than the profile's settling time is looked at twice; if it changed in between it is left
+    for a later run.
+    """
+    paths = science_files(folder)
+    growing = _still_growing(paths, config.camera.files.settling_s, sleep)
+    fields = {}
+    for path in paths:
+        if path not in growing:
+            fields.setdefault(_field_of(path, config.camera), []).append(path)
+    ordered = {field: tuple(sorted(fields[field], key=_time_key)) for field in sorted(fields)}
+    return Night(folder, _date_of(config, folder, paths), ordered, tuple(growing))
+
+
+def _still_growing(paths, settling_s, sleep):
+    before = {path: _state(path) for path in paths}
+    age = {path: time.time() - state[0] for path, state in before.items() if state}
+    young = [path for path in age if age[path] < settling_s]
+    if not young:
+        return []
+    sleep(settling_s)
+    return [path for path in young if _state(path) != before[path]]
+
+
+def _state(path):
+    """(time of the last change, size), or None where the file is gone or a broken link."""
+    try:
+        status = path.stat()
+    except OSError:
+        return None
+    return status.st_mtime, status.st_size
+
+
+def _field_of(path, camera):
+    """Field of a file; of one that cannot be read, its name without the time stamp."""
+    if camera.files.field_length:
+        return field_name(path, camera, {})
+    try:
+        _, header = read_image(path, pixels=False)
+        return field_name(path, camera, header)
+    except FrameError:
+        return _STAMP.sub("", path.name).removesuffix(".fits")
+
+
+def _time_key(path):
+    """Time stamp in the name, then the name; a name without a stamp sorts by itself."""
+    match = _STAMP.search(path.name)
+    return (match[1], path.name) if match else (path.name, path.name)
+
+
+def _date_of(config, folder, paths):
+    """YYYYMMDD of the evening: the folder's name, else the first readable frame, else the folder's name as it is."""
+    if _is_date(folder.name):
+        return folder.name
+    zone = zoneinfo.ZoneInfo(config.site.timezone)
+    for path in paths:
+        try:
+            start = read_frame(path, config.camera, pixels=False).start
+        except FrameError:
+            continue
+        local = start.to_datetime(timezone=datetime.UTC).astimezone(zone)
+        return (local - datetime.timedelta(hours=12)).strftime("%Y%m%d")
+    return folder.name
+
+
+def set_aside(path, folder_name):
+    """Move a frame into a folder beside it, never over another file; returns its new path.
+
+    Raises
+    ------
+    WriteError
+        The frame could not be moved; it is where it was.
+    """
+    return _move(path, path.parent / folder_name, path.name)
+
+
+def bring_back(path):
+    """Move a frame that was set aside to the night again; returns its new path.
+
+    Raises
+    ------
+    FrameError
+        The night holds another frame of that name.
+    """
+    name = _NUMBERED.sub("", path.name)
+    target = path.parent.parent
+    if (target / name).exists():
+        raise FrameError(f"{path.parent.name}/{path.name}: not brought back, the night holds a frame of that name")
+    return _move(path, target, name)
+
+
+def _move(path, folder, name):
+    make_folder(folder)
+    target = folder / name
+    number = 1
+    while target.exists() or target.is_symlink():
+        number += 1
+        target = folder / f"{Path(name).stem}.{number}{Path(name).suffix}"
+    try:
+        path.rename(target)
+        force_to_disk(folder)
+        force_to_disk(path.parent)
+    except OSError as error:
+        raise WriteError(f"{path}: not moved to {folder.name}/, {error.strerror or error}") from error
+    return target

@@ -1,0 +1,122 @@
+"""The one loop over the frames of a night: in this process or in several, in order, stopped by no bad frame."""
+
+import collections
+import concurrent.futures
+import ctypes
+import logging
+import multiprocessing
+import signal
+import sys
+import time
+
+from tqdm import tqdm
+
+from ngcmos.errors import FrameError, WorkError
+
+log = logging.getLogger(__name__)
+
+_LOG_EVERY_S = 60.0
+_PR_SET_PDEATHSIG = 1
+_shared = ()
+
+
+def work_through(work, items, *, shared=(), workers=1, label="", quiet=False):
+    """Results of `work(item, *shared)` for each item, in the order of the items.
+
+    Parameters
+    ----------
+    work : callable
+        A function of a module; in several processes it is found there by its name.
+    items : sequence
+    shared : tuple
+        What all calls need; handed to each process once.
+    workers : int
+        Processes; 1 works in this one. The results are the same for any number.
+    label : str
+        What the progress says.
+    quiet : bool
+        No progress bar.
+
+    Yields
+    ------
+    item
+    result
+        What `work` returned, or the `FrameError` it raised.
+
+    Raises
+    ------
+    WorkError
+        A worker process died twice on the same frames.
+    """
+    items = list(items)
+    results = (
+        _in_processes(work, items, shared, workers)
+        if workers > 1 and len(items) > 1
+        else (_try(work, item, shared) for item in items)
+    )
+    progress = tqdm(
+        total=len(items), desc=label, unit="frame", disable=quiet or not sys.stderr.isatty(), leave=False
+    )
+    told = time.monotonic()
+    with progress:
+        for number, (item, result) in enumerate(zip(items, results, strict=True), 1):
+            progress.update()
+            if progress.disable and time.monotonic() - told > _LOG_EVERY_S:
+                told = time.monotonic()
+                log.info("%s: %d of %d", label, number, len(items))
+            yield item, result
+
+
+def _try(work, item, shared):
+    try:
+        return work(item, *shared)
+    except FrameError as error:
+        return error
+
+
+def _in_processes(work, items, shared, workers):
+    """Results in order; no more than a few frames per worker are under way, so memory stays flat."""
+    retried = set()
+    position = 0
+    while position < len(items):
+        pool = concurrent.futures.ProcessPoolExecutor(
+            workers,
+            mp_context=multiprocessing.get_context("fork"),  # masters and catalog are shared, not sent
+            initializer=_start_worker,
+            initargs=(shared,),
+        )
+        try:
+            for result in _windowed(pool, work, items[position:], 3 * workers):
+                yield result
+                position += 1
+        except concurrent.futures.process.BrokenProcessPool:
+            if position in retried:
+                raise WorkError(f"{items[position]}: a worker process died on it twice (out of memory?)") from None
+            retried.add(position)
+            log.warning("a worker process died (out of memory?); its frames are tried once more")
+        finally:
+            pool.shutdown(wait=True, cancel_futures=True)
+
+
+def _windowed(pool, work, items, window):
+    waiting = collections.deque()
+    for item in items:
+        waiting.append(pool.submit(_try_in_worker, work, item))
+        if len(waiting) >= window:
+            yield waiting.popleft().result()
+    while waiting:
+        yield waiting.popleft().result()
+
+
+def _start_worker(shared):
+    """Keep what all frames need, leave Ctrl-C to the parent, and die with it."""
+    global _shared  # noqa: PLW0603: a pool's initializer has no other place to keep it
+    _shared = shared
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+
+
+def _try_in_worker(work, item):
+    return _try(work, item, _shared)

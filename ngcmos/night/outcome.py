@@ -1,0 +1,66 @@
+"""What a stage did: counted as it goes, told at the end."""
+
+import contextlib
+import dataclasses
+import logging
+from pathlib import Path
+
+from ngcmos.errors import WorkError, WriteError
+
+log = logging.getLogger(__name__)
+
+
+@dataclasses.dataclass
+class Outcome:
+    """Frames done, skipped and failed, with what was made.
+
+    Attributes
+    ----------
+    stage : str
+    done, skipped : list of str
+        Names of frames (or products) worked on now, or found done already.
+    failed : dict of str to str
+        Why a frame was refused.
+    troubles : list of str
+        What kept a whole field or product from being made.
+    products : list of Path
+        Files written now.
+    """
+
+    stage: str
+    done: list[str] = dataclasses.field(default_factory=list)
+    skipped: list[str] = dataclasses.field(default_factory=list)
+    failed: dict[str, str] = dataclasses.field(default_factory=dict)
+    troubles: list[str] = dataclasses.field(default_factory=list)
+    products: list[Path] = dataclasses.field(default_factory=list)
+
+    @property
+    def exit_code(self):
+        """0 where the work was done; single bad frames do not fail a night, a whole field does."""
+        nothing_good = self.failed and not (self.done or self.skipped)
+        return 1 if self.troubles or nothing_good else 0
+
+    def summary(self):
+        """One line for the log."""
+        counts = f"{len(self.done)} done, {len(self.skipped)} done before, {len(self.failed)} refused"
+        trouble = f", {len(self.troubles)} in trouble: {self.troubles[0]}" if self.troubles else ""
+        return f"{self.stage}: {counts}{trouble}"
+
+    def refuse(self, name, error):
+        """Count a frame that is unfit, with one line in the log."""
+        self.failed[name] = str(error)
+        log.warning("%s: %s", self.stage, error)
+
+    @contextlib.contextmanager
+    def attempt(self, what):
+        """Let the rest of a night go on when one field or product cannot be made.
+
+        A `WriteError` passes: where nothing can be written, nothing further should be tried.
+        """
+        try:
+            yield
+        except WriteError:
+            raise
+        except WorkError as error:
+            self.troubles.append(f"{what}: {error}")
+            log.error("%s: %s: %s", self.stage, what, error)
