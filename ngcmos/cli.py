@@ -11,7 +11,6 @@ import os
 import signal
 import sys
 import time
-from pathlib import Path
 
 from ngcmos.config import DEFAULT_CAMERA, load_config
 from ngcmos.errors import NgcmosError, UsageError
@@ -41,8 +40,9 @@ def parser_of(doc, *, night=True):
         parser.add_argument(
             "--workers", type=_workers, default=_cores(), metavar="N", help="processes at work (%(default)s)"
         )
-    parser.add_argument("-v", "--verbose", action="store_true", help="tell more")
-    parser.add_argument("-q", "--quiet", action="store_true", help="tell only what went wrong")
+    loudness = parser.add_mutually_exclusive_group()
+    loudness.add_argument("-v", "--verbose", action="store_true", help="tell more")
+    loudness.add_argument("-q", "--quiet", action="store_true", help="tell only what went wrong")
     return parser
 
 
@@ -91,8 +91,8 @@ def guarded(work, options):
     except KeyboardInterrupt:
         log.error("stopped by the user; what is finished is kept, run again for the rest")
         return 1
-    except BrokenPipeError:
-        sys.stdout = None  # the reader is gone; nothing is left to tell it
+    except Exception:  # noqa: BLE001 - a bug of ours: its traceback belongs in the night's log too
+        log.exception("a bug in ngcmos, please report it with this traceback")
         return 1
     finally:
         signal.signal(signal.SIGTERM, previous)
@@ -105,8 +105,6 @@ def _stop(_signal, _frame):
 
 def _start_log(options):
     """Plain lines to stderr: warnings and worse with -q, everything with -v."""
-    if options.quiet and options.verbose:
-        raise SystemExit("-q and -v contradict each other")
     level = logging.WARNING if options.quiet else logging.DEBUG if options.verbose else logging.INFO
     handler = _TerminalHandler()
     handler.setFormatter(logging.Formatter(_FORMAT, datefmt="%H:%M:%S"))
@@ -166,7 +164,7 @@ def _log_in(folder):
 
 
 def one_core_each():
-    """Keep the linear algebra library at one thread: parallel work is ours to deal out, and results stay the same."""
+    """Keep the linear algebra library at one thread: the work is dealt out by frames, and results stay the same."""
     for name in ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS"):
         os.environ.setdefault(name, "1")
 

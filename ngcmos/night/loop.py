@@ -110,7 +110,7 @@ def _windowed(pool, work, items, window):
 
 def _start_worker(shared):
     """Keep what all frames need, leave Ctrl-C to the parent, and die with it."""
-    global _shared  # noqa: PLW0603: a pool's initializer has no other place to keep it
+    global _shared  # noqa: PLW0603 - a pool's initializer has no other place to keep it
     _shared = shared
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
