@@ -13,7 +13,7 @@ import sys
 import time
 
 from ngcmos.config import DEFAULT_CAMERA, load_config
-from ngcmos.errors import NgcmosError, UsageError
+from ngcmos.errors import NgcmosError, WriteError
 
 log = logging.getLogger("ngcmos")
 
@@ -91,12 +91,12 @@ def guarded(work, options):
     except KeyboardInterrupt:
         log.error("stopped by the user; what is finished is kept, run again for the rest")
         return 1
-    except Exception:  # noqa: BLE001 - a bug of ours: its traceback belongs in the night's log too
+    except Exception:  # a bug of ours: its traceback belongs in the night's log too
         log.exception("a bug in ngcmos, please report it with this traceback")
         return 1
     finally:
         signal.signal(signal.SIGTERM, previous)
-        logging.shutdown()
+        _end_log()
 
 
 def _stop(_signal, _frame):
@@ -135,7 +135,7 @@ def _run_night(work, options, lock):
     with contextlib.ExitStack() as stack:
         if lock:
             stack.enter_context(hold_night(folder))
-            stack.enter_context(_log_in(folder))
+            _log_in(folder)
             for name in sweep_temporaries(folder):
                 log.info("removed the leftover %s of a run that was stopped", name)
         night = open_night(config, folder)
@@ -146,25 +146,25 @@ def _run_night(work, options, lock):
         return outcome.exit_code
 
 
-@contextlib.contextmanager
 def _log_in(folder):
-    """Write the log to the night's file as well."""
+    """Write the log to the night's file as well, until the script ends."""
     try:
         handler = logging.FileHandler(folder / LOG_NAME, encoding="utf-8")
     except OSError as error:
-        raise UsageError(f"{folder / LOG_NAME}: log not writable, {error.strerror}") from None
+        raise WriteError(f"{folder / LOG_NAME}: log not writable, {error.strerror}") from None
     handler.setFormatter(logging.Formatter(_FORMAT))
+    logging.getLogger("ngcmos").addHandler(handler)
+
+
+def _end_log():
     logger = logging.getLogger("ngcmos")
-    logger.addHandler(handler)
-    try:
-        yield
-    finally:
+    for handler in list(logger.handlers):
         logger.removeHandler(handler)
         handler.close()
 
 
 def one_core_each():
-    """Keep the linear algebra library at one thread: the work is dealt out by frames, and results stay the same."""
+    """Keep the linear algebra library at one thread: work is dealt out by frames, results stay the same."""
     for name in ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS"):
         os.environ.setdefault(name, "1")
 

@@ -170,7 +170,7 @@ def _time_key(path):
 
 
 def _date_of(config, folder, paths):
-    """YYYYMMDD of the evening: the folder's name, else from the first readable frame, else the bare folder's name."""
+    """YYYYMMDD of the evening: the folder's name, else from the first readable frame, else the bare name."""
     if _is_date(folder.name):
         return folder.name
     zone = zoneinfo.ZoneInfo(config.site.timezone)
