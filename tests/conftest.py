@@ -1,9 +1,15 @@
-"""What all tests share: the real frames where they are, and a sky without a network."""
+"""What all tests share: real frames where they are, frames made by hand, and a sky without a network."""
 
+import dataclasses
+import json
 import os
 from pathlib import Path
 
+import numpy as np
 import pytest
+from astropy.io import fits
+
+from ngcmos.config import Config, Directories, load_camera
 
 
 @pytest.fixture(scope="session")
@@ -15,3 +21,57 @@ def real_data():
     if not Path(folder).is_dir():
         pytest.fail(f"$NGCMOS_REAL_DATA is {folder}, which is not a folder")
     return Path(folder)
+
+
+@pytest.fixture(scope="session")
+def small_camera():
+    """The camera of the suite with a chip of 64 columns and 48 rows, and files that are whole at once."""
+    camera = load_camera()
+    return dataclasses.replace(
+        camera,
+        detector=dataclasses.replace(camera.detector, rows=48, columns=64),
+        files=dataclasses.replace(camera.files, settling_s=0.0),
+    )
+
+
+@pytest.fixture
+def base(tmp_path):
+    """A base folder with the three places that directories.json names, and the file itself."""
+    for name in ("calibration", "nights", "out"):
+        (tmp_path / name).mkdir()
+    lists = {"calibration_paths": ["calibration"], "base_paths": ["nights"], "out_paths": ["out"]}
+    (tmp_path / "directories.json").write_text(json.dumps(lists))
+    return tmp_path
+
+
+@pytest.fixture
+def small_config(base, small_camera):
+    """Config of `base` and the small camera."""
+    return Config(Directories(base / "calibration", base / "nights", base / "out"), small_camera)
+
+
+@pytest.fixture
+def write_raw():
+    """Function that writes a raw frame as the camera does; a card given as None is left out."""
+
+    def write(path, data=None, **cards):
+        if data is None:
+            data = np.arange(48 * 64, dtype=np.uint16).reshape(48, 64)
+        header = fits.Header()
+        header["OBJECT"] = Path(path).name.rsplit("-", 1)[0]
+        header["DATE-OBS"] = "2024-07-06T07:27:37.751"
+        header["EXPTIME"] = 10.0
+        header["READMODE"] = "HDR 16-bit"
+        header["ALTITUDE"] = 60.0
+        header["TELRAD"] = 350.0
+        header["TELDECD"] = -13.0
+        for key, value in cards.items():
+            key = key.replace("_", "-")
+            if value is None:
+                del header[key]
+            else:
+                header[key] = value
+        fits.PrimaryHDU(data, header).writeto(path)
+        return Path(path)
+
+    return write
