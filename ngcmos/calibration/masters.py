@@ -1,0 +1,397 @@
+"""Master bias, dark and flat: found, built, checked and reused.
+
+``load_masters(config, night_folder) -> Masters`` for whoever calibrates; ``build_flat(night_folder, camera, bias,
+dark) -> MasterFlat`` and ``write_flat(flat, folder)`` for create_flats, after ``load_bias_and_dark(config)``. Any
+script may come first: what is missing is built from the raw frames and kept in the masters' folder for months.
+"""
+
+import dataclasses
+import hashlib
+import logging
+from pathlib import Path
+
+import numpy as np
+from astropy.io import fits
+
+from ngcmos import __version__
+from ngcmos.calibration.reduce import bad_pixels, combine, normalise_flat, subtract_dark
+from ngcmos.errors import FrameError, HeaderError, MasterError, WriteError
+from ngcmos.night.frames import check_readmode, exposure_time, read_image
+from ngcmos.night.products import flat_path, make_folder, write_then_rename
+
+MAX_FRAMES = 21
+MIN_FLATS = 3  # the fewest whose median removes a star that only one of them has
+FLAT_LEVEL = (0.02, 0.8)  # of saturation: below, noise rules; above, the response bends
+FLAT_SATURATED_SHARE = 0.01
+RATE_UNIT = "ADU/s"
+
+_log = logging.getLogger(__name__)
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Masters:
+    """What calibration needs, all of the camera's shape.
+
+    Attributes
+    ----------
+    bias, dark, flat : float32 arrays (rows, columns)
+        ADU, ADU per second, response about 1 (ones where there is no flat); finite, the flat positive.
+    bad : bool array (rows, columns)
+        Pixels that calibration cannot help, and the unusable edges of the profile.
+    sources, checksums : dict
+        File and SHA-256 (16 hex digits) of "bias", "dark" and "flat"; None where there is no flat.
+    """
+
+    bias: np.ndarray
+    dark: np.ndarray
+    flat: np.ndarray
+    bad: np.ndarray
+    sources: dict
+    checksums: dict
+
+    def __post_init__(self):
+        shapes = {name: getattr(self, name).shape for name in ("bias", "dark", "flat", "bad")}
+        if len(set(shapes.values())) != 1:
+            raise MasterError(f"masters of different shapes, expected one: {shapes}")
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Master:
+    """One master: its pixels, the file it lies in and that file's checksum (None: not on disk)."""
+
+    data: np.ndarray
+    path: Path
+    checksum: str | None
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class MasterFlat:
+    """A flat not yet written: median 1, 0 at the unusable pixels; its header tells the frames it was made of."""
+
+    data: np.ndarray
+    header: fits.Header
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class _RawFrame:
+    """A calibration frame as read."""
+
+    path: Path
+    data: np.ndarray
+    header: fits.Header
+    exptime_s: float
+
+
+def load_masters(config, night_folder):
+    """The masters of a night.
+
+    Bias and dark are those of the masters' folder (`out` of directories.json), else built from `bias*.fits` and
+    `dark*.fits` of the calibration folder and kept there. The flat is that of the night, else of the masters'
+    folder, else ones with a warning.
+
+    Parameters
+    ----------
+    config : ngcmos.config.Config
+    night_folder : Path
+
+    Raises
+    ------
+    MasterError
+        A master is missing and cannot be built, is damaged, or is of another shape or read mode.
+    """
+    camera = config.camera
+    bias, dark = load_bias_and_dark(config)
+    flat = find_flat(night_folder, config.directories.out, camera)
+    response, unusable = _response(flat, camera)
+    bad = unusable | bad_pixels(bias.data, dark.data, response) | edge_mask(camera.detector)
+    found = {"bias": bias, "dark": dark, "flat": flat}
+    return Masters(
+        bias=_fill(bias.data),
+        dark=_fill(dark.data),
+        flat=response,
+        bad=bad,
+        sources={name: master and str(master.path) for name, master in found.items()},
+        checksums={name: master and master.checksum for name, master in found.items()},
+    )
+
+
+def load_bias_and_dark(config):
+    """(bias, dark per second), each a Master; built and written to the masters' folder where missing or damaged.
+
+    Raises
+    ------
+    MasterError
+        As `load_masters`.
+    """
+    camera, folders = config.camera, config.directories
+    bias = _reuse(folders.out / "master_bias.fits", camera, folders.calibration, "bias")
+    if bias is None:
+        bias = _keep(folders.out / "master_bias.fits", *_build_bias(folders.calibration, camera))
+    dark = _reuse(folders.out / "master_dark.fits", camera, folders.calibration, "dark")
+    if dark is None:
+        dark = _keep(folders.out / "master_dark.fits", *_build_dark(folders.calibration, camera, bias.data))
+    return bias, dark
+
+
+def find_flat(night_folder, out_folder, camera):
+    """The Master flat of the night, else that of the masters' folder, else None with a warning.
+
+    Raises
+    ------
+    MasterError
+        The one found is damaged or of another shape or read mode.
+    """
+    for path in (flat_path(Path(night_folder)), flat_path(Path(out_folder))):
+        if path.exists():
+            return read_master(path, camera)
+    _log.warning("no master_flat.fits in %s nor in %s: frames are not flattened", night_folder, out_folder)
+    return None
+
+
+def read_master(path, camera):
+    """A master image of the camera, a dark as counts per second.
+
+    A dark says so by BUNIT 'ADU/s'; one without it (the earlier scripts made such) holds the counts of its own
+    EXPTIME and is divided by that.
+
+    Raises
+    ------
+    MasterError
+        Unreadable, of another shape or read mode, or a dark that tells no exposure.
+    """
+    path = Path(path)
+    try:
+        data, header = read_image(path, shape=camera.detector.shape)
+        check_readmode(header, camera, path)
+    except FrameError as error:
+        raise MasterError(f"{path.parent}: {error}; remove the file to have it made anew") from None
+    data = data.astype(np.float32, copy=False)
+    if path.name == "master_dark.fits" and header.get("BUNIT") != RATE_UNIT:
+        data = data / np.float32(_dark_exposure(header, camera, path))
+    return Master(data, path, _checksum(path))
+
+
+def build_flat(night_folder, camera, bias, dark):
+    """Median of up to 21 calibrated, normalised evening flats of a night; of morning flats where these fail.
+
+    Parameters
+    ----------
+    night_folder : Path
+    camera : ngcmos.config.Camera
+    bias, dark : (rows, columns) float32 arrays
+        ADU and ADU/s.
+
+    Returns
+    -------
+    MasterFlat
+
+    Raises
+    ------
+    MasterError
+        Fewer than three usable flats of either kind.
+    """
+    night_folder = Path(night_folder)
+    counts = {}
+    for kind in ("evening", "morning"):
+        frames, levels = _usable_flats(night_folder, camera, bias, dark, kind)
+        counts[kind] = len(frames)
+        if len(frames) >= MIN_FLATS:
+            return _combine_flats(frames, levels, camera, bias, dark)
+    raise MasterError(
+        f"{night_folder}: {counts['evening']} usable evening*.fits and {counts['morning']} morning*.fits,"
+        f" expected at least {MIN_FLATS} of one kind"
+    )
+
+
+def write_flat(flat, folder):
+    """Write a MasterFlat as `master_flat.fits` of a folder; returns its path.
+
+    Raises
+    ------
+    WriteError
+        The folder cannot be written.
+    """
+    path = flat_path(Path(folder))
+    _write(path, flat.data, flat.header)
+    return path
+
+
+def edge_mask(detector):
+    """bool (rows, columns): True at the unusable edges of the profile's `bad_edge_px`."""
+    left, right, bottom, top = detector.bad_edge_px
+    mask = np.ones(detector.shape, bool)
+    mask[bottom : detector.rows - top, left : detector.columns - right] = False
+    return mask
+
+
+def _response(flat, camera):
+    if flat is None:
+        return np.ones(camera.detector.shape, np.float32), np.zeros(camera.detector.shape, bool)
+    try:
+        return normalise_flat(flat.data)
+    except MasterError as error:
+        raise MasterError(f"{flat.path}: {error}") from None
+
+
+def _fill(image):
+    """Finite pixels everywhere: those that are not become the median (the bad-pixel mask has them)."""
+    finite = np.isfinite(image)
+    return image if finite.all() else np.where(finite, image, np.median(image[finite])).astype(np.float32)
+
+
+def _reuse(path, camera, raw_folder, kind):
+    """The Master on disk; None where there is none, or a damaged one that can be made anew."""
+    if not path.exists():
+        return None
+    try:
+        read_image(path, pixels=False)
+    except FrameError as error:
+        if not _raw_paths(raw_folder, kind):
+            raise MasterError(
+                f"{path.parent}: {error}, and no {kind}*.fits in {raw_folder} to make it anew"
+            ) from None
+        _log.warning("%s is damaged (%s): made anew", path, error)
+        return None
+    return read_master(path, camera)
+
+
+def _build_bias(folder, camera):
+    frames = _read_raw(folder, "bias", camera)
+    header = _header(frames, camera, EXPTIME=(0.0, "[s]"), BUNIT="ADU")
+    return combine([frame.data for frame in frames], camera.detector.shape), header
+
+
+def _build_dark(folder, camera, bias):
+    def rate(frame):
+        return lambda rows: (frame.data[rows] - bias[rows]) / np.float32(frame.exptime_s)
+
+    frames = _read_raw(folder, "dark", camera, exposed=True)
+    # EXPTIME 1 s makes the file right for a reader who knows no BUNIT but divides by the exposure
+    header = _header(frames, camera, EXPTIME=(1.0, "[s] counts are per second"), BUNIT=RATE_UNIT)
+    return combine([rate(frame) for frame in frames], camera.detector.shape), header
+
+
+def _read_raw(folder, kind, camera, *, exposed=False):
+    """Up to 21 usable frames of a kind in order of name; unusable ones are logged and left out."""
+    frames = []
+    for path in _raw_paths(folder, kind):
+        try:
+            frames.append(_read_one(path, camera, exposed))
+        except FrameError as error:
+            _log.warning("calibration frame left out: %s", error)
+        if len(frames) == MAX_FRAMES:
+            break
+    if not frames:
+        raise MasterError(
+            f"{folder}: no usable {kind}*.fits and no master_{kind}.fits, expected raw {kind} frames of"
+            f" {camera.detector.columns}x{camera.detector.rows} px"
+            f" with {camera.detector.readmode!r} in {camera.headers.readmode}"
+        )
+    return frames
+
+
+def _raw_paths(folder, kind):
+    """Raw frames of a kind by name, which is by time: the choice must not hang on the order of the disk."""
+    paths = Path(folder).glob("*") if Path(folder).is_dir() else []
+    return sorted(p for p in paths if p.name.lower().startswith(kind) and p.suffix.lower() == ".fits")
+
+
+def _read_one(path, camera, exposed):
+    data, header = read_image(path, shape=camera.detector.shape)
+    if camera.detector.readmode and camera.headers.readmode not in header:
+        raise HeaderError(f"{path.name}: no {camera.headers.readmode} in the header, expected the read mode")
+    check_readmode(header, camera, path)
+    if data.dtype.kind == "f" and not np.isfinite(data).all():
+        raise FrameError(f"{path.name}: has pixels that are not numbers, expected raw counts")
+    exptime_s = exposure_time(header, camera.headers.exptime, path) if exposed else 0.0
+    return _RawFrame(path, data, header, exptime_s)
+
+
+def _usable_flats(folder, camera, bias, dark, kind):
+    """([frames], [their levels in ADU]) of up to 21 flats of a kind that are neither too faint nor too bright."""
+    frames, levels = [], []
+    for path in _raw_paths(folder, kind):
+        try:
+            frame = _read_one(path, camera, exposed=True)
+            level = _flat_level(frame, camera.detector, bias, dark)
+        except FrameError as error:
+            _log.warning("flat left out: %s", error)
+            continue
+        frames.append(frame)
+        levels.append(level)
+        if len(frames) == MAX_FRAMES:
+            break
+    return frames, levels
+
+
+def _flat_level(frame, detector, bias, dark):
+    """Median calibrated counts of a flat, in ADU; FrameError where no response can be told from it."""
+    saturated = np.count_nonzero(frame.data >= detector.saturation_adu) / frame.data.size
+    if saturated > FLAT_SATURATED_SHARE:
+        raise FrameError(f"{frame.path.name}: {saturated:.0%} of the pixels are saturated, expected almost none")
+    level = float(np.median(subtract_dark(frame.data, frame.exptime_s, bias, dark)))
+    low, high = (share * detector.saturation_adu for share in FLAT_LEVEL)
+    if not low <= level <= high:
+        raise FrameError(f"{frame.path.name}: level {level:.0f} ADU, expected {low:.0f} to {high:.0f}")
+    return level
+
+
+def _combine_flats(frames, levels, camera, bias, dark):
+    def response(frame, level):
+        return lambda rows: (
+            subtract_dark(frame.data[rows], frame.exptime_s, bias[rows], dark[rows]) / np.float32(level)
+        )
+
+    stack = [response(frame, level) for frame, level in zip(frames, levels, strict=True)]
+    flat, unusable = normalise_flat(combine(stack, camera.detector.shape))
+    header = _header(frames, camera, FILTER=(_filter(frames, camera), "filter"))
+    header["FLATLEV"] = (round(float(np.median(levels)), 1), "[ADU] median level of the frames")
+    return MasterFlat(np.where(unusable, np.float32(0), flat), header)
+
+
+def _filter(frames, camera):
+    return frames[0].header.get("FILTER") or camera.detector.filter
+
+
+def _header(frames, camera, **cards):
+    """Header of a master: what it is made of."""
+    header = fits.Header()
+    header["NCOMBINE"] = (len(frames), "frames in the median")
+    header[camera.headers.readmode] = frames[0].header.get(camera.headers.readmode, "")
+    for key, value in cards.items():
+        header[key] = value
+    header["CREATOR"] = f"ngcmos {__version__}"
+    for number, frame in enumerate(frames, start=1):
+        header[f"INPUT{number:02d}"] = frame.path.name
+    return header
+
+
+def _dark_exposure(header, camera, path):
+    try:
+        return exposure_time(header, camera.headers.exptime, path)
+    except HeaderError as error:
+        raise MasterError(
+            f"{path.parent}: {error}, and BUNIT is not '{RATE_UNIT}'; remove the file to have it made anew"
+        ) from None
+
+
+def _keep(path, data, header):
+    """The Master just built, written for the next months; unwritten with a warning where the disk refuses."""
+    try:
+        make_folder(path.parent)
+        _write(path, data, header)
+    except WriteError as error:
+        _log.warning("used without being kept: %s", error)
+        return Master(data, path, None)
+    _log.info("%s made of %d frames", path, header["NCOMBINE"])
+    return Master(data, path, _checksum(path))
+
+
+def _write(path, data, header):
+    with write_then_rename(path) as temporary:
+        fits.PrimaryHDU(data, header).writeto(temporary)
+
+
+def _checksum(path):
+    with Path(path).open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()[:16]
