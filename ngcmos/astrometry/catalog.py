@@ -1,0 +1,290 @@
+"""The star catalog of a field: from rows of the TESS Input Catalog to the stars that are measured.
+
+The way of a star: `tidy_rows` (exact ids, NaN for what is missing) -> `star_catalog` (moved to the epoch of the
+night, blends flagged) -> `select_input` (bright enough, on the chip, alone; the target of the field always).
+"""
+
+import re
+
+import numpy as np
+from astropy.table import Table
+from scipy.spatial import cKDTree
+
+from ngcmos.errors import CatalogError
+
+ID_COLUMNS = ("TIC", "GAIA")
+NUMBER_COLUMNS = ("RAJ2000", "DEJ2000", "Tmag", "Gmag", "BPmag", "RPmag", "pmRA", "pmDE", "Teff")
+VIZIER_COLUMNS = ID_COLUMNS + NUMBER_COLUMNS
+
+# name: (unit, meaning); the first eleven are what users' notebooks read, in this order
+CATALOG_COLUMNS = {
+    "gaia_id": (None, "Gaia DR2 source, 0 = none"),
+    "Gmag": ("mag", "Gaia G"),
+    "tic_id": (None, "TESS Input Catalog star"),
+    "Tmag": ("mag", "TESS T"),
+    "ra_deg_corr": ("deg", "right ascension, ICRS, at the epoch of the night"),
+    "dec_deg_corr": ("deg", "declination, ICRS, at the epoch of the night"),
+    "on_chip": (None, "within the chip of the first solved frame"),
+    "gaiabp": ("mag", "Gaia BP"),
+    "gaiarp": ("mag", "Gaia RP"),
+    "Teff": ("K", "effective temperature"),
+    "blended": (None, "a neighbour of similar brightness is close"),
+    "target": (None, "named in OBJECT"),
+    "ra_deg": ("deg", "right ascension, ICRS, J2000"),
+    "dec_deg": ("deg", "declination, ICRS, J2000"),
+    "pmra": ("mas / yr", "proper motion in right ascension times cos(dec), 0 = unknown"),
+    "pmdec": ("mas / yr", "proper motion in declination, 0 = unknown"),
+}
+
+_MAS = np.radians(1 / 3_600_000)
+_TIC_IN_NAME = re.compile(r"(?<![A-Za-z])TIC[-_ ]?(\d{1,11})(?!\d)", re.IGNORECASE)
+
+
+def tidy_rows(rows):
+    """The columns of `VIZIER_COLUMNS` without masks: ids as int64 (0 = none), numbers as float64 (NaN = none).
+
+    Rows without a position and repeated TIC ids (but the first) are left out. Tidy rows come back equal.
+
+    Raises
+    ------
+    CatalogError
+        A column is missing, or ids came as floats, which have lost digits.
+    """
+    missing = [name for name in VIZIER_COLUMNS if name not in rows.colnames]
+    if missing:
+        raise CatalogError(f"columns {', '.join(missing)} missing, expected {' '.join(VIZIER_COLUMNS)}")
+    tidy = Table({name: exact_ids(rows[name]) for name in ID_COLUMNS})
+    for name in NUMBER_COLUMNS:
+        tidy[name] = _numbers(rows[name])
+    placed = np.isfinite(tidy["RAJ2000"]) & np.isfinite(tidy["DEJ2000"])
+    return tidy[placed & _is_first(tidy["TIC"])]
+
+
+def no_rows():
+    """Tidy rows of an empty sky."""
+    return Table(names=VIZIER_COLUMNS, dtype=[np.int64] * len(ID_COLUMNS) + [np.float64] * len(NUMBER_COLUMNS))
+
+
+def exact_ids(column):
+    """Ids as int64, never by way of floats; masked, empty and negative ids become 0.
+
+    Raises
+    ------
+    CatalogError
+        The column holds floats or text that is not a whole number.
+    """
+    values = np.ma.asarray(column)
+    if values.dtype.kind in "iu":
+        ids = values.astype(np.int64).filled(0)
+    elif values.dtype.kind in "SUO":
+        ids = np.array([_id_of(text) for text in values.astype(str).filled("")], dtype=np.int64)
+    else:
+        name = getattr(column, "name", "id")
+        raise CatalogError(f"column {name} is {values.dtype}, expected int64: floats lose digits of ids")
+    return np.where(ids > 0, ids, 0)
+
+
+def _id_of(text):
+    text = text.strip()
+    if text and not re.fullmatch(r"-?\d{1,18}|-?[1-8]\d{18}", text):
+        raise CatalogError(f"{text!r} is not an id, expected a whole number")
+    return int(text or 0)
+
+
+def _numbers(column):
+    return np.ma.asarray(column).astype(np.float64).filled(np.nan)
+
+
+def _is_first(ids):
+    """True for the first row of each id; id 0 names no star, so its rows are all kept."""
+    first = np.zeros(len(ids), dtype=bool)
+    first[np.unique(ids, return_index=True)[1]] = True
+    return first | (np.asarray(ids) == 0)
+
+
+def star_catalog(rows, epoch, *, blend_arcsec, blend_dmag):
+    """Star catalog of a field at an epoch.
+
+    Parameters
+    ----------
+    rows : Table
+        Columns of `VIZIER_COLUMNS` as VizieR gives them (masked or NaN where unknown), positions J2000.
+    epoch : Time or float
+        Of the positions wanted; a float is a julian year.
+    blend_arcsec, blend_dmag : float
+        See `find_blended`.
+
+    Returns
+    -------
+    Table
+        Columns of `CATALOG_COLUMNS`, in the order of `rows`; `on_chip` and `target` are False until
+        `select_input` knows them. The header notes the epoch as PMEPOCH.
+
+    Raises
+    ------
+    CatalogError
+        See `tidy_rows`.
+    """
+    rows = tidy_rows(rows)
+    year = float(getattr(epoch, "jyear", epoch))
+    pmra, pmdec = np.nan_to_num(rows["pmRA"].data), np.nan_to_num(rows["pmDE"].data)
+    ra, dec = move_stars(rows["RAJ2000"].data, rows["DEJ2000"].data, pmra, pmdec, year - 2000.0)
+    blended = find_blended(ra, dec, rows["Gmag"], rows["Tmag"], blend_arcsec=blend_arcsec, blend_dmag=blend_dmag)
+    unknown = np.zeros(len(rows), dtype=bool)
+    values = {
+        "gaia_id": rows["GAIA"].data,
+        "Gmag": rows["Gmag"].data,
+        "tic_id": rows["TIC"].data,
+        "Tmag": rows["Tmag"].data,
+        "ra_deg_corr": ra,
+        "dec_deg_corr": dec,
+        "on_chip": unknown,
+        "gaiabp": rows["BPmag"].data,
+        "gaiarp": rows["RPmag"].data,
+        "Teff": rows["Teff"].data,
+        "blended": blended,
+        "target": unknown.copy(),
+        "ra_deg": rows["RAJ2000"].data,
+        "dec_deg": rows["DEJ2000"].data,
+        "pmra": pmra,
+        "pmdec": pmdec,
+    }
+    units = {name: unit for name, (unit, _) in CATALOG_COLUMNS.items() if unit}
+    descriptions = {name: meaning for name, (_, meaning) in CATALOG_COLUMNS.items()}
+    return Table(
+        values, names=list(CATALOG_COLUMNS), units=units, descriptions=descriptions, meta={"PMEPOCH": year}
+    )
+
+
+def move_stars(ra, dec, pmra, pmdec, years):
+    """Positions after `years` of proper motion.
+
+    Stars move uniformly on straight lines through space, seen from far away: right at the poles and over
+    0 h too (The Hipparcos and Tycho Catalogues, ESA SP-1200, vol. 1, eq. 1.2.13, without parallax and radial
+    velocity).
+
+    Parameters
+    ----------
+    ra, dec : array
+        Degrees.
+    pmra, pmdec : array
+        mas / yr; `pmra` is times cos(dec).
+    years : float
+
+    Returns
+    -------
+    ra, dec : float64 arrays
+        Degrees, 0 <= ra < 360.
+    """
+    place = _unit_vectors(ra, dec)
+    east, north = _east_north(ra, dec)
+    motion = np.asarray(pmra)[..., None] * east + np.asarray(pmdec)[..., None] * north
+    x, y, z = np.moveaxis(place + years * _MAS * motion, -1, 0)
+    moved = np.degrees(np.arctan2(y, x)) % 360.0
+    return np.where(moved < 360.0, moved, 0.0), np.degrees(np.arctan2(z, np.hypot(x, y)))
+
+
+def find_blended(ra, dec, gmag, tmag, *, blend_arcsec, blend_dmag):
+    """True for each star with another one closer than `blend_arcsec` and within `blend_dmag` of its brightness.
+
+    Both stars of a pair are compared in G; where one has no G, in T; where they have no band in common, they
+    do not count as blended. Distances are great circles, so that neither the poles nor 0 h matter.
+
+    Parameters
+    ----------
+    ra, dec : (stars,) array
+        Degrees, finite.
+    gmag, tmag : (stars,) array
+        NaN where unknown.
+    """
+    blended = np.zeros(len(ra), dtype=bool)
+    if len(ra) == 0:
+        return blended
+    chord = 2 * np.sin(np.radians(blend_arcsec / 3600) / 2)
+    places = _unit_vectors(ra, dec)
+    first, second = cKDTree(places).query_pairs(chord, output_type="ndarray").T
+    close = np.linalg.norm(places[first] - places[second], axis=1) < chord
+    gmag, tmag = np.asarray(gmag), np.asarray(tmag)
+    difference = gmag[first] - gmag[second]
+    difference = np.where(np.isfinite(difference), difference, tmag[first] - tmag[second])
+    alike = close & (np.abs(difference) < blend_dmag)
+    blended[first[alike]] = True
+    blended[second[alike]] = True
+    return blended
+
+
+def select_input(catalog, on_chip, *, tmag_max, targets=()):
+    """The stars to measure: on the chip, brighter than `tmag_max` and not blended.
+
+    Parameters
+    ----------
+    catalog : Table
+        Of `star_catalog`.
+    on_chip : (stars,) bool array
+        Which of them lie on the chip.
+    tmag_max : float
+        Stars of this T or fainter, or without T, are left out.
+    targets : iterable of int
+        TIC ids that are kept wherever they are on the chip, blended or faint, flagged as `target`.
+
+    Returns
+    -------
+    Table
+        A copy, brightest first (T, then TIC id; targets without T last).
+    """
+    chosen = catalog.copy()
+    chosen["on_chip"] = np.asarray(on_chip, dtype=bool)
+    chosen["target"] = np.isin(chosen["tic_id"], np.array(list(targets), dtype=np.int64))
+    alone = (chosen["Tmag"] < tmag_max) & ~chosen["blended"]
+    chosen = chosen[chosen["on_chip"] & (alone | chosen["target"])]
+    return chosen[np.lexsort((chosen["tic_id"], chosen["Tmag"]))]
+
+
+def targets_of(object_name):
+    """TIC ids that an OBJECT names, in order: 'NG2320-1302_TIC-188620407_S43' -> (188620407,); may be empty."""
+    ids = (int(digits) for digits in _TIC_IN_NAME.findall(object_name))
+    return tuple(dict.fromkeys(tic_id for tic_id in ids if tic_id > 0))
+
+
+def within_box(rows, ra, dec, box_deg):
+    """Rows (columns RAJ2000, DEJ2000) in a box of `box_deg` x `box_deg` around `ra`, `dec`, north up.
+
+    The box is a square of the tangent plane, as a chip sees it: right at the poles and over 0 h.
+    """
+    places = _unit_vectors(_numbers(rows["RAJ2000"]), _numbers(rows["DEJ2000"]))
+    east, north = _east_north(ra, dec)
+    depth = places @ _unit_vectors(ra, dec)
+    half = np.tan(np.radians(box_deg / 2)) * depth
+    return rows[(depth > 0) & (np.abs(places @ east) <= half) & (np.abs(places @ north) <= half)]
+
+
+def ds9_regions(catalog, *, radius_arcsec, colour="green"):
+    """DS9 region text of a star catalog: a circle and the TIC id for each star, targets with a thick line.
+
+    Positions are ICRS degrees at the epoch of the catalog, so the file fits every solved frame.
+    """
+    lines = [
+        "# Region file format: DS9 version 4.1",
+        f'global color={colour} font="helvetica 9 normal roman" select=1 edit=0 move=0 delete=1',
+        "icrs",
+    ]
+    for star in zip(
+        *(catalog[n].tolist() for n in ("ra_deg_corr", "dec_deg_corr", "tic_id", "target")), strict=True
+    ):
+        ra, dec, tic_id, is_target = star
+        width = " width=3" if is_target else ""
+        lines.append(f'circle({ra:.7f},{dec:.7f},{radius_arcsec:.2f}") # text={{{tic_id}}}{width}')
+    return "\n".join(lines) + "\n"
+
+
+def _unit_vectors(ra, dec):
+    ra, dec = np.radians(np.asarray(ra)), np.radians(np.asarray(dec))
+    return np.stack([np.cos(dec) * np.cos(ra), np.cos(dec) * np.sin(ra), np.sin(dec)], axis=-1)
+
+
+def _east_north(ra, dec):
+    """Unit vectors that point east and north at `ra`, `dec`."""
+    ra, dec = np.radians(np.asarray(ra)), np.radians(np.asarray(dec))
+    east = np.stack([-np.sin(ra), np.cos(ra), np.zeros_like(ra)], axis=-1)
+    north = np.stack([-np.sin(dec) * np.cos(ra), -np.sin(dec) * np.sin(ra), np.cos(dec)], axis=-1)
+    return east, north

@@ -1,0 +1,375 @@
+"""Rows of the TESS Input Catalog around a field: from VizieR, from a kept answer of it, or from local files.
+
+    rows, source = load_tic(field, ra, dec, camera.catalog, kept_folder=..., targets=..., local=...)
+
+Local files win where they are named; else the kept catalog of the field, where it covers what is asked; else
+VizieR, whose answer is kept. When VizieR has no answer, a kept catalog that lies a little off still serves.
+Rows are as `catalog.tidy_rows` makes them: exact ids, no masks.
+"""
+
+import contextlib
+import dataclasses
+import datetime
+import io
+import logging
+import time
+import warnings
+import zlib
+from pathlib import Path
+
+import numpy as np
+from astropy import units
+from astropy.coordinates import SkyCoord
+from astropy.io import fits, votable
+from astropy.table import Table, vstack
+from astropy.utils.exceptions import AstropyWarning
+
+from ngcmos.astrometry.catalog import VIZIER_COLUMNS, no_rows, tidy_rows, within_box
+from ngcmos.errors import CatalogError, NetworkError, ProductError, WriteError
+from ngcmos.night.products import make_folder, write_then_rename
+
+SERVER = "https://vizier.cds.unistra.fr"
+# A red star of T = tmag_max can be blended with a blue one that is `blend_dmag` fainter in G: G - T is 1.3 to 0.
+REDDEST_G_MINUS_T = 1.5
+# Part of the box by which the centre of a kept catalog may be off: a chip of 3/4 of the box stays covered.
+CENTRE_TOLERANCE = 0.1
+FIRST_PAUSE_S = 2.0
+_TRY_AGAIN = (408, 425, 429)
+_FITS_SUFFIXES = (".fits", ".fit", ".fts")
+_VOTABLE_SUFFIXES = (".xml", ".vot", ".votable")
+_DAMAGE = (OSError, ValueError, TypeError, KeyError, IndexError, AttributeError, AstropyWarning, EOFError)
+
+log = logging.getLogger(__name__)
+
+
+@dataclasses.dataclass(frozen=True)
+class Region:
+    """What a query asks for: T below `tmag_limit` in a box around `ra`, `dec` (ICRS degrees), and some TIC ids."""
+
+    catalog: str
+    ra: float
+    dec: float
+    box_deg: float
+    tmag_limit: float
+    targets: frozenset
+
+    @property
+    def centre(self):
+        """SkyCoord of the middle."""
+        return SkyCoord(self.ra, self.dec, unit="deg", frame="icrs")
+
+    def __str__(self):
+        return f"within {self.box_deg:g} deg of {self.ra:.4f} {self.dec:+.4f}"
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Kept:
+    """A catalog of an earlier night: what was asked for, the rows, the file and the day of the query."""
+
+    region: Region
+    rows: Table
+    path: Path
+    date: str
+
+    def covers(self, wanted):
+        """True where a new query would bring nothing that is needed."""
+        near = self.region.centre.separation(wanted.centre).deg <= CENTRE_TOLERANCE * wanted.box_deg
+        known = self.region.targets | set(self.rows["TIC"].tolist())
+        same = self.region.catalog == wanted.catalog and self.region.box_deg >= wanted.box_deg
+        return bool(near and same and self.region.tmag_limit >= wanted.tmag_limit and wanted.targets <= known)
+
+    def overlaps(self, wanted):
+        """True where the middle of the field is in, so that it is better than nothing."""
+        return bool(self.region.centre.separation(wanted.centre).deg < self.region.box_deg / 2)
+
+
+def load_tic(field, ra, dec, settings, *, kept_folder, targets=(), local=(), server=SERVER, sleep=time.sleep):
+    """Catalog rows of a field and, in words, where they come from.
+
+    Parameters
+    ----------
+    field : str
+        Names the kept file, `{kept_folder}/{field}_catalog.fits`.
+    ra, dec : float
+        Middle of the field, ICRS degrees.
+    settings : config.Catalog
+    kept_folder : path
+        Made where there is none.
+    targets : iterable of int
+        TIC ids that are wanted however faint they are.
+    local : sequence of paths
+        TIC extracts to use instead of the network; without them `settings.local`.
+    server, sleep
+        See `fetch_tic`.
+
+    Returns
+    -------
+    rows : Table
+        Columns of `catalog.VIZIER_COLUMNS`.
+    source : str
+        For logs and headers; says too what went wrong on the way without loss (not kept, not newer).
+
+    Raises
+    ------
+    CatalogError
+        No stars there, or a local file that does not serve.
+    NetworkError
+        VizieR did not answer and no kept catalog serves.
+    """
+    local = tuple(local) or settings.local
+    if local:
+        return read_local(local, ra, dec, settings.box_deg), ", ".join(str(path) for path in local)
+    wanted = _region(ra, dec, settings, targets)
+    path = Path(kept_folder) / f"{field}_catalog.fits"
+    kept, damage = _find_kept(path)
+    for catalog in kept:
+        if catalog.covers(wanted):
+            return catalog.rows, f"{path}, kept since {catalog.date}"
+    try:
+        rows = fetch_tic(ra, dec, settings, targets=targets, server=server, sleep=sleep)
+    except CatalogError as error:
+        for catalog in kept:
+            if catalog.overlaps(wanted):
+                return catalog.rows, f"{path}, kept since {catalog.date} {catalog.region}; {error}"
+        raise type(error)("; ".join([str(error), *damage])) from error
+    return rows, "; ".join([f"{settings.vizier} from {server}", *damage, *_keep(path, rows, wanted)])
+
+
+def fetch_tic(ra, dec, settings, *, targets=(), server=SERVER, sleep=time.sleep):
+    """Catalog rows in a box around `ra`, `dec` (ICRS degrees), asked from VizieR.
+
+    Parameters
+    ----------
+    settings : config.Catalog
+        Name of the catalog, box, time-out and retries. Stars are asked for down to a limit that holds all
+        those which could blend one of `tmag_max`.
+    targets : iterable of int
+        TIC ids that are asked for by name where the limit left them out.
+    server : str
+        Address of VizieR or a mirror, up to `/viz-bin`.
+    sleep : callable
+        Waits so many seconds before the next try: 2, 4, 8, ...
+
+    Returns
+    -------
+    Table
+        See `catalog.tidy_rows`.
+
+    Raises
+    ------
+    NetworkError
+        No answer, an answer that is not whole or not a VOTable, or a server error, after all retries.
+    CatalogError
+        The catalog has no stars there, or VizieR refused the query.
+    """
+    region = _region(ra, dec, settings, targets)
+    client = _client(server, settings.timeout_s)
+    with contextlib.closing(client._session):
+        rows = _ask(client, region, {"Tmag": f"<{region.tmag_limit:g}"}, settings.retries, sleep)
+        if not len(rows):
+            raise CatalogError(f"{region.catalog} at {server} has no stars {region}")
+        for tic_id in sorted(region.targets - set(rows["TIC"].tolist())):
+            rows = vstack([rows, _ask(client, region, {"TIC": str(tic_id)}, settings.retries, sleep)])
+    return rows
+
+
+def read_local(paths, ra, dec, box_deg):
+    """Catalog rows in a box around `ra`, `dec` (ICRS degrees), from files with VizieR's column names.
+
+    Parameters
+    ----------
+    paths : sequence of paths
+        FITS tables (.fits, .fit, .fts) or VOTables (.xml, .vot, .votable), each also with .gz. A star in
+        several files is taken from the first.
+
+    Raises
+    ------
+    CatalogError
+        A file is unreadable or lacks columns, or none has stars in the box; the message names the files.
+    """
+    rows = tidy_rows(vstack([within_box(_read_extract(Path(path)), ra, dec, box_deg) for path in paths]))
+    if not len(rows):
+        names = ", ".join(str(path) for path in paths)
+        raise CatalogError(f"{names}: no stars within {box_deg:g} deg of {ra:.4f} {dec:+.4f}")
+    return rows
+
+
+def _region(ra, dec, settings, targets):
+    limit = settings.tmag_max + settings.blend_dmag + REDDEST_G_MINUS_T
+    return Region(settings.vizier, float(ra), float(dec), settings.box_deg, limit, frozenset(map(int, targets)))
+
+
+def _client(server, timeout_s):
+    """An astroquery client that asks `server`, for all rows of the columns in use."""
+    from astroquery.vizier import VizierClass
+
+    class Vizier(VizierClass):
+        # astroquery knows a closed list of hosts and https only
+        def _server_to_url(self, return_type="votable"):
+            return f"{server.rstrip('/')}/viz-bin/{return_type}"
+
+    return Vizier(columns=list(VIZIER_COLUMNS), row_limit=-1, timeout=timeout_s)
+
+
+def _ask(client, region, constraints, retries, sleep):
+    """Tidy rows of one query, asked again with growing pauses while the network fails."""
+    for attempt in range(retries):
+        try:
+            return _ask_once(client, region, constraints)
+        except NetworkError as error:
+            pause_s = FIRST_PAUSE_S * 2**attempt
+            log.warning("%s; try %d of %d in %g s", error, attempt + 2, retries + 1, pause_s)
+            sleep(pause_s)
+    return _ask_once(client, region, constraints)
+
+
+def _ask_once(client, region, constraints):
+    where = client._server_to_url()
+    box = region.box_deg * units.deg
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        try:
+            response = client.query_region_async(
+                region.centre,
+                width=box,
+                height=box,
+                frame="icrs",
+                catalog=region.catalog,
+                column_filters=constraints,
+                cache=False,
+            )
+        except OSError as error:  # all that requests raises
+            raise NetworkError(f"{where}: no answer, {_root_of(error)}") from error
+    _check_status(where, response)
+    return _rows_of(where, region.catalog, response.content)
+
+
+def _root_of(error):
+    """The first cause of a chain of errors, in words."""
+    while error.__context__ is not None:
+        error = error.__context__
+    return str(error) or type(error).__name__
+
+
+def _check_status(where, response):
+    status = response.status_code
+    if status >= 500 or status in _TRY_AGAIN:
+        raise NetworkError(f"{where}: answered {status} {response.reason}, expected 200")
+    if status != 200:
+        raise CatalogError(f"{where}: refused the query, {status} {response.reason}")
+
+
+def _rows_of(where, catalog, content):
+    """Tidy rows of a VOTable; none where it has no table."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        try:
+            answer = votable.parse(io.BytesIO(content), verify="ignore", invalid="mask")
+        except _DAMAGE as error:
+            start = content[:40].decode("ascii", "replace").split("\n")[0]
+            raise NetworkError(f"{where}: {len(content)} bytes {start!r}..., expected a whole VOTable") from error
+        tables = [table.to_table(use_names_over_ids=True) for table in answer.iter_tables() if len(table.array)]
+    remarks = {info.value: info.content or info.value for info in _remarks(answer)}
+    if "OVERFLOW" in remarks:
+        raise CatalogError(f"{where}: {catalog} cut off, {remarks['OVERFLOW']}, expected all rows")
+    if "ERROR" in remarks:
+        raise CatalogError(f"{where}: {catalog} refused, {remarks['ERROR']}")
+    try:
+        return tidy_rows(tables[0]) if tables else no_rows()
+    except CatalogError as error:
+        raise CatalogError(f"{where}: {catalog}, {error}") from error
+
+
+def _remarks(answer):
+    """The QUERY_STATUS notes of a VOTable, at the top and in its resources."""
+    notes = [*answer.infos, *(info for resource in answer.resources for info in resource.infos)]
+    return [note for note in notes if note.name == "QUERY_STATUS"]
+
+
+def _read_extract(path):
+    """Tidy rows of a local file."""
+    try:
+        return tidy_rows(_read_table(path))
+    except CatalogError as error:
+        raise CatalogError(f"{path}: {error}") from error
+
+
+def _read_table(path):
+    name = path.name.lower().removesuffix(".gz")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", AstropyWarning)  # odd units of columns that are not used
+        try:
+            if name.endswith(_FITS_SUFFIXES):
+                return Table.read(path, format="fits")
+            if name.endswith(_VOTABLE_SUFFIXES):
+                return votable.parse_single_table(path, verify="ignore").to_table(use_names_over_ids=True)
+        except FileNotFoundError:
+            raise CatalogError("no such file") from None
+        except (*_DAMAGE, zlib.error) as error:
+            reason = str(error).strip().split("\n")[0]
+            raise CatalogError(f"not readable as a table ({reason or type(error).__name__})") from error
+    raise CatalogError(f"expected a name that ends in {' '.join(_FITS_SUFFIXES + _VOTABLE_SUFFIXES)}")
+
+
+def _keep(path, rows, region):
+    """Write the kept catalog; a note in a list where that failed, else an empty list."""
+    table = rows.copy()
+    table.meta = {
+        "CATALOG": region.catalog,
+        "RA_CEN": region.ra,
+        "DEC_CEN": region.dec,
+        "BOX_DEG": region.box_deg,
+        "TMAGLIM": region.tmag_limit,
+        "TARGETS": ",".join(str(tic_id) for tic_id in sorted(region.targets)),
+        "FETCHED": datetime.datetime.now(datetime.UTC).date().isoformat(),
+    }
+    hdus = fits.HDUList([fits.PrimaryHDU(), fits.table_to_hdu(table)])
+    try:
+        make_folder(path.parent)
+        with write_then_rename(path) as temporary:
+            hdus.writeto(temporary, checksum=True)
+    except WriteError as error:
+        return [str(error)]
+    return []
+
+
+def _find_kept(path):
+    """([Kept] or [], notes on a damaged file, which is set aside)."""
+    if not path.exists():
+        return [], []
+    try:
+        return [_read_kept(path)], []
+    except ProductError as error:
+        aside = path.with_name(path.name + ".damaged")
+        with contextlib.suppress(OSError):
+            path.replace(aside)
+        return [], [f"{error}, set aside as {aside.name}"]
+
+
+def _read_kept(path):
+    """The kept catalog, checked against its checksums."""
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("error", AstropyWarning)
+            with fits.open(path, checksum=True, memmap=False) as hdus:
+                header = hdus[1].header
+                rows = tidy_rows(Table.read(hdus[1]))
+                targets = frozenset(int(tic_id) for tic_id in header["TARGETS"].split(",") if tic_id)
+                region = Region(
+                    header["CATALOG"],
+                    header["RA_CEN"],
+                    header["DEC_CEN"],
+                    header["BOX_DEG"],
+                    header["TMAGLIM"],
+                    targets,
+                )
+                _require_rows(rows)
+                return Kept(region, rows, path, header["FETCHED"])
+    except (*_DAMAGE, CatalogError) as error:
+        reason = str(error).strip().split("\n")[0] or type(error).__name__
+        raise ProductError(f"{path}: not a sound kept catalog ({reason})") from error
+
+
+def _require_rows(rows):
+    if not np.count_nonzero(rows["TIC"]):
+        raise ValueError("no stars")
