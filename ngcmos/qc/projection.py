@@ -1,0 +1,109 @@
+"""donuts' image with the same arithmetic in one pass over the pixels.
+
+donuts subtracts a tiled sky and weights the edges down on full-size masked arrays, although only two sums come
+out. Both steps are linear, so here the pixels are weighted and summed once, and the projections of the sky are
+small matrix products. Importing this module imports donuts and scikit-image: do it inside functions.
+"""
+
+import functools
+import warnings
+
+import numpy as np
+from donuts.image import Image
+
+
+class ProjectedImage(Image):
+    """`donuts.image.Image` without its full-size intermediates; can be given to `donuts.Donuts` as `image_class`.
+
+    It serves the settings of ngcmos only: trimmed, divided by the exposure time, sky subtracted, edges weighted
+    down. Pixel masks are not supported. `sky_tiles` holds the median of each tile (tiles, tiles), raw counts.
+    """
+
+    def preconstruct_hook(self):
+        """Take the plain array out of the mask that donuts wraps around every image."""
+        if np.ma.is_masked(self.raw_image):
+            raise ValueError("pixel masks are not supported")
+        self.raw_image = np.ma.getdata(self.raw_image)
+
+    def calculate_image_geometry(self, *args, **options):
+        """Edges of the region used; the rows and columns cut off to fill whole tiles are no news."""
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", UserWarning)
+            return super().calculate_image_geometry(*args, **options)
+
+    def normalise(self, exposure_keyword="EXPTIME"):
+        """Remember the exposure time; the projections are divided by it, not the pixels."""
+        self.exposure_time_value = self.header[exposure_keyword]
+        return self
+
+    def remove_background(self, ntiles=32):
+        """Measure the median of each tile."""
+        self.sky_tiles = measure_tile_medians(self.raw_region, ntiles)
+        return self
+
+    def downweight_edges(self):
+        """Nothing: the weights enter the projections."""
+        return self
+
+    def compute_projections(self):
+        """Weighted sums over columns (`proj_x`) and rows (`proj_y`), sky subtracted, per second."""
+        weights, sky_to_x, sky_to_y = project_weights(self.raw_region.shape, self.sky_tiles.shape[0])
+        weighted = np.multiply(self.raw_region, weights, dtype=np.float32)
+        rows, columns = self.raw_region.shape
+        sky_x = spread_tiles(columns, sky_to_x @ self.sky_tiles)
+        sky_y = spread_tiles(rows, sky_to_y @ self.sky_tiles.T)
+        self.proj_x = (weighted.sum(axis=0, dtype=float) - sky_x) / self.exposure_time_value
+        self.proj_y = (weighted.sum(axis=1, dtype=float) - sky_y) / self.exposure_time_value
+        return self
+
+
+def split_tiles(region, tiles):
+    """View of `region` (rows, columns) as (tiles, tile rows, tiles, tile columns)."""
+    rows, columns = region.shape
+    return region.reshape(tiles, rows // tiles, tiles, columns // tiles)
+
+
+def measure_tile_medians(region, tiles):
+    """Median of each of (tiles, tiles) tiles of `region`, as np.median gives it.
+
+    One partition and a maximum instead of np.median, which partitions at two places: twelve times faster.
+    """
+    pixels = split_tiles(region, tiles).transpose(0, 2, 1, 3).reshape(tiles * tiles, -1)
+    middle = pixels.shape[1] // 2
+    pixels = np.partition(pixels, middle, axis=1)
+    upper = pixels[:, middle].astype(float)
+    if pixels.shape[1] % 2 == 0:
+        upper = (upper + pixels[:, :middle].max(axis=1)) / 2
+    return upper.reshape(tiles, tiles)
+
+
+@functools.lru_cache(maxsize=2)
+def project_weights(shape, tiles):
+    """Edge weights of donuts (shape), and the matrices that project a tiled sky under these weights.
+
+    Returns
+    -------
+    weights : float32, (rows, columns)
+        Falls linearly with the distance from (x, y) = (rows / 2, columns / 2): donuts has the two exchanged, which
+        shows on regions that are not square, and is kept so that its numbers are.
+    sky_to_x, sky_to_y : float, (columns, tiles) and (rows, tiles)
+        Weights summed over rows (columns), each row spread over the tiles it is interpolated from.
+    """
+    rows, columns = shape
+    y, x = np.ogrid[:rows, :columns]
+    distance = np.hypot(x - rows / 2, y - columns / 2) + 1
+    weights = 1 - distance / distance.max()
+    sky_to_x = weights.T @ interpolate_tiles(rows, tiles)
+    sky_to_y = weights @ interpolate_tiles(columns, tiles)
+    return weights.astype(np.float32), sky_to_x, sky_to_y
+
+
+def interpolate_tiles(pixels, tiles):
+    """Matrix (pixels, tiles) of linear interpolation between tile centres, constant beyond the outermost."""
+    position = np.clip((np.arange(pixels) + 0.5) * tiles / pixels - 0.5, 0, tiles - 1)
+    return np.maximum(0, 1 - np.abs(position[:, None] - np.arange(tiles)))
+
+
+def spread_tiles(pixels, by_tile):
+    """Row by row sum of the values `by_tile` (pixels, tiles) interpolated to each pixel."""
+    return np.einsum("pt,pt->p", interpolate_tiles(pixels, by_tile.shape[1]), by_tile)
