@@ -1,11 +1,12 @@
-"""What a stage did: counted as it goes, told at the end."""
+"""What a stage did: counted as it goes, kept in the ledger, told at the end."""
 
 import contextlib
 import dataclasses
 import logging
 from pathlib import Path
 
-from ngcmos.errors import WorkError, WriteError
+from ngcmos.errors import FrameError, WorkError, WriteError
+from ngcmos.night.ledger import DONE, REFUSED, record
 
 log = logging.getLogger(__name__)
 
@@ -25,6 +26,8 @@ class Outcome:
         What kept a whole field or product from being made.
     products : list of Path
         Files written now.
+    out_of_disk : bool
+        Nothing more can be written.
     """
 
     stage: str
@@ -33,6 +36,7 @@ class Outcome:
     failed: dict[str, str] = dataclasses.field(default_factory=dict)
     troubles: list[str] = dataclasses.field(default_factory=list)
     products: list[Path] = dataclasses.field(default_factory=list)
+    out_of_disk: bool = False
 
     @property
     def exit_code(self):
@@ -50,6 +54,19 @@ class Outcome:
         """Count a frame that is unfit, with one line in the log."""
         self.failed[name] = str(error)
         log.warning("%s: %s", self.stage, error)
+
+    def settle(self, ledger, path, field, result, numbers=None):
+        """Count a frame and write its verdict into the ledger; whether it is fit.
+
+        `result` is what the loop over frames gave: a `FrameError` refuses the frame.
+        """
+        if isinstance(result, FrameError):
+            self.refuse(path.name, result)
+            record(ledger, self.stage, path.name, field, REFUSED, str(result))
+            return False
+        self.done.append(path.name)
+        record(ledger, self.stage, path.name, field, DONE, numbers=numbers)
+        return True
 
     @contextlib.contextmanager
     def attempt(self, what):

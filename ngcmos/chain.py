@@ -1,0 +1,108 @@
+"""The chain of a night: every stage in its order, each only where something is missing, none stopped by another."""
+
+import importlib
+import logging
+import time
+
+from ngcmos.errors import UsageError, WorkError, WriteError
+from ngcmos.night.folder import open_night
+from ngcmos.night.outcome import Outcome
+from ngcmos.night.products import photometry_path
+
+log = logging.getLogger(__name__)
+
+# script: (module of the stage, whether it works in several processes)
+STAGES = {
+    "QC_Donuts": ("qc_donuts", True),
+    "QC_control": ("qc_control", True),
+    "simple_wrapper": ("simple_wrapper", True),
+    "check_cmos": ("check_cmos", True),
+    "adding_headers": ("adding_headers", True),
+    "create_flats": ("create_flats", False),
+    "process_cmos": ("process_cmos", True),
+}
+
+
+def run(config, folder, *, catalogs=(), only=(), skip=(), workers=1, quiet=False):
+    """Run the stages of a night; an Outcome whose `done` and `failed` are stages.
+
+    Parameters
+    ----------
+    config : ngcmos.config.Config
+    folder : Path
+        The night folder.
+    catalogs : sequence of paths
+        Local TIC extracts for simple_wrapper.
+    only, skip : sequence of str
+        Names of scripts.
+    """
+    total = Outcome("run_night")
+    rows = []
+    for script in chosen_stages(only, skip):
+        module, parallel = STAGES[script]
+        options = {"workers": workers, "quiet": quiet} if parallel else {}
+        if script == "simple_wrapper":
+            options["catalogs"] = catalogs
+        started = time.monotonic()
+        outcome = _run_stage(config, folder, script, module, options)
+        rows.append((script, outcome, time.monotonic() - started))
+        _add(total, script, outcome)
+        if outcome.out_of_disk:
+            break
+    _tell(rows, folder)
+    return total
+
+
+def chosen_stages(only=(), skip=()):
+    """Names of the stages to run, in their order.
+
+    Raises
+    ------
+    UsageError
+        A name is no stage, or nothing is left.
+    """
+    unknown = [name for name in (*only, *skip) if name not in STAGES]
+    if unknown:
+        raise UsageError(f"no stage {', '.join(unknown)}, expected one of {', '.join(STAGES)}")
+    chosen = [name for name in STAGES if (not only or name in only) and name not in skip]
+    if not chosen:
+        raise UsageError("--only and --skip leave no stage to run")
+    return chosen
+
+
+def _run_stage(config, folder, script, module, options):
+    """Outcome of one stage; whatever goes wrong in it stays in it, as if it were a process of its own."""
+    outcome = Outcome(script)
+    try:
+        stage = importlib.import_module(f"ngcmos.stages.{module}")
+        return stage.run(config, open_night(config, folder), **options)
+    except WriteError as error:
+        outcome.out_of_disk = True
+        outcome.troubles.append(str(error))
+        log.error("%s: %s; nothing further is tried", script, error)
+    except WorkError as error:
+        outcome.troubles.append(str(error))
+        log.error("%s: %s", script, error)
+    except Exception as error:  # a bug of ours in one stage must not cost the others
+        outcome.troubles.append(f"a bug in ngcmos: {error!r}")
+        log.exception("%s: a bug in ngcmos, please report it with this traceback", script)
+    return outcome
+
+
+def _add(total, script, outcome):
+    total.products.extend(outcome.products)
+    total.troubles.extend(f"{script}: {trouble}" for trouble in outcome.troubles)
+    if outcome.exit_code:
+        total.failed[script] = outcome.troubles[0] if outcome.troubles else "all frames refused"
+    else:
+        total.done.append(script)
+
+
+def _tell(rows, folder):
+    """The table at the end: a line a stage, then where the photometry lies."""
+    log.info("%-15s %8s %8s %8s %8s", "stage", "done", "before", "refused", "seconds")
+    for script, outcome, seconds in rows:
+        counts = (len(outcome.done), len(outcome.skipped), len(outcome.failed), seconds)
+        log.info("%-15s %8d %8d %8d %8.1f%s", script, *counts, "  in trouble" if outcome.troubles else "")
+    for path in sorted(folder.glob(photometry_path(folder, "*").name)):
+        log.info("photometry: %s", path)

@@ -1,0 +1,121 @@
+"""Sorting out of bad frames: too far off to `failed_donuts/`, without a plate solution to `no_wcs/`."""
+
+import dataclasses
+import logging
+
+import numpy as np
+
+from ngcmos.astrometry.distortion import solution_from_header, to_pixels, to_sky
+from ngcmos.errors import FrameError, WorkError
+from ngcmos.night.folder import FAILED_DONUTS, NO_WCS, bring_back, set_aside
+from ngcmos.night.frames import read_frame
+from ngcmos.night.ledger import DONE, REFUSED, open_ledger, record
+from ngcmos.night.loop import work_through
+from ngcmos.night.outcome import Outcome
+from ngcmos.stages.field_shifts import measure_field
+
+log = logging.getLogger(__name__)
+
+STAGE = "check_cmos"
+
+
+@dataclasses.dataclass(frozen=True)
+class Verdict:
+    """Where a frame belongs (None: where it is) and why."""
+
+    folder: str | None
+    reason: str
+
+
+def run(config, night, *, dry_run=False, restore=False, workers=1, quiet=False):
+    """Move frames that cannot be used out of the night, or (`restore`) bring all of them back; an Outcome.
+
+    A frame's place is judged by its plate solution against the median of its field; where it has none, by its
+    donuts shift. A field without a single plate solution is left alone: it has not been solved yet.
+    """
+    outcome = Outcome(STAGE)
+    with open_ledger(night.folder) as ledger:
+        if restore:
+            _restore(night.folder, outcome, ledger, dry_run)
+            return outcome
+        for field, paths in night.fields.items():
+            with outcome.attempt(field):
+                verdicts = _judge_field(config, field, paths, ledger, workers=workers, quiet=quiet)
+                for path in paths:
+                    _carry_out(path, field, verdicts[path], outcome, ledger, dry_run)
+    return outcome
+
+
+def _judge_field(config, field, paths, ledger, *, workers, quiet):
+    """{path: Verdict} of all frames of a field."""
+    loop = {"workers": workers, "label": f"check {field}", "quiet": quiet}
+    results = dict(work_through(_read_solution, paths, shared=(config.camera,), **loop))
+    solved = {path: result for path, result in results.items() if not isinstance(result, FrameError)}
+    if not solved:
+        raise WorkError(
+            f"none of {len(paths)} frames has a plate solution, run simple_wrapper first; nothing moved"
+        )
+    limit = config.camera.check.limit_px
+    verdicts = _judge_by_wcs(solved, config.camera.detector.shape, limit, field)
+    unsolved = [path for path in paths if path not in solved]
+    if unsolved:
+        _, shifts = measure_field(config, field, paths, ledger, workers=workers, quiet=quiet)
+        by_name = {measured.name: measured.shift for measured in shifts}
+        verdicts |= {path: _judge_by_shift(by_name.get(path.name), results[path], limit) for path in unsolved}
+    return verdicts
+
+
+def _read_solution(path, camera):
+    return solution_from_header(read_frame(path, camera, pixels=False).header)
+
+
+def _judge_by_wcs(solved, shape, limit, field):
+    """Verdicts by where the centre of the first solved frame lies in the others, against the field's median."""
+    centre = (shape[1] - 1) / 2, (shape[0] - 1) / 2
+    ra, dec = to_sky(next(iter(solved.values())), *centre)
+    offsets = np.array([np.squeeze(to_pixels(solution, ra, dec)) for solution in solved.values()]) - centre
+    offsets = np.where(np.isfinite(offsets), offsets, np.inf)
+    off = offsets - np.median(offsets, axis=0)
+    near = np.abs(off).max(axis=1) <= limit
+    if near.any():
+        scatter = off[near].std(axis=0)
+        log.info("%s: %s: scatter of %d frames x %.3f, y %.3f px", STAGE, field, near.sum(), *scatter)
+    reason = "{:.1f}, {:.1f} px off by its plate solution, expected at most {:g}"
+    return {
+        path: Verdict(None, "") if fine else Verdict(FAILED_DONUTS, reason.format(*distance, limit))
+        for path, distance, fine in zip(solved, off, near, strict=True)
+    }
+
+
+def _judge_by_shift(shift, error, limit):
+    """Verdict of a frame without a plate solution."""
+    if shift is not None and shift.known and max(abs(shift.x), abs(shift.y)) > limit:
+        return Verdict(FAILED_DONUTS, f"{shift.x:.1f}, {shift.y:.1f} px off by donuts, expected at most {limit:g}")
+    return Verdict(NO_WCS, str(error))
+
+
+def _carry_out(path, field, verdict, outcome, ledger, dry_run):
+    if verdict.folder is None:
+        outcome.done.append(path.name)
+        if not dry_run:
+            record(ledger, STAGE, path.name, field, DONE)
+        return
+    reason = f"{path.name}: {'would go' if dry_run else 'goes'} to {verdict.folder}/: {verdict.reason}"
+    if not dry_run:
+        record(ledger, STAGE, path.name, field, REFUSED, verdict.reason, {"folder": verdict.folder})
+        set_aside(path, verdict.folder)
+    outcome.refuse(path.name, reason)
+
+
+def _restore(folder, outcome, ledger, dry_run):
+    for aside in (FAILED_DONUTS, NO_WCS):
+        for path in sorted((folder / aside).glob("*")):
+            log.info("%s: %s/%s %s", STAGE, aside, path.name, "would come back" if dry_run else "comes back")
+            try:
+                back = path if dry_run else bring_back(path)
+            except FrameError as error:
+                outcome.refuse(path.name, error)
+                continue
+            outcome.done.append(path.name)
+            if not dry_run:
+                record(ledger, STAGE, back.name, "", DONE, "brought back")
