@@ -1,0 +1,227 @@
+"""Counts of stars: exact aperture sums, sky, errors and flags of one frame in one call.
+
+``measure(image, raw, x, y, radii=..., detector=..., exptime_s=...) -> Measurement``. Positions are 0-based pixels,
+counts ADU of the calibrated image; `Flag` is the one place that says what the bits of `flags` mean.
+"""
+
+import dataclasses
+import enum
+
+import numpy as np
+import sep
+
+from ngcmos.photometry.noise import noise_terms
+from ngcmos.photometry.sky import estimate_sky, gather
+
+
+class Flag(enum.IntFlag):
+    """Bits of a star's `flags`; all speak of its largest aperture."""
+
+    EDGE = 1  # reaches over the edge: NaN at the radii that do
+    SATURATED = 2  # a raw pixel at or above saturation
+    BAD_PIXEL = 4  # holds a pixel that calibration cannot help
+    GAIN_STEP = 8  # a raw pixel within the range where the camera changes its gain
+    BLENDED = 16  # the catalog has a neighbour of like brightness too near
+    POOR_SKY = 32  # too few sky pixels, or sky far more restless than around most stars
+    OFF_CHIP = 64  # centre off the chip, or no position: all numbers are NaN
+
+
+POOR_SKY_RATIO = 3.0  # sky scatter above this many times that of the median star is poor
+POOR_SKY_COVER = 0.5  # fewer than this share of the wanted sky pixels is poor
+HALF_PIXEL = 0.5  # a pixel counts as touched when its centre is this far out of the circle
+MIN_GOOD_NEIGHBOURS = 4  # of a bad pixel, to fill it from them: single pixels and columns, not areas
+_NEIGHBOURS = [(row, column) for row in (-1, 0, 1) for column in (-1, 0, 1) if (row, column) != (0, 0)]
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Measurement:
+    """What one frame says about n stars at k radii.
+
+    Attributes
+    ----------
+    radii : (k,) float array
+        Pixels.
+    flux, fluxerr : (k, n) float64 arrays
+        Aperture sum minus sky, and its standard error; ADU. The error is positive wherever the flux is finite.
+    flux_w_sky, fluxerr_w_sky : (k, n) float64 arrays
+        Aperture sum with the sky in it, and its standard error; ADU.
+    max_pixel_value : (k, n) float32 array
+        Largest raw count whose pixel the aperture touches (centre within radius + 0.5).
+    sky, sky_rms : (n,) float64 arrays
+        Sky and its scatter, ADU per pixel.
+    flags : (n,) int32 array
+        Bits of `Flag`.
+    """
+
+    radii: np.ndarray
+    flux: np.ndarray
+    fluxerr: np.ndarray
+    flux_w_sky: np.ndarray
+    fluxerr_w_sky: np.ndarray
+    max_pixel_value: np.ndarray
+    sky: np.ndarray
+    sky_rms: np.ndarray
+    flags: np.ndarray
+
+
+def flag_names():
+    """[(bit, name), ...] as tables and headers list them."""
+    return [(flag.value, flag.name.lower()) for flag in Flag]
+
+
+def measure(
+    image,
+    raw,
+    x,
+    y,
+    *,
+    radii,
+    detector,
+    exptime_s,
+    sky_method="map",
+    annulus=(15.0, 20.0),
+    mesh_px=64,
+    bad=None,
+    blended=None,
+):
+    """Aperture photometry of all stars of a frame.
+
+    Sums have exact overlap (a pixel counts with the area the circle covers). A bad pixel is filled with the mean
+    of its good neighbours and the star flagged; where too few neighbours are good, and where an aperture
+    reaches over the edge, the numbers of that radius are NaN rather than plausible and wrong. A star whose
+    centre is off the chip, or whose position is not finite, is NaN throughout.
+
+    Parameters
+    ----------
+    image : (rows, columns) float array
+        Calibrated counts, ADU; not changed.
+    raw : (rows, columns) array
+        Raw counts of the same frame, ADU: saturation and gain step are judged on these.
+    x, y : (n,) arrays
+        0-based pixels: (0, 0) is the centre of the first pixel.
+    radii : sequence of k floats
+        Pixels.
+    detector : ngcmos.config.Detector
+    exptime_s : float
+    sky_method, annulus, mesh_px
+        As of `ngcmos.photometry.sky.estimate_sky`.
+    bad : (rows, columns) bool array, optional
+        Pixels not to be trusted.
+    blended : (n,) bool array, optional
+        Stars the catalog calls blended.
+
+    Returns
+    -------
+    Measurement
+    """
+    x, y = np.asarray(x, float), np.asarray(y, float)
+    radii = np.asarray(radii, float)
+    on_chip = _is_on_chip(x, y, image.shape)
+    image, bad = _fill_bad(image, bad)
+    at_x, at_y = x[on_chip], y[on_chip]
+    sky = estimate_sky(image, at_x, at_y, method=sky_method, annulus=annulus, mesh_px=mesh_px, bad=bad)
+    sums = _sum_apertures(image, at_x, at_y, radii)
+    counts, distance = gather(raw, at_x, at_y, radii.max() + HALF_PIXEL)
+    maxima = np.stack([_largest(counts, distance, radius + HALF_PIXEL) for radius in radii])
+    area = np.pi * radii[:, None] ** 2
+    flux = sums - area * sky.level
+    ccd = {"area_px": area, "detector": detector, "exptime_s": exptime_s}
+    net = noise_terms(flux, sky.level, sky_sigma=sky.rms, sky_count=sky.count, **ccd)
+    gross = noise_terms(flux, sky.level, **ccd)
+    all_flags = np.full(x.shape, Flag.OFF_CHIP, np.int32)
+    all_flags[on_chip] = (
+        _bit(Flag.EDGE, _room(at_x, at_y, image.shape) < radii.max())
+        | _bit(Flag.SATURATED, maxima.max(axis=0) >= detector.saturation_adu)
+        | _bit(Flag.BAD_PIXEL, _holds_bad(bad, at_x, at_y, radii.max()) | ~np.isfinite(sums).all(axis=0))
+        | _bit(Flag.GAIN_STEP, _meets_gain_step(counts, distance <= radii.max() + HALF_PIXEL, detector))
+        | _bit(Flag.POOR_SKY, _is_poor(sky))
+    )
+    if blended is not None:
+        all_flags |= np.where(blended, Flag.BLENDED, 0).astype(np.int32)
+    return Measurement(
+        radii=radii,
+        flux=_spread(flux, on_chip),
+        fluxerr=_spread(np.sqrt(net.total), on_chip),
+        flux_w_sky=_spread(sums, on_chip),
+        fluxerr_w_sky=_spread(np.sqrt(gross.total + 0 * sums), on_chip),
+        max_pixel_value=_spread(maxima, on_chip).astype(np.float32),
+        sky=_spread(sky.level, on_chip),
+        sky_rms=_spread(sky.rms, on_chip),
+        flags=all_flags,
+    )
+
+
+def _is_on_chip(x, y, shape):
+    with np.errstate(invalid="ignore"):
+        return (x >= -0.5) & (x < shape[1] - 0.5) & (y >= -0.5) & (y < shape[0] - 0.5)
+
+
+def _room(x, y, shape):
+    """Distance from each star to the nearest edge of the chip."""
+    return np.minimum(np.minimum(x, shape[1] - 1 - x), np.minimum(y, shape[0] - 1 - y)) + 0.5
+
+
+def _fill_bad(image, bad):
+    """(image with bad pixels filled from their neighbours or NaN, mask of the bad ones or None)."""
+    image = np.ascontiguousarray(image, dtype=np.float64 if image.dtype == np.float64 else np.float32)
+    if not np.isfinite(image.sum(dtype=np.float64)):
+        bad = ~np.isfinite(image) if bad is None else bad | ~np.isfinite(image)
+    if bad is None or not bad.any():
+        return image, None
+    rows, columns = np.nonzero(bad)
+    total, count = np.zeros(rows.size), np.zeros(rows.size, int)
+    for row, column in _NEIGHBOURS:
+        near_row, near_column = rows + row, columns + column
+        inside = (near_row >= 0) & (near_row < bad.shape[0]) & (near_column >= 0) & (near_column < bad.shape[1])
+        near_row, near_column = np.where(inside, near_row, rows), np.where(inside, near_column, columns)
+        good = ~bad[near_row, near_column]
+        total += np.where(good, image[near_row, near_column], 0.0)
+        count += good
+    filled = image.copy()
+    filled[rows, columns] = np.where(count >= MIN_GOOD_NEIGHBOURS, total / np.maximum(count, 1), np.nan)
+    return filled, bad
+
+
+def _sum_apertures(image, x, y, radii):
+    """(k, n) sums with exact overlap; NaN where the circle reaches over the edge."""
+    if x.size == 0:
+        return np.zeros((radii.size, 0))
+    room = _room(x, y, image.shape)
+    sums = np.stack([sep.sum_circle(image, x, y, radius, subpix=0)[0] for radius in radii])
+    return np.where(room < radii[:, None], np.nan, sums)
+
+
+def _largest(counts, distance, reach):
+    return np.where(distance <= reach, counts, 0).max(axis=1, initial=0)
+
+
+def _holds_bad(bad, x, y, radius):
+    if bad is None:
+        return np.zeros(x.shape, bool)
+    found, distance = gather(bad, x, y, radius + HALF_PIXEL)
+    return (found & (distance <= radius + HALF_PIXEL)).any(axis=1)
+
+
+def _meets_gain_step(counts, touched, detector):
+    if detector.gain_step_adu == 0:
+        return np.zeros(len(counts), bool)
+    low = detector.gain_step_adu - detector.gain_step_half_width_adu
+    high = detector.gain_step_adu + detector.gain_step_half_width_adu
+    return ((counts >= low) & (counts <= high) & touched).any(axis=1)
+
+
+def _is_poor(sky):
+    typical = np.median(sky.rms[np.isfinite(sky.rms)]) if np.isfinite(sky.rms).any() else np.nan
+    restless = sky.rms > POOR_SKY_RATIO * typical
+    return ~np.isfinite(sky.level) | ~np.isfinite(sky.rms) | restless | (sky.count < POOR_SKY_COVER * sky.wanted)
+
+
+def _bit(flag, condition):
+    return np.where(condition, flag.value, 0).astype(np.int32)
+
+
+def _spread(values, on_chip):
+    """Values of the stars on the chip among all stars; NaN for the others."""
+    result = np.full((*values.shape[:-1], on_chip.size), np.nan)
+    result[..., on_chip] = values
+    return result

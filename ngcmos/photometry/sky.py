@@ -1,0 +1,174 @@
+"""Sky under each star: a smooth map, a clipped annulus, or the plain mean of one.
+
+``estimate_sky(image, x, y, method=...) -> Sky``; ``gather(image, x, y, reach)`` gives the pixels around stars.
+"""
+
+import dataclasses
+
+import numpy as np
+import sep
+
+CLIP_SIGMA = 3.0
+CLIP_ROUNDS = 3
+HALF_DIAGONAL = 0.7072  # how far a star can be from the centre of its nearest pixel
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Sky:
+    """Sky of n stars.
+
+    Attributes
+    ----------
+    level, rms : (n,) float64 arrays
+        Sky and its scatter from pixel to pixel, ADU; NaN where no pixel tells.
+    count : (n,) float64 array
+        Pixels the level rests on.
+    wanted : float
+        Pixels it would rest on in the middle of an empty field.
+    """
+
+    level: np.ndarray
+    rms: np.ndarray
+    count: np.ndarray
+    wanted: float
+
+
+def estimate_sky(image, x, y, *, method, annulus=(15.0, 20.0), mesh_px=64, bad=None):
+    """Sky at the positions of stars.
+
+    Parameters
+    ----------
+    image : (rows, columns) float32 or float64 array, C-contiguous
+    x, y : (n,) arrays
+        0-based positions on the chip.
+    method : str
+        "map": mode of mesh cells, smoothed (`sep.Background`); "annulus": sigma-clipped median of a ring;
+        "mean": mean of the ring, which neighbours spoil.
+    annulus : (float, float)
+        Inner and outer radius in pixels.
+    mesh_px : int
+        Side of a mesh cell.
+    bad : bool array, optional
+        Pixels left out.
+
+    Returns
+    -------
+    Sky
+    """
+    if method == "map":
+        return _map_sky(image, x, y, mesh_px, bad)
+    values, wanted = _ring(image, x, y, annulus, bad)
+    return _clipped_sky(values, wanted) if method == "annulus" else _mean_sky(values, wanted)
+
+
+def gather(image, x, y, reach, *, inner=0.0):
+    """Pixels around each star, those nearest to its own pixel first.
+
+    Parameters
+    ----------
+    image : (rows, columns) array
+    x, y : (n,) arrays
+        0-based positions.
+    reach : float
+        Every pixel with its centre within this distance is among those returned.
+    inner : float
+        Pixels with their centre nearer than this may be left out.
+
+    Returns
+    -------
+    values : (n, m) array of the image's type
+        0 off the chip.
+    distance : (n, m) float32 array
+        From the star to the centre of the pixel; infinite off the chip.
+    """
+    column, row = np.rint(x).astype(np.intp), np.rint(y).astype(np.intp)
+    dx, dy = _offsets(reach + HALF_DIAGONAL, inner - HALF_DIAGONAL)
+    distance = np.hypot(
+        dx.astype(np.float32) + (column - x).astype(np.float32)[:, None],
+        dy.astype(np.float32) + (row - y).astype(np.float32)[:, None],
+    )
+    rows, columns = image.shape
+    margin = int(np.abs(dx).max())
+    crowded_out = (column < margin) | (column >= columns - margin) | (row < margin) | (row >= rows - margin)
+    index = (row * columns + column)[:, None] + (dy * columns + dx)
+    near = np.nonzero(crowded_out)[0]
+    at_column, at_row = column[near, None] + dx, row[near, None] + dy
+    outside = (at_column < 0) | (at_column >= columns) | (at_row < 0) | (at_row >= rows)
+    index[near] = np.where(outside, 0, index[near])
+    values = image.reshape(-1)[index]
+    values[near] = np.where(outside, 0, values[near])
+    distance[near] = np.where(outside, np.float32(np.inf), distance[near])
+    return values, distance
+
+
+def _offsets(outer, inner):
+    """Whole-pixel offsets (dx, dy) with inner <= length <= outer, by length."""
+    side = int(np.ceil(outer))
+    dy, dx = np.mgrid[-side : side + 1, -side : side + 1].reshape(2, -1)
+    length = np.hypot(dx, dy)
+    order = np.argsort(length, kind="stable")
+    order = order[(length[order] <= outer) & (length[order] >= inner)]
+    return dx[order], dy[order]
+
+
+def _map_sky(image, x, y, mesh_px, bad):
+    cell = min(mesh_px, *image.shape)
+    mesh = sep.Background(image, mask=bad, bw=cell, bh=cell)
+    column, row = np.rint(x).astype(int), np.rint(y).astype(int)
+    count = np.full(x.shape, float(cell**2))
+    level = mesh.back(dtype=np.float32)[row, column].astype(float)
+    rms = mesh.rms(dtype=np.float32)[row, column].astype(float)
+    return Sky(level, rms, count, float(cell**2))
+
+
+def _ring(image, x, y, annulus, bad):
+    """((n, m) ring pixels, NaN for those of no use; how many there would be in an empty field)."""
+    inner, outer = annulus
+    values, distance = gather(image, x, y, outer, inner=inner)
+    unusable = (distance < inner) | (distance > outer)
+    if bad is not None:
+        unusable |= gather(bad, x, y, outer, inner=inner)[0]
+    values[unusable] = np.nan
+    return values, float(np.pi * (outer**2 - inner**2))
+
+
+def _mean_sky(values, wanted):
+    count = np.isfinite(values).sum(axis=1).astype(float)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        level = np.nansum(values, axis=1, dtype=float) / count
+        rms = np.sqrt(np.nansum((values - level[:, None]) ** 2, axis=1, dtype=float) / count)
+    return Sky(level, rms, count, wanted)
+
+
+def _clipped_sky(values, wanted):
+    """Sigma-clipped median of each row; the spread is half the range of the central 68 %, deaf to neighbours."""
+    values.sort(axis=1)  # NaN goes last
+    first = np.zeros(len(values), np.intp)
+    last = np.isfinite(values).sum(axis=1)
+    for _ in range(CLIP_ROUNDS):
+        centre, spread = _quantile(values, first, last, 0.5), _spread(values, first, last)
+        low, high = centre - CLIP_SIGMA * spread, centre + CLIP_SIGMA * spread
+        with np.errstate(invalid="ignore"):
+            first = (values < low[:, None]).sum(axis=1)
+            last = (values <= high[:, None]).sum(axis=1)
+    count = (last - first).astype(float)
+    # the median scatters sqrt(pi / 2) more than the mean: as many fewer pixels
+    return Sky(
+        _quantile(values, first, last, 0.5), _spread(values, first, last), count * 2 / np.pi, wanted * 2 / np.pi
+    )
+
+
+def _spread(values, first, last):
+    return (_quantile(values, first, last, 0.8413) - _quantile(values, first, last, 0.1587)) / 2
+
+
+def _quantile(values, first, last, share):
+    """Quantile of the sorted rows between `first` and `last`; NaN where there is nothing between."""
+    place = first + share * np.maximum(last - 1 - first, 0)
+    below = np.floor(place).astype(np.intp)
+    above = np.minimum(below + 1, np.maximum(last - 1, below))
+    rows = np.arange(len(values))
+    limit = values.shape[1] - 1
+    low, high = values[rows, np.minimum(below, limit)], values[rows, np.minimum(above, limit)]
+    result = low + (place - below) * (high - low)
+    return np.where(last > first, result, np.nan)
