@@ -1,0 +1,293 @@
+"""Movies of a night: cards drawn from frames, piped one by one into ffmpeg.
+
+::
+
+    texts = describe_frame(frame, number=5, count=2500, target=frame.header["OBJECT"])
+    write_movie(path, (control_card(frame.data, texts=texts, zoom_px=100) for …), fps=5)
+
+A card is a uint8 RGB array of `CARD_SHAPE`, whatever the camera: texts on top, a close-up on the left, the full
+frame on the right, both with y upwards. `error_card` has the same size and stands for a frame without pixels.
+Memory does not depend on the number of frames.
+"""
+
+import functools
+import subprocess
+import tempfile
+import textwrap
+
+import numpy as np
+
+from ngcmos.errors import ToolError
+from ngcmos.night.products import write_then_rename
+
+PANEL_PX = 688
+_GAP_PX = 16
+_HEADING_PX = 96
+_CAPTION_PX = 32
+CARD_SHAPE = (_HEADING_PX + PANEL_PX + _CAPTION_PX, 2 * PANEL_PX + 3 * _GAP_PX, 3)
+
+_FONT_PX = 24
+_SMALLEST_FONT_PX = 9
+_WHITE = (255, 255, 255)
+_GREY = (170, 170, 170)
+_ORANGE = (230, 159, 0)
+_BRIGHTEST_SIGMA = 60.0
+_DARKEST_SIGMA = -2.0
+_KNEE_SIGMA = 6.0
+
+
+def write_movie(path, frames, *, fps, ffmpeg=None):
+    """Write a movie (H.264 in MP4) and return how many frames it has; none, and no file is touched.
+
+    Parameters
+    ----------
+    path : Path
+    frames : iterable of uint8 ndarray (rows, columns, 3)
+        All of one size, both sides multiples of 16. Taken one at a time.
+    fps : int
+        Frames per second.
+    ffmpeg : path, optional
+        The program; without it, the one that comes with imageio-ffmpeg.
+
+    Raises
+    ------
+    ToolError
+        ffmpeg is missing or failed; an older movie of that name is untouched.
+    WriteError
+        The movie could not be written.
+    """
+    frames = iter(frames)
+    first = next(frames, None)
+    if first is None:
+        return 0
+    program = ffmpeg or _find_ffmpeg()
+    with write_then_rename(path) as temporary:
+        return _encode(program, temporary, first, frames, fps, path)
+
+
+def _find_ffmpeg():
+    import imageio_ffmpeg
+
+    try:
+        return imageio_ffmpeg.get_ffmpeg_exe()
+    except RuntimeError as error:
+        raise ToolError(f"ffmpeg not found, expected the one that comes with imageio-ffmpeg ({error})") from None
+
+
+def _encode(program, temporary, first, frames, fps, path):
+    """Pipe the frames into ffmpeg; its messages go to a file, as a full pipe would stop it.
+
+    imageio-ffmpeg's own writer passes over ffmpeg's exit code, so a broken movie would look like a good one.
+    """
+    with tempfile.TemporaryFile() as messages:
+        try:
+            process = subprocess.Popen(
+                _command(program, temporary, first.shape, fps),
+                stdin=subprocess.PIPE,
+                stdout=subprocess.DEVNULL,
+                stderr=messages,
+                start_new_session=True,  # so that Ctrl-C reaches ngcmos, which then ends ffmpeg
+            )
+        except OSError as error:
+            raise ToolError(f"{path}: ffmpeg did not start, {error.strerror} ({program})") from None
+        try:
+            count = _feed(process, first, frames)
+            process.wait()
+        finally:
+            if process.poll() is None:
+                process.kill()
+                process.wait()
+        if process.returncode or count is None:
+            raise ToolError(f"{path}: ffmpeg failed ({process.returncode}): {_last_line(messages)}")
+    return count
+
+
+def _command(program, temporary, shape, fps):
+    rows, columns, _ = shape
+    if rows % 16 or columns % 16:
+        raise ValueError(f"frames of {columns}x{rows} px, expected multiples of 16")
+    source = ["-f", "rawvideo", "-pix_fmt", "rgb24", "-s", f"{columns}x{rows}", "-r", str(fps), "-i", "-"]
+    codec = ["-c:v", "libx264", "-preset", "veryfast", "-crf", "20", "-pix_fmt", "yuv420p", "-threads", "2"]
+    target = ["-movflags", "+faststart", "-f", "mp4", str(temporary)]
+    return [str(program), "-y", "-nostdin", "-v", "error", *source, *codec, *target]
+
+
+def _feed(process, first, frames):
+    """Write all frames to ffmpeg; their number, or None where ffmpeg stopped listening."""
+    count = 0
+    try:
+        with process.stdin as pipe:
+            for frame in _chain(first, frames):
+                pipe.write(_checked(frame, first.shape))
+                count += 1
+    except BrokenPipeError:
+        process.wait()
+        return None
+    return count
+
+
+def _chain(first, frames):
+    yield first
+    yield from frames
+
+
+def _checked(frame, shape):
+    if frame.dtype != np.uint8 or frame.shape != shape:
+        raise ValueError(f"frame of {frame.dtype} {frame.shape}, expected uint8 {shape}")
+    return np.ascontiguousarray(frame).data
+
+
+def _last_line(messages):
+    messages.seek(0)
+    lines = messages.read().decode("utf-8", "replace").split("\n")
+    return next((line.strip() for line in reversed(lines) if line.strip()), "no message")
+
+
+def control_card(data, *, texts, zoom_px, centre=None):
+    """Card of one frame: the texts, a close-up and the full frame.
+
+    Parameters
+    ----------
+    data : ndarray (rows, columns)
+        Counts.
+    texts : list of str
+        Lines of the heading; each is shown whole, in smaller letters where it is long.
+    zoom_px : int
+        Side of the close-up in pixels of the frame.
+    centre : (float, float), optional
+        x, y (0-based) of the close-up's centre; the chip's without it.
+
+    Returns
+    -------
+    ndarray of uint8, CARD_SHAPE
+    """
+    rows, columns = data.shape
+    zoom_px = min(zoom_px, rows, columns)
+    x, y = centre or ((columns - 1) / 2, (rows - 1) / 2)
+    left = int(np.clip(round(x - (zoom_px - 1) / 2), 0, columns - zoom_px))
+    bottom = int(np.clip(round(y - (zoom_px - 1) / 2), 0, rows - zoom_px))
+    close_up = data[bottom : bottom + zoom_px, left : left + zoom_px]
+    full = shrink(data, -(-max(data.shape) // PANEL_PX))
+    card = np.zeros(CARD_SHAPE, np.uint8)
+    _place(card, _colour(enlarge(close_up), *measure_sky(data)), column=0)
+    _place(card, _colour(enlarge(full), *measure_sky(full)), column=1)
+    captions = [
+        f"x {left} to {left + zoom_px - 1}, y {bottom} to {bottom + zoom_px - 1} px",
+        f"full frame, {columns} x {rows} px",
+    ]
+    return _write_texts(card, texts, captions)
+
+
+def describe_frame(frame, *, number, count, target, note=""):
+    """The heading of a frame's card: time, number, median and note; pointing; target.
+
+    Parameters
+    ----------
+    frame : ngcmos.night.frames.Frame
+    number, count : int
+        Place of the frame in its field, from 1, and how many there are.
+    target : str
+        OBJECT, never shortened.
+    note : str
+        What else is known of this frame, as its shift.
+    """
+    first = [f"{frame.start.isot} UTC", f"frame {number} of {count}", f"median {np.median(frame.data):.0f} ADU"]
+    place = "RA and Dec unknown"
+    if frame.pointing is not None:
+        place = "RA {:.4f}°   Dec {:+.4f}°".format(*frame.pointing)
+    return ["   ".join([*first, note]).rstrip(), f"{place}   {frame.exptime:g} s", target]
+
+
+def error_card(texts):
+    """Card of the size of all others that says why there is no picture: first line large, the rest below."""
+    card = np.zeros(CARD_SHAPE, np.uint8)
+    image, draw = _canvas(card)
+    y = CARD_SHAPE[0] // 3
+    for number, text in enumerate(texts):
+        for line in textwrap.wrap(text, 100) or [""]:
+            font = _fitting_font(line, CARD_SHAPE[1] - 2 * _GAP_PX)
+            draw.text((CARD_SHAPE[1] / 2, y), line, _ORANGE if number == 0 else _WHITE, font, anchor="ma")
+            y += 40
+    return np.asarray(image)
+
+
+def measure_sky(image):
+    """Median and robust standard deviation of an image, from about every sixteenth pixel."""
+    sample = image[::4, ::4].astype(np.float32).ravel()
+    sky = np.median(sample)
+    sigma = 1.4826 * np.median(np.abs(sample - sky))
+    return float(sky), float(max(sigma, 1e-3 * abs(sky), 1e-3))
+
+
+def shrink(image, factor):
+    """Mean of blocks of `factor` x `factor` pixels; rows and columns that fill no block are left out."""
+    if factor == 1:
+        return image
+    rows, columns = (side // factor * factor for side in image.shape)
+    image = image[:rows, :columns]
+    wide = sum(image[i::factor].astype(np.float32) for i in range(factor))
+    return sum(wide[:, i::factor] for i in range(factor)) / factor**2
+
+
+def enlarge(image):
+    """Each pixel repeated as often as fits a panel."""
+    factor = max(1, PANEL_PX // max(image.shape))
+    return np.repeat(np.repeat(image, factor, axis=0), factor, axis=1)
+
+
+def _colour(image, sky, sigma):
+    """RGB of an image: asinh from two sigma below the sky to the bright end of the scale."""
+    with np.errstate(invalid="ignore"):
+        depth = np.clip((image.astype(np.float32) - sky) / sigma, _DARKEST_SIGMA, _BRIGHTEST_SIGMA)
+    scaled = np.arcsinh((np.nan_to_num(depth) - _DARKEST_SIGMA) / _KNEE_SIGMA)
+    top = np.arcsinh((_BRIGHTEST_SIGMA - _DARKEST_SIGMA) / _KNEE_SIGMA)
+    return _colour_table()[np.round(scaled * (255 / top)).astype(np.uint8)]
+
+
+@functools.cache
+def _colour_table():
+    """matplotlib's magma, uint8 (256, 3)."""
+    from matplotlib import colormaps
+
+    return (colormaps["magma"](np.arange(256))[:, :3] * 255).round().astype(np.uint8)
+
+
+def _place(card, picture, *, column):
+    """Put a picture into the middle of a panel, its first row at the bottom."""
+    rows, columns, _ = picture.shape
+    top = _HEADING_PX + (PANEL_PX - rows) // 2
+    left = _GAP_PX + column * (PANEL_PX + _GAP_PX) + (PANEL_PX - columns) // 2
+    card[top : top + rows, left : left + columns] = picture[::-1]
+
+
+def _write_texts(card, texts, captions):
+    image, draw = _canvas(card)
+    step = _HEADING_PX / max(3, len(texts))
+    for number, text in enumerate(texts):
+        font = _fitting_font(text, CARD_SHAPE[1] - 2 * _GAP_PX, largest=min(_FONT_PX, int(step * 0.8)))
+        draw.text((_GAP_PX, (number + 0.5) * step), text, _WHITE, font, anchor="lm")
+    for column, caption in enumerate(captions):
+        place = (_GAP_PX + column * (PANEL_PX + _GAP_PX), CARD_SHAPE[0] - _CAPTION_PX / 2)
+        draw.text(place, caption, _GREY, _font(18), anchor="lm")
+    return np.asarray(image)
+
+
+def _canvas(card):
+    from PIL import Image, ImageDraw
+
+    image = Image.fromarray(card)
+    return image, ImageDraw.Draw(image)
+
+
+@functools.cache
+def _font(size):
+    from PIL import ImageFont
+
+    return ImageFont.load_default(size)
+
+
+def _fitting_font(text, width, *, largest=_FONT_PX):
+    """The largest font in which the text is not wider than `width`."""
+    length = _font(largest).getlength(text)
+    size = largest if length <= width else int(largest * width / length)
+    return _font(max(size, _SMALLEST_FONT_PX))
