@@ -231,9 +231,17 @@ def select_input(catalog, on_chip, *, tmag_max, targets=()):
     -------
     Table
         A copy, brightest first (T, then TIC id; targets without T last).
+
+    Raises
+    ------
+    ValueError
+        `on_chip` is not one value a star.
     """
+    on_chip = np.asarray(on_chip, dtype=bool)
+    if on_chip.shape != (len(catalog),):
+        raise ValueError(f"on_chip has shape {on_chip.shape}, expected ({len(catalog)},)")
     chosen = catalog.copy()
-    chosen["on_chip"] = np.asarray(on_chip, dtype=bool)
+    chosen["on_chip"] = on_chip
     chosen["target"] = np.isin(chosen["tic_id"], np.array(list(targets), dtype=np.int64))
     alone = (chosen["Tmag"] < tmag_max) & ~chosen["blended"]
     chosen = chosen[chosen["on_chip"] & (alone | chosen["target"])]

@@ -56,7 +56,8 @@ class EarthVectors:
 
 def mid_exposure(start, exptime_s):
     """Time of the middle of exposures that begin at `start` (Time) and last `exptime_s` seconds."""
-    return start + TimeDelta(np.asarray(exptime_s) / 2, format="sec")
+    with _without_network():
+        return start + TimeDelta(np.asarray(exptime_s) / 2, format="sec")
 
 
 def earth_vectors(mid, site):
