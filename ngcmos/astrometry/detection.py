@@ -1,0 +1,282 @@
+"""Sources on an image: background, detection, exact centroids of stars known beforehand.
+
+`subtract_background` and `find_sources` are sep (Source Extractor) with its failures turned into `FrameError`;
+`forced_centroids` measures stars whose positions are known to about a pixel, on small stamps only.
+"""
+
+import dataclasses
+import math
+
+import numpy as np
+import sep
+
+from ngcmos.errors import FrameError
+
+PIXSTACK_GROWTH = (1, 8, 64)
+FWHM_A_SIGMA = 2.0 * math.sqrt(2.0 * math.log(2.0))
+# a narrower window feels the pixel phase: 0.006 px rms at FWHM 2 px with 0.85 px, 0.001 px with 1.1 px
+NARROWEST_WINDOW_PX = 1.1
+CENTROID_STEPS = 20
+CENTROID_CONVERGED_PX = 2e-4
+MAD_A_SIGMA = 1.4826
+DISC_PX_AT_FIRST_STEP = 2.5
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Background:
+    """An image without its background.
+
+    Attributes
+    ----------
+    image : (rows, columns) float32 array
+        Background subtracted; masked and non-finite pixels are 0.
+    mask : (rows, columns) bool array
+        Pixels not to use.
+    level : float
+        Median of the background map, in units of the image.
+    rms : float
+        Its global noise.
+    """
+
+    image: np.ndarray
+    mask: np.ndarray
+    level: float
+    rms: float
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Sources:
+    """Detections, brightest first: 0-based positions, flux and peak above the background, FWHM in pixels, area."""
+
+    x: np.ndarray
+    y: np.ndarray
+    flux: np.ndarray
+    peak: np.ndarray
+    fwhm: np.ndarray
+    npix: np.ndarray
+
+    def __len__(self):
+        return len(self.x)
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Centroids:
+    """Centroids of given stars, in their order.
+
+    Attributes
+    ----------
+    x, y : (n,) arrays
+        0-based pixels.
+    flux : (n,) array
+        Gaussian-weighted flux above the local background.
+    snr : (n,) array
+        `flux` over its background noise.
+    peak : (n,) array
+        Highest pixel of the core in units of the image, background included.
+    fwhm : (n,) array
+        Full width at half maximum, pixels, from the windowed second moment; NaN where that has no solution.
+    good : (n,) bool array
+        On the image, without unusable pixels, converged within the capture radius.
+    """
+
+    x: np.ndarray
+    y: np.ndarray
+    flux: np.ndarray
+    snr: np.ndarray
+    peak: np.ndarray
+    fwhm: np.ndarray
+    good: np.ndarray
+
+
+def subtract_background(image, *, mesh_px, mask=None):
+    """The image without its smooth background.
+
+    Parameters
+    ----------
+    image : (rows, columns) array
+        Any number type; pixels that are not finite are masked.
+    mesh_px : int
+        Side of a cell of the background mesh.
+    mask : (rows, columns) bool array, optional
+        Pixels not to use.
+
+    Raises
+    ------
+    FrameError
+        No usable pixel, or an image without any noise.
+    """
+    pixels = np.array(image, dtype=np.float32, order="C")
+    if pixels.ndim != 2 or min(pixels.shape) < mesh_px:
+        raise FrameError(f"image of shape {pixels.shape} is smaller than one background cell of {mesh_px} px")
+    unusable = ~np.isfinite(pixels)
+    if mask is not None:
+        unusable |= mask
+    if unusable.all():
+        raise FrameError("the image has no usable pixel")
+    pixels[unusable] = 0.0
+    background = sep.Background(pixels, mask=unusable, bw=mesh_px, bh=mesh_px)
+    if not (math.isfinite(background.globalrms) and background.globalrms > 0):
+        raise FrameError(f"the image is constant ({background.globalback:g}), expected a noisy sky")
+    level = float(np.median(background.back()))
+    background.subfrom(pixels)
+    pixels[unusable] = 0.0
+    return Background(pixels, unusable, level, float(background.globalrms))
+
+
+def defocus_kernel(defocus_mm, steps):
+    """Detection kernel for a defocused image, or None for one in focus (sep's own 3x3 kernel).
+
+    From each of the `steps` (mm, rising) on, the kernel is a disc as wide as the image of a star defocused by
+    that much: a radius of 2.5 px at the first step, in proportion at the others.
+    """
+    reached = [step for step in steps if defocus_mm >= step > 0]
+    if not reached:
+        return None
+    radius = DISC_PX_AT_FIRST_STEP * reached[-1] / steps[0]
+    half = math.ceil(radius)
+    offset = np.hypot(*np.mgrid[-half : half + 1, -half : half + 1])
+    disc = np.clip(radius + 0.5 - offset, 0.0, 1.0)
+    return disc / disc.sum()
+
+
+def find_sources(background, *, threshold_sigma, min_area_px, max_area_px, border_px, kernel=None, at_least=1):
+    """Sources above the noise of a background-subtracted image, brightest first.
+
+    Parameters
+    ----------
+    background : Background
+    threshold_sigma : float
+        Detection threshold in units of the background noise.
+    min_area_px, max_area_px : int
+        Sources of fewer or more pixels above the threshold are dropped.
+    border_px : int
+        Sources nearer to the edge are dropped.
+    kernel : 2-D array, optional
+        Detection kernel, see `defocus_kernel`.
+    at_least : int
+        Fewer sources than this are an error.
+
+    Raises
+    ------
+    FrameError
+        Too few sources, or more than sep can hold.
+    """
+    options = {} if kernel is None else {"filter_kernel": kernel}
+    found = _extract(background, threshold_sigma * background.rms, minarea=min_area_px, **options)
+    rows, columns = background.image.shape
+    inside_x = (found["x"] >= border_px) & (found["x"] <= columns - 1 - border_px)
+    inside_y = (found["y"] >= border_px) & (found["y"] <= rows - 1 - border_px)
+    kept = found[inside_x & inside_y & (found["npix"] <= max_area_px) & (found["flux"] > 0)]
+    if len(kept) < at_least:
+        raise FrameError(f"too few sources: {len(kept)}, expected at least {at_least}")
+    kept = kept[np.argsort(-kept["flux"], kind="stable")]
+    fwhm = FWHM_A_SIGMA * np.sqrt((kept["a"] ** 2 + kept["b"] ** 2) / 2.0)
+    return Sources(kept["x"], kept["y"], kept["flux"], kept["peak"], fwhm, kept["npix"])
+
+
+def _extract(background, threshold, **options):
+    """sep.extract with larger buffers where the normal ones are too small."""
+    pixstack, sub_objects = sep.get_extract_pixstack(), sep.get_sub_object_limit()
+    try:
+        for growth in PIXSTACK_GROWTH:
+            sep.set_extract_pixstack(pixstack * growth)
+            sep.set_sub_object_limit(sub_objects * growth)
+            try:
+                return sep.extract(background.image, threshold, mask=background.mask, **options)
+            except Exception as error:
+                reason = str(error)
+                if "internal pixel buffer full" not in reason and "deblending overflow" not in reason:
+                    raise
+    finally:
+        sep.set_extract_pixstack(pixstack)
+        sep.set_sub_object_limit(sub_objects)
+    raise FrameError(f"more sources than can be told apart ({reason}), expected a field of stars")
+
+
+def forced_centroids(image, x, y, *, fwhm_px, capture_px=2.0, mask=None):
+    """Windowed centroids of stars near given positions.
+
+    The centroid iterates to where the image, weighted by a Gaussian, balances (Source Extractor's XWIN_IMAGE,
+    as in `sep.winpos`), here for all stars at once on stamps with their local background taken off.
+
+    Parameters
+    ----------
+    image : (rows, columns) array
+        Any number type; a background is allowed.
+    x, y : (n,) arrays
+        Expected positions, 0-based pixels.
+    fwhm_px : float
+        Width of the stars; the window has the same, but at least 1.1 px of sigma.
+    capture_px : float
+        A centroid that moves further than this is not good.
+    mask : (rows, columns) bool array, optional
+        Stars with such a pixel in their stamp's core are not good.
+    """
+    sigma = max(fwhm_px / FWHM_A_SIGMA, NARROWEST_WINDOW_PX)
+    half = math.ceil(3.0 * sigma + min(capture_px, 2.0 * sigma))
+    column, row, inside = _stamp_places(image.shape, x, y, half)
+    stamps = _stamps(image, column, row, half)
+    core = stamps[:, half - 1 : half + 2, half - 1 : half + 2]
+    peak = core.max(axis=(1, 2), initial=-np.inf)
+    usable = inside & np.isfinite(stamps).all(axis=(1, 2))
+    if mask is not None:
+        usable &= ~_stamps(mask, column, row, half)[:, 1:-1, 1:-1].any(axis=(1, 2))
+    stamps = np.where(usable[:, None, None], stamps, 0.0)
+    stamps, noise = _subtract_rim(stamps)
+    start = np.stack([np.where(inside, x - column, 0.0), np.where(inside, y - row, 0.0)])
+    offset, flux, variance, moving = _balance(stamps, start, sigma, half)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        fwhm = FWHM_A_SIGMA / np.sqrt(1.0 / variance - 1.0 / sigma**2)
+        snr = flux / (noise * math.sqrt(math.pi) * sigma)
+    captured = np.hypot(*(offset - start)) <= capture_px
+    good = usable & captured & ~moving & (flux > 0)
+    return Centroids(column + offset[0], row + offset[1], flux, snr, peak, fwhm, good)
+
+
+def _stamp_places(shape, x, y, half):
+    """Central pixel of each stamp and whether the stamp lies on the image."""
+    finite = np.isfinite(x) & np.isfinite(y)
+    column = np.where(finite, np.rint(np.where(finite, x, 0.0)), -1).astype(int)
+    row = np.where(finite, np.rint(np.where(finite, y, 0.0)), -1).astype(int)
+    inside = (column >= half) & (column < shape[1] - half) & (row >= half) & (row < shape[0] - half)
+    return np.where(inside, column, half), np.where(inside, row, half), inside
+
+
+def _stamps(image, column, row, half):
+    """(n, size, size) stamps as float32, or bool of a mask."""
+    windows = np.lib.stride_tricks.sliding_window_view(image, (2 * half + 1, 2 * half + 1))
+    stamps = windows[row - half, column - half]
+    return stamps if stamps.dtype == bool else stamps.astype(np.float32)
+
+
+def _subtract_rim(stamps):
+    """Stamps without the median of their rim, and the noise of the rim."""
+    rim = np.concatenate([stamps[:, 0], stamps[:, -1], stamps[:, 1:-1, 0], stamps[:, 1:-1, -1]], axis=1)
+    level = np.median(rim, axis=1)
+    noise = MAD_A_SIGMA * np.median(np.abs(rim - level[:, None]), axis=1)
+    return stamps - level[:, None, None], np.maximum(noise, np.finfo(np.float32).tiny)
+
+
+def _balance(stamps, start, sigma, half):
+    """(offset (2, n), flux, windowed variance, still moving) of the windowed centroids."""
+    grid = np.arange(-half, half + 1, dtype=float)
+    offset = start.copy()
+    with np.errstate(invalid="ignore", divide="ignore"):
+        for _ in range(CENTROID_STEPS):
+            away = grid - offset[:, :, None]
+            weight = np.exp(-0.5 * (away / sigma) ** 2)
+            along_x = np.matmul(stamps, np.stack([weight[0], weight[0] * away[0]], axis=2))
+            flux = np.sum(along_x[:, :, 0] * weight[1], axis=1)
+            first = np.stack(
+                [
+                    np.sum(along_x[:, :, 1] * weight[1], axis=1),
+                    np.sum(along_x[:, :, 0] * weight[1] * away[1], axis=1),
+                ]
+            )
+            step = np.nan_to_num(2.0 * first / flux, nan=0.0, posinf=0.0, neginf=0.0)
+            offset = np.clip(offset + step, -half, half)
+            moving = np.hypot(*step) > CENTROID_CONVERGED_PX
+            if not moving.any():
+                break
+        second = np.sum(along_x[:, :, 0] * weight[1] * away[1] ** 2, axis=1)
+        return offset, flux, second / flux, moving

@@ -1,0 +1,290 @@
+"""Plate solution of a frame: a ladder of methods, the cheapest first.
+
+1. forced: centroids of catalog stars at the places the previous solution predicts;
+2. shift: peaks on the image vote for how far the field moved since the previous solution;
+3. triangles: detected sources against the catalog near the pointing, any rotation and parity.
+
+Each rung ends in the same polish: windowed centroids of the brightest usable catalog stars and a clipped,
+weighted cubic fit. `solve_from_guess` enters at that point with an approximate solution from elsewhere.
+"""
+
+import dataclasses
+
+import numpy as np
+
+from ngcmos.astrometry.detection import FWHM_A_SIGMA, find_sources, forced_centroids, subtract_background
+from ngcmos.astrometry.distortion import fit_inverse, fit_linear_sip, to_pixels, to_sky, with_matches
+from ngcmos.astrometry.peaks import find_peaks, vote_shift
+from ngcmos.astrometry.triangles import affordable_order, grow_match, match_triangles
+from ngcmos.errors import FrameError, UnsolvedError
+
+POLISHED_STARS = 800
+FEWEST_SOURCES = 30
+FEWEST_POLISHED = 15
+MATCHED_SHARE = 0.6
+SEEN_SNR = 10.0
+LARGEST_RMS_PX = 0.3
+CAPTURE_PX = 2.0
+FIRST_FWHM_PX = 3.0
+FWHM_STARS = 100
+FWHM_RANGE_PX = (1.2, 15.0)
+SATURATED_SHARE = 0.9
+CLIP_SIGMA = 4.0
+CLIP_ROUNDS = 6
+CENTROID_FLOOR_PX = 0.01
+MEDIAN_A_RADIUS = 1.1774  # of a two-dimensional normal distribution of unit sigma
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class ReferenceStars:
+    """Catalog stars at the epoch of the frame: degrees and magnitudes, and which may enter the fit.
+
+    Stars that are not `usable` (blends, doubtful positions) still help to recognise the field.
+    """
+
+    ra: np.ndarray
+    dec: np.ndarray
+    mag: np.ndarray
+    usable: np.ndarray
+
+    def __post_init__(self):
+        if len({len(column) for column in (self.ra, self.dec, self.mag, self.usable)}) != 1:
+            raise ValueError("the columns of the reference stars must be of one length")
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class _Plate:
+    """What every rung needs: the frame, the stars and the settings."""
+
+    image: np.ndarray
+    raw: np.ndarray
+    mask: np.ndarray | None
+    stars: ReferenceStars
+    detector: object
+    detection: object
+    settings: object
+
+    @property
+    def shape(self):
+        return self.image.shape
+
+
+def solve_frame(
+    image, stars, *, pointing, detector, detection, settings, previous=None, raw=None, mask=None, kernel=None
+):
+    """The plate solution of one frame.
+
+    Parameters
+    ----------
+    image : (rows, columns) array
+        Calibrated or raw pixels of any number type.
+    stars : ReferenceStars
+    pointing : (float, float)
+        Right ascension and declination of the header, degrees.
+    detector, detection, settings
+        The tables `detector`, `detection` and `solve` of the camera profile.
+    previous : Solution, optional
+        Of an earlier frame of the field.
+    raw : (rows, columns) array, optional
+        Raw counts, to recognise saturated stars; `image` by default.
+    mask : (rows, columns) bool array, optional
+        Pixels not to use.
+    kernel : 2-D array, optional
+        Detection kernel, see `detection.defocus_kernel`.
+
+    Returns
+    -------
+    Solution
+        `index` are rows of `stars`; `rung` is forced, shift or triangles.
+
+    Raises
+    ------
+    UnsolvedError
+        With the reason of each rung.
+    """
+    plate = _Plate(image, image if raw is None else raw, mask, stars, detector, detection, settings)
+    rungs = [lambda: _solve_triangles(plate, pointing, kernel)]
+    if previous is not None:
+        rungs = [lambda: _solve_forced(plate, previous), lambda: _solve_shift(plate, previous), *rungs]
+    reasons = []
+    for rung in rungs:
+        try:
+            return fit_inverse(rung(), plate.shape)
+        except UnsolvedError as error:
+            reasons.append(str(error))
+    raise UnsolvedError("; ".join(reasons))
+
+
+def solve_from_guess(
+    image, stars, guess, *, detector, detection, settings, rung="guess", raw=None, mask=None, kernel=None
+):
+    """The verified plate solution within a few pixels of an approximate one; arguments as for `solve_frame`."""
+    plate = _Plate(image, image if raw is None else raw, mask, stars, detector, detection, settings)
+    sources = _detect(plate, kernel)
+    found = _grow(plate, sources.x, sources.y, guess, rung)
+    return fit_inverse(_polish(plate, found, rung=rung), plate.shape)
+
+
+def _solve_forced(plate, previous):
+    return _polish(plate, previous, rung="forced", share=MATCHED_SHARE)
+
+
+def _solve_shift(plate, previous):
+    peaks = find_peaks(plate.image, mask=plate.mask)
+    px, py = to_pixels(previous, plate.stars.ra, plate.stars.dec)
+    shift = vote_shift(peaks, px, py, plate.stars.mag, shape=plate.shape)
+    moved = dataclasses.replace(previous, crpix=(previous.crpix[0] + shift[0], previous.crpix[1] + shift[1]))
+    found = _grow(plate, peaks.x, peaks.y, moved, "shift")
+    return _polish(plate, found, rung="shift")
+
+
+def _solve_triangles(plate, pointing, kernel):
+    sources = _detect(plate, kernel)
+    stars, detector = plate.stars, plate.detector
+    reasons = []
+    for radius_deg in plate.settings.radius_deg:
+        try:
+            found = match_triangles(
+                sources.x,
+                sources.y,
+                sources.flux,
+                stars.ra,
+                stars.dec,
+                stars.mag,
+                pointing=pointing,
+                radius_deg=radius_deg,
+                scale_arcsec=detector.scale_arcsec,
+                scale_limits_arcsec=detector.scale_limits_arcsec,
+                shape=plate.shape,
+            )
+            return _polish(plate, found, rung="triangles")
+        except UnsolvedError as error:
+            reasons.append(str(error))
+    raise UnsolvedError("; ".join(reasons))
+
+
+def _detect(plate, kernel):
+    """Sources of the frame; too few of them leave it unsolved."""
+    detection = plate.detection
+    try:
+        background = subtract_background(plate.image, mesh_px=detection.mesh_px, mask=plate.mask)
+        return find_sources(
+            background,
+            threshold_sigma=detection.threshold_sigma,
+            min_area_px=detection.min_area_px,
+            max_area_px=detection.max_area_px,
+            border_px=detection.border_px,
+            kernel=kernel,
+            at_least=FEWEST_SOURCES,
+        )
+    except FrameError as error:
+        raise UnsolvedError(str(error)) from None
+
+
+def _grow(plate, x, y, guess, rung):
+    """Cubic solution from an approximate one and positions on the chip."""
+    bright = np.argsort(plate.stars.mag, kind="stable")
+    found = grow_match(x, y, plate.stars.ra[bright], plate.stars.dec[bright], guess, shape=plate.shape, rung=rung)
+    return dataclasses.replace(found, index=bright[found.index])
+
+
+def _polish(plate, guess, *, rung, share=0.0):
+    """Solution refitted to windowed centroids of the brightest usable stars where `guess` puts them.
+
+    Raises
+    ------
+    UnsolvedError
+        Fewer than `share` of these stars agree, or they scatter by 0.3 px or more.
+    """
+    stars = plate.stars
+    px, py = to_pixels(guess, stars.ra, stars.dec)
+    chosen = _choose(plate, px, py)
+    fwhm = _measure_fwhm(plate, px[chosen], py[chosen])
+    centroids = forced_centroids(
+        plate.image, px[chosen], py[chosen], fwhm_px=fwhm, capture_px=CAPTURE_PX, mask=plate.mask
+    )
+    seen = centroids.good & (centroids.snr > SEEN_SNR) & ~_saturated(plate, px[chosen], py[chosen])
+    chosen, x, y = chosen[seen], centroids.x[seen], centroids.y[seen]
+    needed = max(FEWEST_POLISHED, share * len(seen))
+    if len(chosen) < needed:
+        raise UnsolvedError(f"{rung}: {len(chosen)} of {len(seen)} stars seen, expected at least {needed:.0f}")
+    error = _centroid_error(centroids, fwhm, plate.detector.gain_e_adu)[seen]
+    solution, kept = _fit_clipped(guess, x, y, stars.ra[chosen], stars.dec[chosen], error, plate.shape)
+    needed = max(FEWEST_POLISHED, share * len(seen), MATCHED_SHARE * len(chosen))
+    if np.count_nonzero(kept) < needed:
+        raise UnsolvedError(f"{rung}: {np.count_nonzero(kept)} stars agree, expected at least {needed:.0f}")
+    index = chosen[kept]
+    solution = with_matches(solution, index, x[kept], y[kept], stars.ra[index], stars.dec[index], rung=rung)
+    if not solution.rms < LARGEST_RMS_PX:
+        raise UnsolvedError(f"{rung}: rms {solution.rms:.2f} px, expected less than {LARGEST_RMS_PX} px")
+    return solution
+
+
+def _choose(plate, px, py):
+    """Rows of the brightest stars that may enter the fit and lie on the chip."""
+    stars, settings = plate.stars, plate.settings
+    rows, columns = plate.shape
+    left, right, bottom, top = (edge + plate.detection.border_px for edge in plate.detector.bad_edge_px)
+    on_chip = (px >= left) & (px < columns - right) & (py >= bottom) & (py < rows - top)
+    in_range = (stars.mag >= settings.tmag_min) & (stars.mag <= settings.tmag_max)
+    chosen = np.flatnonzero(on_chip & in_range & stars.usable)
+    return chosen[np.argsort(stars.mag[chosen], kind="stable")][:POLISHED_STARS]
+
+
+def _measure_fwhm(plate, px, py):
+    """Median width of the brightest stars, pixels."""
+    fwhm = FIRST_FWHM_PX
+    for _ in range(2):
+        measured = forced_centroids(plate.image, px[:FWHM_STARS], py[:FWHM_STARS], fwhm_px=fwhm, mask=plate.mask)
+        widths = measured.fwhm[measured.good & (measured.snr > SEEN_SNR)]
+        widths = widths[np.isfinite(widths)]
+        if len(widths):
+            fwhm = float(np.clip(np.median(widths), *FWHM_RANGE_PX))
+    return fwhm
+
+
+def _saturated(plate, px, py):
+    """Whether the raw counts near each star come close to saturation."""
+    limit = SATURATED_SHARE * plate.detector.saturation_adu
+    column, row = np.rint(px).astype(int), np.rint(py).astype(int)
+    rows, columns = plate.shape
+    highest = np.zeros(len(px))
+    for dy in (-1, 0, 1):
+        for dx in (-1, 0, 1):
+            near = plate.raw[np.clip(row + dy, 0, rows - 1), np.clip(column + dx, 0, columns - 1)]
+            highest = np.maximum(highest, near)
+    return highest >= limit
+
+
+def _centroid_error(centroids, fwhm, gain_e_adu):
+    """Expected error of each centroid, pixels: background and photon noise of a Gaussian star, and a floor.
+
+    Background-limited 2 sigma**2 / snr**2 and photon-limited sigma**2 / electrons, after King 1983, PASP 95, 163.
+    """
+    sigma = fwhm / FWHM_A_SIGMA
+    with np.errstate(invalid="ignore", divide="ignore"):
+        photons = sigma**2 / (2.0 * centroids.flux * gain_e_adu)
+        return np.sqrt(2.0 * (sigma / centroids.snr) ** 2 + photons + CENTROID_FLOOR_PX**2)
+
+
+def _fit_clipped(guess, x, y, ra, dec, error, shape):
+    """(solution, kept) of a weighted fit without the stars that stand out; the order rises as outliers go."""
+    crval = to_sky(guess, (shape[1] - 1) / 2.0, (shape[0] - 1) / 2.0)
+    px, py = to_pixels(guess, ra, dec)
+    away_x, away_y = x - px, y - py
+    away = np.hypot(away_x - np.median(away_x), away_y - np.median(away_y))
+    kept = away <= max(3.0 * np.median(away), 0.1)
+    solution = guess
+    for step in range(CLIP_ROUNDS):
+        order = min(step + 1, affordable_order(np.count_nonzero(kept)))
+        solution = fit_linear_sip(
+            x[kept], y[kept], ra[kept], dec[kept], crval=crval, shape=shape, order=order, weights=error[kept] ** -2
+        )
+        px, py = to_pixels(solution, ra, dec)
+        pull = np.hypot(x - px, y - py) / error
+        scale = max(1.0, float(np.median(pull)) / MEDIAN_A_RADIUS)
+        agree = pull <= CLIP_SIGMA * scale
+        if order == 3 and np.array_equal(agree, kept):
+            break
+        kept = agree
+    return solution, kept

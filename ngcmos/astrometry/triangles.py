@@ -1,0 +1,285 @@
+"""Plate solution of a list of positions without any earlier solution: triangles, votes, verification.
+
+`match_triangles` compares triangles of bright neighbours on the chip with those of the catalog by the
+absolute lengths of their sides (the scale of a camera is known to a few per cent, its rotation and parity are
+not), lets the pairs vote for rotation and place, and keeps a place only if many more stars agree than
+chance would allow. `grow_match` turns an approximate solution into a cubic one.
+"""
+
+import dataclasses
+import itertools
+import math
+
+import numpy as np
+from scipy.spatial import cKDTree
+
+from ngcmos.astrometry.distortion import Solution, fit_linear_sip, project, to_pixels, to_sky, with_matches
+from ngcmos.errors import UnsolvedError
+
+BRIGHTEST = 80
+NEIGHBOURS = 8
+CATALOG_DEPTH = 1.2
+SMALLEST_SIDE_PX = 15.0
+SIDE_TOLERANCE = 0.015
+SCALES = (1.0, 0.98, 1.02, 0.96, 1.04)
+ROTATION_BIN_RAD = 0.02
+PLACE_BIN_PX = 25.0
+CLUSTERS = 5
+FEWEST_VOTES = 4
+RANKED = 1500
+VERIFIED = 300
+DEEPER = 1.5
+VERIFY_RADIUS_PX = 8.0
+FEWEST_MATCHES = 15
+CHANCE_SIGMA = 6.0
+GROWTH = ((1, 8.0), (2, 8.0), (3, 8.0), (3, 6.0), (3, 4.0), (3, 3.0), (3, 2.0), (3, 1.5))
+STARS_PER_TERM = 3
+# of the stars taken into a match, so many may have a foreign star within the radius
+CHANCE_SHARE = 0.1
+
+
+def match_triangles(x, y, flux, ra, dec, mag, *, pointing, radius_deg, scale_arcsec, scale_limits_arcsec, shape):
+    """Solution of positions on the chip against a catalog, wherever it lies near the pointing.
+
+    Parameters
+    ----------
+    x, y, flux : (n,) arrays
+        0-based pixels and brightness of the detections.
+    ra, dec, mag : (m,) arrays
+        Catalog in degrees and magnitudes.
+    pointing : (float, float)
+        Right ascension and declination near the centre of the chip, degrees.
+    radius_deg : float
+        How far the pointing may be off.
+    scale_arcsec : float
+        Scale to expect, per pixel; only scales within `scale_limits_arcsec` (low, high) are tried.
+    shape : (int, int)
+        Rows and columns of the chip.
+
+    Returns
+    -------
+    Solution
+        Its `index` are rows of the catalog; `rung` is "triangles".
+
+    Raises
+    ------
+    UnsolvedError
+        There is no place where many more stars agree than by chance.
+    """
+    order = np.argsort(-flux, kind="stable")
+    x, y = x[order], y[order]
+    middle = (shape[1] - 1) / 2.0, (shape[0] - 1) / 2.0
+    chip = (x - middle[0]) + 1j * (y - middle[1])
+    sky, near = _sky_plane(ra, dec, mag, pointing, radius_deg + scale_arcsec * math.hypot(*shape) / 7200.0)
+    bright = _locally_brightest(sky, scale_arcsec / 3600.0 * math.sqrt(shape[0] * shape[1] / math.pi))
+    low, high = scale_limits_arcsec
+    detected = _triangles(chip[:BRIGHTEST])
+    for scale_deg in [scale_arcsec * factor / 3600.0 for factor in SCALES if low <= scale_arcsec * factor <= high]:
+        for linear, place in _vote(chip[:BRIGHTEST], sky[bright] / scale_deg, detected):
+            if not _agrees(chip[:VERIFIED], sky / scale_deg, linear, place, shape):
+                continue
+            guess = _linear_solution(linear * scale_deg, place * scale_deg, middle, pointing)
+            try:
+                found = grow_match(x, y, ra[near], dec[near], guess, shape=shape, rung="triangles")
+            except UnsolvedError:
+                continue
+            return dataclasses.replace(found, index=near[found.index])
+    raise UnsolvedError(
+        f"no match within {radius_deg:g} deg of the pointing {pointing[0]:.4f} {pointing[1]:.4f}: "
+        f"{len(x)} sources, {len(near)} catalog stars"
+    )
+
+
+def _sky_plane(ra, dec, mag, pointing, reach_deg):
+    """Complex tangent-plane positions in degrees of the stars within reach, and their rows; brightest first."""
+    xi, eta = project(ra, dec, pointing)
+    near = np.flatnonzero(np.hypot(xi, eta) < reach_deg)
+    near = near[np.argsort(mag[near], kind="stable")]
+    return xi[near] + 1j * eta[near], near
+
+
+def _locally_brightest(sky, radius):
+    """Rows of the stars (brightest first) with fewer brighter ones within `radius` than a chip should show.
+
+    A limit by magnitude alone would take too few stars on the chip where the catalog is deeper elsewhere.
+    """
+    bright = sky[:RANKED]
+    pairs = cKDTree(np.stack([bright.real, bright.imag], axis=1)).query_pairs(radius, output_type="ndarray")
+    brighter = np.bincount(pairs.max(axis=1), minlength=len(bright)) if len(pairs) else np.zeros(len(bright))
+    return np.flatnonzero(brighter < CATALOG_DEPTH * BRIGHTEST)
+
+
+def _triangles(stars):
+    """(vertices, log sides, orientation) of the triangles of each star's neighbours.
+
+    Vertices are ordered by the length of the opposite side; orientation is +1 or -1.
+    """
+    count = min(NEIGHBOURS, len(stars) - 1)
+    if count < 2:
+        return np.empty((0, 3), dtype=int), np.empty((0, 3)), np.empty(0)
+    points = np.stack([stars.real, stars.imag], axis=1)
+    neighbours = cKDTree(points).query(points, k=count + 1)[1]
+    combinations = np.array(list(itertools.combinations(range(1, count + 1), 2)))
+    trios = np.concatenate([neighbours[:, [0, i, j]] for i, j in combinations])
+    trios = np.sort(trios, axis=1)
+    code = np.unique((trios[:, 0] * len(stars) + trios[:, 1]) * len(stars) + trios[:, 2])
+    trios = np.stack([code // len(stars) ** 2, code // len(stars) % len(stars), code % len(stars)], axis=1)
+    corners = stars[trios]
+    sides = np.abs(np.roll(corners, -1, axis=1) - np.roll(corners, 1, axis=1))
+    ranked = np.argsort(sides, axis=1)
+    sides = np.take_along_axis(sides, ranked, axis=1)
+    large = sides[:, 0] > SMALLEST_SIDE_PX
+    trios, sides = np.take_along_axis(trios, ranked, axis=1)[large], sides[large]
+    corners = stars[trios]
+    cross = (np.conj(corners[:, 1] - corners[:, 0]) * (corners[:, 2] - corners[:, 0])).imag
+    return trios, np.log(sides), np.sign(cross)
+
+
+def _vote(chip, stars, detected):
+    """The places most pairs of triangles agree on: list of (linear (2, 2), place (2,)), chip to sky."""
+    known = _triangles(stars)
+    if not (len(detected[0]) and len(known[0])):
+        return []
+    pairs = cKDTree(detected[1]).sparse_distance_matrix(
+        cKDTree(known[1]), SIDE_TOLERANCE, p=np.inf, output_type="ndarray"
+    )
+    first, second = pairs["i"], pairs["j"]
+    parity = detected[2][first] * known[2][second]
+    corners_chip, corners_sky = chip[detected[0][first]], stars[known[0][second]]
+    mirrored = np.where(parity[:, None] < 0, np.conj(corners_chip), corners_chip)
+    # the longest side, between the vertices of the two shorter opposite sides, turns the least by errors
+    turn = (corners_sky[:, 1] - corners_sky[:, 0]) / (mirrored[:, 1] - mirrored[:, 0])
+    turn /= np.abs(turn)
+    place = corners_sky.mean(axis=1) - turn * mirrored.mean(axis=1)
+    ballots = np.stack(
+        [
+            turn.real / ROTATION_BIN_RAD,
+            turn.imag / ROTATION_BIN_RAD,
+            place.real / PLACE_BIN_PX,
+            place.imag / PLACE_BIN_PX,
+            100.0 * parity,
+        ],
+        axis=1,
+    )
+    return _clusters(ballots, corners_chip, corners_sky)
+
+
+def _clusters(ballots, corners_chip, corners_sky):
+    """Affine maps of the fullest clusters of ballots, fullest first."""
+    if not len(ballots):
+        return []
+    tree = cKDTree(ballots)
+    votes = tree.query_ball_point(ballots, 1.0, return_length=True)
+    found = []
+    free = np.ones(len(ballots), dtype=bool)
+    for best in np.argsort(-votes, kind="stable"):
+        if votes[best] < FEWEST_VOTES or len(found) == CLUSTERS:
+            break
+        if not free[best]:
+            continue
+        members = np.array(tree.query_ball_point(ballots[best], 1.0))
+        free[tree.query_ball_point(ballots[best], 2.0)] = False
+        found.append(_affine(corners_chip[members].ravel(), corners_sky[members].ravel()))
+    return found
+
+
+def _affine(chip, sky):
+    """Least-squares (linear, place) with sky = linear @ chip + place."""
+    design = np.stack([chip.real, chip.imag, np.ones(len(chip))], axis=1)
+    solved = np.linalg.lstsq(design, np.stack([sky.real, sky.imag], axis=1), rcond=None)[0]
+    return solved[:2].T, solved[2]
+
+
+def _agrees(chip, sky, linear, place, shape):
+    """Whether the chip's brightest stars fall on the sky's brightest there far more often than by chance."""
+    stars = np.linalg.solve(linear, np.stack([sky.real, sky.imag]) - place[:, None])
+    on_chip = (np.abs(stars[0]) < shape[1] / 2.0) & (np.abs(stars[1]) < shape[0] / 2.0)
+    most = min(VERIFIED, _most_stars(VERIFY_RADIUS_PX, shape))
+    stars, chip = stars[:, on_chip][:, :most], chip[:most]
+    if not stars.size:
+        return False
+    distance = cKDTree(stars.T).query(np.stack([chip.real, chip.imag], axis=1))[0]
+    chance = len(chip) * stars.shape[1] * math.pi * VERIFY_RADIUS_PX**2 / (shape[0] * shape[1])
+    return is_significant(np.count_nonzero(distance < VERIFY_RADIUS_PX), chance)
+
+
+def _most_stars(radius, shape):
+    """How many stars the chip may hold for matches within `radius` to be rarely by chance."""
+    return round(CHANCE_SHARE * shape[0] * shape[1] / (math.pi * radius**2))
+
+
+def is_significant(hits, chance):
+    """Whether `hits` stars agree where chance makes `chance` agree on average."""
+    return hits >= FEWEST_MATCHES + chance + CHANCE_SIGMA * math.sqrt(chance)
+
+
+def _linear_solution(linear, place, middle, pointing):
+    """Solution of an affine map from pixels about `middle` to degrees about the pointing."""
+    crpix = np.array(middle) - np.linalg.solve(linear, place)
+    return Solution(tuple(map(float, pointing)), tuple(map(float, crpix)), linear)
+
+
+def grow_match(x, y, ra, dec, guess, *, shape, rung, growth=GROWTH):
+    """Cubic solution grown from an approximate one: match, fit, shrink the radius.
+
+    Parameters
+    ----------
+    x, y : (n,) arrays
+        Detections, 0-based pixels, brightest first.
+    ra, dec : (m,) arrays
+        Catalog, degrees, brightest first.
+    guess : Solution
+        Good to a few pixels over the chip.
+    growth : sequence of (order, radius)
+        Order of the fit and radius of the match in pixels, step by step.
+
+    Raises
+    ------
+    UnsolvedError
+        Fewer matches than can be told from chance.
+    """
+    solution = guess
+    for order, radius in growth:
+        index, found, chance = match_mutual(solution, x, y, ra, dec, radius, shape=shape)
+        if not is_significant(len(found), chance):
+            raise UnsolvedError(f"{len(found)} stars agree within {radius:g} px, {chance:.0f} do by chance")
+        crval = to_sky(solution, (shape[1] - 1) / 2.0, (shape[0] - 1) / 2.0)
+        order = min(order, affordable_order(len(found)))
+        solution = fit_linear_sip(x[found], y[found], ra[index], dec[index], crval=crval, shape=shape, order=order)
+    return with_matches(solution, index, x[found], y[found], ra[index], dec[index], rung=rung)
+
+
+def affordable_order(count):
+    """Highest order of the distortion that so many stars can carry."""
+    for order in (3, 2):
+        if count >= STARS_PER_TERM * (order + 1) * (order + 2) / 2:
+            return order
+    return 1
+
+
+def match_mutual(solution, x, y, ra, dec, radius, *, shape):
+    """Pairs of catalog stars and detections that are each other's nearest within `radius` pixels.
+
+    Only so many of the brightest of both lists are taken that chance pairs stay rare.
+
+    Returns
+    -------
+    index, found : int arrays
+        Rows of the catalog and of the detections.
+    chance : float
+        How many pairs to expect of two lists that have nothing in common.
+    """
+    px, py = to_pixels(solution, ra, dec)
+    on_chip = np.flatnonzero((px > -radius) & (px < shape[1] + radius) & (py > -radius) & (py < shape[0] + radius))
+    most = _most_stars(radius, shape)
+    x, y = x[:most], y[:most]
+    on_chip = on_chip[: min(most, round(DEEPER * len(x)))]
+    if not (len(on_chip) and len(x)):
+        return np.empty(0, dtype=int), np.empty(0, dtype=int), 0.0
+    stars, sources = np.stack([px[on_chip], py[on_chip]], axis=1), np.stack([x, y], axis=1)
+    distance, nearest = cKDTree(sources).query(stars, distance_upper_bound=radius)
+    back = cKDTree(stars).query(sources)[1]
+    here = np.flatnonzero(distance < radius)
+    here = here[back[nearest[here]] == here]
+    chance = len(stars) * len(sources) * math.pi * radius**2 / (shape[0] * shape[1])
+    return on_chip[here], nearest[here], chance
