@@ -351,7 +351,8 @@ def _read_kept(path):
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("error", AstropyWarning)
-            with fits.open(path, checksum=True, memmap=False) as hdus:
+            # from memory: where astropy gives up half way it would leave a file open
+            with fits.open(io.BytesIO(path.read_bytes()), checksum=True) as hdus:
                 header = hdus[1].header
                 rows = tidy_rows(Table.read(hdus[1]))
                 targets = frozenset(int(tic_id) for tic_id in header["TARGETS"].split(",") if tic_id)
