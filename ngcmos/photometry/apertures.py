@@ -10,8 +10,9 @@ import enum
 import numpy as np
 import sep
 
+from ngcmos.errors import FrameError
 from ngcmos.photometry.noise import noise_terms
-from ngcmos.photometry.sky import estimate_sky, gather
+from ngcmos.photometry.sky import estimate_sky, pixels_around
 
 
 class Flag(enum.IntFlag):
@@ -113,42 +114,83 @@ def measure(
     Returns
     -------
     Measurement
+
+    Raises
+    ------
+    FrameError
+        Image, raw frame and mask differ in shape.
     """
-    x, y = np.asarray(x, float), np.asarray(y, float)
-    radii = np.asarray(radii, float)
+    _check_shapes(image, raw, bad)
+    x, y, radii = (np.asarray(values, float) for values in (x, y, radii))
     on_chip = _is_on_chip(x, y, image.shape)
     image, bad = _fill_bad(image, bad)
     at_x, at_y = x[on_chip], y[on_chip]
     sky = estimate_sky(image, at_x, at_y, method=sky_method, annulus=annulus, mesh_px=mesh_px, bad=bad)
     sums = _sum_apertures(image, at_x, at_y, radii)
-    counts, distance = gather(raw, at_x, at_y, radii.max() + HALF_PIXEL)
-    maxima = np.stack([_largest(counts, distance, radius + HALF_PIXEL) for radius in radii])
+    stamps = _cut_stamps(raw, bad, at_x, at_y, radii.max() + HALF_PIXEL)
     area = np.pi * radii[:, None] ** 2
     flux = sums - area * sky.level
     ccd = {"area_px": area, "detector": detector, "exptime_s": exptime_s}
-    net = noise_terms(flux, sky.level, sky_sigma=sky.rms, sky_count=sky.count, **ccd)
     gross = noise_terms(flux, sky.level, **ccd)
-    all_flags = np.full(x.shape, Flag.OFF_CHIP, np.int32)
-    all_flags[on_chip] = (
-        _bit(Flag.EDGE, _room(at_x, at_y, image.shape) < radii.max())
-        | _bit(Flag.SATURATED, maxima.max(axis=0) >= detector.saturation_adu)
-        | _bit(Flag.BAD_PIXEL, _holds_bad(bad, at_x, at_y, radii.max()) | ~np.isfinite(sums).all(axis=0))
-        | _bit(Flag.GAIN_STEP, _meets_gain_step(counts, distance <= radii.max() + HALF_PIXEL, detector))
-        | _bit(Flag.POOR_SKY, _is_poor(sky))
-    )
+    net = noise_terms(flux, sky.level, sky_sigma=sky.rms, sky_count=sky.count, **ccd)
+    flags = np.full(x.shape, Flag.OFF_CHIP, np.int32)
+    flags[on_chip] = _flag_stars(_room(at_x, at_y, image.shape) < radii.max(), stamps, sky, detector)
     if blended is not None:
-        all_flags |= np.where(blended, Flag.BLENDED, 0).astype(np.int32)
+        flags |= _bit(Flag.BLENDED, blended)
+    maxima = np.stack([stamps.largest(radius + HALF_PIXEL) for radius in radii])
     return Measurement(
         radii=radii,
-        flux=_spread(flux, on_chip),
-        fluxerr=_spread(np.sqrt(net.total), on_chip),
-        flux_w_sky=_spread(sums, on_chip),
-        fluxerr_w_sky=_spread(np.sqrt(gross.total + 0 * sums), on_chip),
-        max_pixel_value=_spread(maxima, on_chip).astype(np.float32),
-        sky=_spread(sky.level, on_chip),
-        sky_rms=_spread(sky.rms, on_chip),
-        flags=all_flags,
+        flux=_among_all(flux, on_chip),
+        fluxerr=_among_all(np.sqrt(net.total), on_chip),
+        flux_w_sky=_among_all(sums, on_chip),
+        fluxerr_w_sky=_among_all(np.sqrt(gross.total), on_chip),
+        max_pixel_value=_among_all(maxima, on_chip).astype(np.float32),
+        sky=_among_all(sky.level, on_chip),
+        sky_rms=_among_all(sky.rms, on_chip),
+        flags=flags,
     )
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class _Stamps:
+    """The pixels around n stars: (n, m) raw counts, whether they are bad, distances from the star."""
+
+    counts: np.ndarray
+    bad: np.ndarray
+    distance: np.ndarray
+    reach: float
+
+    @property
+    def touched(self):
+        return self.distance <= self.reach
+
+    def largest(self, reach):
+        return np.where(self.distance <= reach, self.counts, 0).max(axis=1, initial=0)
+
+
+def _cut_stamps(raw, bad, x, y, reach):
+    index, distance = pixels_around(raw.shape, x, y, reach)
+    counts = np.ascontiguousarray(raw).reshape(-1)[index]
+    marked = np.zeros(index.shape, bool) if bad is None else np.ascontiguousarray(bad).reshape(-1)[index]
+    return _Stamps(counts, marked, distance, reach)
+
+
+def _flag_stars(over_edge, stamps, sky, detector):
+    touched = stamps.touched
+    saturated = touched & (stamps.counts >= detector.saturation_adu)
+    return (
+        _bit(Flag.EDGE, over_edge)
+        | _bit(Flag.SATURATED, saturated.any(axis=1))
+        | _bit(Flag.BAD_PIXEL, (touched & stamps.bad).any(axis=1))
+        | _bit(Flag.GAIN_STEP, (touched & _is_in_gain_step(stamps.counts, detector)).any(axis=1))
+        | _bit(Flag.POOR_SKY, _is_poor(sky))
+    )
+
+
+def _check_shapes(image, raw, bad):
+    for name, other in (("raw frame", raw), ("bad-pixel mask", bad)):
+        if other is not None and other.shape != image.shape:
+            raise FrameError(f"{name} of {other.shape} pixels, expected {image.shape} as the image")
 
 
 def _is_on_chip(x, y, shape):
@@ -166,9 +208,10 @@ def _fill_bad(image, bad):
     image = np.ascontiguousarray(image, dtype=np.float64 if image.dtype == np.float64 else np.float32)
     if not np.isfinite(image.sum(dtype=np.float64)):
         bad = ~np.isfinite(image) if bad is None else bad | ~np.isfinite(image)
-    if bad is None or not bad.any():
+    spots = np.flatnonzero(bad) if bad is not None else np.empty(0, int)
+    if spots.size == 0:
         return image, None
-    rows, columns = np.nonzero(bad)
+    rows, columns = np.divmod(spots, bad.shape[1])
     total, count = np.zeros(rows.size), np.zeros(rows.size, int)
     for row, column in _NEIGHBOURS:
         near_row, near_column = rows + row, columns + column
@@ -191,23 +234,12 @@ def _sum_apertures(image, x, y, radii):
     return np.where(room < radii[:, None], np.nan, sums)
 
 
-def _largest(counts, distance, reach):
-    return np.where(distance <= reach, counts, 0).max(axis=1, initial=0)
-
-
-def _holds_bad(bad, x, y, radius):
-    if bad is None:
-        return np.zeros(x.shape, bool)
-    found, distance = gather(bad, x, y, radius + HALF_PIXEL)
-    return (found & (distance <= radius + HALF_PIXEL)).any(axis=1)
-
-
-def _meets_gain_step(counts, touched, detector):
+def _is_in_gain_step(counts, detector):
     if detector.gain_step_adu == 0:
-        return np.zeros(len(counts), bool)
+        return np.zeros(counts.shape, bool)
     low = detector.gain_step_adu - detector.gain_step_half_width_adu
     high = detector.gain_step_adu + detector.gain_step_half_width_adu
-    return ((counts >= low) & (counts <= high) & touched).any(axis=1)
+    return (counts >= low) & (counts <= high)
 
 
 def _is_poor(sky):
@@ -220,7 +252,7 @@ def _bit(flag, condition):
     return np.where(condition, flag.value, 0).astype(np.int32)
 
 
-def _spread(values, on_chip):
+def _among_all(values, on_chip):
     """Values of the stars on the chip among all stars; NaN for the others."""
     result = np.full((*values.shape[:-1], on_chip.size), np.nan)
     result[..., on_chip] = values

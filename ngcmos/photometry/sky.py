@@ -1,6 +1,7 @@
 """Sky under each star: a smooth map, a clipped annulus, or the plain mean of one.
 
-``estimate_sky(image, x, y, method=...) -> Sky``; ``gather(image, x, y, reach)`` gives the pixels around stars.
+``estimate_sky(image, x, y, method=...) -> Sky``; ``pixels_around(shape, x, y, reach)`` gives the pixels around
+stars.
 """
 
 import dataclasses
@@ -10,6 +11,7 @@ import sep
 
 CLIP_SIGMA = 3.0
 CLIP_ROUNDS = 3
+THINNED_CELL_PX = 64  # cells of this side on tell as much by every second row, in half the time
 HALF_DIAGONAL = 0.7072  # how far a star can be from the centre of its nearest pixel
 
 
@@ -61,14 +63,15 @@ def estimate_sky(image, x, y, *, method, annulus=(15.0, 20.0), mesh_px=64, bad=N
     return _clipped_sky(values, wanted) if method == "annulus" else _mean_sky(values, wanted)
 
 
-def gather(image, x, y, reach, *, inner=0.0):
-    """Pixels around each star, those nearest to its own pixel first.
+def pixels_around(shape, x, y, reach, *, inner=0.0):
+    """Where the pixels around each star lie, those nearest to its own pixel first.
 
     Parameters
     ----------
-    image : (rows, columns) array
+    shape : (int, int)
+        Of the image.
     x, y : (n,) arrays
-        0-based positions.
+        0-based positions on the chip.
     reach : float
         Every pixel with its centre within this distance is among those returned.
     inner : float
@@ -76,29 +79,25 @@ def gather(image, x, y, reach, *, inner=0.0):
 
     Returns
     -------
-    values : (n, m) array of the image's type
-        0 off the chip.
+    index : (n, m) int array
+        Into the flattened image; 0 off the chip.
     distance : (n, m) float32 array
         From the star to the centre of the pixel; infinite off the chip.
     """
     column, row = np.rint(x).astype(np.intp), np.rint(y).astype(np.intp)
     dx, dy = _offsets(reach + HALF_DIAGONAL, inner - HALF_DIAGONAL)
-    distance = np.hypot(
-        dx.astype(np.float32) + (column - x).astype(np.float32)[:, None],
-        dy.astype(np.float32) + (row - y).astype(np.float32)[:, None],
-    )
-    rows, columns = image.shape
-    margin = int(np.abs(dx).max())
-    crowded_out = (column < margin) | (column >= columns - margin) | (row < margin) | (row >= rows - margin)
-    index = (row * columns + column)[:, None] + (dy * columns + dx)
-    near = np.nonzero(crowded_out)[0]
+    distance = (dx + (column - x)[:, None]).astype(np.float32) ** 2
+    distance += (dy + (row - y)[:, None]).astype(np.float32) ** 2
+    np.sqrt(distance, out=distance)
+    index = (row * shape[1] + column)[:, None] + (dy * shape[1] + dx)
+    margin = int(np.ceil(reach + HALF_DIAGONAL))
+    room = np.minimum(np.minimum(column, shape[1] - 1 - column), np.minimum(row, shape[0] - 1 - row))
+    near = np.nonzero(room < margin)[0]
     at_column, at_row = column[near, None] + dx, row[near, None] + dy
-    outside = (at_column < 0) | (at_column >= columns) | (at_row < 0) | (at_row >= rows)
+    outside = (at_column < 0) | (at_column >= shape[1]) | (at_row < 0) | (at_row >= shape[0])
     index[near] = np.where(outside, 0, index[near])
-    values = image.reshape(-1)[index]
-    values[near] = np.where(outside, 0, values[near])
     distance[near] = np.where(outside, np.float32(np.inf), distance[near])
-    return values, distance
+    return index, distance
 
 
 def _offsets(outer, inner):
@@ -113,21 +112,24 @@ def _offsets(outer, inner):
 
 def _map_sky(image, x, y, mesh_px, bad):
     cell = min(mesh_px, *image.shape)
-    mesh = sep.Background(image, mask=bad, bw=cell, bh=cell)
-    column, row = np.rint(x).astype(int), np.rint(y).astype(int)
-    count = np.full(x.shape, float(cell**2))
+    step = 2 if cell >= THINNED_CELL_PX else 1
+    mask = None if bad is None else np.ascontiguousarray(bad[::step])
+    mesh = sep.Background(np.ascontiguousarray(image[::step]), mask=mask, bw=cell, bh=cell // step)
+    column, row = np.rint(x).astype(int), np.rint(y).astype(int) // step
     level = mesh.back(dtype=np.float32)[row, column].astype(float)
     rms = mesh.rms(dtype=np.float32)[row, column].astype(float)
-    return Sky(level, rms, count, float(cell**2))
+    wanted = float(cell**2 // step)
+    return Sky(level, rms, np.full(x.shape, wanted), wanted)
 
 
 def _ring(image, x, y, annulus, bad):
     """((n, m) ring pixels, NaN for those of no use; how many there would be in an empty field)."""
     inner, outer = annulus
-    values, distance = gather(image, x, y, outer, inner=inner)
+    index, distance = pixels_around(image.shape, x, y, outer, inner=inner)
+    values = image.reshape(-1)[index]
     unusable = (distance < inner) | (distance > outer)
     if bad is not None:
-        unusable |= gather(bad, x, y, outer, inner=inner)[0]
+        unusable |= bad.reshape(-1)[index]
     values[unusable] = np.nan
     return values, float(np.pi * (outer**2 - inner**2))
 
