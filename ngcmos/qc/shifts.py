@@ -8,7 +8,7 @@ match where the shift says they do. A frame that fails has no shift (None) and a
     reference = build_reference(data, exptime_s, camera.donuts, name="….fits")
     shift = measure_shift(reference, data, exptime_s)        # in memory; both can be pickled
     shift = refuse_shift("unreadable", reason)               # for a frame that could not be read
-    json = summarise([(name, time, shift), …], reference.name, night)
+    text = format_json(summarise([MeasuredShift(name, time, shift), …], reference.name, night))
 
 The sign is donuts' own: the correction that brings the frame back; a star that moved by +0.3 px gives about -0.3.
 """
@@ -70,6 +70,15 @@ class Shift:
     def known(self):
         """Whether there is a shift."""
         return self.x is not None
+
+
+@dataclasses.dataclass(frozen=True)
+class MeasuredShift:
+    """Shift of a frame with its name and the start of its exposure (ISO, UTC; None where unknown)."""
+
+    name: str
+    time: str | None
+    shift: Shift
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -339,35 +348,47 @@ def _read_wcs(header):
 
 
 def summarise(shifts, reference_name, night, *, large_px=0.5, field=""):
-    """The content of a QC JSON file: the keys of old, then a list of all frames.
+    """The content of a QC JSON file: the keys of old, byte for byte, then a list of all frames.
 
     Parameters
     ----------
-    shifts : list of (name, time, Shift)
-        Every frame of the field but the reference; time as ISO UTC text or None.
+    shifts : list of MeasuredShift
+        Every frame of the field; the reference, should it be among them, is left out.
     reference_name : str
     night : str
         YYYYMMDD.
+    large_px : float
+        What counted as large.
+    field : str
+
+    Returns
+    -------
+    dict
+        Frames without a shift have [null, null] in "X Shifts and Y Shifts" and their reason in "Frames"; the two
+        lists have the same order.
     """
-    large = [(name, shift) for name, _, shift in shifts if shift.verdict == LARGE]
-    counts = {"Total Images": len(shifts), "Number of Images with Large Shifts": len(large)}
+    measured = [one for one in shifts if one.name != reference_name]
+    large = [one for one in measured if one.shift.verdict == LARGE]
     return {
         "Reference Image": reference_name,
-        "The number of images with shifts greater than +/-0.5 pixels is": counts,
-        "The name of the images with shifts greater than 0.5 pixels is": [name for name, _ in large],
-        "And shifts of this/them": {
-            "X Shifts": [shift.x for _, shift in large],
-            "Y Shifts": [shift.y for _, shift in large],
+        "The number of images with shifts greater than +/-0.5 pixels is": {
+            "Total Images": len(measured),
+            "Number of Images with Large Shifts": len(large),
         },
-        "X Shifts and Y Shifts": [[shift.x, shift.y] for _, _, shift in shifts],
+        "The name of the images with shifts greater than 0.5 pixels is": [one.name for one in large],
+        "And shifts of this/them": {
+            "X Shifts": [one.shift.x for one in large],
+            "Y Shifts": [one.shift.y for one in large],
+        },
+        "X Shifts and Y Shifts": [[one.shift.x, one.shift.y] for one in measured],
         "Field": field,
         "Night": night,
-        "Large Shift Limit in Pixels": large_px,
-        "Number of Images without a Shift": sum(not shift.known for _, _, shift in shifts),
-        "Frames": [{"name": name, "time": time, **dataclasses.asdict(shift)} for name, time, shift in shifts],
+        "Large Shift in Pixels": large_px,
+        "Number of Images without a Shift": sum(not one.shift.known for one in measured),
+        "Frames": [{"name": one.name, "time": one.time, **dataclasses.asdict(one.shift)} for one in measured],
     }
 
 
 def format_json(summary):
-    """The summary as JSON text; a number that is not finite is a mistake and raises ValueError."""
+    """The summary as JSON text; a number that is not finite raises ValueError."""
     return json.dumps(summary, indent=2, allow_nan=False, ensure_ascii=False) + "\n"

@@ -1,0 +1,198 @@
+"""Figure of the shifts of a field; returned, never shown or written here. (That of a star: `star_plot`.)
+
+::
+
+    figure = plot_shifts(shifts, reference=name, field=field, night=night, large_px=0.5)
+    figure.savefig(temporary, format="pdf")
+
+No pyplot and no display are needed. Colours are told apart by colour-blind eyes (Okabe and Ito; cividis).
+"""
+
+import datetime
+
+import numpy as np
+
+from ngcmos.qc.shifts import LARGE
+
+BLUE, ORANGE, GREEN, VERMILION = "#0072B2", "#E69F00", "#009E73", "#D55E00"
+PURPLE, SKYBLUE, YELLOW, BLACK = "#CC79A7", "#56B4E9", "#F0E442", "#000000"
+MARKS = [
+    ("^", VERMILION),
+    ("D", PURPLE),
+    ("v", GREEN),
+    ("X", SKYBLUE),
+    ("P", YELLOW),
+    ("*", BLACK),
+    ("s", ORANGE),
+    ("p", BLUE),
+]
+_CLOSE_UP_PX = 1.0
+
+
+def plot_shifts(shifts, *, reference, field, night, large_px):
+    """Shifts of a field: x against y near zero and in full, and both against time.
+
+    Parameters
+    ----------
+    shifts : list of MeasuredShift
+    reference, field, night : str
+    large_px : float
+        Half side of the box that is drawn.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+    """
+    from matplotlib.gridspec import GridSpec
+
+    figure = new_figure(11.7, 8.3)
+    grid = GridSpec(2, 2, figure=figure, height_ratios=[1.2, 1])
+    known = [measured for measured in shifts if measured.shift.known and measured.time]
+    times = [_parse_time(measured.time) for measured in known]
+    x = np.array([measured.shift.x for measured in known], float)
+    y = np.array([measured.shift.y for measured in known], float)
+    near, everywhere = figure.add_subplot(grid[0, 0]), figure.add_subplot(grid[0, 1])
+    _scatter_near(near, times, x, y, large_px)
+    points = _scatter_all(everywhere, times, x, y, large_px)
+    if known:
+        _name_times(figure.colorbar(points, ax=[near, everywhere], label="UTC").ax.yaxis)
+    series = figure.add_subplot(grid[1, :])
+    _draw_against_time(series, times, x, y, large_px)
+    _mark_unknown(series, [measured for measured in shifts if not measured.shift.known])
+    _finish_time_axis(series, shifts)
+    figure.legend(loc="outside lower center", ncols=4, fontsize=9)
+    figure.suptitle(_shifts_title(shifts, reference, field, night, large_px), fontsize=11)
+    return figure
+
+
+def new_figure(width, height):
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(width, height), layout="constrained")
+    FigureCanvasAgg(figure)
+    return figure
+
+
+def _parse_time(text):
+    return datetime.datetime.fromisoformat(text)
+
+
+def _scatter(axes, times, x, y, large_px):
+    from matplotlib.dates import date2num
+    from matplotlib.patches import Rectangle
+
+    axes.axhline(0, color="0.8", lw=0.8, zorder=0)
+    axes.axvline(0, color="0.8", lw=0.8, zorder=0)
+    box = Rectangle((-large_px, -large_px), 2 * large_px, 2 * large_px, fill=False, ec=VERMILION, ls="--", lw=1.2)
+    axes.add_patch(box)
+    axes.set_xlabel("x shift [px]")
+    axes.set_ylabel("y shift [px]")
+    first, last = (date2num(_span(times)[end]) for end in (0, 1)) if times else (0, 1)
+    return axes.scatter(
+        x, y, c=date2num(times), vmin=first, vmax=last, cmap="cividis", s=22, ec="k", lw=0.3, zorder=3
+    )
+
+
+def _span(times):
+    """First and last of the times, a minute apart at least."""
+    first, last = min(times), max(times)
+    margin = max((last - first) * 0.02, datetime.timedelta(seconds=30))
+    return first - margin, last + margin
+
+
+def _scatter_near(axes, times, x, y, large_px):
+    """Shifts of about the large limit or less, on equal axes."""
+    reach = max(_CLOSE_UP_PX, 2 * large_px)
+    inside = (np.abs(x) <= reach) & (np.abs(y) <= reach)
+    _scatter(axes, times, x, y, large_px)
+    axes.set(xlim=(-reach, reach), ylim=(-reach, reach), aspect="equal")
+    axes.set(xticks=np.linspace(-reach, reach, 5), yticks=np.linspace(-reach, reach, 5))
+    axes.set_title(f"within {reach:g} px: {inside.sum()} of {x.size}", fontsize=10)
+
+
+def _scatter_all(axes, times, x, y, large_px):
+    """All shifts; logarithmic outside of the box where some are much larger than it."""
+    points = _scatter(axes, times, x, y, large_px)
+    worst = max(np.abs(x).max(initial=0), np.abs(y).max(initial=0))
+    _set_reach(axes, worst, large_px, "xy")
+    axes.set_aspect("equal" if axes.get_xscale() == "linear" else "auto")
+    axes.set_title(f"all, worst {worst:.2f} px" if x.size else "all", fontsize=10)
+    return points
+
+
+def _set_reach(axes, worst, large_px, which):
+    """Symmetric limits that hold the worst shift; logarithmic beyond the box where it is far outside."""
+    from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
+
+    far = worst > 6 * large_px
+    for name in which:
+        if far:
+            getattr(axes, f"set_{name}scale")("symlog", linthresh=2 * large_px, linscale=0.8)
+            axis = getattr(axes, f"{name}axis")
+            decades = [10.0**power for power in range(5) if large_px < 10.0**power <= 2 * worst]
+            axis.set_major_locator(FixedLocator([*(-decade for decade in decades), 0, *decades]))
+            axis.set_minor_locator(NullLocator())
+            axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+        reach = 2 * worst if far else 1.25 * max(worst, 2 * large_px)
+        getattr(axes, f"set_{name}lim")(-reach, reach)
+
+
+def _name_times(axis):
+    from matplotlib.dates import AutoDateLocator, ConciseDateFormatter
+
+    locator = AutoDateLocator(minticks=3, maxticks=9)
+    axis.set_major_locator(locator)
+    axis.set_major_formatter(ConciseDateFormatter(locator))
+
+
+def _draw_against_time(axes, times, x, y, large_px):
+    axes.axhspan(-large_px, large_px, color="0.92", zorder=0, label=f"within {large_px:g} px")
+    for values, colour, marker, name in [(x, BLUE, "o", "x"), (y, ORANGE, "s", "y")]:
+        axes.plot(times, values, marker, ms=4, color=colour, label=name)
+        large = np.abs(values) >= large_px
+        circled = [time for time, is_large in zip(times, large, strict=True) if is_large]
+        axes.plot(circled, values[large], "o", ms=9, mfc="none", mec=VERMILION, mew=0.8)
+    axes.plot(
+        [], [], "o", ms=9, mfc="none", mec=VERMILION, mew=0.8, label=f"at least {large_px:g} px", in_layout=False
+    )
+    _set_reach(axes, max(np.abs(x).max(initial=0), np.abs(y).max(initial=0)), large_px, "y")
+
+
+def _mark_unknown(axes, unknown):
+    """Frames without a shift, on the lower edge at their time, one symbol for each verdict."""
+    by_verdict = {}
+    for measured in unknown:
+        by_verdict.setdefault(measured.shift.verdict, []).append(measured.time)
+    for (verdict, times), (marker, colour) in zip(sorted(by_verdict.items()), MARKS, strict=False):
+        shown = [_parse_time(time) for time in times if time]
+        timeless = f", {len(times) - len(shown)} without a time" if len(shown) < len(times) else ""
+        axes.plot(
+            shown,
+            [0.03] * len(shown),
+            marker,
+            color=colour,
+            mec="k",
+            mew=0.5,
+            ms=8,
+            clip_on=False,
+            in_layout=False,
+            transform=axes.get_xaxis_transform(),
+            label=f"no shift, {verdict}: {len(times)}{timeless}",
+        )
+
+
+def _finish_time_axis(axes, shifts):
+    times = [_parse_time(measured.time) for measured in shifts if measured.time]
+    if times:
+        axes.set_xlim(*_span(times))
+        _name_times(axes.xaxis)
+    axes.set_xlabel("UTC, start of exposure")
+    axes.set_ylabel("shift [px]")
+
+
+def _shifts_title(shifts, reference, field, night, large_px):
+    large = sum(measured.shift.verdict == LARGE for measured in shifts)
+    unknown = sum(not measured.shift.known for measured in shifts)
+    counts = f"{len(shifts)} frames, {large} of at least {large_px:g} px, {unknown} without a shift"
+    return f"{field}, night {night}: {counts}\nreference {reference}; donuts' sign, the correction"
