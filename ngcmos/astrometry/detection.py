@@ -10,6 +10,7 @@ import math
 import numpy as np
 import sep
 
+from ngcmos.astrometry.stamps import cut_stamps, measure_rim, place_stamps
 from ngcmos.errors import FrameError
 
 PIXSTACK_GROWTH = (1, 8, 64)
@@ -18,7 +19,6 @@ FWHM_A_SIGMA = 2.0 * math.sqrt(2.0 * math.log(2.0))
 NARROWEST_WINDOW_PX = 1.1
 CENTROID_STEPS = 20
 CENTROID_CONVERGED_PX = 2e-4
-MAD_A_SIGMA = 1.4826
 DISC_PX_AT_FIRST_STEP = 2.5
 
 
@@ -214,15 +214,15 @@ def forced_centroids(image, x, y, *, fwhm_px, capture_px=2.0, mask=None):
     """
     sigma = max(fwhm_px / FWHM_A_SIGMA, NARROWEST_WINDOW_PX)
     half = math.ceil(3.0 * sigma + min(capture_px, 2.0 * sigma))
-    column, row, inside = _stamp_places(image.shape, x, y, half)
-    stamps = _stamps(image, column, row, half)
-    core = stamps[:, half - 1 : half + 2, half - 1 : half + 2]
-    peak = core.max(axis=(1, 2), initial=-np.inf)
+    column, row, inside = place_stamps(image.shape, x, y, half)
+    stamps = cut_stamps(image, column, row, half).astype(np.float32)
+    peak = stamps[:, half - 1 : half + 2, half - 1 : half + 2].max(axis=(1, 2))
     usable = inside & np.isfinite(stamps).all(axis=(1, 2))
     if mask is not None:
-        usable &= ~_stamps(mask, column, row, half)[:, 1:-1, 1:-1].any(axis=(1, 2))
+        usable &= ~cut_stamps(mask, column, row, half)[:, 1:-1, 1:-1].any(axis=(1, 2))
     stamps = np.where(usable[:, None, None], stamps, 0.0)
-    stamps, noise = _subtract_rim(stamps)
+    level, noise = measure_rim(stamps)
+    stamps = stamps - level[:, None, None]
     start = np.stack([np.where(inside, x - column, 0.0), np.where(inside, y - row, 0.0)])
     offset, flux, variance, moving = _balance(stamps, start, sigma, half)
     with np.errstate(invalid="ignore", divide="ignore"):
@@ -231,30 +231,6 @@ def forced_centroids(image, x, y, *, fwhm_px, capture_px=2.0, mask=None):
     captured = np.hypot(*(offset - start)) <= capture_px
     good = usable & captured & ~moving & (flux > 0)
     return Centroids(column + offset[0], row + offset[1], flux, snr, peak, fwhm, good)
-
-
-def _stamp_places(shape, x, y, half):
-    """Central pixel of each stamp and whether the stamp lies on the image."""
-    finite = np.isfinite(x) & np.isfinite(y)
-    column = np.where(finite, np.rint(np.where(finite, x, 0.0)), -1).astype(int)
-    row = np.where(finite, np.rint(np.where(finite, y, 0.0)), -1).astype(int)
-    inside = (column >= half) & (column < shape[1] - half) & (row >= half) & (row < shape[0] - half)
-    return np.where(inside, column, half), np.where(inside, row, half), inside
-
-
-def _stamps(image, column, row, half):
-    """(n, size, size) stamps as float32, or bool of a mask."""
-    windows = np.lib.stride_tricks.sliding_window_view(image, (2 * half + 1, 2 * half + 1))
-    stamps = windows[row - half, column - half]
-    return stamps if stamps.dtype == bool else stamps.astype(np.float32)
-
-
-def _subtract_rim(stamps):
-    """Stamps without the median of their rim, and the noise of the rim."""
-    rim = np.concatenate([stamps[:, 0], stamps[:, -1], stamps[:, 1:-1, 0], stamps[:, 1:-1, -1]], axis=1)
-    level = np.median(rim, axis=1)
-    noise = MAD_A_SIGMA * np.median(np.abs(rim - level[:, None]), axis=1)
-    return stamps - level[:, None, None], np.maximum(noise, np.finfo(np.float32).tiny)
 
 
 def _balance(stamps, start, sigma, half):

@@ -63,6 +63,7 @@ class _Plate:
     detector: object
     detection: object
     settings: object
+    least_order: int = 1
 
     @property
     def shape(self):
@@ -70,7 +71,18 @@ class _Plate:
 
 
 def solve_frame(
-    image, stars, *, pointing, detector, detection, settings, previous=None, raw=None, mask=None, kernel=None
+    image,
+    stars,
+    *,
+    pointing,
+    detector,
+    detection,
+    settings,
+    previous=None,
+    raw=None,
+    mask=None,
+    kernel=None,
+    least_order=1,
 ):
     """The plate solution of one frame.
 
@@ -91,6 +103,8 @@ def solve_frame(
         Pixels not to use.
     kernel : 2-D array, optional
         Detection kernel, see `detection.defocus_kernel`.
+    least_order : int
+        The distortion has order 3, or less where there are too few stars for that; 3 forbids less.
 
     Returns
     -------
@@ -102,7 +116,7 @@ def solve_frame(
     UnsolvedError
         With the reason of each rung.
     """
-    plate = _Plate(image, image if raw is None else raw, mask, stars, detector, detection, settings)
+    plate = _Plate(image, image if raw is None else raw, mask, stars, detector, detection, settings, least_order)
     rungs = [lambda: _solve_triangles(plate, pointing, kernel)]
     if previous is not None:
         rungs = [lambda: _solve_forced(plate, previous), lambda: _solve_shift(plate, previous), *rungs]
@@ -209,7 +223,9 @@ def _polish(plate, guess, *, rung, share=0.0):
     if len(chosen) < needed:
         raise UnsolvedError(f"{rung}: {len(chosen)} of {len(seen)} stars seen, expected at least {needed:.0f}")
     error = _centroid_error(centroids, fwhm, plate.detector.gain_e_adu)[seen]
-    solution, kept = _fit_clipped(guess, x, y, stars.ra[chosen], stars.dec[chosen], error, plate.shape)
+    solution, kept = _fit_clipped(
+        guess, x, y, stars.ra[chosen], stars.dec[chosen], error, plate.shape, plate.least_order
+    )
     needed = max(FEWEST_POLISHED, share * len(seen), MATCHED_SHARE * len(chosen))
     if np.count_nonzero(kept) < needed:
         raise UnsolvedError(f"{rung}: {np.count_nonzero(kept)} stars agree, expected at least {needed:.0f}")
@@ -267,7 +283,7 @@ def _centroid_error(centroids, fwhm, gain_e_adu):
         return np.sqrt(2.0 * (sigma / centroids.snr) ** 2 + photons + CENTROID_FLOOR_PX**2)
 
 
-def _fit_clipped(guess, x, y, ra, dec, error, shape):
+def _fit_clipped(guess, x, y, ra, dec, error, shape, least_order):
     """(solution, kept) of a weighted fit without the stars that stand out; the order rises as outliers go."""
     crval = to_sky(guess, (shape[1] - 1) / 2.0, (shape[0] - 1) / 2.0)
     px, py = to_pixels(guess, ra, dec)
@@ -276,7 +292,8 @@ def _fit_clipped(guess, x, y, ra, dec, error, shape):
     kept = away <= max(3.0 * np.median(away), 0.1)
     solution = guess
     for step in range(CLIP_ROUNDS):
-        order = min(step + 1, affordable_order(np.count_nonzero(kept)))
+        highest = max(least_order, affordable_order(np.count_nonzero(kept)))
+        order = min(step + 1, highest)
         solution = fit_linear_sip(
             x[kept], y[kept], ra[kept], dec[kept], crval=crval, shape=shape, order=order, weights=error[kept] ** -2
         )
@@ -284,7 +301,7 @@ def _fit_clipped(guess, x, y, ra, dec, error, shape):
         pull = np.hypot(x - px, y - py) / error
         scale = max(1.0, float(np.median(pull)) / MEDIAN_A_RADIUS)
         agree = pull <= CLIP_SIGMA * scale
-        if order == 3 and np.array_equal(agree, kept):
+        if order == highest and np.array_equal(agree, kept):
             break
         kept = agree
     return solution, kept

@@ -6,8 +6,11 @@ import math
 import numpy as np
 import sep
 
+from ngcmos.astrometry.stamps import cut_stamps, measure_rim, place_stamps
 from ngcmos.errors import FrameError
 
+APERTURE_PX = 5.0
+SKY_DISTANCE = 3.0
 CLIP_SIGMA = 3.0
 CLIP_ROUNDS = 20
 SURFACE_TERMS = ((0, 0), (1, 0), (0, 1), (2, 0), (1, 1), (0, 2))
@@ -21,7 +24,7 @@ class ZeroPoint:
 
     Attributes
     ----------
-    value : float
+    median : float
         Median of Tmag + 2.5 log10(flux) of the stars kept.
     scatter : float
         Their standard deviation.
@@ -29,34 +32,53 @@ class ZeroPoint:
         Their number.
     surface : (3, 3) array
         `surface[i, j]` belongs to s**i t**j with s = x / (columns - 1), t = y / (rows - 1), 0-based pixels; only
-        the constant term (`value`) where there are too few stars for a surface.
+        the constant term (`median`) where there are too few stars for a surface.
     surface_count : int
         Number of stars in the surface; 0 where there are too few.
     """
 
-    value: float
+    median: float
     scatter: float
     count: int
     surface: np.ndarray
     surface_count: int
 
 
-def aperture_flux(image, x, y, *, radius_px, mask=None):
-    """Exact-overlap aperture sums of a background-subtracted image; NaN over the edge and on masked pixels.
+def measure_zero_point(image, x, y, tmag, *, exptime_s, radius_px=APERTURE_PX, mask=None):
+    """Zero point of matched stars on an image, raw or calibrated; arguments as for the two functions it joins."""
+    flux = aperture_flux(image, x, y, radius_px=radius_px, mask=mask)
+    return zero_point(flux / exptime_s, tmag, x, y, shape=image.shape)
+
+
+def aperture_flux(image, x, y, *, radius_px=APERTURE_PX, mask=None):
+    """Exact-overlap aperture sums above the local sky; NaN near the edge and on unusable pixels.
 
     Parameters
     ----------
-    image : (rows, columns) float32 array
-        C-contiguous, background subtracted.
+    image : (rows, columns) array
+        Any number type; the sky of a star is the median of the rim of a square around it.
     x, y : (n,) arrays
         0-based pixels.
+    radius_px : float
+        Radius of the aperture.
+    mask : (rows, columns) bool array, optional
+        Pixels not to use.
     """
-    finite = np.isfinite(x) & np.isfinite(y)
-    flux = np.full(len(x), np.nan)
-    sums, _, flag = sep.sum_circle(image, x[finite], y[finite], radius_px, mask=mask, subpix=0)
-    unusable = sep.APER_TRUNC | sep.APER_HASMASKED | sep.APER_ALLMASKED
-    flux[finite] = np.where(flag & unusable, np.nan, sums)
-    return flux
+    half = math.ceil(SKY_DISTANCE * radius_px)
+    column, row, inside = place_stamps(image.shape, x, y, half)
+    stamps = cut_stamps(image, column, row, half).astype(np.float32)
+    unusable = ~np.isfinite(stamps)
+    if mask is not None:
+        unusable |= cut_stamps(mask, column, row, half)
+    usable = inside & ~unusable.any(axis=(1, 2))
+    stamps = np.where(usable[:, None, None], stamps, 0.0)
+    stamps = stamps - measure_rim(stamps)[0][:, None, None]
+    # sep wants one image: the stamps, one below the other
+    size = 2 * half + 1
+    centre_y = np.arange(len(stamps)) * size + half + np.where(usable, y - row, 0.0)
+    tower = np.ascontiguousarray(stamps, dtype=np.float32).reshape(-1, size)
+    flux = sep.sum_circle(tower, half + np.where(usable, x - column, 0.0), centre_y, radius_px, subpix=0)[0]
+    return np.where(usable, flux, np.nan)
 
 
 def zero_point(flux_adu_s, tmag, x, y, *, shape):
@@ -85,12 +107,12 @@ def zero_point(flux_adu_s, tmag, x, y, *, shape):
         )
     offset = tmag[usable] + 2.5 * np.log10(flux_adu_s[usable])
     kept = _clip(offset, np.median)
-    value = float(np.median(offset[kept]))
+    median = float(np.median(offset[kept]))
     scatter, count = float(np.std(offset[kept])), int(np.count_nonzero(kept))
     surface, surface_count = _fit_surface(offset, x[usable] / (shape[1] - 1), y[usable] / (shape[0] - 1), kept)
     if not surface_count:
-        surface[0, 0] = value
-    return ZeroPoint(value, scatter, count, surface, surface_count)
+        surface[0, 0] = median
+    return ZeroPoint(median, scatter, count, surface, surface_count)
 
 
 def _clip(values, centre, kept=None):
@@ -131,7 +153,7 @@ def evaluate_surface(zero, x, y, *, shape):
 def zero_point_cards(zero):
     """Header cards of a zero point: list of (keyword, value, comment)."""
     cards = [
-        ("MAGZP_T", zero.value, "[mag] zero point for 1 ADU/s, Tmag"),
+        ("MAGZP_T", zero.median, "[mag] zero point for 1 ADU/s, Tmag"),
         ("MAGZP_TS", zero.scatter, "[mag] its scatter from star to star"),
         ("MAGZP_TC", zero.count, "stars in the zero point"),
         ("ZP_ORDER", 2, "order of the zero-point surface"),
