@@ -1,0 +1,39 @@
+# make demo   a small simulated night through the whole chain, compared with its truth
+# make test   lint, import contracts, all tests
+# make bench  CPU time a frame and peak memory of every stage on a full-size simulated night
+# make lint   ruff and import-linter alone
+
+PYTHON ?= python3
+VENV ?= .venv
+DEMO ?= demo-night
+BENCH ?= bench-night
+RUN = $(VENV)/bin/python
+READY = $(VENV)/.ready
+
+.PHONY: demo test lint bench clean
+
+$(READY): requirements.txt tests/requirements.txt pyproject.toml
+	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "ngcmos needs Python 3.11 or newer, this is " + sys.version.split()[0])'
+	$(PYTHON) -m venv $(VENV)
+	$(RUN) -m pip install --quiet --disable-pip-version-check -r requirements.txt -r tests/requirements.txt
+	$(RUN) -m pip install --quiet --disable-pip-version-check --no-deps --editable .
+	touch $(READY)
+
+demo: $(READY)
+	$(RUN) scripts/simulate_night.py $(DEMO) --overwrite --size 512 --frames 20 --fields 2 --seed 1
+	$(RUN) scripts/run_night.py --config $(DEMO)/directories.json --camera $(DEMO)/camera.toml --night 20240705 --catalog $(DEMO)/tic.fits
+	$(RUN) -m ngcmos.simulate.compare $(DEMO)
+
+lint: $(READY)
+	$(VENV)/bin/ruff check .
+	$(VENV)/bin/ruff format --check .
+	$(VENV)/bin/lint-imports
+
+test: lint
+	$(RUN) -m pytest -n auto --dist loadscope
+
+bench: $(READY)
+	$(RUN) tests/bench_night.py $(BENCH)
+
+clean:
+	rm -rf $(VENV) $(DEMO) $(BENCH)

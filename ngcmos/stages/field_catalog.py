@@ -1,0 +1,150 @@
+"""The two catalogs of a field on disk: all its stars, and those that are measured; each with its DS9 regions."""
+
+import hashlib
+import logging
+
+import numpy as np
+from astropy.table import Table
+
+from ngcmos.astrometry.catalog import CATALOG_COLUMNS, ds9_regions, select_input, star_catalog, targets_of
+from ngcmos.astrometry.vizier import load_tic
+from ngcmos.errors import CatalogError
+from ngcmos.night.products import catalog_path, input_catalog_path, region_path, write_table, write_text
+
+log = logging.getLogger(__name__)
+
+KEPT_FOLDER = "catalogs"
+_MASTER_COLOUR, _INPUT_COLOUR = "green", "cyan"
+
+
+def keep_catalog(config, night, field, frames, local, outcome):
+    """The star catalog of a field at the epoch of the night, `{field}_catalog.fits`; made where it is missing.
+
+    Raises
+    ------
+    CatalogError
+        There is no usable catalog, or no frame says where it looks.
+    """
+    path = catalog_path(night.folder, field)
+    if path.exists():
+        try:
+            catalog = read_catalog(night.folder, field)
+            if not local or catalog.meta.get("SOURCE") == _source_of(local):
+                return catalog
+        except CatalogError as error:
+            log.warning("%s; it is made anew", error)
+    settings, camera = config.camera.catalog, config.camera
+    ra, dec = field_centre(frames)
+    rows, source = load_tic(
+        field,
+        ra,
+        dec,
+        settings,
+        kept_folder=config.directories.out / KEPT_FOLDER,
+        targets=field_targets(frames, camera),
+        local=local,
+    )
+    log.info("%s: %d stars from %s", field, len(rows), source)
+    epoch = frames[0].start
+    catalog = star_catalog(rows, epoch, blend_arcsec=settings.blend_arcsec, blend_dmag=settings.blend_dmag)
+    catalog.meta |= {"RA_CEN": ra, "DEC_CEN": dec, "SOURCE": _source_of(local or [source])}
+    write_table(path, catalog)
+    regions = region_path(night.folder, field, "master")
+    write_text(regions, ds9_regions(catalog, radius_arcsec=_circle_arcsec(camera), colour=_MASTER_COLOUR))
+    outcome.products += [path, regions]
+    return catalog
+
+
+def keep_input_catalog(camera, night, field, frames, catalog, on_chip, outcome):
+    """Write `{field}_catalog_input.fits`, the stars that are measured, unless it was made of this catalog already.
+
+    Raises
+    ------
+    CatalogError
+        No star is left.
+    """
+    path = input_catalog_path(night.folder, field)
+    checksum = file_checksum(catalog_path(night.folder, field))
+    if path.exists():
+        try:
+            if read_input_catalog(night.folder, field).meta.get("CATSUM") == checksum:
+                return
+        except CatalogError as error:
+            log.warning("%s; it is made anew", error)
+    targets = field_targets(frames, camera)
+    chosen = select_input(catalog, on_chip, tmag_max=camera.catalog.tmag_max, targets=targets)
+    if not len(chosen):
+        raise CatalogError(f"{field}: no star of the catalog lies on the chip")
+    lost = [tic_id for tic_id in targets if tic_id not in set(chosen["tic_id"].tolist())]
+    if lost:
+        log.warning("%s: TIC %s is named in OBJECT, but not on the chip or not in the catalog", field, lost)
+    chosen.meta["CATSUM"] = checksum
+    write_table(path, chosen)
+    regions = region_path(night.folder, field, "input")
+    write_text(regions, ds9_regions(chosen, radius_arcsec=_circle_arcsec(camera), colour=_INPUT_COLOUR))
+    outcome.products += [path, regions]
+    log.info("%s: %d stars to measure", field, len(chosen))
+
+
+def read_catalog(folder, field):
+    """The star catalog of a field as it lies in the night.
+
+    Raises
+    ------
+    CatalogError
+        Missing, damaged or without a column.
+    """
+    return _read(catalog_path(folder, field), ["RA_CEN", "DEC_CEN"])
+
+
+def read_input_catalog(folder, field):
+    """The stars of a field that are measured, as they lie in the night; errors as `read_catalog`."""
+    return _read(input_catalog_path(folder, field), [])
+
+
+def _read(path, needed):
+    if not path.exists():
+        raise CatalogError(f"{path}: no such catalog, run simple_wrapper first")
+    try:
+        table = Table.read(path, format="fits", mask_invalid=False)
+    except (OSError, ValueError, TypeError, KeyError, IndexError) as error:
+        raise CatalogError(f"{path}: damaged ({error})") from error
+    missing = [name for name in CATALOG_COLUMNS if name not in table.colnames]
+    missing += [key for key in needed if key not in table.meta]
+    if missing or not len(table):
+        raise CatalogError(f"{path}: {len(table)} rows, lacks {', '.join(missing) or 'stars'}")
+    return table
+
+
+def field_centre(frames):
+    """(ra, dec) in degrees: the median of the pointings, so that a slewing first frame does not matter."""
+    pointings = [frame.pointing for frame in frames if frame.pointing is not None]
+    if not pointings:
+        raise CatalogError(f"{frames[0].field}: no frame has a pointing in its header, expected one at least")
+    ra, dec = np.radians(np.array(pointings).T)
+    vectors = np.stack([np.cos(dec) * np.cos(ra), np.cos(dec) * np.sin(ra), np.sin(dec)])
+    x, y, z = np.median(vectors, axis=1)
+    return float(np.degrees(np.arctan2(y, x)) % 360), float(np.degrees(np.arctan2(z, np.hypot(x, y))))
+
+
+def field_targets(frames, camera):
+    """TIC ids that OBJECT, else the name of the file, gives for any frame of the field."""
+    targets = {}
+    for frame in frames:
+        named = targets_of(str(frame.header.get(camera.headers.object, "")))
+        targets |= dict.fromkeys(named or targets_of(frame.name))
+    return tuple(targets)
+
+
+def file_checksum(path):
+    """First 16 hex digits of the SHA-256 of a file."""
+    return hashlib.sha256(path.read_bytes()).hexdigest()[:16]
+
+
+def _source_of(local):
+    return ", ".join(str(path) for path in local).encode("ascii", "replace").decode()
+
+
+def _circle_arcsec(camera):
+    """Radius of a region's circle: the largest aperture."""
+    return max(camera.photometry.radii_px) * camera.detector.scale_arcsec

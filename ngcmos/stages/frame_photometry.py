@@ -1,0 +1,197 @@
+"""Photometry of one frame: read, calibrate, place the stars, measure. The loop, a pool, a cluster all call it."""
+
+import dataclasses
+from pathlib import Path
+
+import numpy as np
+from astropy.table import Table
+from astropy.time import Time
+
+from ngcmos.astrometry.detection import forced_centroids
+from ngcmos.astrometry.distortion import Solution, solution_from_header, to_pixels, to_sky
+from ngcmos.calibration.masters import Masters
+from ngcmos.calibration.reduce import calibrate
+from ngcmos.config import Camera
+from ngcmos.errors import FrameError, HeaderError, UnsolvedError
+from ngcmos.night.frames import header_number, read_frame
+from ngcmos.photometry.apertures import Flag, measure
+from ngcmos.photometry.table import rows_of_frame
+from ngcmos.photometry.times import EarthVectors, airmass, altitude_at, bjd_of
+
+SEEN_SNR = 5.0
+EXPECTED_SHARE = 0.5
+FWHM_STARS = 100
+FWHM_GUESS_PX = 2.5
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Measuring:
+    """What the photometry of every frame of a field needs."""
+
+    camera: Camera
+    masters: Masters
+    stars: Table
+    ra: np.ndarray
+    dec: np.ndarray
+    directions: np.ndarray
+    name_width: int
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Placed:
+    """A frame that is fit to be measured: its plate solution, its time, and what its header knows."""
+
+    path: Path
+    start: Time
+    exptime_s: float
+    solution: Solution
+    airmass: float
+    zp: float
+    wcs_rms_px: float
+    wcs_stars: int
+    earth: EarthVectors | None = None
+    shift: tuple = (None, None)
+
+
+def place_frame(path, camera):
+    """The Placed of a file.
+
+    Raises
+    ------
+    FrameError
+        The file is no frame, or has no plate solution.
+    """
+    frame = read_frame(path, camera, pixels=False)
+    try:
+        solution = solution_from_header(frame.header)
+    except UnsolvedError as error:
+        raise UnsolvedError(f"{path.name}: {error}; run simple_wrapper first") from None
+    return Placed(
+        path=path,
+        start=frame.start,
+        exptime_s=frame.exptime,
+        solution=solution,
+        airmass=_airmass(frame, solution, camera),
+        zp=_number(frame.header, "MAGZP_T", path),
+        wcs_rms_px=_number(frame.header, "WCSRMS", path),
+        wcs_stars=int(frame.header.get("WCSNSTAR", 0)),
+    )
+
+
+def _number(header, key, path):
+    """Value of a card that may be missing: NaN then."""
+    return header_number(header, key, path) if key in header else np.nan
+
+
+def _airmass(frame, solution, camera):
+    """AIRMASS of the header, else from ALTITUDE, else from place and time; NaN below the horizon."""
+    header, path = frame.header, frame.path
+    try:
+        if "AIRMASS" in header:
+            return header_number(header, "AIRMASS", path)
+        if camera.headers.altitude in header:
+            return float(airmass(header_number(header, camera.headers.altitude, path)))
+        ra, dec = to_sky(solution, (header["NAXIS1"] - 1) / 2, (header["NAXIS2"] - 1) / 2)
+        return float(airmass(altitude_at(frame.start, ra, dec, camera.site)[0, 0]))
+    except HeaderError:
+        return np.nan
+
+
+def measure_frame(placed, measuring):
+    """The rows of one frame and its facts.
+
+    Returns
+    -------
+    rows : (stars,) structured array
+    facts : dict
+        The frame's row of the extension FRAMES.
+
+    Raises
+    ------
+    FrameError
+        The file cannot be read, or too few of the stars expected are seen.
+    """
+    camera, stars, masters = measuring.camera, measuring.stars, measuring.masters
+    frame = read_frame(placed.path, camera)
+    image = calibrate(frame.data, frame.exptime, masters)
+    x, y = to_pixels(placed.solution, measuring.ra, measuring.dec)
+    settings = camera.photometry
+    measurement = measure(
+        image,
+        frame.data,
+        x,
+        y,
+        radii=settings.radii_px,
+        detector=camera.detector,
+        exptime_s=frame.exptime,
+        sky_method=settings.sky_method,
+        annulus=settings.annulus_px,
+        mesh_px=settings.mesh_px,
+        bad=masters.bad,
+        blended=np.asarray(stars["blended"]),
+    )
+    counts = _count_stars(measurement)
+    _require_stars(frame, counts, camera.detection.min_objects)
+    rows = rows_of_frame(
+        measurement,
+        stars,
+        frame_id=frame.name,
+        name_width=measuring.name_width,
+        x=x,
+        y=y,
+        jd_mid=placed.earth.jd_utc[0],
+        jd_bary=bjd_of(placed.earth, measuring.directions)[0],
+        airmass=placed.airmass,
+        zp=placed.zp,
+    )
+    return rows, _facts(placed, measurement, counts, _width(image, x, y, masters.bad))
+
+
+def _count_stars(measurement):
+    """Stars on the chip, seen, and saturated; the smallest aperture is the surest to see a faint star."""
+    with np.errstate(invalid="ignore", divide="ignore"):
+        seen = measurement.flux[0] > SEEN_SNR * measurement.fluxerr[0]
+    masks = {
+        "on_chip": (measurement.flags & Flag.OFF_CHIP) == 0,
+        "seen": seen,
+        "saturated": (measurement.flags & Flag.SATURATED) != 0,
+    }
+    return {name: int(np.count_nonzero(mask)) for name, mask in masks.items()}
+
+
+def _require_stars(frame, counts, min_objects):
+    """Refuse a frame that shows too few stars; a field with few stars in its catalog asks for fewer."""
+    needed = min(min_objects, EXPECTED_SHARE * counts["on_chip"])
+    if counts["seen"] < max(needed, 1):
+        raise FrameError(
+            f"{frame.name}: {counts['seen']} of {counts['on_chip']} stars seen, expected at least {needed:.0f}"
+        )
+
+
+def _width(image, x, y, bad):
+    """Median FWHM in pixels of the brightest stars (the catalog is sorted so); NaN where none can be measured."""
+    centroids = forced_centroids(image, x[:FWHM_STARS], y[:FWHM_STARS], fwhm_px=FWHM_GUESS_PX, mask=bad)
+    widths = centroids.fwhm[centroids.good & np.isfinite(centroids.fwhm)]
+    return float(np.median(widths)) if len(widths) else np.nan
+
+
+def _facts(placed, measurement, counts, fwhm_px):
+    shift_x, shift_y = placed.shift
+    return {
+        "frame_id": placed.path.name,
+        "date_obs": placed.start.isot,
+        "jd_mid": float(placed.earth.jd_utc[0]),
+        "exptime_s": placed.exptime_s,
+        "airmass": placed.airmass,
+        "zp": placed.zp,
+        "shift_x": shift_x,
+        "shift_y": shift_y,
+        "wcs_rms_px": placed.wcs_rms_px,
+        "wcs_stars": placed.wcs_stars,
+        "sky": float(np.nanmedian(measurement.sky)),
+        "sky_rms": float(np.nanmedian(measurement.sky_rms)),
+        "fwhm_px": fwhm_px,
+        "stars_on_chip": counts["on_chip"],
+        "stars_seen": counts["seen"],
+        "stars_saturated": counts["saturated"],
+    }

@@ -1,0 +1,203 @@
+"""Plate solution of one frame: read, solve, write the cards. The product is the header."""
+
+import dataclasses
+import re
+import tempfile
+from pathlib import Path
+
+import numpy as np
+from astropy.table import Table
+
+from ngcmos.astrometry.detection import find_sources, subtract_background
+from ngcmos.astrometry.distortion import to_pixels, wcs_cards
+from ngcmos.astrometry.platesolve import find_solve_field, solve_with_astrometry_net
+from ngcmos.astrometry.solve import ReferenceStars, solve_frame, solve_from_guess
+from ngcmos.astrometry.zeropoint import zero_point, zero_point_cards
+from ngcmos.config import Camera
+from ngcmos.errors import FrameError, ToolError, UnsolvedError
+from ngcmos.night.frames import read_frame, write_cards
+from ngcmos.night.products import matched_catalog_path, write_table
+from ngcmos.photometry.apertures import Flag, measure
+
+REDUCTION_VERSION = 8  # the last of the earlier scripts wrote 7
+SKY_SAMPLING = 8
+MAD_A_SIGMA = 1.4826
+
+_OUR_CARDS = re.compile(
+    r"^(WCSAXES|CTYPE[12]|CUNIT[12]|CRVAL[12]|CRPIX[12]|CDELT[12]|CROTA[12]|CD[12]_[12]|PC[12]_[12]|RADESYS|EQUINOX"
+    r"|LONPOLE|LATPOLE|WCSRMS|WCSNSTAR|MATCH-(TL|TR|BL|BR|C)|(A|B|AP|BP)_(ORDER|DMAX|\d+_\d+)"
+    r"|ZP_(ORDER|\d+_\d+)|ZPCALCN2|MAGZP_T[SC]?|BACK-(LVL|RMS)|DEFOCUS|REDVER)$",
+    re.IGNORECASE,
+)
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Solving:
+    """What the solution of every frame of a field needs."""
+
+    camera: Camera
+    stars: ReferenceStars
+    tic_id: np.ndarray
+    pointing: tuple[float, float]
+    kernel: np.ndarray | None
+    defocus_mm: float
+    force3rd: bool
+    save_matched_cat: bool
+
+
+def is_solved(header):
+    """Whether a header holds a plate solution with all that ngcmos writes beside it."""
+    return header.get("REDVER") == REDUCTION_VERSION and "WCSRMS" in header and "-SIP" in str(header.get("CTYPE1"))
+
+
+def search_solution(path, solving):
+    """Solve a frame from its pointing alone, by solve-field at last; the numbers for the ledger.
+
+    Raises
+    ------
+    FrameError
+        The frame is unfit or was not solved.
+    """
+    frame = read_frame(path, solving.camera)
+    try:
+        solution = _solve(frame, solving, None)
+    except UnsolvedError as error:
+        solution = _solve_by_astrometry_net(frame, solving, error)
+    return _write_solution(frame, solution, solving)
+
+
+def solve_one(path, solving, reference):
+    """Solve a frame from the solution of another one of its field; the numbers for the ledger; errors as above."""
+    frame = read_frame(path, solving.camera)
+    return _write_solution(frame, _solve(frame, solving, reference), solving)
+
+
+def _solve(frame, solving, previous):
+    try:
+        return solve_frame(
+            frame.data,
+            solving.stars,
+            pointing=frame.pointing or solving.pointing,
+            previous=previous,
+            kernel=solving.kernel,
+            **_tables(solving.camera),
+        )
+    except UnsolvedError as error:
+        raise UnsolvedError(f"{frame.name}: not solved: {error}") from None
+
+
+def _tables(camera):
+    return {"detector": camera.detector, "detection": camera.detection, "settings": camera.solve}
+
+
+def _solve_by_astrometry_net(frame, solving, error):
+    """The solution that starts from solve-field's, or the error of our own solver where that has none."""
+    camera = solving.camera
+    if not (camera.solve.solve_field and find_solve_field()):
+        raise error
+    detection = camera.detection
+    try:
+        sources = find_sources(
+            subtract_background(frame.data, mesh_px=detection.mesh_px),
+            threshold_sigma=detection.threshold_sigma,
+            min_area_px=detection.min_area_px,
+            max_area_px=detection.max_area_px,
+            border_px=detection.border_px,
+            kernel=solving.kernel,
+        )
+        with tempfile.TemporaryDirectory(prefix="ngcmos-") as folder:
+            guess = solve_with_astrometry_net(
+                sources.x,
+                sources.y,
+                sources.flux,
+                frame.data.shape,
+                pointing=frame.pointing or solving.pointing,
+                radius_deg=max(camera.solve.radius_deg),
+                scale_limits=camera.detector.scale_limits_arcsec,
+                folder=Path(folder),
+            )
+        return solve_from_guess(
+            frame.data, solving.stars, guess, rung="solve-field", kernel=solving.kernel, **_tables(camera)
+        )
+    except (FrameError, ToolError) as failure:
+        raise UnsolvedError(f"{error}; solve-field: {failure}") from None
+
+
+def _write_solution(frame, solution, solving):
+    """Write the cards of a solved frame; the numbers for the ledger."""
+    zero = _zero_point(frame, solution, solving)
+    level, rms = _sky(frame.data)
+    cards = [
+        *wcs_cards(solution, frame.data.shape),
+        *zero_point_cards(zero),
+        ("BACK-LVL", level, "[adu] median of the raw sky"),
+        ("BACK-RMS", rms, "[adu] scatter of the raw sky"),
+        ("DEFOCUS", float(solving.defocus_mm), "[mm] as given to the solver"),
+        ("REDVER", REDUCTION_VERSION, "version of these cards"),
+    ]
+    present = {key for key in frame.header if _OUR_CARDS.match(key)}
+    write_cards(frame.path, cards, remove=sorted(present - {key for key, _, _ in cards}))
+    if solving.save_matched_cat:
+        write_table(matched_catalog_path(frame.path.parent, frame.name), _matched(solution, solving))
+    centre = to_pixels(solution, *solving.pointing)
+    return {
+        "rung": solution.rung,
+        "stars": solution.n,
+        "rms_px": solution.rms,
+        "median_px": float(np.median(solution.residual)),
+        "scale_arcsec": solution.scale_arcsec,
+        "pointing_x": float(centre[0]),
+        "pointing_y": float(centre[1]),
+        "zp": zero.value,
+        "sky_adu": level,
+        "sky_rms_adu": rms,
+    }
+
+
+def _zero_point(frame, solution, solving):
+    """ZeroPoint of the matched stars from raw counts within the profile's last radius but one."""
+    camera = solving.camera
+    measurement = measure(
+        frame.data.astype(np.float32),
+        frame.data,
+        solution.x,
+        solution.y,
+        radii=sorted(camera.photometry.radii_px)[-2:][:1],
+        detector=camera.detector,
+        exptime_s=frame.exptime,
+        sky_method="annulus",
+        annulus=camera.photometry.annulus_px,
+    )
+    whole = (measurement.flags & Flag.SATURATED) == 0
+    flux_adu_s = np.where(whole, measurement.flux[0], np.nan) / frame.exptime
+    tmag = solving.stars.mag[solution.index]
+    try:
+        return zero_point(flux_adu_s, tmag, solution.x, solution.y, shape=frame.data.shape)
+    except FrameError as error:
+        raise FrameError(f"{frame.name}: {error}") from None
+
+
+def _sky(data):
+    """(median, scatter) in ADU of a sample of the pixels."""
+    sample = data[::SKY_SAMPLING, ::SKY_SAMPLING].astype(float)
+    level = np.median(sample)
+    return float(level), float(MAD_A_SIGMA * np.median(np.abs(sample - level)))
+
+
+def _matched(solution, solving):
+    """Table of the stars a solution rests on."""
+    index = solution.index
+    return Table(
+        {
+            "tic_id": solving.tic_id[index],
+            "Tmag": solving.stars.mag[index],
+            "ra_deg_corr": solving.stars.ra[index],
+            "dec_deg_corr": solving.stars.dec[index],
+            "x": solution.x + 1.0,
+            "y": solution.y + 1.0,
+            "dx": solution.dx,
+            "dy": solution.dy,
+        },
+        units={"Tmag": "mag", "ra_deg_corr": "deg", "dec_deg_corr": "deg"}
+        | dict.fromkeys(("x", "y", "dx", "dy"), "pix"),
+    )

@@ -1,0 +1,152 @@
+"""Aperture photometry of all stars of every frame: `phot_{field}.fits`."""
+
+import dataclasses
+import logging
+
+import numpy as np
+from astropy.table import Table
+from astropy.time import Time
+
+from ngcmos import __version__
+from ngcmos.calibration.masters import load_masters
+from ngcmos.errors import FrameError, ProductError, WorkError
+from ngcmos.night.ledger import REFUSED, open_ledger, recall
+from ngcmos.night.loop import work_through
+from ngcmos.night.outcome import Outcome
+from ngcmos.night.products import input_catalog_path, photometry_path
+from ngcmos.photometry.table import check_table, read_frames, write_photometry
+from ngcmos.photometry.times import earth_vectors, mid_exposure, star_directions
+from ngcmos.stages.field_catalog import file_checksum, read_input_catalog
+from ngcmos.stages.field_shifts import SHIFTS
+from ngcmos.stages.frame_photometry import Measuring, measure_frame, place_frame
+
+log = logging.getLogger(__name__)
+
+STAGE = "process_cmos"
+
+
+def run(config, night, *, overwrite=False, workers=1, quiet=False):
+    """Write the photometry table of each field where it is missing, damaged or lacks frames; an Outcome.
+
+    A table that was made with another version, profile, masters or catalog is kept and said; `overwrite` makes
+    it anew.
+    """
+    outcome = Outcome(STAGE)
+    loop = {"workers": workers, "quiet": quiet}
+    with open_ledger(night.folder) as ledger:
+        masters = load_masters(config, night.folder)
+        for field, paths in night.fields.items():
+            with outcome.attempt(field):
+                _process_field(config, night, field, paths, masters, outcome, ledger, loop, overwrite)
+    return outcome
+
+
+def _process_field(config, night, field, paths, masters, outcome, ledger, loop, overwrite):
+    stars = read_input_catalog(night.folder, field)
+    catalog_sum = file_checksum(input_catalog_path(night.folder, field))
+    cards = _provenance(config.camera, masters, catalog_sum)
+    placed = _place_frames(config.camera, field, paths, outcome, ledger, loop)
+    path = photometry_path(night.folder, field)
+    if not overwrite and _is_complete(path, placed, cards, recall(ledger, STAGE, field)):
+        outcome.skipped.extend(frame.path.name for frame in placed)
+        return
+    if not placed:
+        raise WorkError(f"none of {len(paths)} frames can be measured")
+    names = max(len(frame.path.name) for frame in placed)
+    measuring = _prepare(config.camera, masters, stars, names)
+    shifts = {name: entry.numbers for name, entry in recall(ledger, SHIFTS, field).items()}
+    items = _with_times(placed, config.site, shifts)
+    with write_photometry(
+        path, _star_table(stars), radii=config.camera.photometry.radii_px, name_width=names, cards=cards
+    ) as writer:
+        results = work_through(measure_frame, items, shared=(measuring,), label=f"measure {field}", **loop)
+        for item, result in results:
+            if isinstance(result, FrameError):
+                outcome.settle(ledger, item.path, field, result)
+                continue
+            rows, facts = result
+            writer.add(rows, facts)
+            outcome.settle(ledger, item.path, field, None, facts)
+    outcome.products.append(path)
+
+
+def _prepare(camera, masters, stars, name_width):
+    ra, dec = np.asarray(stars["ra_deg_corr"]), np.asarray(stars["dec_deg_corr"])
+    return Measuring(camera, masters, stars, ra, dec, star_directions(ra, dec), name_width)
+
+
+def _provenance(camera, masters, catalog_sum):
+    """Cards that say what a table was made with."""
+    sums = {name: masters.checksums[name] or "none" for name in ("bias", "dark", "flat")}
+    return [
+        ("VERSION", __version__, "version of ngcmos"),
+        ("PROFILE", camera.name, "camera profile"),
+        ("PROFSUM", camera.checksum, "its checksum"),
+        ("BIASSUM", sums["bias"], "checksum of the master bias"),
+        ("DARKSUM", sums["dark"], "checksum of the master dark"),
+        ("FLATSUM", sums["flat"], "checksum of the master flat"),
+        ("CATSUM", catalog_sum, "checksum of the input catalog"),
+        ("SKYMETH", camera.photometry.sky_method, "how the sky was measured"),
+        ("GAIN", camera.detector.gain_e_adu, "[e-/ADU]"),
+        ("RDNOISE", camera.detector.read_noise_e, "[e-]"),
+    ]
+
+
+def _place_frames(camera, field, paths, outcome, ledger, loop):
+    """Frames that have a plate solution and a time of their own, in time order; the others refused."""
+    placed, taken = [], {}
+    results = list(work_through(place_frame, paths, shared=(camera,), label=f"headers {field}", **loop))
+    for path, result in results:
+        if not isinstance(result, FrameError):
+            first = taken.setdefault(result.start.isot, path.name)
+            if first != path.name:
+                same = f"{camera.headers.date_obs} {result.start.isot} is that of {first}"
+                result = FrameError(f"{path.name}: {same}, expected a time of its own")
+        if isinstance(result, FrameError):
+            outcome.settle(ledger, path, field, result)
+        else:
+            placed.append(result)
+    return sorted(placed, key=lambda frame: (frame.start.isot, frame.path.name))
+
+
+def _is_complete(path, placed, cards, verdicts):
+    """Whether a sound table holds all frames that are fit; what it was made with otherwise is said."""
+    if not path.exists():
+        return False
+    try:
+        header = check_table(path)
+        measured = set(np.char.strip(read_frames(path)["frame_id"].astype(str)))
+    except ProductError as error:
+        log.warning("%s: %s; it is made anew", STAGE, error)
+        return False
+    refused = {name for name, entry in verdicts.items() if entry.verdict == REFUSED}
+    wanted = {frame.path.name for frame in placed}
+    if not wanted <= measured | refused or not measured <= wanted | refused:
+        log.info("%s: %s: frames have come or gone since it was made; it is made anew", STAGE, path.name)
+        return False
+    changed = [f"{comment} ({key})" for key, value, comment in cards if header.get(key) != value]
+    if changed:
+        log.warning(
+            "%s: %s was made with another %s; --overwrite measures again", STAGE, path.name, ", ".join(changed)
+        )
+    return True
+
+
+def _with_times(placed, site, shifts):
+    """The frames with their mid exposures, all computed at once, and their shifts."""
+    start = Time([frame.start for frame in placed])
+    earth = earth_vectors(mid_exposure(start, [frame.exptime_s for frame in placed]), site)
+    unknown = {"x": None, "y": None}
+    return [
+        dataclasses.replace(
+            frame,
+            earth=earth[row : row + 1],
+            shift=tuple(shifts.get(frame.path.name, unknown)[axis] for axis in ("x", "y")),
+        )
+        for row, frame in enumerate(placed)
+    ]
+
+
+def _star_table(stars):
+    """The extension STARS: the input catalog without its remarks."""
+    return Table(stars, copy=False, meta={})

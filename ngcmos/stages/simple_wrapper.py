@@ -1,0 +1,141 @@
+"""Catalog of each field, plate solution of each frame, and the stars to measure."""
+
+import collections
+import logging
+
+import numpy as np
+
+from ngcmos.astrometry.detection import defocus_kernel
+from ngcmos.astrometry.distortion import solution_from_header, to_pixels
+from ngcmos.astrometry.solve import ReferenceStars
+from ngcmos.errors import FrameError, UnsolvedError, WorkError
+from ngcmos.night.frames import read_frame
+from ngcmos.night.ledger import open_ledger
+from ngcmos.night.loop import work_through
+from ngcmos.night.outcome import Outcome
+from ngcmos.stages.field_catalog import keep_catalog, keep_input_catalog, read_catalog
+from ngcmos.stages.frame_solution import Solving, is_solved, search_solution, solve_one
+
+log = logging.getLogger(__name__)
+
+STAGE = "simple_wrapper"
+
+
+def run(
+    config,
+    night,
+    *,
+    defocus_mm=0.0,
+    force3rd=False,
+    save_matched_cat=False,
+    catalogs=(),
+    only=None,
+    workers=1,
+    quiet=False,
+):
+    """Write the catalogs of each field and the WCS cards of each frame that has none; an Outcome.
+
+    Parameters
+    ----------
+    config : ngcmos.config.Config
+    night : ngcmos.night.folder.Night
+    defocus_mm : float
+        Defocus of the telescope: wider detection kernels.
+    force3rd : bool
+        Fit the distortion to third order however few the stars.
+    save_matched_cat : bool
+        Keep the matched stars of each frame beside it.
+    catalogs : sequence of paths
+        Local TIC extracts to use instead of the network.
+    only : {None, 'catalog', 'solve'}
+        Do that part alone.
+    """
+    outcome = Outcome(STAGE)
+    loop = {"workers": workers, "quiet": quiet}
+    with open_ledger(night.folder) as ledger:
+        for field, paths in night.fields.items():
+            with outcome.attempt(field):
+                frames = _read_facts(config.camera, field, paths, outcome, ledger, loop)
+                if only == "solve":
+                    catalog = read_catalog(night.folder, field)
+                else:
+                    catalog = keep_catalog(config, night, field, frames, catalogs, outcome)
+                if only == "catalog":
+                    continue
+                solving = _prepare(config.camera, catalog, frames, defocus_mm, force3rd, save_matched_cat)
+                _solve_field(solving, field, frames, outcome, ledger, loop)
+                _select_stars(config.camera, night, field, frames, catalog, outcome)
+    return outcome
+
+
+def _read_facts(camera, field, paths, outcome, ledger, loop):
+    """The frames of a field by their headers, those that cannot be read refused."""
+    frames = []
+    for path, result in work_through(_read_header, paths, shared=(camera,), label=f"headers {field}", **loop):
+        if isinstance(result, FrameError):
+            outcome.settle(ledger, path, field, result)
+        else:
+            frames.append(result)
+    if not frames:
+        raise WorkError(f"none of {len(paths)} frames can be read")
+    return frames
+
+
+def _read_header(path, camera):
+    return read_frame(path, camera, pixels=False)
+
+
+def _prepare(camera, catalog, frames, defocus_mm, force3rd, save_matched_cat):
+    """What the solution of every frame of a field needs."""
+    known = np.isfinite(catalog["Tmag"])
+    stars = ReferenceStars(
+        ra=np.asarray(catalog["ra_deg_corr"][known]),
+        dec=np.asarray(catalog["dec_deg_corr"][known]),
+        mag=np.asarray(catalog["Tmag"][known]),
+        usable=~np.asarray(catalog["blended"][known]),
+    )
+    return Solving(
+        camera=camera,
+        stars=stars,
+        tic_id=np.asarray(catalog["tic_id"][known]),
+        pointing=(float(catalog.meta["RA_CEN"]), float(catalog.meta["DEC_CEN"])),
+        kernel=defocus_kernel(defocus_mm, camera.detection.defocus_mm),
+        defocus_mm=defocus_mm,
+        force3rd=force3rd,
+        save_matched_cat=save_matched_cat,
+    )
+
+
+def _solve_field(solving, field, frames, outcome, ledger, loop):
+    """Solve the frames that have no solution yet, each from that of the first solved frame."""
+    outcome.skipped.extend(frame.name for frame in frames if is_solved(frame.header))
+    pending = collections.deque(frame.path for frame in frames if not is_solved(frame.header))
+    reference = next((solution_from_header(frame.header) for frame in frames if is_solved(frame.header)), None)
+    while pending and reference is None:
+        path = pending.popleft()
+        try:
+            numbers = search_solution(path, solving)
+        except FrameError as error:
+            outcome.settle(ledger, path, field, error)
+            continue
+        outcome.settle(ledger, path, field, None, numbers)
+        reference = solution_from_header(_read_header(path, solving.camera).header)
+    if reference is None:
+        raise UnsolvedError(f"none of {len(frames)} frames could be solved")
+    results = work_through(solve_one, list(pending), shared=(solving, reference), label=f"solve {field}", **loop)
+    for path, result in results:
+        outcome.settle(ledger, path, field, result, None if isinstance(result, FrameError) else result)
+
+
+def _select_stars(camera, night, field, frames, catalog, outcome):
+    """Write the input catalog: the stars on the chip of the first solved frame."""
+    for frame in frames:
+        header = _read_header(frame.path, camera).header
+        if is_solved(header):
+            break
+    rows, columns = camera.detector.shape
+    ra, dec = np.asarray(catalog["ra_deg_corr"]), np.asarray(catalog["dec_deg_corr"])
+    x, y = to_pixels(solution_from_header(header), ra, dec)
+    margin = camera.catalog.margin_px + 0.5
+    on_chip = (x >= -margin) & (x <= columns - 1 + margin) & (y >= -margin) & (y <= rows - 1 + margin)
+    keep_input_catalog(camera, night, field, frames, catalog, on_chip, outcome)
