@@ -7,21 +7,12 @@ from ngcmos.errors import FrameError
 from ngcmos.night.frames import read_frame
 from ngcmos.night.ledger import DONE, REFUSED, recall, record
 from ngcmos.night.loop import work_through
-from ngcmos.qc.shifts import UNREADABLE, Shift, build_reference, measure_shift, refuse_shift
+from ngcmos.qc.shifts import UNREADABLE, MeasuredShift, Shift, build_reference, measure_shift, refuse_shift
 
 log = logging.getLogger(__name__)
 
 SHIFTS = "shifts"
 REFERENCE = "reference"
-
-
-@dataclasses.dataclass(frozen=True)
-class MeasuredShift:
-    """Shift of a frame with the start of its exposure (ISO, UTC; None where unreadable)."""
-
-    name: str
-    time: str | None
-    shift: Shift
 
 
 def measure_field(config, field, paths, ledger, *, workers=1, quiet=False):
@@ -42,53 +33,50 @@ def measure_field(config, field, paths, ledger, *, workers=1, quiet=False):
     FrameError
         No frame of the field can serve as a reference.
     """
-    known = _known(ledger, field, config.camera.checksum)
-    name = _reference_of(known, paths)
+    known, name = _recall(ledger, field, config.camera.checksum, paths)
+    reference = None
     if name is None:
-        known = {}
         reference, start = _choose_reference(field, paths, config.camera)
         name = reference.name
-        _keep(
-            ledger,
-            field,
-            config.camera,
-            name,
-            MeasuredShift(name, start, Shift(0.0, 0.0, 1.0, reference.stars, REFERENCE, "")),
-        )
+        itself = MeasuredShift(name, start, Shift(0.0, 0.0, 1.0, reference.stars, REFERENCE, ""))
+        _keep(ledger, field, config.camera, name, itself)
     missing = [path for path in paths if path.name not in known and path.name != name]
     if missing:
-        if known:
-            reference, _ = _choose_reference(field, [path for path in paths if path.name == name], config.camera)
-        shared = (config.camera, reference)
+        if reference is None:
+            here = [path for path in paths if path.name == name]
+            reference, _ = _choose_reference(field, here, config.camera)
         loop = {"workers": workers, "label": f"shifts {field}", "quiet": quiet}
-        for path, result in work_through(_measure, missing, shared=shared, **loop):
+        for path, result in work_through(_measure, missing, shared=(config.camera, reference), **loop):
             measured = _unreadable(path, result) if isinstance(result, FrameError) else result
             known[path.name] = measured
             _keep(ledger, field, config.camera, name, measured)
-    shifts = [measured for frame, measured in known.items() if frame != name]
-    return name, sorted(shifts, key=lambda measured: (measured.time or "", measured.name))
+    return name, sorted(known.values(), key=lambda measured: (measured.time or "", measured.name))
 
 
-def _known(ledger, field, checksum):
-    """{frame: MeasuredShift} of the ledger, measured with this profile against a reference that is known too."""
-    entries = [e for e in recall(ledger, SHIFTS, field).values() if e.numbers.get("profile") == checksum]
-    references = [entry.frame for entry in entries if entry.numbers["verdict"] == REFERENCE]
-    return {
-        entry.frame: MeasuredShift(
-            entry.frame,
-            entry.numbers["time"],
-            Shift(*(entry.numbers[f.name] for f in dataclasses.fields(Shift) if f.name != "reason"), entry.reason),
-        )
-        for entry in entries
-        if entry.numbers["reference"] in references
-    }
+def _recall(ledger, field, checksum, paths):
+    """({frame: MeasuredShift}, reference) of the ledger, measured with this profile against a frame still here.
 
-
-def _reference_of(known, paths):
-    """The frame the known shifts were measured against, if the night still holds it."""
+    Without such a reference: ({}, None).
+    """
     here = {path.name for path in paths}
-    names = [name for name, measured in known.items() if measured.shift.verdict == REFERENCE and name in here]
-    return names[0] if len(names) == 1 else None
+    entries = [e for e in recall(ledger, SHIFTS, field).values() if e.numbers["profile"] == checksum]
+    references = [e.frame for e in entries if e.numbers["verdict"] == REFERENCE and e.frame in here]
+    if len(references) != 1:
+        return {}, None
+    name = references[0]
+    known = {
+        entry.frame: _measured_of(entry)
+        for entry in entries
+        if entry.numbers["reference"] == name and entry.frame != name
+    }
+    return known, name
+
+
+def _measured_of(entry):
+    """The MeasuredShift that a ledger entry keeps."""
+    numbers = entry.numbers
+    values = {field.name: numbers[field.name] for field in dataclasses.fields(Shift) if field.name != "reason"}
+    return MeasuredShift(entry.frame, numbers["time"], Shift(**values, reason=entry.reason))
 
 
 def _choose_reference(field, paths, camera):

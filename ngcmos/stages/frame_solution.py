@@ -12,12 +12,11 @@ from ngcmos.astrometry.detection import find_sources, subtract_background
 from ngcmos.astrometry.distortion import to_pixels, wcs_cards
 from ngcmos.astrometry.platesolve import find_solve_field, solve_with_astrometry_net
 from ngcmos.astrometry.solve import ReferenceStars, solve_frame, solve_from_guess
-from ngcmos.astrometry.zeropoint import zero_point, zero_point_cards
+from ngcmos.astrometry.zeropoint import measure_zero_point, zero_point_cards
 from ngcmos.config import Camera
 from ngcmos.errors import FrameError, ToolError, UnsolvedError
 from ngcmos.night.frames import read_frame, write_cards
 from ngcmos.night.products import matched_catalog_path, write_table
-from ngcmos.photometry.apertures import Flag, measure
 
 REDUCTION_VERSION = 8  # the last of the earlier scripts wrote 7
 SKY_SAMPLING = 8
@@ -80,6 +79,7 @@ def _solve(frame, solving, previous):
             pointing=frame.pointing or solving.pointing,
             previous=previous,
             kernel=solving.kernel,
+            least_order=3 if solving.force3rd else 1,
             **_tables(solving.camera),
         )
     except UnsolvedError as error:
@@ -155,24 +155,10 @@ def _write_solution(frame, solution, solving):
 
 
 def _zero_point(frame, solution, solving):
-    """ZeroPoint of the matched stars from raw counts within the profile's last radius but one."""
-    camera = solving.camera
-    measurement = measure(
-        frame.data.astype(np.float32),
-        frame.data,
-        solution.x,
-        solution.y,
-        radii=sorted(camera.photometry.radii_px)[-2:][:1],
-        detector=camera.detector,
-        exptime_s=frame.exptime,
-        sky_method="annulus",
-        annulus=camera.photometry.annulus_px,
-    )
-    whole = (measurement.flags & Flag.SATURATED) == 0
-    flux_adu_s = np.where(whole, measurement.flux[0], np.nan) / frame.exptime
+    """ZeroPoint of the matched stars from raw counts; their sky is taken around each."""
     tmag = solving.stars.mag[solution.index]
     try:
-        return zero_point(flux_adu_s, tmag, solution.x, solution.y, shape=frame.data.shape)
+        return measure_zero_point(frame.data, solution.x, solution.y, tmag, exptime_s=frame.exptime)
     except FrameError as error:
         raise FrameError(f"{frame.name}: {error}") from None
 
