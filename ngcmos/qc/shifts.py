@@ -326,10 +326,15 @@ def wcs_shift(header_ref, header):
 
     reference, frame = _read_wcs(header_ref), _read_wcs(header)
     x, y = (header_ref["NAXIS1"] - 1) / 2, (header_ref["NAXIS2"] - 1) / 2
+    unreached = "the WCS does not reach the centre of the reference"
     try:
-        moved_x, moved_y = frame.all_world2pix(*reference.all_pix2world(x, y, 0), 0)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", RuntimeWarning)  # of a sky behind the plane of projection
+            moved_x, moved_y = frame.all_world2pix(*reference.all_pix2world(x, y, 0), 0)
     except (NoConvergence, ValueError) as error:
-        raise FrameError("the WCS does not reach the centre of the reference") from error
+        raise FrameError(unreached) from error
+    if not (np.isfinite(moved_x) and np.isfinite(moved_y)):
+        raise FrameError(unreached)
     return x - float(moved_x), y - float(moved_y)
 
 

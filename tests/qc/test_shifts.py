@@ -1,0 +1,314 @@
+"""Shifts of a known sky come back with the right sign; frames without one are refused with their reason."""
+
+import json
+import pickle
+
+import numpy as np
+import pytest
+from astropy.io import fits
+from astropy.wcs import WCS
+
+from ngcmos.config import load_camera
+from ngcmos.errors import FrameError
+from ngcmos.qc.shifts import (
+    BEYOND_REACH,
+    CLOUD,
+    CONSTANT,
+    LARGE,
+    OK,
+    STARLESS,
+    UNREADABLE,
+    MeasuredShift,
+    Shift,
+    build_reference,
+    count_stars,
+    format_json,
+    measure_shift,
+    refuse_shift,
+    summarise,
+    wcs_shift,
+)
+
+
+@pytest.fixture(scope="module")
+def reference(sky, settings):
+    return build_reference(sky.expose(), 10.0, settings, name="first.fits")
+
+
+@pytest.mark.parametrize(
+    ("moved", "found", "tolerance"),
+    [
+        ((0.3, -0.2), (-0.27, 0.18), 0.05),
+        ((1.7, 0.9), (-1.727, -0.914), 0.05),
+        ((-60.0, 12.0), (60.0, -12.0), 0.03),
+    ],
+)
+def test_sign_is_that_of_donuts(sky, reference, moved, found, tolerance):
+    shift = measure_shift(reference, sky.expose(*moved, noise=3), 10.0)
+    assert (shift.x, shift.y) == pytest.approx(found, abs=tolerance)
+
+
+@pytest.mark.parametrize("size", [0.05, 0.2, 1.0, 4.0, 17.5, 50.0, 100.0])
+def test_shift_of_stars_comes_back(make_sky, settings, size):
+    sky = make_sky(shape=(1024, 1024), stars=1400)
+    reference = build_reference(sky.expose(), 10.0, settings)
+    shift = measure_shift(reference, sky.expose(size, -size, noise=9), 10.0)
+    assert (shift.x, shift.y) == pytest.approx((-size, size), abs=0.03 + 0.15 * min(size, 0.5))
+
+
+def test_small_shift_is_ok_without_a_reason(sky, reference):
+    shift = measure_shift(reference, sky.expose(0.2, 0.1, noise=4), 10.0)
+    assert (shift.verdict, shift.reason, shift.known) == (OK, "", True)
+
+
+def test_large_shift_is_called_large(sky, reference):
+    assert measure_shift(reference, sky.expose(0.9, 0.0, noise=4), 10.0).verdict == LARGE
+
+
+def test_longer_exposure_does_not_move_stars(sky, reference):
+    longer = (sky.expose(0.2, -0.1, noise=5).astype(float) * 3).round().clip(0, 65535).astype(np.uint16)
+    shift = measure_shift(reference, longer, 30.0)
+    assert (shift.x, shift.y) == pytest.approx((-0.2, 0.1), abs=0.06)
+
+
+def test_defocused_frame_still_matches(sky, reference):
+    shift = measure_shift(reference, sky.expose(4.0, -2.0, noise=6, fwhm=5.0), 10.0)
+    assert (shift.x, shift.y) == pytest.approx((-4.0, 2.0), abs=0.2)
+
+
+def test_thin_cloud_still_matches(sky, reference):
+    shift = measure_shift(reference, sky.expose(4.0, -2.0, noise=6, transparency=0.3), 10.0)
+    assert (shift.x, shift.y) == pytest.approx((-4.0, 2.0), abs=0.1)
+
+
+def test_satellite_trail_does_not_move_the_field(sky, reference):
+    image = sky.expose(0.3, -0.2, noise=7)
+    along = np.arange(768)
+    for width in range(-1, 2):
+        image[along, np.clip((0.6 * along).astype(int) + 100 + width, 0, 767)] += 3000
+    shift = measure_shift(reference, image, 10.0)
+    assert (shift.x, shift.y) == pytest.approx((-0.3, 0.2), abs=0.1)
+
+
+def starless(sky, noise=8):
+    return sky.expose(noise=noise, transparency=0.0)
+
+
+def blank(value):
+    return np.full((768, 768), value, np.uint16)
+
+
+def with_one_star(sky):
+    image = starless(sky, noise=12)
+    image[380:383, 400:403] += 3000
+    return image
+
+
+@pytest.mark.parametrize(
+    ("spoil", "verdict", "reason"),
+    [
+        (starless, STARLESS, "0 stars seen"),
+        (with_one_star, STARLESS, "1 stars seen"),
+        (lambda sky: blank(0), CONSTANT, "all pixels are 0"),
+        (lambda sky: blank(65535), CONSTANT, "all pixels are 65535"),
+        (lambda sky: sky.expose(noise=9, transparency=0.03), CLOUD, "stars seen"),
+        (lambda sky: type(sky)(seed=77).expose(noise=10), BEYOND_REACH, "another field"),
+        (lambda sky: sky.expose(400.0, 100.0, noise=11), BEYOND_REACH, "moved too far"),
+        (lambda sky: sky.expose(noise=11)[::-1], BEYOND_REACH, "moved too far"),
+    ],
+    ids=["starless", "one star", "zero", "saturated", "cloud", "other field", "too far", "upside down"],
+)
+def test_frame_that_cannot_be_followed_has_no_shift(sky, reference, spoil, verdict, reason):
+    shift = measure_shift(reference, spoil(sky), 10.0)
+    assert (shift.x, shift.y, shift.verdict) == (None, None, verdict)
+    assert reason in shift.reason
+
+
+def test_drift_beyond_donuts_is_right_or_refused(make_sky, settings):
+    sky = make_sky(shape=(1024, 1024), stars=2500, margin=700)
+    reference = build_reference(sky.expose(), 10.0, settings)
+    for drift in (150.0, 200.0, 260.0, 400.0, 600.0):
+        shift = measure_shift(reference, sky.expose(drift, 0.0, noise=2), 10.0)
+        assert not shift.known or shift.x == pytest.approx(-drift, abs=0.1)
+
+
+def test_pixels_that_are_not_numbers_give_no_shift(sky, reference):
+    image = sky.expose(noise=3).astype(np.float32)
+    image[300:500, 300:500] = np.nan
+    assert not measure_shift(reference, image, 10.0).known
+
+
+def test_quality_falls_with_the_light(sky, reference):
+    clear, veiled = (measure_shift(reference, sky.expose(noise=6, transparency=t), 10.0) for t in (1.0, 0.2))
+    assert 0 < veiled.quality < clear.quality <= 1
+
+
+def test_witness_that_agrees_changes_nothing(sky, reference):
+    image = sky.expose(5.0, 0.0, noise=6)
+    assert measure_shift(reference, image, 10.0, witness=(-5.2, 0.1)) == measure_shift(reference, image, 10.0)
+
+
+def test_witness_that_contradicts_is_believed(sky, reference):
+    shift = measure_shift(reference, sky.expose(5.0, 0.0, noise=6), 10.0, witness=(-190.0, 4.0))
+    assert (shift.known, shift.verdict) == (False, BEYOND_REACH)
+    assert "the WCS -190.00, 4.00 px" in shift.reason
+
+
+def test_image_stays_as_it_was(sky, reference):
+    image = sky.expose(1.0, 0.0, noise=6)
+    before = image.copy()
+    measure_shift(reference, image, 10.0)
+    assert (image == before).all()
+
+
+def test_pickled_reference_measures_the_same(sky, reference):
+    image = sky.expose(1.0, 0.0, noise=6)
+    assert measure_shift(pickle.loads(pickle.dumps(reference)), image, 10.0) == measure_shift(
+        reference, image, 10.0
+    )
+
+
+def test_other_shape_is_refused(sky, reference):
+    with pytest.raises(FrameError, match=r"b\.fits: shape \(768, 700\), expected \(768, 768\) as first\.fits"):
+        measure_shift(reference, sky.expose()[:, :700], 10.0, name="b.fits")
+
+
+def test_reference_without_stars_is_refused(sky, settings):
+    with pytest.raises(FrameError, match=r"a\.fits: 0 stars seen, expected 5 or more"):
+        build_reference(starless(sky), 10.0, settings, name="a.fits")
+
+
+def test_constant_reference_is_refused(settings):
+    with pytest.raises(FrameError, match="0 stars seen"):
+        build_reference(blank(500), 10.0, settings)
+
+
+def test_image_too_small_for_the_settings_is_refused(settings):
+    with pytest.raises(FrameError, match="expected more than 296 px a side"):
+        build_reference(np.zeros((200, 768), np.uint16), 10.0, settings, name="a.fits")
+
+
+@pytest.mark.real
+def test_real_frames_drift_without_a_gap(real_data):
+    camera = load_camera("microobservatory")
+    frames = [fits.getdata(path) for path in sorted((real_data / "hatp32" / "20171219").glob("NG*.fits"))]
+    reference = build_reference(frames[0], 60.0, camera.donuts)
+    shifts = [measure_shift(reference, frame, 60.0) for frame in frames[1:]]
+    assert all(shift.known and shift.quality > 0.6 for shift in shifts)
+
+
+@pytest.mark.real
+def test_real_frame_mirrored_is_refused(real_data):
+    camera = load_camera("microobservatory")
+    frame = fits.getdata(min((real_data / "hatp32" / "20171219").glob("NG*.fits")))
+    reference = build_reference(frame, 60.0, camera.donuts)
+    assert [measure_shift(reference, mirrored, 60.0).known for mirrored in (frame[::-1], frame[:, ::-1])] == [
+        False
+    ] * 2
+
+
+def test_stars_are_counted_and_hot_pixels_are_not():
+    rng = np.random.default_rng(3)
+    region = rng.normal(500, 10, (320, 320))
+    for x in range(20, 320, 40):
+        region[100, x] += 5000
+        region[199:202, x - 1 : x + 2] += [[200, 400, 200], [400, 900, 400], [200, 400, 200]]
+    assert count_stars(region, np.full((32, 32), 500.0)) == 8
+
+
+def header(*, crpix=(384.5, 384.5), sip=0.0):
+    """TAN-SIP header of a 768x768 px chip, 4.05 arcsec a pixel."""
+    wcs = WCS(naxis=2)
+    wcs.wcs.ctype = ["RA---TAN-SIP", "DEC--TAN-SIP"]
+    wcs.wcs.crval = [350.0, -13.0]
+    wcs.wcs.crpix = crpix
+    wcs.wcs.cdelt = [-4.05 / 3600, 4.05 / 3600]
+    cards = wcs.to_header(relax=True)
+    cards["CTYPE1"], cards["CTYPE2"] = "RA---TAN-SIP", "DEC--TAN-SIP"
+    cards["A_ORDER"], cards["B_ORDER"], cards["A_2_0"], cards["B_0_2"] = 2, 2, sip, sip
+    cards["NAXIS"], cards["NAXIS1"], cards["NAXIS2"] = 2, 768, 768
+    return cards
+
+
+def test_wcs_shift_has_the_sign_of_donuts():
+    moved = header(crpix=(384.5 + 3.0, 384.5 - 2.0))
+    assert wcs_shift(header(), moved) == pytest.approx((-3.0, 2.0), abs=1e-6)
+
+
+def test_wcs_shift_knows_the_distortion():
+    # 300 px right of CRPIX the distorted chip shows at u what lies at u + 1e-5 u^2 = 300
+    u = (-1 + np.sqrt(1 + 4e-5 * 300)) / 2e-5
+    x, _ = wcs_shift(header(crpix=(84.5, 384.5)), header(crpix=(84.5, 384.5), sip=1e-5))
+    assert x == pytest.approx(300 - u, abs=1e-5)
+
+
+def test_header_without_wcs_is_refused():
+    with pytest.raises(FrameError, match="no WCS in the header"):
+        wcs_shift(header(), fits.Header({"NAXIS": 2, "NAXIS1": 768, "NAXIS2": 768}))
+
+
+def test_header_with_a_senseless_wcs_is_refused():
+    broken = header()
+    broken["CTYPE2"] = "RA---TAN-SIP"
+    with pytest.raises(FrameError, match="WCS in the header"):
+        wcs_shift(header(), broken)
+
+
+def test_wcs_of_another_sky_is_refused():
+    elsewhere = header()
+    elsewhere["CRVAL1"], elsewhere["CRVAL2"] = 170.0, 13.0
+    with pytest.raises(FrameError, match="does not reach"):
+        wcs_shift(header(), elsewhere)
+
+
+SHIFTS = [
+    MeasuredShift("b.fits", "2024-07-06T01:00:00.000", Shift(0.1, -0.2, 0.95, 900, OK, "")),
+    MeasuredShift(
+        "c.fits", "2024-07-06T01:01:00.000", Shift(-0.7, 0.5, 0.9, 880, LARGE, "moved by 0.5 px or more")
+    ),
+    MeasuredShift("d.fits", None, refuse_shift(UNREADABLE, "d.fits: empty, expected a FITS file")),
+    MeasuredShift("e.fits", "2024-07-06T01:03:00.000", refuse_shift(STARLESS, "0 stars seen", stars=0)),
+]
+
+
+def test_json_keeps_the_keys_of_old():
+    text = format_json(summarise(SHIFTS, "a.fits", "20240705"))
+    kept = {key: value for key, value in json.loads(text).items() if key in OLD}
+    assert kept == OLD
+
+
+OLD = {
+    "Reference Image": "a.fits",
+    "The number of images with shifts greater than +/-0.5 pixels is": {
+        "Total Images": 4,
+        "Number of Images with Large Shifts": 1,
+    },
+    "The name of the images with shifts greater than 0.5 pixels is": ["c.fits"],
+    "And shifts of this/them": {"X Shifts": [-0.7], "Y Shifts": [0.5]},
+    "X Shifts and Y Shifts": [[0.1, -0.2], [-0.7, 0.5], [None, None], [None, None]],
+}
+
+
+def test_json_tells_each_frame_with_its_reason():
+    frames = summarise(SHIFTS, "a.fits", "20240705")["Frames"]
+    assert [(frame["name"], frame["verdict"], frame["reason"]) for frame in frames[2:]] == [
+        ("d.fits", UNREADABLE, "d.fits: empty, expected a FITS file"),
+        ("e.fits", STARLESS, "0 stars seen"),
+    ]
+
+
+def test_reference_is_never_among_the_measured():
+    own = MeasuredShift("a.fits", "2024-07-06T00:59:00.000", Shift(0.0, 0.0, 1.0, 900, OK, ""))
+    assert summarise([own, *SHIFTS], "a.fits", "20240705") == summarise(SHIFTS, "a.fits", "20240705")
+
+
+def test_nan_never_reaches_the_json():
+    broken = MeasuredShift("b.fits", None, Shift(float("nan"), 0.0, 0.9, 900, OK, ""))
+    with pytest.raises(ValueError, match="JSON compliant"):
+        format_json(summarise([broken], "a.fits", "20240705"))
+
+
+def test_measured_shift_can_be_written_as_json(sky, reference):
+    shift = measure_shift(reference, sky.expose(0.2, 0.1, noise=4), 10.0)
+    text = format_json(summarise([MeasuredShift("b.fits", None, shift)], "a.fits", "20240705"))
+    assert json.loads(text)["X Shifts and Y Shifts"] == [[shift.x, shift.y]]
