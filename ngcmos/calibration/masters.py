@@ -14,7 +14,7 @@ import numpy as np
 from astropy.io import fits
 
 from ngcmos import __version__
-from ngcmos.calibration.reduce import bad_pixels, combine, normalise_flat, subtract_dark
+from ngcmos.calibration.reduce import bad_pixels, combine, edge_mask, normalise_flat, subtract_dark
 from ngcmos.errors import FrameError, HeaderError, MasterError, WriteError
 from ngcmos.night.frames import check_readmode, exposure_time, read_image
 from ngcmos.night.products import flat_path, make_folder, write_then_rename
@@ -136,14 +136,27 @@ def load_bias_and_dark(config):
 def find_flat(night_folder, out_folder, camera):
     """The Master flat of the night, else that of the masters' folder, else None with a warning.
 
+    A damaged one is passed over with a warning, but never for no flat at all.
+
     Raises
     ------
     MasterError
-        The one found is damaged or of another shape or read mode.
+        The one found is of another shape or read mode, or all there are are damaged.
     """
+    damaged = []
     for path in (flat_path(Path(night_folder)), flat_path(Path(out_folder))):
-        if path.exists():
-            return read_master(path, camera)
+        if not path.exists():
+            continue
+        try:
+            read_image(path, pixels=False)
+        except FrameError as error:
+            damaged.append(f"{path.parent}: {error}")
+            continue
+        for fact in damaged:
+            _log.warning("%s; %s serves instead", fact, path)
+        return read_master(path, camera)
+    if damaged:
+        raise MasterError(f"{damaged[0]}; run create_flats, or remove the file to go without a flat")
     _log.warning("no master_flat.fits in %s nor in %s: frames are not flattened", night_folder, out_folder)
     return None
 
@@ -214,14 +227,6 @@ def write_flat(flat, folder):
     path = flat_path(Path(folder))
     _write(path, flat.data, flat.header)
     return path
-
-
-def edge_mask(detector):
-    """bool (rows, columns): True at the unusable edges of the profile's `bad_edge_px`."""
-    left, right, bottom, top = detector.bad_edge_px
-    mask = np.ones(detector.shape, bool)
-    mask[bottom : detector.rows - top, left : detector.columns - right] = False
-    return mask
 
 
 def _response(flat, camera):
@@ -344,13 +349,10 @@ def _combine_flats(frames, levels, camera, bias, dark):
 
     stack = [response(frame, level) for frame, level in zip(frames, levels, strict=True)]
     flat, unusable = normalise_flat(combine(stack, camera.detector.shape))
-    header = _header(frames, camera, FILTER=(_filter(frames, camera), "filter"))
+    band = frames[0].header.get("FILTER") or camera.detector.filter
+    header = _header(frames, camera, FILTER=(band, "filter"))
     header["FLATLEV"] = (round(float(np.median(levels)), 1), "[ADU] median level of the frames")
     return MasterFlat(np.where(unusable, np.float32(0), flat), header)
-
-
-def _filter(frames, camera):
-    return frames[0].header.get("FILTER") or camera.detector.filter
 
 
 def _header(frames, camera, **cards):

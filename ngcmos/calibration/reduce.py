@@ -1,8 +1,8 @@
 """Counts of a raw frame into counts of light: combining, subtracting, dividing.
 
 ``combine(frames, shape)``, ``subtract_dark(data, exptime_s, bias, dark)``,
-``calibrate(data, exptime_s, masters)``, ``normalise_flat(flat)`` and ``bad_pixels(bias, dark, flat)``.
-Nothing here knows files.
+``calibrate(data, exptime_s, masters)``, ``normalise_flat(flat)``, ``bad_pixels(bias, dark, flat)`` and
+``edge_mask(detector)``. Nothing here knows files.
 """
 
 import numpy as np
@@ -137,6 +137,14 @@ def bad_pixels(bias, dark, flat):
     response = flat / _cell_medians(flat, FLAT_CELL_PX)
     odd = ~((response > low) & (response < high))
     return odd | _stands_off(bias, BIAS_RATIO) | _stands_off(dark, DARK_RATIO)
+
+
+def edge_mask(detector):
+    """bool (rows, columns): True at the unusable edges of the profile's `bad_edge_px`."""
+    left, right, bottom, top = detector.bad_edge_px
+    mask = np.ones(detector.shape, bool)
+    mask[bottom : detector.rows - top, left : detector.columns - right] = False
+    return mask
 
 
 def _stands_off(image, ratio):

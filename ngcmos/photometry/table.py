@@ -76,7 +76,14 @@ def rows_of_frame(measurement, stars, *, frame_id, name_width, x, y, jd_mid, jd_
     Returns
     -------
     (n,) structured array, big-endian
+
+    Raises
+    ------
+    ProductError
+        The name is longer than its column.
     """
+    if len(frame_id) > name_width:
+        raise ProductError(f"{frame_id}: longer than the {name_width} characters of the column frame_id")
     table_columns = columns(measurement.radii, name_width)
     rows = np.zeros(len(stars), [(name, kind) for name, kind, _ in table_columns])
     rows["frame_id"] = frame_id.encode("ascii", "replace")
