@@ -243,9 +243,10 @@ def select_input(catalog, on_chip, *, tmag_max, targets=()):
     chosen = catalog.copy()
     chosen["on_chip"] = on_chip
     chosen["target"] = np.isin(chosen["tic_id"], np.array(list(targets), dtype=np.int64))
-    alone = (chosen["Tmag"] < tmag_max) & ~chosen["blended"]
-    chosen = chosen[chosen["on_chip"] & (alone | chosen["target"])]
-    return chosen[np.lexsort((chosen["tic_id"], chosen["Tmag"]))]
+    tmag = _numbers(chosen["Tmag"])  # a table read from a file has masks in place of NaN
+    alone = (tmag < tmag_max) & ~chosen["blended"]
+    kept = np.flatnonzero(chosen["on_chip"] & (alone | chosen["target"]))
+    return chosen[kept[np.lexsort((chosen["tic_id"][kept], tmag[kept]))]]
 
 
 def targets_of(object_name):
@@ -262,8 +263,8 @@ def within_box(rows, ra, dec, box_deg):
     places = _unit_vectors(_numbers(rows["RAJ2000"]), _numbers(rows["DEJ2000"]))
     east, north = _east_north(ra, dec)
     depth = places @ _unit_vectors(ra, dec)
-    half = np.tan(np.radians(box_deg / 2)) * depth
-    return rows[(depth > 0) & (np.abs(places @ east) <= half) & (np.abs(places @ north) <= half)]
+    half = np.tan(np.radians(box_deg / 2)) * depth  # negative on the other side of the sky: nothing is inside
+    return rows[(np.abs(places @ east) <= half) & (np.abs(places @ north) <= half)]
 
 
 def ds9_regions(catalog, *, radius_arcsec, colour="green"):

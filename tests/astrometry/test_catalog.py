@@ -156,6 +156,15 @@ def test_input_stars_are_marked_on_chip():
     assert select_input(eight_stars(), np.ones(8, dtype=bool), tmag_max=16.0)["on_chip"].all()
 
 
+def test_a_catalog_read_from_a_file_gives_the_same_choice(tmp_path):
+    eight_stars().write(tmp_path / "catalog.fits")
+    read = Table.read(tmp_path / "catalog.fits")
+    options = {"tmag_max": 16.0, "targets": [8, 7]}
+    expected = select_input(eight_stars(), np.ones(8, dtype=bool), **options)["tic_id"].tolist()
+    assert select_input(read, np.ones(8, dtype=bool), **options)["tic_id"].tolist() == expected
+    assert expected == [4, 5, 1, 6, 3, 7, 8]
+
+
 def test_a_blended_star_is_not_measured():
     catalog = catalog_of([10.0, 10.001, 20.0], [0.0, 0.0, 0.0])
     assert select_input(catalog, np.ones(3, dtype=bool), tmag_max=16.0)["tic_id"].tolist() == [3]

@@ -43,6 +43,7 @@ def test_moved_positions_are_those_of_astropy(ra, dec, pmra, pmdec):
     assert moved.separation(expected).mas[0] < 1.0
 
 
+@settings(deadline=None)
 @given(
     st.floats(0, 360, exclude_max=True),
     st.floats(-90, 90),
@@ -124,7 +125,7 @@ def test_blends_are_judged_at_the_epoch_of_the_night():
     assert catalog["blended"].tolist() == [True, True]
 
 
-@settings(max_examples=40)
+@settings(max_examples=40, deadline=None)
 @given(st.integers(0, 2**32 - 1), st.floats(0, 360), st.floats(-90, 90))
 def test_blends_of_a_crowd_are_those_of_astropy(seed, ra, dec):
     rng = np.random.default_rng(seed)
@@ -149,7 +150,7 @@ def offsets_arcmin(ra, dec, rows):
 
 
 @given(st.integers(0, 2**32 - 1), st.floats(0, 360), st.floats(-90, 90))
-@settings(max_examples=50)
+@settings(max_examples=50, deadline=None)
 def test_a_box_is_a_box_anywhere_on_the_sky(seed, ra, dec):
     rng = np.random.default_rng(seed)
     around = SkyCoord(ra, dec, unit="deg").directional_offset_by(

@@ -8,7 +8,7 @@ from astropy import units
 from astropy.coordinates import EarthLocation, SkyCoord, get_sun
 from astropy.time import Time
 from astropy.utils import iers
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ngcmos.config import Site, load_camera
@@ -141,6 +141,7 @@ def test_mid_exposure_runs_over_a_leap_second():
     assert mid_exposure(Time("2016-12-31T23:59:58.500"), 10.0).isot == "2017-01-01T00:00:02.500"
 
 
+@settings(deadline=None)
 @given(st.floats(0.1, 90.0))
 def test_airmass_is_one_over_the_sine(altitude):
     assert airmass(altitude) * np.sin(np.radians(altitude)) == pytest.approx(1.0)
