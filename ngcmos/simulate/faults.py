@@ -1,0 +1,204 @@
+"""Broken frames on request: what goes wrong with the sky, the pixels, the header or the file.
+
+`FAULTS` names them all. Each is a `Fault`: four steps that change nothing unless the fault says so.
+"""
+
+import dataclasses
+import typing
+from pathlib import Path
+
+import numpy as np
+from astropy.io import fits
+
+from ngcmos.config import Camera
+from ngcmos.errors import UsageError
+
+CLOUD = 0.35
+BLOCK = 2880
+
+
+@dataclasses.dataclass(frozen=True)
+class Shot:
+    """What a fault may need to know of its frame: the profile, the start of the frame before, random numbers."""
+
+    camera: Camera
+    previous_date_obs: str
+    rng: np.random.Generator
+
+
+def write_image(path, counts, header, shot):
+    """Write a whole FITS image."""
+    fits.PrimaryHDU(counts, header).writeto(path)
+
+
+@dataclasses.dataclass(frozen=True)
+class Fault:
+    """One way to spoil a frame.
+
+    Attributes
+    ----------
+    measurable : bool
+        Whether its stars can be measured all the same.
+    sky : function of Conditions, returning Conditions
+    other_sky : bool
+        The stars of another place are seen.
+    pixels : function of (counts, Shot), returning counts
+    cards : function of (header, Shot), returning a header
+    write : function of (path, counts, header, Shot)
+    """
+
+    measurable: bool = False
+    sky: typing.Callable = lambda conditions: conditions
+    other_sky: bool = False
+    pixels: typing.Callable = lambda counts, shot: counts
+    cards: typing.Callable = lambda header, shot: header
+    write: typing.Callable = write_image
+
+
+def fault_names(asked):
+    """The faults asked for, in order; "all" stands for every one.
+
+    Raises
+    ------
+    UsageError
+        A name that is not known.
+    """
+    names = [name for item in asked for name in (FAULTS if item == "all" else [item])]
+    unknown = [name for name in names if name not in FAULTS]
+    if unknown:
+        raise UsageError(f"fault {', '.join(unknown)} is not known, expected all or some of {', '.join(FAULTS)}")
+    return names
+
+
+def _jump(pixels):
+    def move(conditions):
+        dx, dy = conditions.shift
+        return dataclasses.replace(conditions, shift=(dx + pixels * 0.8, dy - pixels * 0.6))
+
+    return move
+
+
+def _dim(transparency):
+    def cover(conditions):
+        return dataclasses.replace(conditions, transparency=conditions.transparency * transparency)
+
+    return cover
+
+
+def _constant(counts, shot):
+    return np.full_like(counts, 1000)
+
+
+def _trail(counts, shot):
+    """A satellite: a bright line two pixels wide across the frame."""
+    rows, columns = counts.shape
+    y, x = np.ogrid[:rows, :columns]
+    middle, slope = shot.rng.uniform(0.3, 0.7) * rows, shot.rng.uniform(-0.5, 0.5)
+    line = np.abs(y - middle - slope * (x - columns / 2)) < 1.2
+    brighter = np.minimum(counts.astype(np.int64) + 3000, shot.camera.detector.saturation_adu)
+    return np.where(line, brighter, counts).astype(counts.dtype)
+
+
+def _not_numbers(counts, shot):
+    return np.full(counts.shape, np.nan, dtype=np.float32)
+
+
+def _half(counts, shot):
+    return counts[: counts.shape[0] // 2].copy()
+
+
+def _set(key_of, value_of):
+    """Header step that sets the card `key_of(header names)` to `value_of(shot)`."""
+
+    def change(header, shot):
+        changed = header.copy()
+        changed[key_of(shot.camera.headers)] = value_of(shot)
+        return changed
+
+    return change
+
+
+def _remove(keys_of):
+    def change(header, shot):
+        changed = header.copy()
+        for key in keys_of(shot.camera.headers):
+            changed.remove(key, ignore_missing=True)
+        return changed
+
+    return change
+
+
+def _pointing_cards(names):
+    return [key for pair in names.pointing_pairs for key in pair]
+
+
+def _whole(counts, header):
+    """Bytes of the frame as a whole FITS file."""
+    unit = fits.PrimaryHDU(counts, header)
+    data = unit.data.astype(">u2") ^ np.uint16(0x8000)
+    text = unit.header.tostring().encode("ascii")
+    body = data.tobytes()
+    return text, body + b"\0" * (-len(body) % BLOCK)
+
+
+def _bytes(change):
+    """Writing step that puts `change(header bytes, data bytes)` into the file."""
+
+    def write(path, counts, header, shot):
+        Path(path).write_bytes(change(*_whole(counts, header)))
+
+    return write
+
+
+def _write_nan_exptime(path, counts, header, shot):
+    """A bare NaN, as some programs write it against the standard; astropy would refuse to."""
+    text, body = _whole(counts, header)
+    at = text.index(f"{shot.camera.headers.exptime:8s}= ".encode()) + 10
+    Path(path).write_bytes(text[:at] + b"NaN".rjust(20) + text[at + 20 :] + body)
+
+
+def _write_extension(kind):
+    def write(path, counts, header, shot):
+        fits.HDUList([fits.PrimaryHDU(), kind(counts, header)]).writeto(path)
+
+    return write
+
+
+def _write_directory(path, counts, header, shot):
+    Path(path).mkdir()
+
+
+FAULTS = {
+    "empty-file": Fault(write=_bytes(lambda text, body: b"")),
+    "truncated-header": Fault(write=_bytes(lambda text, body: text[:1500])),
+    "header-only": Fault(write=_bytes(lambda text, body: text)),
+    "truncated-data": Fault(write=_bytes(lambda text, body: text + body[: len(body) * 3 // 5])),
+    "not-fits": Fault(write=_bytes(lambda text, body: b"<html>disk quota exceeded</html>\n" * 200)),
+    "no-date-obs": Fault(cards=_remove(lambda names: [names.date_obs])),
+    "bad-date-obs": Fault(cards=_set(lambda names: names.date_obs, lambda shot: "2024-13-45T27:61:61")),
+    "no-exptime": Fault(cards=_remove(lambda names: [names.exptime])),
+    "nan-exptime": Fault(write=_write_nan_exptime),
+    "negative-exptime": Fault(cards=_set(lambda names: names.exptime, lambda shot: -10.0)),
+    "no-altitude": Fault(measurable=True, cards=_remove(lambda names: [names.altitude])),
+    "no-pointing": Fault(measurable=True, cards=_remove(_pointing_cards)),
+    "wrong-shape": Fault(pixels=_half),
+    "duplicate-time": Fault(cards=_set(lambda names: names.date_obs, lambda shot: shot.previous_date_obs)),
+    "other-object": Fault(
+        measurable=True, cards=_set(lambda names: names.object, lambda shot: "NG0000+0000_TIC-1_S43")
+    ),
+    "starless": Fault(sky=_dim(0.0)),
+    "cloud": Fault(measurable=True, sky=_dim(CLOUD)),
+    "constant": Fault(pixels=_constant),
+    "satellite": Fault(measurable=True, pixels=_trail),
+    "wrong-readmode": Fault(cards=_set(lambda names: names.readmode, lambda shot: "STANDARD")),
+    "other-sky": Fault(other_sky=True),
+    "jump-0.6": Fault(measurable=True, sky=_jump(0.6)),
+    "jump-3": Fault(measurable=True, sky=_jump(3.0)),
+    "jump-40": Fault(measurable=True, sky=_jump(40.0)),
+    "jump-120": Fault(sky=_jump(120.0)),
+    "extension-only": Fault(write=_write_extension(fits.ImageHDU)),
+    "compressed-only": Fault(write=_write_extension(fits.CompImageHDU)),
+    "directory": Fault(write=_write_directory),
+    "nan-image": Fault(pixels=_not_numbers),
+}
+NO_FAULT = Fault(measurable=True)

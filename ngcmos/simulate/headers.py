@@ -1,0 +1,59 @@
+"""Header cards and names of frames, as an NGTS telescope writes them."""
+
+from astropy import units as u
+from astropy.coordinates import Angle
+from astropy.io import fits
+
+SECTOR = "S43"
+OTHER_READMODE = "STANDARD"
+
+
+def stamp(time):
+    """YYYYMMDDhhmmssfff of a UTC Time."""
+    return "".join(sign for sign in time.isot if sign.isdigit())[:17]
+
+
+def object_name(field, tic_id):
+    """OBJECT of a science frame; names of frames begin with it."""
+    return f"{field}_TIC-{tic_id}_{SECTOR}"
+
+
+def frame_header(camera, *, name, start, exptime_s, told=None, altitude_deg=None):
+    """Header of one exposure, cards named as the profile says.
+
+    Parameters
+    ----------
+    camera : ngcmos.config.Camera
+    name : str
+        OBJECT.
+    start : Time
+    exptime_s : float
+    told : (float, float), optional
+        Where the telescope says it looks, degrees: numbers in the first pair of cards, sexagesimal text in the
+        last one.
+    altitude_deg : float, optional
+    """
+    names = camera.headers
+    header = fits.Header()
+    header[names.object] = name
+    header[names.exptime] = (float(exptime_s), "[s]")
+    header[names.date_obs] = (start.isot[:23], "UTC, start of the exposure")
+    header[names.readmode] = _readmode(camera)
+    if told is not None:
+        _point(header, names.pointing_pairs, told)
+    if altitude_deg is not None:
+        header[names.altitude] = (round(float(altitude_deg), 4), "[deg]")
+    return header
+
+
+def _readmode(camera):
+    return f"16-bit {camera.detector.readmode}" if camera.detector.readmode else OTHER_READMODE
+
+
+def _point(header, pairs, told):
+    ra, dec = told
+    if len(pairs) > 1:
+        header[pairs[-1][0]] = Angle(ra * u.deg).to_string("hourangle", sep=":", precision=2, pad=True)
+        header[pairs[-1][1]] = Angle(dec * u.deg).to_string("deg", sep=":", precision=1, pad=True, alwayssign=True)
+    header[pairs[0][0]] = (ra, "[deg]")
+    header[pairs[0][1]] = (dec, "[deg]")

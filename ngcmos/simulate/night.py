@@ -1,0 +1,266 @@
+"""A whole night on disk, ready to run, and its truth.
+
+::
+
+    night = simulate_night("demo", load_camera(), size=512, frames=20)      # any option of `Plan`
+    truth = night.truths[0]                                                 # or read_truth("demo") later
+
+    demo/directories.json   camera.toml   tic.fits   simulation.json        camera.toml names tic.fits
+    demo/nights/20240705/NG2123-2110_TIC-..._S43-....fits   evening-flat-....fits   morning-flat-....fits
+    demo/calibration/bias-....fits   dark-....fits
+    demo/out/
+    demo/truth/truth_NG2123-2110.fits
+"""
+
+import dataclasses
+import json
+import os
+import shutil
+from pathlib import Path
+
+import numpy as np
+from astropy import units as u
+from astropy.table import Table, vstack
+
+from ngcmos.config import Camera
+from ngcmos.errors import UsageError
+from ngcmos.simulate.calibration import write_calibrations, write_flats
+from ngcmos.simulate.detector import make_chip
+from ngcmos.simulate.faults import FAULTS, NO_FAULT, Shot, fault_names
+from ngcmos.simulate.headers import frame_header, object_name, stamp
+from ngcmos.simulate.plan import Plan, plan_conditions, plan_fields
+from ngcmos.simulate.profile import resize_camera, write_camera
+from ngcmos.simulate.scene import (
+    make_scene,
+    scintillation_factors,
+    signal_factors,
+    star_electrons,
+    star_positions,
+    take_frame,
+)
+from ngcmos.simulate.signals import Signal
+from ngcmos.simulate.sky import foreign_light
+from ngcmos.simulate.truth import FOLDER as TRUTH
+from ngcmos.simulate.truth import Truth, write_truth
+
+MARKER = "simulation.json"
+FOREIGN_RADIUS_PX = 6.0
+FOLDERS = {"calibration_paths": "calibration", "base_paths": "nights", "out_paths": "out"}
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class SimulatedNight:
+    """What `simulate_night` made.
+
+    Attributes
+    ----------
+    base, folder : Path
+        The base folder and the night folder in it.
+    camera : ngcmos.config.Camera
+        The simulated camera; `camera_file` is its profile.
+    camera_file, directories_file, catalog_file : Path
+    truths : list of Truth
+        One a field, in the order of observation.
+    """
+
+    base: Path
+    folder: Path
+    camera: Camera
+    camera_file: Path
+    directories_file: Path
+    catalog_file: Path
+    truths: list
+
+
+def simulate_night(base, camera, *, size=None, overwrite=False, **options):
+    """Write a night of raw frames, its calibrations and catalog, and tell its truth.
+
+    Parameters
+    ----------
+    base : path
+        Must be empty or not exist, unless `overwrite` and an earlier simulation is there.
+    camera : ngcmos.config.Camera
+    size : int, optional
+        Rows and columns of the chip; those of the profile by default.
+    overwrite : bool
+    **options
+        See `ngcmos.simulate.plan.Plan`.
+
+    Returns
+    -------
+    SimulatedNight
+
+    Raises
+    ------
+    UsageError
+        An option makes no sense, or the folder is in use.
+    """
+    plan = Plan(**options)
+    base = Path(base).absolute()
+    if size is not None:
+        camera = resize_camera(camera, size)
+    names = fault_names(plan.faults)
+    schedules = plan_fields(plan, camera, [plan.frames + len(names)] + [plan.frames] * (plan.fields - 1))
+    camera = dataclasses.replace(
+        camera, catalog=dataclasses.replace(camera.catalog, local=(str(base / "tic.fits"),))
+    )
+    chip = make_chip(camera.detector, np.random.default_rng([plan.seed, 1]))
+    prepare_folder(base, overwrite=overwrite)
+    night = SimulatedNight(
+        base,
+        base / "nights" / plan.date,
+        camera,
+        base / "camera.toml",
+        base / "directories.json",
+        base / "tic.fits",
+        [],
+    )
+    night.folder.mkdir(parents=True)
+    write_settings(night, plan)
+    write_calibrations(base / "calibration", plan, camera, chip)
+    scenes = [make_scene(plan, camera, chip, schedule, index) for index, schedule in enumerate(schedules)]
+    vstack([scene.sky.catalog for scene in scenes], metadata_conflicts="silent").write(night.catalog_file)
+    for index, scene in enumerate(scenes):
+        faults = place_faults(names if index == 0 else [], plan.frames)
+        night.truths.append(write_field(night, scene, faults, index))
+    write_flats(night.folder, plan, camera, chip)
+    return night
+
+
+def prepare_folder(base, *, overwrite):
+    """An empty base folder; an earlier simulation is taken away where that was asked for."""
+    if base.exists() and not base.is_dir():
+        raise UsageError(f"{base}: is a file, expected a folder")
+    if base.is_dir() and any(base.iterdir()):
+        if not (base / MARKER).is_file():
+            raise UsageError(f"{base}: is not empty and holds no simulation, expected an empty or a new folder")
+        if not overwrite:
+            raise UsageError(f"{base}: holds a simulation, expected an empty or a new folder, or --overwrite")
+        for name in (*FOLDERS.values(), TRUTH):
+            shutil.rmtree(base / name, ignore_errors=True)
+        (base / "tic.fits").unlink(missing_ok=True)
+    for name in FOLDERS.values():
+        (base / name).mkdir(parents=True)
+
+
+def write_settings(night, plan):
+    """The marker, directories.json and the camera profile."""
+    (night.base / MARKER).write_text(json.dumps(dataclasses.asdict(plan), indent=1), encoding="utf-8")
+    lists = {key: [name] for key, name in FOLDERS.items()}
+    night.directories_file.write_text(json.dumps(lists, indent=1), encoding="utf-8")
+    write_camera(night.camera_file, night.camera)
+
+
+def place_faults(names, frames):
+    """The fault of each frame of a field ("" for none), spread over the night, never first."""
+    faults = [""] * (frames + len(names))
+    slots = np.unique(np.linspace(1, len(faults) - 1, len(names)).round().astype(int)) if names else []
+    for slot, name in zip(slots, names, strict=True):
+        faults[slot] = name
+    return faults
+
+
+def write_field(night, scene, faults, index):
+    """Write the frames and the truth of one field; the truth is returned."""
+    conditions = plan_conditions(scene.plan, scene.schedule, index)
+    signal = signal_factors(scene)
+    name = object_name(scene.schedule.field, int(scene.sky.catalog["TIC"][scene.sky.target]))
+    rows, arrays = [], []
+    for frame, fault in enumerate(faults):
+        spoil = FAULTS.get(fault, NO_FAULT)
+        seen = spoil.sky(conditions[frame])
+        rng = np.random.default_rng([scene.plan.seed, 30, index, frame])
+        *known, counts = _one_frame(scene, seen, signal[frame], spoil, rng)
+        path = night.folder / f"{name}-{stamp(scene.schedule.starts[frame])}.fits"
+        _write_frame(path, scene, frame, name, counts, spoil, rng)
+        rows.append(_frame_row(scene, frame, path, fault, spoil, seen))
+        arrays.append(known)
+    x, y, electrons, scintillation = (np.array(column) for column in zip(*arrays, strict=True))
+    truth = Truth(
+        field=name[: night.camera.files.field_length or None],
+        target=int(scene.sky.catalog["TIC"][scene.sky.target]),
+        stars=_star_table(scene, x[0], y[0]),
+        frames=Table(rows),
+        x=x,
+        y=y,
+        electrons=electrons,
+        scintillation=scintillation,
+        bjd=scene.bjd,
+    )
+    write_truth(night.base, truth)
+    return truth
+
+
+def _one_frame(scene, seen, signal, spoil, rng):
+    """x, y, electrons and scintillation of the known stars, and the raw counts."""
+    x, y = star_positions(scene, seen)
+    electrons = star_electrons(scene, seen)
+    electrons[scene.known] *= signal
+    scintillation = scintillation_factors(scene, seen, rng)
+    expected = electrons[scene.known]
+    light = electrons.copy()
+    light[scene.known] *= scintillation
+    known = x[scene.known], y[scene.known]
+    if spoil.other_sky:
+        rows, columns = scene.camera.detector.shape
+        x, y = rng.uniform(0, columns, x.size), rng.uniform(0, rows, y.size)
+        expected = np.zeros_like(expected)
+    counts = take_frame(scene, seen, x, y, light, rng)
+    return *known, expected, scintillation, counts
+
+
+def _write_frame(path, scene, frame, name, counts, spoil, rng):
+    schedule = scene.schedule
+    shot = Shot(scene.camera, schedule.starts[max(0, frame - 1)].isot[:23], rng)
+    header = frame_header(
+        scene.camera,
+        name=name,
+        start=schedule.starts[frame],
+        exptime_s=scene.plan.exptime_s,
+        told=schedule.told,
+        altitude_deg=schedule.altitude_deg[frame],
+    )
+    spoil.write(path, spoil.pixels(counts, shot), spoil.cards(header, shot), shot)
+    seconds = float(schedule.starts[frame].unix)
+    os.utime(path, (seconds, seconds))
+
+
+def _frame_row(scene, frame, path, fault, spoil, seen):
+    start = scene.schedule.starts[frame]
+    return {
+        "file": path.name,
+        "fault": fault,
+        "measurable": spoil.measurable,
+        "date_obs": start.isot[:23],
+        "jd_mid": (start + scene.plan.exptime_s / 2 * u.s).jd,
+        "exptime_s": float(scene.plan.exptime_s),
+        "shift_x": seen.shift[0],
+        "shift_y": seen.shift[1],
+        "transparency": seen.transparency,
+        "airmass": seen.airmass,
+        "altitude_deg": float(scene.schedule.altitude_deg[frame]),
+        "sky_e": seen.sky_e,
+        "fwhm_px": seen.fwhm_px,
+    }
+
+
+def _star_table(scene, x, y):
+    sky, known = scene.sky, scene.known
+    signals = [scene.signals.get(int(row), Signal()) for row in known]
+    return Table(
+        {
+            "tic_id": np.asarray(sky.catalog["TIC"][known]),
+            "gaia_id": np.asarray(sky.catalog["GAIA"].filled(0)[known]),
+            "ra": sky.ra[known],
+            "dec": sky.dec[known],
+            "Tmag": sky.tmag[known],
+            "Gmag": sky.gmag[known],
+            "electrons_s": scene.rate_e_s[known],
+            "blended": sky.blended[known],
+            "foreign": foreign_light(x, y, scene.rate_e_s[known], radius_px=FOREIGN_RADIUS_PX),
+            "signal": [signal.kind for signal in signals],
+            "amplitude": [signal.amplitude for signal in signals],
+            "epoch_bjd": [signal.epoch_bjd for signal in signals],
+            "duration_d": [signal.duration_d for signal in signals],
+        }
+    )

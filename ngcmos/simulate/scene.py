@@ -1,0 +1,128 @@
+"""One field in front of the camera: its stars through the night, and the raw counts of each frame."""
+
+import dataclasses
+
+import numpy as np
+from astropy import units as u
+
+from ngcmos.config import Camera
+from ngcmos.simulate.detector import Chip, expose, render_stars
+from ngcmos.simulate.ephemeris import barycentric_dates
+from ngcmos.simulate.optics import sky_to_pixels
+from ngcmos.simulate.plan import Plan, Schedule
+from ngcmos.simulate.signals import extinction_factor, relative_flux, scintillation_sigma
+from ngcmos.simulate.sky import Sky, draw_signals, electrons_per_second, make_sky
+
+MARGIN_PX = 100.0
+BEYOND_CORNER_PX = 250.0  # stars that a jump can bring onto the chip
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Scene:
+    """A field and the camera in front of it.
+
+    Attributes
+    ----------
+    plan, camera, chip, schedule, sky : see their types
+    rate_e_s : ndarray
+        Electrons a second above the air, of every star of the sky.
+    known : ndarray of int
+        Rows of the stars whose truth is told; the target first.
+    signals : dict of int to Signal
+        By row of the sky.
+    bjd : ndarray (frames, known stars)
+        BJD_TDB of mid exposure.
+    """
+
+    plan: Plan
+    camera: Camera
+    chip: Chip
+    schedule: Schedule
+    sky: Sky
+    rate_e_s: np.ndarray
+    known: np.ndarray
+    signals: dict
+    bjd: np.ndarray
+
+
+def make_scene(plan, camera, chip, schedule, index):
+    """The scene of field number `index` (0-based)."""
+    optics = schedule.optics
+    blended = plan.blended_target
+    if blended is None:
+        blended = plan.fields > 1
+    sky = make_sky(
+        np.random.default_rng([plan.seed, 20, index]),
+        ra=optics.ra,
+        dec=optics.dec,
+        radius_deg=(optics.corner_px + BEYOND_CORNER_PX) * optics.scale_arcsec / 3600,
+        catalog=camera.catalog,
+        epoch_year=schedule.starts[0].jyear,
+        density=plan.density,
+        blended_target=blended and index == plan.fields - 1,
+    )
+    known = _known_stars(optics, sky, camera)
+    middle = schedule.starts + plan.exptime_s / 2 * u.s
+    bjd = barycentric_dates(middle, sky.ra[known], sky.dec[known], camera.site)
+    rng = np.random.default_rng([plan.seed, 21, index])
+    varying = known[(sky.tmag[known] < camera.catalog.tmag_max - 2)]
+    span_d = bjd[-1, 0] - bjd[0, 0] + plan.cadence_s / 86400
+    signals = draw_signals(rng, sky, varying, bjd_mid=float(bjd[:, 0].mean()), span_d=span_d)
+    rate = electrons_per_second(sky.tmag, camera.telescope.aperture_m)
+    return Scene(plan, camera, chip, schedule, sky, rate, known, signals, bjd)
+
+
+def _known_stars(optics, sky, camera):
+    x, y = sky_to_pixels(optics, sky.ra, sky.dec)
+    near = (x > -MARGIN_PX) & (x < optics.columns + MARGIN_PX) & (y > -MARGIN_PX) & (y < optics.rows + MARGIN_PX)
+    return np.nonzero(near & (sky.tmag < camera.catalog.tmag_max))[0]
+
+
+def signal_factors(scene):
+    """Relative flux (frames, known stars) by the stars' own signals."""
+    factors = np.ones_like(scene.bjd)
+    for column, row in enumerate(scene.known):
+        if int(row) in scene.signals:
+            factors[:, column] = relative_flux(scene.signals[int(row)], scene.bjd[:, column])
+    return factors
+
+
+def scintillation_factors(scene, conditions, rng):
+    """Relative flux of the known stars by scintillation in one frame, of each star its own."""
+    if not scene.plan.scintillation:
+        return np.ones(scene.known.size)
+    telescope = scene.camera.telescope
+    sigma = scintillation_sigma(
+        aperture_m=telescope.aperture_m,
+        cy=telescope.scintillation_cy,
+        exptime_s=scene.plan.exptime_s,
+        airmass=conditions.airmass,
+        elevation_m=scene.camera.site.elevation_m,
+    )
+    return rng.normal(1, sigma, scene.known.size)
+
+
+def star_positions(scene, conditions):
+    """0-based x, y of every star of the sky in a frame."""
+    return sky_to_pixels(scene.schedule.optics, scene.sky.ra, scene.sky.dec, shift=conditions.shift)
+
+
+def star_electrons(scene, conditions):
+    """Electrons expected from every star of the sky in a frame, signals left out."""
+    passing = conditions.transparency * extinction_factor(conditions.airmass)
+    return scene.rate_e_s * scene.plan.exptime_s * passing
+
+
+def take_frame(scene, conditions, x, y, electrons, rng):
+    """Raw counts (uint16) of a frame with stars at x, y."""
+    light = render_stars(scene.camera.detector.shape, x, y, electrons, fwhm_px=conditions.fwhm_px)
+    light += sky_image(scene.camera.detector.shape, conditions.sky_e, scene.plan.sky_gradient)
+    return expose(scene.chip, light, scene.plan.exptime_s, rng)
+
+
+def sky_image(shape, sky_e, gradient):
+    """Electrons of a plane sky (float32): the relative gradient from left to right, half of it upwards."""
+    rows, columns = shape
+    across = np.linspace(-0.5, 0.5, columns, dtype=np.float32)[None, :]
+    up = np.linspace(-0.25, 0.25, rows, dtype=np.float32)[:, None]
+    return np.float32(sky_e) * (1 + np.float32(gradient) * (across + up))
