@@ -72,7 +72,7 @@ def earth_vectors(mid, site):
     Returns
     -------
     EarthVectors
-        From the built-in ephemeris (ERFA epv00, good to 5 km = 16 microseconds of light travel).
+        From the built-in ephemeris (ERFA epv00, some kilometres: below 50 microseconds of light travel).
     """
     mid = Time(mid).reshape((-1,))
     with _without_network(), solar_system_ephemeris.set("builtin"):
@@ -92,8 +92,8 @@ def star_directions(ra, dec):
 def bjd_of(earth, directions):
     """(frames, stars) BJD_TDB: when the wave that met the telescope at each frame passes the barycentre.
 
-    JD_TDB + r . n / c (Eastman, Siverd & Gaudi 2010, PASP 122, 935, eq. 5), stars at infinity, without the
-    Einstein and Shapiro terms, which are below 2 and 10 microseconds.
+    JD_TDB + r . n / c (Eastman, Siverd & Gaudi 2010, PASP 122, 935, eq. 5), stars at infinity, without
+    the Shapiro delay and the place's own part of TDB: below 13 (45 degrees from the Sun) and 3 microseconds.
     """
     return earth.jd_tdb[:, None] + earth.from_barycentre @ directions.T
 
