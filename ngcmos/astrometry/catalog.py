@@ -160,7 +160,7 @@ def move_stars(ra, dec, pmra, pmdec, years):
     """Positions after `years` of proper motion.
 
     Stars move uniformly on straight lines through space, seen from far away: right at the poles and over
-    0 h too (The Hipparcos and Tycho Catalogues, ESA SP-1200, vol. 1, eq. 1.2.13, without parallax and radial
+    0 h too (The Hipparcos and Tycho Catalogues, ESA SP-1200, vol. 1, on epoch transformation, without parallax and radial
     velocity).
 
     Parameters

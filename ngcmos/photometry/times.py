@@ -92,7 +92,7 @@ def star_directions(ra, dec):
 def bjd_of(earth, directions):
     """(frames, stars) BJD_TDB: when the wave that met the telescope at each frame passes the barycentre.
 
-    JD_TDB + r . n / c (Eastman, Siverd & Gaudi 2010, PASP 122, 935, eq. 5), stars at infinity, without
+    JD_TDB + r . n / c (Eastman, Siverd & Gaudi 2010, PASP 122, 935), stars at infinity, without
     the Shapiro delay and the place's own part of TDB: below 13 (45 degrees from the Sun) and 3 microseconds.
     """
     return earth.jd_tdb[:, None] + earth.from_barycentre @ directions.T
