@@ -160,8 +160,8 @@ def move_stars(ra, dec, pmra, pmdec, years):
     """Positions after `years` of proper motion.
 
     Stars move uniformly on straight lines through space, seen from far away: right at the poles and over
-    0 h too (The Hipparcos and Tycho Catalogues, ESA SP-1200, vol. 1, on epoch transformation, without parallax and radial
-    velocity).
+    0 h too (The Hipparcos and Tycho Catalogues, ESA SP-1200, vol. 1, on epoch transformation; here without
+    parallax and radial velocity).
 
     Parameters
     ----------
