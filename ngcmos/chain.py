@@ -1,4 +1,4 @@
-"""The chain of a night: every stage in its order, each only where something is missing, none stopped by another."""
+"""The chain of a night: every stage in its order, only where something is missing, none stopped by another."""
 
 import importlib
 import logging

@@ -9,7 +9,7 @@ from ngcmos.astrometry.distortion import solution_from_header, to_pixels, to_sky
 from ngcmos.errors import FrameError, WorkError
 from ngcmos.night.folder import FAILED_DONUTS, NO_WCS, bring_back, set_aside
 from ngcmos.night.frames import read_frame
-from ngcmos.night.ledger import DONE, REFUSED, open_ledger, record
+from ngcmos.night.ledger import DONE, REFUSED, open_ledger, recall, record
 from ngcmos.night.loop import work_through
 from ngcmos.night.outcome import Outcome
 from ngcmos.stages.field_shifts import measure_field
@@ -17,6 +17,7 @@ from ngcmos.stages.field_shifts import measure_field
 log = logging.getLogger(__name__)
 
 STAGE = "check_cmos"
+SOLVING = "simple_wrapper"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -31,7 +32,8 @@ def run(config, night, *, dry_run=False, restore=False, workers=1, quiet=False):
     """Move frames that cannot be used out of the night, or (`restore`) bring all of them back; an Outcome.
 
     A frame's place is judged by its plate solution against the median of its field; where it has none, by its
-    donuts shift. A field without a single plate solution is left alone: it has not been solved yet.
+    donuts shift. A field without a single plate solution is left alone: it has not been solved yet; so is a frame
+    that simple_wrapper has not seen while it has seen others of the field.
     """
     outcome = Outcome(STAGE)
     with open_ledger(night.folder) as ledger:
@@ -48,20 +50,36 @@ def run(config, night, *, dry_run=False, restore=False, workers=1, quiet=False):
 
 def _judge_field(config, field, paths, ledger, *, workers, quiet):
     """{path: Verdict} of all frames of a field."""
-    loop = {"workers": workers, "label": f"check {field}", "quiet": quiet}
-    results = dict(work_through(_read_solution, paths, shared=(config.camera,), **loop))
+    loop = {"workers": workers, "quiet": quiet}
+    results = dict(work_through(_read_solution, paths, shared=(config.camera,), label=f"check {field}", **loop))
     solved = {path: result for path, result in results.items() if not isinstance(result, FrameError)}
     if not solved:
-        raise WorkError(
-            f"none of {len(paths)} frames has a plate solution, run simple_wrapper first; nothing moved"
-        )
-    limit = config.camera.check.limit_px
-    verdicts = _judge_by_wcs(solved, config.camera.detector.shape, limit, field)
-    unsolved = [path for path in paths if path not in solved]
+        count = f"none of {len(paths)} frames has a plate solution"
+        raise WorkError(f"{count}, run {SOLVING} first; nothing moved")
+    verdicts = _judge_by_wcs(solved, config.camera.detector.shape, config.camera.check.limit_px, field)
+    unsolved = {path: result for path, result in results.items() if isinstance(result, FrameError)}
     if unsolved:
-        _, shifts = measure_field(config, field, paths, ledger, workers=workers, quiet=quiet)
+        _, shifts = measure_field(config, field, paths, ledger, **loop)
         by_name = {measured.name: measured.shift for measured in shifts}
-        verdicts |= {path: _judge_by_shift(by_name.get(path.name), results[path], limit) for path in unsolved}
+        verdicts |= _judge_unsolved(
+            unsolved, by_name, recall(ledger, SOLVING, field), config.camera.check.limit_px
+        )
+    return verdicts
+
+
+def _judge_unsolved(unsolved, shifts, tried, limit):
+    """{path: Verdict} of the frames without a plate solution.
+
+    A frame that simple_wrapper has not seen, while it has seen others, has come since: it waits for the next run.
+    """
+    verdicts = {}
+    for path, error in unsolved.items():
+        if tried and path.name not in tried:
+            verdicts[path] = Verdict(None, f"{path.name}: not tried by {SOLVING} yet, left where it is")
+            continue
+        known = tried[path.name].reason if path.name in tried else ""
+        reason = (known or str(error)).removeprefix(f"{path.name}: ")
+        verdicts[path] = _judge_by_shift(shifts.get(path.name), reason, limit)
     return verdicts
 
 
@@ -87,14 +105,17 @@ def _judge_by_wcs(solved, shape, limit, field):
     }
 
 
-def _judge_by_shift(shift, error, limit):
+def _judge_by_shift(shift, reason, limit):
     """Verdict of a frame without a plate solution."""
     if shift is not None and shift.known and max(abs(shift.x), abs(shift.y)) > limit:
         return Verdict(FAILED_DONUTS, f"{shift.x:.1f}, {shift.y:.1f} px off by donuts, expected at most {limit:g}")
-    return Verdict(NO_WCS, str(error))
+    return Verdict(NO_WCS, reason)
 
 
 def _carry_out(path, field, verdict, outcome, ledger, dry_run):
+    if verdict.folder is None and verdict.reason:
+        outcome.refuse(path.name, verdict.reason)
+        return
     if verdict.folder is None:
         outcome.done.append(path.name)
         if not dry_run:

@@ -148,7 +148,7 @@ def _write_solution(frame, solution, solving):
         "scale_arcsec": solution.scale_arcsec,
         "pointing_x": float(centre[0]),
         "pointing_y": float(centre[1]),
-        "zp": zero.value,
+        "zp": zero.median,
         "sky_adu": level,
         "sky_rms_adu": rms,
     }
