@@ -27,7 +27,7 @@ _CAPTION_PX = 32
 CARD_SHAPE = (_HEADING_PX + PANEL_PX + _CAPTION_PX, 2 * PANEL_PX + 3 * _GAP_PX, 3)
 
 _FONT_PX = 24
-_SMALLEST_FONT_PX = 9
+_SMALLEST_FONT_PX = 4
 _WHITE = (255, 255, 255)
 _GREY = (170, 170, 170)
 _ORANGE = (230, 159, 0)
@@ -288,6 +288,6 @@ def _font(size):
 
 def _fitting_font(text, width, *, largest=_FONT_PX):
     """The largest font in which the text is not wider than `width`."""
-    length = _font(largest).getlength(text)
-    size = largest if length <= width else int(largest * width / length)
-    return _font(max(size, _SMALLEST_FONT_PX))
+    sizes = range(largest, _SMALLEST_FONT_PX, -1)
+    size = next((size for size in sizes if _font(size).getlength(text) <= width), _SMALLEST_FONT_PX)
+    return _font(size)

@@ -1,0 +1,130 @@
+"""The figure of the shifts shows every frame; nothing is cut off."""
+
+import io
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+from ngcmos.qc.plots import plot_shifts
+from ngcmos.qc.shifts import CLOUD, CONSTANT, LARGE, OK, UNREADABLE, MeasuredShift, Shift, refuse_shift
+
+REFERENCE = "NG2320-1302_TIC-188620407_S43-20240705231001123.fits"
+
+
+def at(minute):
+    return f"2024-07-{5 + (1380 + minute) // 1440:02d}T{(23 + minute // 60) % 24:02d}:{minute % 60:02d}:00.000"
+
+
+def measured(number, x, y):
+    verdict = LARGE if max(abs(x), abs(y)) >= 0.5 else OK
+    return MeasuredShift(f"{number}.fits", at(number), Shift(x, y, 0.9, 500, verdict, ""))
+
+
+@pytest.fixture(scope="module")
+def shifts():
+    rng = np.random.default_rng(1)
+    good = [measured(number, *rng.normal(0, 0.1, 2)) for number in range(90)]
+    lost = [MeasuredShift(f"{n}.fits", at(n), refuse_shift(CLOUD, "3 stars seen")) for n in range(95, 100)]
+    odd = [MeasuredShift("c.fits", at(91), refuse_shift(CONSTANT, "all pixels are 0"))]
+    unread = [MeasuredShift("u.fits", None, refuse_shift(UNREADABLE, "empty"))]
+    return [*good, measured(92, 61.5, -12.0), measured(93, 0.0, -2.0), *lost, *odd, *unread]
+
+
+def draw(shifts):
+    figure = plot_shifts(shifts, reference=REFERENCE, field="NG2320-1302", night="20240705", large_px=0.5)
+    figure.canvas.draw()
+    return figure
+
+
+@pytest.fixture(scope="module")
+def figure(shifts):
+    return draw(shifts)
+
+
+def panel(figure, start):
+    return next(axes for axes in figure.axes if axes.get_title().startswith(start))
+
+
+def test_worst_frame_lies_inside_its_panel(figure):
+    axes = panel(figure, "all")
+    assert axes.get_window_extent().contains(*axes.transData.transform((61.5, -12.0)))
+
+
+def test_panel_of_all_holds_every_known_shift(figure, shifts):
+    points = np.ma.getdata(panel(figure, "all").collections[0].get_offsets())
+    assert points == pytest.approx(np.array([(s.shift.x, s.shift.y) for s in shifts if s.shift.known]))
+
+
+def test_near_panel_counts_what_it_leaves_out(figure):
+    assert panel(figure, "within").get_title() == "within 1 px: 90 of 92"
+
+
+def test_box_of_the_limit_is_drawn(figure):
+    box = panel(figure, "within").patches[0]
+    assert (box.get_x(), box.get_y(), box.get_width(), box.get_height()) == (-0.5, -0.5, 1.0, 1.0)
+
+
+def test_points_are_coloured_by_time(figure):
+    times = np.ma.getdata(panel(figure, "all").collections[0].get_array())
+    assert np.diff(times)[:5] * 1440 == pytest.approx(1.0, abs=1e-4)
+
+
+def test_both_panels_share_one_scale_of_colours(figure):
+    near, everywhere = (panel(figure, name).collections[0].get_clim() for name in ("within", "all"))
+    assert near == everywhere
+
+
+def texts_of_legend(figure):
+    return [text.get_text() for text in figure.legends[0].get_texts()]
+
+
+def test_frames_without_a_shift_are_named_by_reason(figure):
+    expected = ["no shift, cloud: 5", "no shift, constant: 1", "no shift, unreadable: 1, 1 without a time"]
+    assert texts_of_legend(figure)[-3:] == expected
+
+
+def test_frames_without_a_shift_are_marked_at_their_time(figure):
+    series = next(axes for axes in figure.axes if axes.get_ylabel() == "shift [px]")
+    marks = next(line for line in series.lines if line.get_label() == "no shift, cloud: 5")
+    assert len(marks.get_xdata()) == 5
+
+
+def test_title_names_field_night_reference_and_counts(figure):
+    title = figure.get_suptitle()
+    assert all(word in title for word in ("NG2320-1302", "20240705", REFERENCE))
+    assert "99 frames, 2 of at least 0.5 px, 7 without a shift" in title
+
+
+def test_nothing_is_cut_off(figure):
+    x0, y0, x1, y1 = figure.get_tightbbox().extents
+    width, height = figure.get_size_inches()
+    assert min(x0, y0) >= 0
+    assert (x1 <= width, y1 <= height) == (True, True)
+
+
+@pytest.mark.parametrize("count", [0, 1, 2])
+def test_few_frames_are_drawn_too(count):
+    figure = draw([measured(number, 0.1, 0.2) for number in range(count)])
+    assert f"{count} frames" in figure.get_suptitle()
+
+
+def test_night_without_any_shift_is_drawn(shifts):
+    assert "7 frames" in draw([one for one in shifts if not one.shift.known]).get_suptitle()
+
+
+def test_figure_is_saved_as_pdf(figure):
+    file = io.BytesIO()
+    figure.savefig(file, format="pdf")
+    assert file.getvalue().startswith(b"%PDF")
+
+
+def test_pyplot_is_never_loaded():
+    code = (
+        "import sys; from ngcmos.qc.plots import plot_shifts;"
+        "plot_shifts([], reference='a', field='b', night='c', large_px=0.5).canvas.draw();"
+        "print('matplotlib.pyplot' in sys.modules)"
+    )
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert run.stdout.strip() == "False"
