@@ -128,9 +128,8 @@ def measure(
     sky = estimate_sky(image, at_x, at_y, method=sky_method, annulus=annulus, mesh_px=mesh_px, bad=bad)
     sums = _sum_apertures(image, at_x, at_y, radii)
     stamps = _cut_stamps(raw, bad, at_x, at_y, radii.max() + HALF_PIXEL)
-    area = np.pi * radii[:, None] ** 2
-    flux = sums - area * sky.level
-    ccd = {"area_px": area, "detector": detector, "exptime_s": exptime_s}
+    flux = sums - np.pi * radii[:, None] ** 2 * sky.level
+    ccd = {"radius_px": radii[:, None], "detector": detector, "exptime_s": exptime_s}
     gross = noise_terms(flux, sky.level, **ccd)
     net = noise_terms(flux, sky.level, sky_sigma=sky.rms, sky_count=sky.count, **ccd)
     flags = np.full(x.shape, Flag.OFF_CHIP, np.int32)

@@ -119,7 +119,10 @@ def _map_sky(image, x, y, mesh_px, bad):
     level = mesh.back(dtype=np.float32)[row, column].astype(float)
     rms = mesh.rms(dtype=np.float32)[row, column].astype(float)
     wanted = float(cell**2 // step)
-    return Sky(level, rms, np.full(x.shape, wanted), wanted)
+    good = 1.0 if mask is None else 1.0 - mask.mean()
+    if good == 0:
+        level, rms = np.full((2, x.size), np.nan)
+    return Sky(level, rms, np.full(x.shape, good * wanted), wanted)
 
 
 def _ring(image, x, y, annulus, bad):

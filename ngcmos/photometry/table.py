@@ -141,6 +141,7 @@ class PhotWriter:
     def __init__(self, file, path, stars, *, radii, name_width, cards):
         self._file, self._path, self._stars = file, path, stars
         self._columns = columns(radii, name_width)
+        self._row = np.dtype([(name, kind) for name, kind, _ in self._columns])
         self._cards = [*cards]
         self._cards += [(f"RADIUS{n}", float(r), "[px] aperture") for n, r in enumerate(radii, start=1)]
         self._facts = []
@@ -153,6 +154,10 @@ class PhotWriter:
         if len(rows) != len(self._stars):
             raise ProductError(
                 f"{self._path}: {len(rows)} rows of a frame, expected {len(self._stars)}, one a star"
+            )
+        if rows.dtype != self._row:
+            raise ProductError(
+                f"{self._path}: columns of a frame differ, expected those of its radii and name width"
             )
         self._file.write(rows.tobytes())
         self._facts.append(facts)
@@ -171,8 +176,7 @@ class PhotWriter:
 
     def _header(self):
         """Header of PHOT; of the same length whatever the number of frames."""
-        kinds = [(name, kind) for name, kind, _ in self._columns]
-        header = fits.BinTableHDU(np.zeros(0, kinds), name="PHOT").header
+        header = fits.BinTableHDU(np.zeros(0, self._row), name="PHOT").header
         for number, (_, _, unit) in enumerate(self._columns, start=1):
             if unit:
                 header.set(f"TUNIT{number}", unit, after=f"TFORM{number}")
@@ -283,7 +287,7 @@ def _layout(path):
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("error")  # astropy only warns of a truncated file
-            with fits.open(path, memmap=True) as units:
+            with path.open("rb") as file, fits.open(file) as units:
                 header, info = units["PHOT"].header, units["PHOT"].fileinfo()
                 kinds = units["PHOT"].columns.dtype.newbyteorder(">")
                 counts = {name: units[name].header["NAXIS2"] for name in ("PHOT", "STARS", "FRAMES")}
