@@ -6,6 +6,7 @@ import sys
 
 from ngcmos.config import DEFAULT_CAMERA, load_camera
 from ngcmos.errors import NgcmosError
+from ngcmos.simulate.faults import FAULTS
 from ngcmos.simulate.night import simulate_night
 
 
@@ -21,7 +22,13 @@ def parse(argv):
     parser.add_argument("--cadence", type=float, default=13.0, help="seconds from frame to frame")
     parser.add_argument("--exptime", type=float, default=10.0, help="seconds")
     parser.add_argument("--camera", default=DEFAULT_CAMERA, help="name of a camera profile, or its file")
-    parser.add_argument("--fault", action="append", default=[], help="a broken frame (repeatable), or all")
+    parser.add_argument(
+        "--fault",
+        action="append",
+        default=[],
+        metavar="NAME",
+        help=f"a broken frame in the first field (repeatable): all, {', '.join(FAULTS)}",
+    )
     parser.add_argument("--overwrite", action="store_true", help="replace an earlier simulation")
     return parser.parse_args(argv)
 

@@ -23,11 +23,12 @@ from astropy import units as u
 from astropy.table import Table, vstack
 
 from ngcmos.config import Camera
-from ngcmos.errors import UsageError
+from ngcmos.errors import UsageError, WriteError
 from ngcmos.simulate.calibration import write_calibrations, write_flats
 from ngcmos.simulate.detector import make_chip
 from ngcmos.simulate.faults import FAULTS, NO_FAULT, Shot, fault_names
 from ngcmos.simulate.headers import frame_header, object_name, stamp
+from ngcmos.simulate.optics import sky_to_pixels
 from ngcmos.simulate.plan import Plan, plan_conditions, plan_fields
 from ngcmos.simulate.profile import resize_camera, write_camera
 from ngcmos.simulate.scene import (
@@ -45,7 +46,7 @@ from ngcmos.simulate.truth import Truth, write_truth
 
 MARKER = "simulation.json"
 FOREIGN_RADIUS_PX = 6.0
-FOLDERS = {"calibration_paths": "calibration", "base_paths": "nights", "out_paths": "out"}
+CALIBRATION, NIGHTS, OUT = "calibration", "nights", "out"
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -96,57 +97,73 @@ def simulate_night(base, camera, *, size=None, overwrite=False, **options):
         An option makes no sense, or the folder is in use.
     """
     plan = Plan(**options)
-    base = Path(base).absolute()
-    if size is not None:
-        camera = resize_camera(camera, size)
+    night = _name_parts(Path(base).absolute(), camera if size is None else resize_camera(camera, size), plan)
     names = fault_names(plan.faults)
-    schedules = plan_fields(plan, camera, [plan.frames + len(names)] + [plan.frames] * (plan.fields - 1))
-    camera = dataclasses.replace(
-        camera, catalog=dataclasses.replace(camera.catalog, local=(str(base / "tic.fits"),))
-    )
-    chip = make_chip(camera.detector, np.random.default_rng([plan.seed, 1]))
-    prepare_folder(base, overwrite=overwrite)
-    night = SimulatedNight(
-        base,
-        base / "nights" / plan.date,
-        camera,
-        base / "camera.toml",
-        base / "directories.json",
-        base / "tic.fits",
-        [],
-    )
-    night.folder.mkdir(parents=True)
+    counts = [plan.frames + len(names)] + [plan.frames] * (plan.fields - 1)
+    schedules = plan_fields(plan, night.camera, counts)
+    prepare_folder(night, overwrite=overwrite)
     write_settings(night, plan)
-    write_calibrations(base / "calibration", plan, camera, chip)
-    scenes = [make_scene(plan, camera, chip, schedule, index) for index, schedule in enumerate(schedules)]
+    chip = make_chip(night.camera.detector, np.random.default_rng([plan.seed, 1]))
+    write_calibrations(night.base / CALIBRATION, plan, night.camera, chip)
+    write_flats(night.folder, plan, night.camera, chip)
+    scenes = [make_scene(plan, night.camera, chip, schedule, index) for index, schedule in enumerate(schedules)]
     vstack([scene.sky.catalog for scene in scenes], metadata_conflicts="silent").write(night.catalog_file)
     for index, scene in enumerate(scenes):
         faults = place_faults(names if index == 0 else [], plan.frames)
         night.truths.append(write_field(night, scene, faults, index))
-    write_flats(night.folder, plan, camera, chip)
     return night
 
 
-def prepare_folder(base, *, overwrite):
-    """An empty base folder; an earlier simulation is taken away where that was asked for."""
-    if base.exists() and not base.is_dir():
-        raise UsageError(f"{base}: is a file, expected a folder")
-    if base.is_dir() and any(base.iterdir()):
-        if not (base / MARKER).is_file():
-            raise UsageError(f"{base}: is not empty and holds no simulation, expected an empty or a new folder")
-        if not overwrite:
-            raise UsageError(f"{base}: holds a simulation, expected an empty or a new folder, or --overwrite")
-        for name in (*FOLDERS.values(), TRUTH):
-            shutil.rmtree(base / name, ignore_errors=True)
-        (base / "tic.fits").unlink(missing_ok=True)
-    for name in FOLDERS.values():
-        (base / name).mkdir(parents=True)
+def _name_parts(base, camera, plan):
+    """The night before anything of it is written; its camera names the catalog in the base folder."""
+    catalog_file = base / "tic.fits"
+    camera = dataclasses.replace(camera, catalog=dataclasses.replace(camera.catalog, local=(str(catalog_file),)))
+    return SimulatedNight(
+        base=base,
+        folder=base / NIGHTS / plan.date,
+        camera=camera,
+        camera_file=base / "camera.toml",
+        directories_file=base / "directories.json",
+        catalog_file=catalog_file,
+        truths=[],
+    )
+
+
+def prepare_folder(night, *, overwrite):
+    """An empty base folder; an earlier simulation is taken away where that was asked for.
+
+    Raises
+    ------
+    UsageError
+        The folder holds something else, or a simulation that is to stay.
+    WriteError
+    """
+    base = night.base
+    try:
+        if base.exists() and (not base.is_dir() or any(base.iterdir())):
+            _take_away(night, overwrite=overwrite)
+        for name in (CALIBRATION, OUT, TRUTH):
+            (base / name).mkdir(parents=True)
+        night.folder.mkdir(parents=True)
+    except OSError as error:
+        raise WriteError(f"{base}: cannot be prepared ({error})") from None
+
+
+def _take_away(night, *, overwrite):
+    if not (night.base / MARKER).is_file():
+        raise UsageError(f"{night.base}: is in use and holds no simulation, expected an empty or a new folder")
+    if not overwrite:
+        raise UsageError(f"{night.base}: holds a simulation, expected an empty or a new folder, or --overwrite")
+    for name in (CALIBRATION, NIGHTS, OUT, TRUTH):
+        if (night.base / name).exists():
+            shutil.rmtree(night.base / name)
+    night.catalog_file.unlink(missing_ok=True)
 
 
 def write_settings(night, plan):
     """The marker, directories.json and the camera profile."""
-    (night.base / MARKER).write_text(json.dumps(dataclasses.asdict(plan), indent=1), encoding="utf-8")
-    lists = {key: [name] for key, name in FOLDERS.items()}
+    (night.base / MARKER).write_text(json.dumps(dataclasses.asdict(plan), indent=1, default=str), encoding="utf-8")
+    lists = {"calibration_paths": [CALIBRATION], "base_paths": [NIGHTS], "out_paths": [OUT]}
     night.directories_file.write_text(json.dumps(lists, indent=1), encoding="utf-8")
     write_camera(night.camera_file, night.camera)
 
@@ -179,7 +196,7 @@ def write_field(night, scene, faults, index):
     truth = Truth(
         field=name[: night.camera.files.field_length or None],
         target=int(scene.sky.catalog["TIC"][scene.sky.target]),
-        stars=_star_table(scene, x[0], y[0]),
+        stars=_star_table(scene),
         frames=Table(rows),
         x=x,
         y=y,
@@ -244,8 +261,9 @@ def _frame_row(scene, frame, path, fault, spoil, seen):
     }
 
 
-def _star_table(scene, x, y):
+def _star_table(scene):
     sky, known = scene.sky, scene.known
+    x, y = sky_to_pixels(scene.schedule.optics, sky.ra, sky.dec)
     signals = [scene.signals.get(int(row), Signal()) for row in known]
     return Table(
         {
@@ -257,7 +275,7 @@ def _star_table(scene, x, y):
             "Gmag": sky.gmag[known],
             "electrons_s": scene.rate_e_s[known],
             "blended": sky.blended[known],
-            "foreign": foreign_light(x, y, scene.rate_e_s[known], radius_px=FOREIGN_RADIUS_PX),
+            "foreign": foreign_light(x, y, scene.rate_e_s, radius_px=FOREIGN_RADIUS_PX)[known],
             "signal": [signal.kind for signal in signals],
             "amplitude": [signal.amplitude for signal in signals],
             "epoch_bjd": [signal.epoch_bjd for signal in signals],

@@ -11,6 +11,7 @@ from ngcmos.errors import UsageError
 from ngcmos.simulate.ephemeris import DARK_DEG, altitudes, night_times, sidereal_time
 from ngcmos.simulate.optics import Optics
 from ngcmos.simulate.signals import airmass_of
+from ngcmos.simulate.sky import FIELDS
 
 LOWEST_DEG = 30.0
 FIELD_GAP_S = 120.0
@@ -93,11 +94,15 @@ class Plan:
         for name in ("fields", "frames", "exptime_s", "fwhm_px", "density"):
             if not getattr(self, name) > 0:
                 raise UsageError(f"{name} is {getattr(self, name)}, expected more than 0")
+        if self.fields > FIELDS:
+            raise UsageError(f"fields is {self.fields}, expected at most {FIELDS}")
         for name in ("seed", "calibrations", "sky_e_s", "jitter_px", "haze"):
             if not getattr(self, name) >= 0:
                 raise UsageError(f"{name} is {getattr(self, name)}, expected 0 or more")
         if self.cadence_s < self.exptime_s:
             raise UsageError(f"cadence_s is {self.cadence_s}, expected at least exptime_s, {self.exptime_s}")
+        if (self.ra is None) != (self.dec is None):
+            raise UsageError("ra and dec are given apart, expected both or none")
         if self.parity not in (1, -1):
             raise UsageError(f"parity is {self.parity}, expected 1 or -1")
 
@@ -154,7 +159,8 @@ def plan_fields(plan, camera, counts):
     starts = _block_starts(plan, camera.site, lengths)
     schedules = []
     for index, (start, count) in enumerate(zip(starts, counts, strict=True)):
-        times = start + np.arange(count) * plan.cadence_s * u.s
+        late_s = np.random.default_rng([plan.seed, 13, index]).uniform(0, 0.1, count)
+        times = start + (np.arange(count) * plan.cadence_s + late_s) * u.s
         times = Time(np.round(times.unix, 3), format="unix", scale="utc")  # headers hold milliseconds
         schedules.append(_schedule(plan, camera, index, times))
     return schedules
@@ -192,7 +198,7 @@ def _schedule(plan, camera, index, times):
 
 def _field_centre(plan, site, index, times):
     """Given, or near the meridian in the middle of the block; fields of one night are 8 deg apart and more."""
-    if plan.ra is not None and plan.dec is not None and index == 0:
+    if plan.ra is not None and index == 0:
         return plan.ra % 360, plan.dec
     rng = np.random.default_rng([plan.seed, 10, index])
     side = (-1) ** index

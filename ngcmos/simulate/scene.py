@@ -58,6 +58,7 @@ def make_scene(plan, camera, chip, schedule, index):
         radius_deg=(optics.corner_px + BEYOND_CORNER_PX) * optics.scale_arcsec / 3600,
         catalog=camera.catalog,
         epoch_year=schedule.starts[0].jyear,
+        number=index,
         density=plan.density,
         blended_target=blended and index == plan.fields - 1,
     )

@@ -16,6 +16,7 @@ SLOPE_BRIGHT, SLOPE_FAINT = 0.28, 0.20  # of log10 of the counts, a magnitude
 MISSING = {"pm": 0.47, "GAIA": 0.05, "Teff": 0.57, "colour": 0.03}
 PAIR_SHARE = 0.04  # stars brighter than the knee that get a companion of their own
 QUIET_ARCSEC = 90.0
+FIELDS = 64
 COLUMNS = ("TIC", "GAIA", "RAJ2000", "DEJ2000", "Tmag", "Gmag", "BPmag", "RPmag", "pmRA", "pmDE", "Teff")
 UNITS = {
     **dict.fromkeys(("RAJ2000", "DEJ2000"), "deg"),
@@ -52,7 +53,7 @@ class Sky:
     target: int
 
 
-def make_sky(rng, *, ra, dec, radius_deg, catalog, epoch_year, density=1.0, blended_target=False):
+def make_sky(rng, *, ra, dec, radius_deg, catalog, epoch_year, number=0, density=1.0, blended_target=False):
     """Stars within `radius_deg` of (ra, dec) on the night.
 
     Parameters
@@ -62,6 +63,8 @@ def make_sky(rng, *, ra, dec, radius_deg, catalog, epoch_year, density=1.0, blen
         What counts as a blend.
     epoch_year : float
         Julian year of the night.
+    number : int
+        Of the field; fields of different numbers (below 64) share no id.
     density : float
         1 is a usual NGTS field: 565 stars with Tmag < 16 a square degree.
     blended_target : bool
@@ -74,9 +77,7 @@ def make_sky(rng, *, ra, dec, radius_deg, catalog, epoch_year, density=1.0, blen
     vectors = _scatter(rng, tmag.size, ra, dec, radius_deg)
     vectors, tmag = _add_companions(rng, vectors, tmag, catalog)
     vectors, tmag = _place_target(rng, vectors, tmag, (ra, dec), radius_deg, blended=blended_target)
-    rows = _catalog_rows(rng, vectors, tmag)
-    if blended_target:
-        _know_pair(rows)
+    rows = _catalog_rows(rng, vectors, tmag, number, pair=blended_target)
     now = _move(vectors, rows, epoch_year - 2000.0)
     ra_now, dec_now = _angles(now)
     blended = find_blends(now, rows["Gmag"].filled(np.nan), catalog)
@@ -89,7 +90,8 @@ def draw_magnitudes(rng, brighter_than_knee):
     faint = brighter_than_knee * 10 ** (SLOPE_FAINT * (TMAG_FAINTEST - TMAG_KNEE))
     rank = rng.uniform(0, faint, rng.poisson(faint)) / brighter_than_knee
     slope = np.where(rank < 1, SLOPE_BRIGHT, SLOPE_FAINT)
-    return np.maximum(TMAG_KNEE + np.log10(rank) / slope, TMAG_BRIGHTEST)
+    tmag = TMAG_KNEE + np.log10(rank) / slope
+    return tmag[tmag > TMAG_BRIGHTEST]
 
 
 def electrons_per_second(tmag, aperture_m):
@@ -196,23 +198,29 @@ def _place_target(rng, vectors, tmag, centre, radius_deg, *, blended):
     return np.concatenate([*planted, vectors[quiet]]), np.concatenate([magnitudes, tmag[quiet]])
 
 
-def _catalog_rows(rng, vectors, tmag):
-    """The TIC's rows: colours, motions, ids, and what the TIC does not know."""
+def _catalog_rows(rng, vectors, tmag, number, *, pair):
+    """The TIC's rows: colours, motions, ids, and what the TIC does not know.
+
+    The first row is known wholly; with `pair` the second one too, with the colour and motion of the first.
+    """
     count = tmag.size
     colour = np.clip(rng.normal(0.95, 0.35, count), -0.2, 3.0)
+    colour[: 1 + pair] = 0.95
     gmag = tmag + 0.00522555 * colour**3 - 0.0891337 * colour**2 + 0.633923 * colour - 0.0324473
     ra, dec = _angles(vectors)
     motion = rng.laplace(0, 9.0, (2, count)) * np.where(rng.random(count) < 0.01, 20, 1)
-    tic, gaia = _draw_ids(rng, count, 20_000_000, 900_000), _draw_ids(rng, count, 2**61, 2**44)
+    motion[:, : 1 + pair] = motion[:, :1]
+    tic = FIELDS * _draw_ids(rng, count, 300_000, 14_000) + number
+    gaia = FIELDS * _draw_ids(rng, count, 2**55, 2**38) + number
     bp, rp = gmag + 0.45 * colour, gmag - 0.55 * colour
     teff = np.clip(8300 - 2700 * colour, 2700, 12000)
     values = (tic, gaia, ra, dec, tmag, gmag, bp, rp, *motion, teff)
-    missing = _draw_missing(rng, tmag)
-    names = dict(zip(COLUMNS, values, strict=True))
+    missing = _draw_missing(rng, tmag, known=1 + pair)
+    columns = dict(zip(COLUMNS, values, strict=True))
     return Table(
         {
             key: MaskedColumn(value, mask=missing.get(key, False), unit=UNITS.get(key))
-            for key, value in names.items()
+            for key, value in columns.items()
         }
     )
 
@@ -222,12 +230,12 @@ def _draw_ids(rng, count, first, step):
     return rng.permutation(first + np.cumsum(rng.integers(1, step, count, dtype=np.int64)))
 
 
-def _draw_missing(rng, tmag):
+def _draw_missing(rng, tmag, *, known):
     """{column: mask}: the TIC knows less of fainter stars; what one source gives is missing together."""
     rank = np.argsort(np.argsort(tmag)) / tmag.size - 0.5
     drawn = {key: rng.random(tmag.size) < share * (1 + rank) for key, share in MISSING.items()}
     for mask in drawn.values():
-        mask[0] = False
+        mask[:known] = False
     colour = drawn["GAIA"] | drawn["colour"]
     return {
         "GAIA": drawn["GAIA"],
@@ -238,13 +246,6 @@ def _draw_missing(rng, tmag):
         "pmDE": drawn["pm"],
         "Teff": drawn["Teff"],
     }
-
-
-def _know_pair(rows):
-    """The target's companion has a Gmag like the target's, so that the catalog shows the blend."""
-    rows["GAIA"].mask[1] = rows["Gmag"].mask[1] = False
-    rows["Gmag"][1] = rows["Gmag"][0] + 0.6
-    rows["pmRA"][1], rows["pmDE"][1] = rows["pmRA"][0], rows["pmDE"][0]
 
 
 def _move(vectors, rows, years):

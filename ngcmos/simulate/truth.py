@@ -78,7 +78,6 @@ def write_truth(base, truth):
         units.append(fits.BinTableHDU(getattr(truth, name), name=name.upper()))
     units += [fits.ImageHDU(getattr(truth, name), name=name.upper()) for name in ARRAYS]
     path = Path(base) / FOLDER / f"truth_{truth.field}.fits"
-    path.parent.mkdir(exist_ok=True)
     fits.HDUList(units).writeto(path, overwrite=True)
 
 
