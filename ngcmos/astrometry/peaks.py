@@ -72,13 +72,15 @@ def vote_shift(peaks, px, py, mag, *, shape):
     near = near[np.argsort(mag[near], kind="stable")][: round(len(peaks.x) * wider)]
     dx = (peaks.x[:, None] - px[near]).ravel()
     dy = (peaks.y[:, None] - py[near]).ravel()
-    bins = 2 * round(reach / SHIFT_BIN_PX)
-    votes = np.histogram2d(dx, dy, bins=bins, range=[[-reach, reach]] * 2)[0]
+    side = round(2 * reach / SHIFT_BIN_PX)
+    bins = np.stack([np.floor((away + reach) / SHIFT_BIN_PX).astype(int) for away in (dx, dy)])
+    bins = bins[:, ((bins >= 0) & (bins < side)).all(axis=0)]
+    votes = np.bincount(bins[0] * side + bins[1], minlength=side**2).reshape(side, side)
     smooth = sum(np.roll(votes, (i, j), axis=(0, 1)) for i in (-1, 0, 1) for j in (-1, 0, 1))
     best = np.unravel_index(np.argmax(smooth), smooth.shape)
     centre = (np.array(best) + 0.5) * SHIFT_BIN_PX - reach
     agree = np.hypot(dx - centre[0], dy - centre[1]) < 1.5 * SHIFT_BIN_PX
-    hits, chance = np.count_nonzero(agree), len(dx) * math.pi * (1.5 * SHIFT_BIN_PX) ** 2 / (4 * reach**2)
+    hits, chance = np.count_nonzero(agree), bins.shape[1] * math.pi * (1.5 * SHIFT_BIN_PX) ** 2 / (4 * reach**2)
     if not is_significant(hits, chance):
         raise UnsolvedError(f"shift: {hits} of {len(peaks.x)} peaks agree, {chance:.0f} do by chance")
     return float(np.median(dx[agree])), float(np.median(dy[agree]))

@@ -9,6 +9,7 @@ weighted cubic fit. `solve_from_guess` enters at that point with an approximate 
 """
 
 import dataclasses
+import math
 
 import numpy as np
 
@@ -18,10 +19,13 @@ from ngcmos.astrometry.peaks import find_peaks, vote_shift
 from ngcmos.astrometry.triangles import affordable_order, grow_match, match_triangles
 from ngcmos.errors import FrameError, UnsolvedError
 
-POLISHED_STARS = 800
+POLISHED_STARS = 600
 FEWEST_SOURCES = 30
 FEWEST_POLISHED = 15
 MATCHED_SHARE = 0.6
+WITNESSES = 200
+# the distortion is known from the previous solution, so that the order need not rise step by step
+SHIFT_GROWTH = ((3, 6.0), (3, 3.0), (3, 2.0))
 SEEN_SNR = 10.0
 LARGEST_RMS_PX = 0.3
 CAPTURE_PX = 2.0
@@ -148,7 +152,7 @@ def _solve_shift(plate, previous):
     px, py = to_pixels(previous, plate.stars.ra, plate.stars.dec)
     shift = vote_shift(peaks, px, py, plate.stars.mag, shape=plate.shape)
     moved = dataclasses.replace(previous, crpix=(previous.crpix[0] + shift[0], previous.crpix[1] + shift[1]))
-    found = _grow(plate, peaks.x, peaks.y, moved, "shift")
+    found = _grow(plate, peaks.x, peaks.y, moved, "shift", growth=SHIFT_GROWTH)
     return _polish(plate, found, rung="shift")
 
 
@@ -195,10 +199,11 @@ def _detect(plate, kernel):
         raise UnsolvedError(str(error)) from None
 
 
-def _grow(plate, x, y, guess, rung):
+def _grow(plate, x, y, guess, rung, **options):
     """Cubic solution from an approximate one and positions on the chip."""
     bright = np.argsort(plate.stars.mag, kind="stable")
-    found = grow_match(x, y, plate.stars.ra[bright], plate.stars.dec[bright], guess, shape=plate.shape, rung=rung)
+    ra, dec = plate.stars.ra[bright], plate.stars.dec[bright]
+    found = grow_match(x, y, ra, dec, guess, shape=plate.shape, rung=rung, **options)
     return dataclasses.replace(found, index=bright[found.index])
 
 
@@ -208,7 +213,7 @@ def _polish(plate, guess, *, rung, share=0.0):
     Raises
     ------
     UnsolvedError
-        Fewer than `share` of these stars agree, or they scatter by 0.3 px or more.
+        Less than `share` of the 200 brightest agree, or of all seen less than 60 %, or they scatter by 0.3 px.
     """
     stars = plate.stars
     px, py = to_pixels(guess, stars.ra, stars.dec)
@@ -217,34 +222,38 @@ def _polish(plate, guess, *, rung, share=0.0):
     centroids = forced_centroids(
         plate.image, px[chosen], py[chosen], fwhm_px=fwhm, capture_px=CAPTURE_PX, mask=plate.mask
     )
-    seen = centroids.good & (centroids.snr > SEEN_SNR) & ~_saturated(plate, px[chosen], py[chosen])
-    chosen, x, y = chosen[seen], centroids.x[seen], centroids.y[seen]
-    needed = max(FEWEST_POLISHED, share * len(seen))
-    if len(chosen) < needed:
-        raise UnsolvedError(f"{rung}: {len(chosen)} of {len(seen)} stars seen, expected at least {needed:.0f}")
+    seen = centroids.good & (centroids.snr > SEEN_SNR)
+    _require(np.count_nonzero(seen), FEWEST_POLISHED, rung, "seen")
+    x, y, star = centroids.x[seen], centroids.y[seen], chosen[seen]
     error = _centroid_error(centroids, fwhm, plate.detector.gain_e_adu)[seen]
     solution, kept = _fit_clipped(
-        guess, x, y, stars.ra[chosen], stars.dec[chosen], error, plate.shape, plate.least_order
+        guess, x, y, stars.ra[star], stars.dec[star], error, plate.shape, plate.least_order
     )
-    needed = max(FEWEST_POLISHED, share * len(seen), MATCHED_SHARE * len(chosen))
-    if np.count_nonzero(kept) < needed:
-        raise UnsolvedError(f"{rung}: {np.count_nonzero(kept)} stars agree, expected at least {needed:.0f}")
-    index = chosen[kept]
+    _require(np.count_nonzero(kept), max(FEWEST_POLISHED, MATCHED_SHARE * len(star)), rung, "agree")
+    witnesses = chosen[:WITNESSES]
+    _require(np.isin(witnesses, star[kept]).sum(), share * len(witnesses), rung, "of the brightest agree")
+    index = star[kept]
     solution = with_matches(solution, index, x[kept], y[kept], stars.ra[index], stars.dec[index], rung=rung)
     if not solution.rms < LARGEST_RMS_PX:
         raise UnsolvedError(f"{rung}: rms {solution.rms:.2f} px, expected less than {LARGEST_RMS_PX} px")
-    return solution
+    return dataclasses.replace(solution, fwhm=fwhm)
+
+
+def _require(count, needed, rung, what):
+    if count < needed:
+        raise UnsolvedError(f"{rung}: {count} stars {what}, expected at least {math.ceil(needed)}")
 
 
 def _choose(plate, px, py):
-    """Rows of the brightest stars that may enter the fit and lie on the chip."""
+    """Rows of the brightest stars on the chip that may enter the fit: usable, in range, not saturated."""
     stars, settings = plate.stars, plate.settings
     rows, columns = plate.shape
     left, right, bottom, top = (edge + plate.detection.border_px for edge in plate.detector.bad_edge_px)
     on_chip = (px >= left) & (px < columns - right) & (py >= bottom) & (py < rows - top)
     in_range = (stars.mag >= settings.tmag_min) & (stars.mag <= settings.tmag_max)
     chosen = np.flatnonzero(on_chip & in_range & stars.usable)
-    return chosen[np.argsort(stars.mag[chosen], kind="stable")][:POLISHED_STARS]
+    chosen = chosen[np.argsort(stars.mag[chosen], kind="stable")][: 2 * POLISHED_STARS]
+    return chosen[~_saturated(plate, px[chosen], py[chosen])][:POLISHED_STARS]
 
 
 def _measure_fwhm(plate, px, py):
@@ -284,24 +293,20 @@ def _centroid_error(centroids, fwhm, gain_e_adu):
 
 
 def _fit_clipped(guess, x, y, ra, dec, error, shape, least_order):
-    """(solution, kept) of a weighted fit without the stars that stand out; the order rises as outliers go."""
+    """(solution, kept) of a weighted fit without the stars that stand out."""
     crval = to_sky(guess, (shape[1] - 1) / 2.0, (shape[0] - 1) / 2.0)
     px, py = to_pixels(guess, ra, dec)
-    away_x, away_y = x - px, y - py
-    away = np.hypot(away_x - np.median(away_x), away_y - np.median(away_y))
-    kept = away <= max(3.0 * np.median(away), 0.1)
-    solution = guess
-    for step in range(CLIP_ROUNDS):
-        highest = max(least_order, affordable_order(np.count_nonzero(kept)))
-        order = min(step + 1, highest)
+    away = np.hypot(x - px - np.median(x - px), y - py - np.median(y - py))
+    kept = away <= max(CLIP_SIGMA * float(np.median(away)), CENTROID_FLOOR_PX)
+    for _ in range(CLIP_ROUNDS):
+        order = max(least_order, affordable_order(np.count_nonzero(kept)))
         solution = fit_linear_sip(
             x[kept], y[kept], ra[kept], dec[kept], crval=crval, shape=shape, order=order, weights=error[kept] ** -2
         )
         px, py = to_pixels(solution, ra, dec)
         pull = np.hypot(x - px, y - py) / error
-        scale = max(1.0, float(np.median(pull)) / MEDIAN_A_RADIUS)
-        agree = pull <= CLIP_SIGMA * scale
-        if order == highest and np.array_equal(agree, kept):
+        agree = pull <= CLIP_SIGMA * max(1.0, float(np.median(pull)) / MEDIAN_A_RADIUS)
+        if np.array_equal(agree, kept):
             break
         kept = agree
     return solution, kept

@@ -6,7 +6,7 @@ MAD_A_SIGMA = 1.4826
 
 
 def place_stamps(shape, x, y, half):
-    """(column, row, inside): central pixels of stamps of `half` pixels to each side, and whether the image holds them.
+    """(column, row, inside): central pixels of stamps `half` pixels to each side, and whether they fit the image.
 
     Stars whose stamp leaves the image, or without a position, get a place that does lie on it.
     """

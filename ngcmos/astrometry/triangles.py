@@ -26,14 +26,16 @@ ROTATION_BIN_RAD = 0.02
 PLACE_BIN_PX = 25.0
 CLUSTERS = 5
 FEWEST_VOTES = 4
-RANKED = 1500
+RANKED = 1000
 VERIFIED = 300
+MARGIN_PX = 64.0
+MOST_GROWN = 1000
 DEEPER = 1.5
 VERIFY_RADIUS_PX = 8.0
-FEWEST_MATCHES = 15
+FEWEST_MATCHES = 20
 CHANCE_SIGMA = 6.0
 GROWTH = ((1, 8.0), (2, 8.0), (3, 8.0), (3, 6.0), (3, 4.0), (3, 3.0), (3, 2.0), (3, 1.5))
-STARS_PER_TERM = 3
+STARS_PER_TERM = 2
 # of the stars taken into a match, so many may have a foreign star within the radius
 CHANCE_SHARE = 0.1
 
@@ -205,7 +207,7 @@ def _agrees(chip, sky, linear, place, shape):
 
 def _most_stars(radius, shape):
     """How many stars the chip may hold for matches within `radius` to be rarely by chance."""
-    return round(CHANCE_SHARE * shape[0] * shape[1] / (math.pi * radius**2))
+    return min(MOST_GROWN, round(CHANCE_SHARE * shape[0] * shape[1] / (math.pi * radius**2)))
 
 
 def is_significant(hits, chance):
@@ -238,6 +240,9 @@ def grow_match(x, y, ra, dec, guess, *, shape, rung, growth=GROWTH):
     UnsolvedError
         Fewer matches than can be told from chance.
     """
+    px, py = to_pixels(guess, ra, dec)
+    near = np.flatnonzero(_is_on_chip(px, py, shape, margin=MARGIN_PX))
+    ra, dec = ra[near], dec[near]
     solution = guess
     for order, radius in growth:
         index, found, chance = match_mutual(solution, x, y, ra, dec, radius, shape=shape)
@@ -246,7 +251,12 @@ def grow_match(x, y, ra, dec, guess, *, shape, rung, growth=GROWTH):
         crval = to_sky(solution, (shape[1] - 1) / 2.0, (shape[0] - 1) / 2.0)
         order = min(order, affordable_order(len(found)))
         solution = fit_linear_sip(x[found], y[found], ra[index], dec[index], crval=crval, shape=shape, order=order)
-    return with_matches(solution, index, x[found], y[found], ra[index], dec[index], rung=rung)
+    solution = with_matches(solution, index, x[found], y[found], ra[index], dec[index], rung=rung)
+    return dataclasses.replace(solution, index=near[index])
+
+
+def _is_on_chip(px, py, shape, *, margin):
+    return (px > -margin) & (px < shape[1] + margin) & (py > -margin) & (py < shape[0] + margin)
 
 
 def affordable_order(count):
@@ -270,7 +280,7 @@ def match_mutual(solution, x, y, ra, dec, radius, *, shape):
         How many pairs to expect of two lists that have nothing in common.
     """
     px, py = to_pixels(solution, ra, dec)
-    on_chip = np.flatnonzero((px > -radius) & (px < shape[1] + radius) & (py > -radius) & (py < shape[0] + radius))
+    on_chip = np.flatnonzero(_is_on_chip(px, py, shape, margin=radius))
     most = _most_stars(radius, shape)
     x, y = x[:most], y[:most]
     on_chip = on_chip[: min(most, round(DEEPER * len(x)))]
