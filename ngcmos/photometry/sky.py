@@ -2,9 +2,13 @@
 
 ``estimate_sky(image, x, y, method=...) -> Sky``; ``pixels_around(shape, x, y, reach)`` gives the pixels around
 stars.
+
+Counts are whole numbers. Where the sky scatters by few of them, its median snaps from one to the next (78 ADU in
+an aperture of 5 px), so the map and the annulus first spread each count evenly over its own step.
 """
 
 import dataclasses
+import functools
 
 import numpy as np
 import sep
@@ -12,6 +16,7 @@ import sep
 CLIP_SIGMA = 3.0
 CLIP_ROUNDS = 3
 THINNED_CELL_PX = 64  # cells of this side on tell as much by every second row, in half the time
+GOLDEN_RATIO = (5**0.5 - 1) / 2  # its multiples fill the unit interval most evenly
 HALF_DIAGONAL = 0.7072  # how far a star can be from the centre of its nearest pixel
 
 
@@ -59,7 +64,7 @@ def estimate_sky(image, x, y, *, method, annulus=(15.0, 20.0), mesh_px=64, bad=N
     """
     if method == "map":
         return _map_sky(image, x, y, mesh_px, bad)
-    values, wanted = _ring(image, x, y, annulus, bad)
+    values, wanted = _ring(image, x, y, annulus, bad, spread=method == "annulus")
     return _clipped_sky(values, wanted) if method == "annulus" else _mean_sky(values, wanted)
 
 
@@ -114,7 +119,8 @@ def _map_sky(image, x, y, mesh_px, bad):
     cell = min(mesh_px, *image.shape)
     step = 2 if cell >= THINNED_CELL_PX else 1
     mask = None if bad is None else np.ascontiguousarray(bad[::step])
-    mesh = sep.Background(np.ascontiguousarray(image[::step]), mask=mask, bw=cell, bh=cell // step)
+    rows = image[::step]
+    mesh = sep.Background(rows + _steps(rows.shape), mask=mask, bw=cell, bh=cell // step)
     column, row = np.rint(x).astype(int), np.rint(y).astype(int) // step
     level = mesh.back(dtype=np.float32)[row, column].astype(float)
     rms = mesh.rms(dtype=np.float32)[row, column].astype(float)
@@ -125,16 +131,24 @@ def _map_sky(image, x, y, mesh_px, bad):
     return Sky(level, rms, np.full(x.shape, good * wanted), wanted)
 
 
-def _ring(image, x, y, annulus, bad):
+def _ring(image, x, y, annulus, bad, *, spread):
     """((n, m) ring pixels, NaN for those of no use; how many there would be in an empty field)."""
     inner, outer = annulus
     index, distance = pixels_around(image.shape, x, y, outer, inner=inner)
     values = image.reshape(-1)[index]
+    if spread:
+        values += _steps(image.shape).reshape(-1)[index]
     unusable = (distance < inner) | (distance > outer)
     if bad is not None:
         unusable |= bad.reshape(-1)[index]
     values[unusable] = np.nan
     return values, float(np.pi * (outer**2 - inner**2))
+
+
+@functools.lru_cache(maxsize=2)
+def _steps(shape):
+    """Numbers between -0.5 and 0.5, even over any part of an image; the same ones for every frame."""
+    return (np.arange(shape[0] * shape[1]) * GOLDEN_RATIO % 1.0 - 0.5).astype(np.float32).reshape(shape)
 
 
 def _mean_sky(values, wanted):
