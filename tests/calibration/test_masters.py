@@ -50,7 +50,7 @@ def raw_calibrations(config):
     folder = config.directories.calibration
     for number, value in enumerate((BIAS - 1, BIAS, BIAS + 1)):
         write_raw(folder / f"bias-{number:05d}.fits", value)
-    for number, exptime in enumerate((10.0, 10.0, 20.0)):
+    for number, exptime in enumerate((5.0, 20.0, 40.0)):
         write_raw(folder / f"dark-{number:05d}.fits", BIAS + DARK_RATE * exptime, exptime=exptime)
     return folder
 

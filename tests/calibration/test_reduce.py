@@ -127,6 +127,10 @@ def test_masters_without_noise_have_no_bad_pixels():
     assert not bad_pixels(np.full(SHAPE, 300.0), np.zeros(SHAPE), np.ones(SHAPE)).any()
 
 
+def test_the_noise_of_a_camera_without_dark_current_makes_no_bad_pixels(rng):
+    assert not bad_pixels(np.full(SHAPE, 300.0), rng.normal(0.0, 0.1, SHAPE), np.ones(SHAPE)).any()
+
+
 def test_a_warm_pixel_is_left_to_the_dark(rng):
     bias, dark, flat = noisy_masters(rng)
     dark[3, 3] = 14.0

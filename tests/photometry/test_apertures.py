@@ -138,7 +138,7 @@ def test_a_quiet_sky_does_not_snap_to_whole_counts(rng, detector, method, level)
     image = np.rint(rng.normal(level, 1.0, SHAPE))
     x, y = grid(rng)
     sky = run(image, x, y, detector, sky_method=method).sky
-    assert np.median(sky) == pytest.approx(level, abs=0.05)
+    assert np.median(sky) == pytest.approx(level, abs=0.1)
     assert np.std(sky) < 0.12
 
 
