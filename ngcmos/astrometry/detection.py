@@ -20,6 +20,7 @@ NARROWEST_WINDOW_PX = 1.1
 CENTROID_STEPS = 20
 CENTROID_CONVERGED_PX = 2e-4
 DISC_PX_AT_FIRST_STEP = 2.5
+SAMPLING = 4
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -114,9 +115,10 @@ def subtract_background(image, *, mesh_px, mask=None):
     if unusable.all():
         raise FrameError("the image has no usable pixel")
     pixels[unusable] = 0.0
+    sample = pixels[::SAMPLING, ::SAMPLING][~unusable[::SAMPLING, ::SAMPLING]]
+    if len(sample) and sample.min() == sample.max():
+        raise FrameError(f"the image is constant ({sample[0]:g}), expected a noisy sky")
     background = sep.Background(pixels, mask=unusable, bw=mesh_px, bh=mesh_px)
-    if not (math.isfinite(background.globalrms) and background.globalrms > 0):
-        raise FrameError(f"the image is constant ({background.globalback:g}), expected a noisy sky")
     level = float(np.median(background.back()))
     background.subfrom(pixels)
     pixels[unusable] = 0.0
@@ -146,9 +148,10 @@ def find_sources(background, *, threshold_sigma, min_area_px, max_area_px, borde
     ----------
     background : Background
     threshold_sigma : float
-        Detection threshold in units of the background noise.
+        Detection threshold in units of the background noise; of the noise after the kernel, if there is one.
     min_area_px, max_area_px : int
-        Sources of fewer or more pixels above the threshold are dropped.
+        Sources of fewer or more pixels above the threshold are dropped; a kernel raises the upper limit by three
+        times its area, for a bright defocused star covers more than its disc.
     border_px : int
         Sources nearer to the edge are dropped.
     kernel : 2-D array, optional
@@ -161,8 +164,12 @@ def find_sources(background, *, threshold_sigma, min_area_px, max_area_px, borde
     FrameError
         Too few sources, or more than sep can hold.
     """
-    options = {} if kernel is None else {"filter_kernel": kernel}
-    found = _extract(background, threshold_sigma * background.rms, minarea=min_area_px, **options)
+    threshold, options = threshold_sigma * background.rms, {}
+    if kernel is not None:
+        threshold *= math.sqrt(np.sum(kernel**2))
+        options = {"filter_kernel": kernel, "filter_type": "conv"}
+        max_area_px = max_area_px + 3 * kernel.size
+    found = _extract(background, threshold, minarea=min_area_px, **options)
     rows, columns = background.image.shape
     inside_x = (found["x"] >= border_px) & (found["x"] <= columns - 1 - border_px)
     inside_y = (found["y"] >= border_px) & (found["y"] <= rows - 1 - border_px)
