@@ -57,9 +57,8 @@ def main():
     parser.add_argument("folder", type=Path, help="where to simulate; removed first")
     folder = parser.parse_args().folder
     nights = {frames: measure_night(folder / str(frames), frames) for frames in FRAMES}
-    rows = [
-        f"{'stage':16s} {'CPU ms a frame':>15s} {'once, s':>9s} {'growth':>8s} {'peak MB, 20':>12s} {'40 frames':>10s}"
-    ]
+    head = ("CPU ms a frame", "once, s", "growth", "peak MB, 20", "40 frames")
+    rows = ["{:16s} {:>15s} {:>9s} {:>8s} {:>12s} {:>10s}".format("stage", *head)]
     rows += [describe(stage, nights) for stage in nights[FRAMES[-1]]]
     chain = sum(cost_of_a_frame(nights, stage, 1, 2) for stage in STAGES)
     rows.append(f"{'whole chain':16s} {1e3 * chain:15.0f}")

@@ -169,6 +169,17 @@ def _time_key(path):
     return (match[1], path.name) if match else (path.name, path.name)
 
 
+def stamp_of(path):
+    """Time stamp in the name of a frame as (UTC) datetime, or None where the name has none."""
+    match = _STAMP.search(path.name)
+    if not match:
+        return None
+    try:
+        return datetime.datetime.strptime(match[1] + "000", "%Y%m%d%H%M%S%f").replace(tzinfo=datetime.UTC)
+    except ValueError:
+        return None
+
+
 def _date_of(config, folder, paths):
     """YYYYMMDD of the evening: the folder's name, else from the first readable frame, else the bare name."""
     if _is_date(folder.name):

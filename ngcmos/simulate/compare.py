@@ -22,7 +22,8 @@ RADIUS_PX = 5
 MAG_BINS = (9.0, 10.0, 11.0, 12.0, 13.0, 14.0, 15.0, 16.0)
 FEWEST_STARS = 5
 FEWEST_FRAMES = 8
-LONELY = 0.002  # light of other stars in the aperture, relative
+LONELY = 0.002  # light of other stars within 6 px, relative
+ISOLATED = 0.1
 BRIGHT_TMAG = 12.0
 MAD_A_SIGMA = 1.4826
 DAY_S = 86400.0
@@ -129,13 +130,12 @@ def _positions(cube, true):
 
 
 def _missing(truth, when, measured, camera):
-    """Per cent of the isolated stars on the chip of some frame that the table lacks."""
+    """Per cent of the isolated stars that are on the chip of most frames which the table lacks."""
     rows, columns = camera.detector.shape
     x, y = truth.x[when], truth.y[when]
-    on_chip = ((x >= 0) & (x <= columns - 1) & (y >= 0) & (y <= rows - 1)).any(axis=0)
-    wanted = (
-        on_chip & ~np.asarray(truth.stars["blended"]) & (np.asarray(truth.stars["Tmag"]) < camera.catalog.tmag_max)
-    )
+    on_chip = ((x >= 0) & (x <= columns - 1) & (y >= 0) & (y <= rows - 1)).mean(axis=0) > 0.5
+    isolated = (np.asarray(truth.stars["foreign"]) < ISOLATED) & ~np.asarray(truth.stars["blended"])
+    wanted = on_chip & isolated & (np.asarray(truth.stars["Tmag"]) < camera.catalog.tmag_max)
     ids = np.asarray(truth.stars["tic_id"])[wanted]
     return 100.0 * float(np.mean([tic_id not in measured for tic_id in ids.tolist()]))
 

@@ -7,7 +7,7 @@ import numpy as np
 from astropy.table import Table
 
 from ngcmos.astrometry.catalog import CATALOG_COLUMNS, ds9_regions, select_input, star_catalog, targets_of
-from ngcmos.astrometry.vizier import load_tic
+from ngcmos.astrometry.vizier import SERVER, load_tic
 from ngcmos.errors import CatalogError
 from ngcmos.night.products import catalog_path, input_catalog_path, region_path, write_table, write_text
 
@@ -17,7 +17,7 @@ KEPT_FOLDER = "catalogs"
 _MASTER_COLOUR, _INPUT_COLOUR = "green", "cyan"
 
 
-def keep_catalog(config, night, field, frames, local, outcome):
+def keep_catalog(config, night, field, frames, local, outcome, *, server=SERVER):
     """The star catalog of a field at the epoch of the night, `{field}_catalog.fits`; made where it is missing.
 
     Raises
@@ -43,6 +43,7 @@ def keep_catalog(config, night, field, frames, local, outcome):
         kept_folder=config.directories.out / KEPT_FOLDER,
         targets=field_targets(frames, camera),
         local=local,
+        server=server,
     )
     log.info("%s: %d stars from %s", field, len(rows), source)
     epoch = frames[0].start

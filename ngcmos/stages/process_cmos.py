@@ -1,6 +1,7 @@
 """Aperture photometry of all stars of every frame: `phot_{field}.fits`."""
 
 import dataclasses
+import datetime
 import logging
 
 import numpy as np
@@ -9,7 +10,8 @@ from astropy.time import Time
 
 from ngcmos import __version__
 from ngcmos.calibration.masters import load_masters
-from ngcmos.errors import FrameError, ProductError, WorkError
+from ngcmos.errors import FrameError, HeaderError, ProductError, WorkError
+from ngcmos.night.folder import stamp_of
 from ngcmos.night.ledger import REFUSED, open_ledger, recall
 from ngcmos.night.loop import work_through
 from ngcmos.night.outcome import Outcome
@@ -93,20 +95,48 @@ def _provenance(camera, masters, catalog_sum):
 
 
 def _place_frames(camera, field, paths, outcome, ledger, loop):
-    """Frames that have a plate solution and a time of their own, in time order; the others refused."""
-    placed, taken = [], {}
-    results = list(work_through(place_frame, paths, shared=(camera,), label=f"headers {field}", **loop))
-    for path, result in results:
-        if not isinstance(result, FrameError):
-            first = taken.setdefault(result.start.isot, path.name)
-            if first != path.name:
-                same = f"{camera.headers.date_obs} {result.start.isot} is that of {first}"
-                result = FrameError(f"{path.name}: {same}, expected a time of its own")
+    """Frames that have a plate solution and a time that can be believed, in time order; the others refused."""
+    placed = []
+    for path, result in work_through(place_frame, paths, shared=(camera,), label=f"headers {field}", **loop):
         if isinstance(result, FrameError):
             outcome.settle(ledger, path, field, result)
         else:
             placed.append(result)
-    return sorted(placed, key=lambda frame: (frame.start.isot, frame.path.name))
+    wrong = find_wrong_times(placed, camera.headers.date_obs)
+    for frame in placed:
+        if frame.path in wrong:
+            outcome.settle(ledger, frame.path, field, wrong[frame.path])
+    fit = [frame for frame in placed if frame.path not in wrong]
+    return sorted(fit, key=lambda frame: (frame.start.isot, frame.path.name))
+
+
+def find_wrong_times(placed, key):
+    """{path: HeaderError} of frames whose time is not their own.
+
+    A time that another frame has already, or that differs from the stamp in the file's name otherwise than in
+    the other frames of the field (by more than half an exposure).
+    """
+    wrong, taken = {}, {}
+    lags = {frame.path: _lag_s(frame) for frame in placed}
+    usual = np.nanmedian([np.nan, *lags.values()]) if np.isfinite(list(lags.values())).any() else 0.0
+    for frame in placed:
+        name, start = frame.path.name, frame.start.isot
+        if abs(lags[frame.path] - usual) > frame.exptime_s / 2:
+            off = f"{lags[frame.path]:+.3f} s from the time in its name"
+            wrong[frame.path] = HeaderError(f"{name}: {key} {start} is {off}, expected {usual:+.3f} s")
+            continue
+        first = taken.setdefault(start, name)
+        if first != name:
+            wrong[frame.path] = HeaderError(
+                f"{name}: {key} {start} is that of {first}, expected a time of its own"
+            )
+    return wrong
+
+
+def _lag_s(frame):
+    """Start of the exposure minus the stamp in the name, seconds; NaN without a stamp."""
+    stamp = stamp_of(frame.path)
+    return np.nan if stamp is None else (frame.start.to_datetime(datetime.UTC) - stamp).total_seconds()
 
 
 def _is_complete(path, placed, cards, verdicts):
@@ -121,7 +151,7 @@ def _is_complete(path, placed, cards, verdicts):
         return False
     refused = {name for name, entry in verdicts.items() if entry.verdict == REFUSED}
     wanted = {frame.path.name for frame in placed}
-    if not wanted <= measured | refused or not measured <= wanted | refused:
+    if not measured <= wanted or not wanted <= measured | refused:
         log.info("%s: %s: frames have come or gone since it was made; it is made anew", STAGE, path.name)
         return False
     changed = [f"{comment} ({key})" for key, value, comment in cards if header.get(key) != value]

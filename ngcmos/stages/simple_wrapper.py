@@ -8,6 +8,7 @@ import numpy as np
 from ngcmos.astrometry.detection import defocus_kernel
 from ngcmos.astrometry.distortion import solution_from_header, to_pixels
 from ngcmos.astrometry.solve import ReferenceStars
+from ngcmos.astrometry.vizier import SERVER
 from ngcmos.errors import FrameError, UnsolvedError, WorkError
 from ngcmos.night.frames import read_frame
 from ngcmos.night.ledger import open_ledger
@@ -30,6 +31,7 @@ def run(
     save_matched_cat=False,
     catalogs=(),
     only=None,
+    server=SERVER,
     workers=1,
     quiet=False,
 ):
@@ -49,6 +51,8 @@ def run(
         Local TIC extracts to use instead of the network.
     only : {None, 'catalog', 'solve'}
         Do that part alone.
+    server : str
+        Address of VizieR or a mirror.
     """
     outcome = Outcome(STAGE)
     loop = {"workers": workers, "quiet": quiet}
@@ -59,7 +63,7 @@ def run(
                 if only == "solve":
                     catalog = read_catalog(night.folder, field)
                 else:
-                    catalog = keep_catalog(config, night, field, frames, catalogs, outcome)
+                    catalog = keep_catalog(config, night, field, frames, catalogs, outcome, server=server)
                 if only == "catalog":
                     continue
                 solving = _prepare(config.camera, catalog, frames, defocus_mm, force3rd, save_matched_cat)
@@ -76,9 +80,24 @@ def _read_facts(camera, field, paths, outcome, ledger, loop):
             outcome.settle(ledger, path, field, result)
         else:
             frames.append(result)
+            _check_object(result, camera)
     if not frames:
         raise WorkError(f"none of {len(paths)} frames can be read")
     return frames
+
+
+def _check_object(frame, camera):
+    """Say where OBJECT is not of the field that the name gives; the sky decides which is right."""
+    named = str(frame.header.get(camera.headers.object, frame.field))
+    if not named.startswith(frame.field):
+        log.warning(
+            "%s: %s: %s is %r, expected one that begins with %s; solved as that field",
+            STAGE,
+            frame.name,
+            camera.headers.object,
+            named,
+            frame.field,
+        )
 
 
 def _read_header(path, camera):

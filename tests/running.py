@@ -1,0 +1,43 @@
+"""Scripts run as their users run them: by name, from another folder, with next to no environment."""
+
+import hashlib
+import subprocess
+import sys
+from pathlib import Path
+
+from ngcmos.errors import FrameError
+from ngcmos.night.frames import data_checksum
+
+ROOT = Path(__file__).resolve().parents[1]
+BARE = {"PATH": "/usr/bin:/bin", "HOME": "/nonexistent"}
+
+
+def run_script(name, *options, code=0, cwd="/", env=None):
+    """Completed run of scripts/{name}.py under a bare environment; its exit code must be `code`."""
+    command = [sys.executable, str(ROOT / "scripts" / f"{name}.py"), *map(str, options)]
+    done = subprocess.run(
+        command, capture_output=True, text=True, check=False, cwd=cwd, env=BARE | (env or {}), timeout=600
+    )
+    assert done.returncode == code, f"{name} ended with {done.returncode}, expected {code}:\n{done.stderr[-4000:]}"
+    return done
+
+
+def night_options(base, *, date="20240705", camera=None):
+    """Options that name the night of a simulated base folder."""
+    return ["--config", base / "directories.json", "--camera", camera or base / "camera.toml", "--night", date]
+
+
+def raw_checksums(folder):
+    """{name: checksum} of the data of every raw file below a folder, wherever it was moved."""
+    products = ("catalog", "phot_", "master_")
+    files = [
+        path for path in folder.rglob("*.fits") if path.is_file() and not any(p in path.name for p in products)
+    ]
+    return {path.name: _checksum(path) for path in files}
+
+
+def _checksum(path):
+    try:
+        return data_checksum(path)
+    except FrameError:
+        return hashlib.sha256(path.read_bytes()).hexdigest()
