@@ -11,6 +11,8 @@ import warnings
 import numpy as np
 from donuts.image import Image
 
+from ngcmos.qc.evidence import split_tiles
+
 
 class ProjectedImage(Image):
     """`donuts.image.Image` without its full-size intermediates; can be given to `donuts.Donuts` as `image_class`.
@@ -47,20 +49,15 @@ class ProjectedImage(Image):
 
     def compute_projections(self):
         """Weighted sums over columns (`proj_x`) and rows (`proj_y`), sky subtracted, per second."""
-        weights, sky_to_x, sky_to_y = project_weights(self.raw_region.shape, self.sky_tiles.shape[0])
-        weighted = np.multiply(self.raw_region, weights, dtype=np.float32)
+        tiles = self.sky_tiles.shape[0]
+        weights, sky_to_x, sky_to_y = project_weights(self.raw_region.shape, tiles)
+        sum_x, sum_y = sum_weighted(self.raw_region, weights, tiles)
         rows, columns = self.raw_region.shape
         sky_x = spread_tiles(columns, sky_to_x @ self.sky_tiles)
         sky_y = spread_tiles(rows, sky_to_y @ self.sky_tiles.T)
-        self.proj_x = (weighted.sum(axis=0, dtype=float) - sky_x) / self.exposure_time_value
-        self.proj_y = (weighted.sum(axis=1, dtype=float) - sky_y) / self.exposure_time_value
+        self.proj_x = (sum_x - sky_x) / self.exposure_time_value
+        self.proj_y = (sum_y - sky_y) / self.exposure_time_value
         return self
-
-
-def split_tiles(region, tiles):
-    """View of `region` (rows, columns) as (tiles, tile rows, tiles, tile columns)."""
-    rows, columns = region.shape
-    return region.reshape(tiles, rows // tiles, tiles, columns // tiles)
 
 
 def measure_tile_medians(region, tiles):
@@ -75,6 +72,20 @@ def measure_tile_medians(region, tiles):
     if pixels.shape[1] % 2 == 0:
         upper = (upper + pixels[:, :middle].max(axis=1)) / 2
     return upper.reshape(tiles, tiles)
+
+
+def sum_weighted(region, weights, strips):
+    """Sums of region times weights over rows and over columns, in strips that stay in the processor's cache."""
+    over_rows = np.zeros(region.shape[1])
+    over_columns = np.empty(region.shape[0])
+    height = region.shape[0] // strips
+    strip = np.empty((height, region.shape[1]), np.float32)
+    for first in range(0, region.shape[0], height):
+        part = slice(first, first + height)
+        np.multiply(region[part], weights[part], out=strip, dtype=np.float32)
+        over_rows += strip.sum(axis=0)
+        over_columns[part] = strip.sum(axis=1)
+    return over_rows, over_columns
 
 
 @functools.lru_cache(maxsize=2)

@@ -18,10 +18,10 @@ import json
 import warnings
 
 import numpy as np
-from scipy.ndimage import uniform_filter1d
 
 from ngcmos.config import DonutsSettings
 from ngcmos.errors import FrameError
+from ngcmos.qc.evidence import Evidence, compare_stars, find_stars, match_projections
 
 OK = "ok"
 LARGE = "large"
@@ -29,14 +29,17 @@ CONSTANT = "constant"
 STARLESS = "starless"
 CLOUD = "cloud"
 BEYOND_REACH = "beyond reach"
+FIXED_PATTERN = "fixed pattern"
 UNREADABLE = "unreadable"
 
 MIN_STARS = 5
-MIN_QUALITY = 0.25
-CHANCE_QUALITY = 7.0  # over the root of the pixels compared: what two different fields never reach
+MIN_MATCH = 0.25
+CHANCE_MATCH = 7.0  # over the root of the pixels compared: what two different fields never reach
+MIN_FOUND_SHARE = 0.25  # of the bright stars; by chance a few per cent are
+RESIDUAL_PX = 0.4  # between donuts and the stars
+RESIDUAL_GROWTH = 0.02  # of the shift: the field turns and stretches
 MIN_STAR_SHARE = 0.05  # with fewer of the reference's stars, hot pixels pull the shift to zero
 CLOUD_SHARE = 0.3
-_SMOOTH_PX = 65
 _EXPTIME = "EXPTIME"
 
 
@@ -49,12 +52,12 @@ class Shift:
     x, y : float or None
         Pixels, donuts' sign (the correction); None where it could not be measured.
     quality : float
-        How well the projections match at this shift: the smaller of the two correlation coefficients, 1 at best;
-        0 where nothing could be compared.
+        What speaks for this shift, 1 at best: the smallest of the correlation coefficients of the two projections
+        and the share of the bright stars that are found where it says; 0 where nothing could be compared.
     stars : int
         Stars seen.
     verdict : str
-        ok, large, starless, constant, cloud, beyond reach or unreadable.
+        ok, large, starless, constant, cloud, beyond reach, fixed pattern or unreadable.
     reason : str
         One line for all but ok; empty for ok.
     """
@@ -95,8 +98,8 @@ class Reference:
         Region used: first and last row, first and last column.
     proj_x, proj_y : ndarray
         donuts' projections, ADU per second.
-    stars : int
-        Stars seen.
+    peaks : ndarray (n, 2)
+        x, y of the stars in the region used, the brightest first.
     """
 
     name: str
@@ -105,7 +108,12 @@ class Reference:
     edges: tuple[int, int, int, int]
     proj_x: np.ndarray
     proj_y: np.ndarray
-    stars: int
+    peaks: np.ndarray
+
+    @property
+    def stars(self):
+        """Stars seen."""
+        return len(self.peaks)
 
 
 def build_reference(data, exptime_s, settings, *, name=""):
@@ -127,10 +135,10 @@ def build_reference(data, exptime_s, settings, *, name=""):
     """
     edges = _find_edges(data, settings, name)
     image = _project(data, exptime_s, edges, settings.tiles)
-    stars = count_stars(image.raw_region, image.sky_tiles)
-    if stars < MIN_STARS:
-        raise FrameError(f"{name}: {stars} stars seen, expected {MIN_STARS} or more in a reference image")
-    return Reference(name, settings, data.shape, edges, image.proj_x, image.proj_y, stars)
+    peaks = find_stars(image.raw_region, image.sky_tiles)
+    if len(peaks) < MIN_STARS:
+        raise FrameError(f"{name}: {len(peaks)} stars seen, expected {MIN_STARS} or more in a reference image")
+    return Reference(name, settings, data.shape, edges, image.proj_x, image.proj_y, peaks)
 
 
 def measure_shift(reference, data, exptime_s, *, name="", witness=None, tolerance_px=3.0):
@@ -160,15 +168,19 @@ def measure_shift(reference, data, exptime_s, *, name="", witness=None, toleranc
     region = image.raw_region
     if region.min() == region.max():
         return refuse_shift(CONSTANT, f"all pixels are {region.flat[0]}, expected a sky")
-    stars = count_stars(region, image.sky_tiles)
+    peaks = find_stars(region, image.sky_tiles)
+    stars = len(peaks)
     if stars < MIN_STARS:
         return refuse_shift(STARLESS, f"{stars} stars seen, {reference.stars} in the reference", stars=stars)
     x, y = _correlate(image, reference)
-    quality = min(
-        match_projections(reference.proj_x, image.proj_x, x), match_projections(reference.proj_y, image.proj_y, y)
-    )
-    shift = Shift(x, y, quality, stars, OK, "")
-    return _judge(shift, reference, witness, tolerance_px)
+    evidence = _collect_evidence(reference, image, peaks, x, y)
+    return _judge(Shift(x, y, evidence.quality, stars, OK, ""), evidence, reference, witness, tolerance_px)
+
+
+def _collect_evidence(reference, image, peaks, x, y):
+    share, residual_px = compare_stars(reference.peaks, peaks, (x, y), image.raw_region.shape)
+    pairs = [(reference.proj_x, image.proj_x, x), (reference.proj_y, image.proj_y, y)]
+    return Evidence(min(match_projections(*pair) for pair in pairs), share, residual_px)
 
 
 def refuse_shift(verdict, reason, *, stars=0, quality=0.0):
@@ -176,18 +188,23 @@ def refuse_shift(verdict, reason, *, stars=0, quality=0.0):
     return Shift(None, None, quality, stars, verdict, reason)
 
 
-def _judge(shift, reference, witness, tolerance_px):
+def _judge(shift, evidence, reference, witness, tolerance_px):
     """The shift with its verdict; without its numbers where they cannot be believed."""
     seen = {"stars": shift.stars, "quality": shift.quality}
     stars = f"{shift.stars} of {reference.stars} stars seen"
     if shift.stars < MIN_STAR_SHARE * reference.stars:
         return refuse_shift(CLOUD, stars, **seen)
-    least = least_quality(reference, shift)
-    if shift.quality < least:
-        match = f"projections match by {shift.quality:.2f}, expected {least:.2f} or more"
+    least = least_match(reference, shift)
+    if evidence.match < least:
+        why = f"projections match by {evidence.match:.2f}, expected {least:.2f} or more"
         if shift.stars < CLOUD_SHARE * reference.stars:
-            return refuse_shift(CLOUD, f"{stars}, {match}", **seen)
-        return refuse_shift(BEYOND_REACH, f"{match}: moved too far, or another field", **seen)
+            return refuse_shift(CLOUD, f"{stars}, {why}", **seen)
+        return refuse_shift(BEYOND_REACH, f"{why}: moved too far, or another field", **seen)
+    size = np.hypot(shift.x, shift.y)
+    if evidence.share < MIN_FOUND_SHARE or evidence.residual_px > RESIDUAL_PX + RESIDUAL_GROWTH * size:
+        found = f"{evidence.share:.0%} of the stars are found, {evidence.residual_px:.2f} px off"
+        why = f"donuts says {shift.x:.2f}, {shift.y:.2f} px, where {found}"
+        return refuse_shift(FIXED_PATTERN, f"{why}: hot pixels or a pattern outshine them", **seen)
     if witness is not None and np.hypot(shift.x - witness[0], shift.y - witness[1]) > tolerance_px:
         found = f"donuts says {shift.x:.2f}, {shift.y:.2f} px, the WCS {witness[0]:.2f}, {witness[1]:.2f} px"
         return refuse_shift(BEYOND_REACH, found, **seen)
@@ -197,10 +214,10 @@ def _judge(shift, reference, witness, tolerance_px):
     return shift
 
 
-def least_quality(reference, shift):
-    """The quality that a shift must have: more than chance gives in the pixels that overlap after it."""
+def least_match(reference, shift):
+    """The correlation that a shift must have: more than chance gives in the pixels that overlap after it."""
     overlap = min(reference.proj_x.size - abs(shift.x), reference.proj_y.size - abs(shift.y))
-    return max(MIN_QUALITY, CHANCE_QUALITY / np.sqrt(max(overlap, 1.0)))
+    return max(MIN_MATCH, CHANCE_MATCH / np.sqrt(max(overlap, 1.0)))
 
 
 def _find_edges(data, settings, name):
@@ -237,71 +254,6 @@ def _correlate(image, reference):
     compared.proj_x, compared.proj_y = reference.proj_x, reference.proj_y
     image.compute_offset(compared)
     return float(image.x.value), float(image.y.value)
-
-
-def match_projections(reference, projection, shift):
-    """Correlation coefficient of two projections where they overlap after `shift` (donuts' sign).
-
-    donuts correlates in a circle and takes the highest value there is; this is the part of the two that can
-    really show the same sky, without slow gradients.
-    """
-    moved = -round(shift)
-    first = _flatten(reference)
-    second = _flatten(projection)
-    if moved >= 0:
-        first, second = first[: first.size - moved], second[moved:]
-    else:
-        first, second = first[-moved:], second[:moved]
-    norm = np.sqrt((first @ first) * (second @ second))
-    return float(first @ second / norm) if norm > 0 else 0.0
-
-
-def _flatten(projection):
-    """Without slow gradients, and with bright peaks pulled in: one star must not decide."""
-    flat = projection - uniform_filter1d(projection, _SMOOTH_PX, mode="nearest")
-    spread = np.median(np.abs(flat))
-    flat = np.arcsinh(flat / spread) if spread > 0 else flat
-    return flat - flat.mean()
-
-
-def count_stars(region, sky_tiles):
-    """Number of star-like peaks: pixels 8 sigma above the sky whose neighbours stand out as well.
-
-    A hot pixel has dark neighbours and is not counted.
-
-    Parameters
-    ----------
-    region : ndarray (rows, columns)
-        Raw counts.
-    sky_tiles : ndarray (tiles, tiles)
-        Median of each tile.
-    """
-    from ngcmos.qc.projection import split_tiles
-
-    tiles = split_tiles(region, sky_tiles.shape[0])
-    sample = tiles[:, ::5, :, ::5] - sky_tiles[:, None, :, None]
-    sigma = max(1.4826 * float(np.median(np.abs(sample))), 0.5)
-    bright = (tiles > (sky_tiles + 8 * sigma)[:, None, :, None]).reshape(region.shape)
-    y, x = np.nonzero(bright[1:-1, 1:-1])
-    y, x = y + 1, x + 1
-    return _count_peaks(region, x, y, _sky_at(sky_tiles, x, y, region.shape) + 2 * sigma)
-
-
-def _sky_at(sky_tiles, x, y, shape):
-    tiles = sky_tiles.shape[0]
-    return sky_tiles[y * tiles // shape[0], x * tiles // shape[1]]
-
-
-def _count_peaks(region, x, y, threshold):
-    """How many of the pixels are the highest of their 3x3 and have at least 5 neighbours above the threshold."""
-    peak = region[y, x]
-    highest = np.ones(peak.size, bool)
-    neighbours = np.zeros(peak.size, int)
-    for dy, dx in [(-1, -1), (-1, 0), (-1, 1), (0, -1), (0, 1), (1, -1), (1, 0), (1, 1)]:
-        beside = region[y + dy, x + dx]
-        highest &= peak >= beside if (dy, dx) > (0, 0) else peak > beside
-        neighbours += beside > threshold
-    return int(np.count_nonzero(highest & (neighbours >= 5)))
 
 
 def wcs_shift(header_ref, header):
