@@ -56,7 +56,7 @@ def estimate_sky(image, x, y, *, method, annulus=(15.0, 20.0), mesh_px=64, bad=N
     mesh_px : int
         Side of a mesh cell.
     bad : bool array, optional
-        Pixels left out.
+        Pixels left out of the map. A ring leaves out what is not finite.
 
     Returns
     -------
@@ -64,7 +64,7 @@ def estimate_sky(image, x, y, *, method, annulus=(15.0, 20.0), mesh_px=64, bad=N
     """
     if method == "map":
         return _map_sky(image, x, y, mesh_px, bad)
-    values, wanted = _ring(image, x, y, annulus, bad, spread=method == "annulus")
+    values, wanted = _ring(image, x, y, annulus, spread=method == "annulus")
     return _clipped_sky(values, wanted) if method == "annulus" else _mean_sky(values, wanted)
 
 
@@ -131,17 +131,14 @@ def _map_sky(image, x, y, mesh_px, bad):
     return Sky(level, rms, np.full(x.shape, good * wanted), wanted)
 
 
-def _ring(image, x, y, annulus, bad, *, spread):
+def _ring(image, x, y, annulus, *, spread):
     """((n, m) ring pixels, NaN for those of no use; how many there would be in an empty field)."""
     inner, outer = annulus
     index, distance = pixels_around(image.shape, x, y, outer, inner=inner)
     values = image.reshape(-1)[index]
     if spread:
         values += _steps(image.shape).reshape(-1)[index]
-    unusable = (distance < inner) | (distance > outer)
-    if bad is not None:
-        unusable |= bad.reshape(-1)[index]
-    values[unusable] = np.nan
+    values[(distance < inner) | (distance > outer)] = np.nan
     return values, float(np.pi * (outer**2 - inner**2))
 
 

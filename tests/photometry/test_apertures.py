@@ -192,6 +192,20 @@ def test_the_largest_raw_count_is_that_of_a_slow_search(rng, detector):
         assert result.max_pixel_value[index].tolist() == [raw[mask].max() for mask in inside]
 
 
+def test_a_pixel_at_the_far_corner_of_the_largest_aperture_is_seen(detector):
+    raw = np.full(SHAPE, 500, np.uint16)
+    raw[105, 105] = 9000
+    result = run(np.zeros(SHAPE), [100.5], [100.5], detector, raw=raw)
+    assert result.max_pixel_value[:, 0].tolist() == [500, 500, 500, 500, 9000]
+
+
+def test_nothing_is_seen_beyond_the_edge(detector):
+    raw = np.full(SHAPE, 500, np.uint16)
+    raw[0, 0] = raw[-1, -1] = 65535
+    result = run(np.zeros(SHAPE), [2.0, 317.0], [150.0, 150.0], detector, raw=raw)
+    assert np.all(result.max_pixel_value == 500)
+
+
 def flags_with(detector, *, raw_value=None, at=(100, 100), x=100.0, y=100.0, bad=None, image=None, **options):
     raw = np.full(SHAPE, 600, np.uint16)
     if raw_value is not None:
