@@ -7,7 +7,7 @@ from pathlib import Path
 from ngcmos.errors import UsageError
 
 SMALLEST_PX = 64
-CATALOG_MARGIN = 1.3
+CATALOG_MARGIN = 1.32
 
 
 def resize_camera(camera, size):
