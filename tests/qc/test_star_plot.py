@@ -53,6 +53,12 @@ def draw(series, cut_out, **options):
     return figure
 
 
+@pytest.fixture(scope="module")
+def figure(series):
+    """The star in the middle of its frame."""
+    return draw(series, cut_out_at(100.4, 90.3))
+
+
 def panel(figure, label):
     return next(axes for axes in figure.axes if axes.get_ylabel().startswith(label))
 
@@ -80,16 +86,16 @@ def test_aperture_lies_on_the_star_as_rendered(series, place):
     assert found == pytest.approx((x, y), abs=0.2 * scale)
 
 
-def test_circles_have_the_radii_of_aperture_and_annulus(series):
-    assert [circle.radius for circle in circles(draw(series, cut_out_at(100, 90)))] == [5.0, 15.0, 20.0]
+def test_circles_have_the_radii_of_aperture_and_annulus(figure):
+    assert [circle.radius for circle in circles(figure)] == [5.0, 15.0, 20.0]
 
 
-def test_circles_are_centred_on_the_position(series):
-    assert {circle.center for circle in circles(draw(series, cut_out_at(100.4, 90.3)))} == {(100.4, 90.3)}
+def test_circles_are_centred_on_the_position(figure):
+    assert {circle.center for circle in circles(figure)} == {(100.4, 90.3)}
 
 
-def test_airmass_is_right_before_and_after_the_meridian(series):
-    top = panel(draw(series, cut_out_at(100, 90)), "flux").child_axes[0]
+def test_airmass_is_right_before_and_after_the_meridian(figure):
+    top = panel(figure, "flux").child_axes[0]
     ticks = [
         (tick, float(label.get_text()))
         for tick, label in zip(top.get_xticks(), top.get_xticklabels(), strict=True)
@@ -103,14 +109,13 @@ def test_airmass_that_is_not_known_is_said(series):
     assert panel(draw(unknown, cut_out_at(100, 90)), "flux").child_axes[0].get_xlabel() == "airmass unknown"
 
 
-def test_time_counts_hours_from_a_whole_day(series):
-    figure = draw(series, cut_out_at(100, 90))
+def test_time_counts_hours_from_a_whole_day(figure):
     assert panel(figure, "position").get_xlabel() == "hours since BJD_TDB 2460497.0"
     assert panel(figure, "sky").lines[0].get_xdata()[0] == pytest.approx(11.2, abs=1e-4)
 
 
-def test_position_is_drawn_about_its_median(series):
-    lines = panel(draw(series, cut_out_at(100, 90)), "position").lines
+def test_position_is_drawn_about_its_median(figure):
+    lines = panel(figure, "position").lines
     assert [np.median(line.get_ydata()) for line in lines] == pytest.approx([0.0, 0.0], abs=1e-9)
 
 
@@ -124,13 +129,13 @@ def legend(figure):
     return [text.get_text() for axes in figure.axes if axes.get_legend() for text in axes.get_legend().get_texts()]
 
 
-def test_flags_are_explained_with_their_numbers(series):
-    found = legend(draw(series, cut_out_at(100, 90)))
+def test_flags_are_explained_with_their_numbers(figure):
+    found = legend(figure)
     assert {"saturated: 5 of 240", "bad pixel: 1 of 240", "blended: 240 of 240, not marked"} <= set(found)
 
 
-def test_flags_have_symbols_of_their_own(series):
-    lines = panel(draw(series, cut_out_at(100, 90)), "flux").lines
+def test_flags_have_symbols_of_their_own(figure):
+    lines = panel(figure, "flux").lines
     flagged = {line.get_marker() for line in lines if len(line.get_xdata()) in (1, 5)}
     assert len(flagged) == 2
 
