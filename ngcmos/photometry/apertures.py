@@ -46,7 +46,7 @@ class Measurement:
         Aperture sum minus sky, and its standard error; ADU. The error is positive wherever the flux is finite.
     flux_w_sky, fluxerr_w_sky : (k, n) float64 arrays
         Aperture sum with the sky in it, and its standard error; ADU.
-    max_pixel_value : (k, n) float32 array
+    max_pixel_value : (k, n) float64 array
         Largest raw count whose pixel the aperture touches (centre within radius + 0.5).
     sky, sky_rms : (n,) float64 arrays
         Sky and its scatter, ADU per pixel.
@@ -130,24 +130,20 @@ def measure(
     stamps = _cut_stamps(raw, bad, at_x, at_y, radii.max() + HALF_PIXEL)
     flux = sums - np.pi * radii[:, None] ** 2 * sky.level
     ccd = {"radius_px": radii[:, None], "detector": detector, "exptime_s": exptime_s}
-    gross = noise_terms(flux, sky.level, **ccd)
-    net = noise_terms(flux, sky.level, sky_sigma=sky.rms, sky_count=sky.count, **ccd)
     flags = np.full(x.shape, Flag.OFF_CHIP, np.int32)
     flags[on_chip] = _flag_stars(_room(at_x, at_y, image.shape) < radii.max(), stamps, sky, detector)
     if blended is not None:
         flags |= _bit(Flag.BLENDED, blended)
-    maxima = np.stack([stamps.largest(radius + HALF_PIXEL) for radius in radii])
-    return Measurement(
-        radii=radii,
-        flux=_among_all(flux, on_chip),
-        fluxerr=_among_all(np.sqrt(net.total), on_chip),
-        flux_w_sky=_among_all(sums, on_chip),
-        fluxerr_w_sky=_among_all(np.sqrt(gross.total), on_chip),
-        max_pixel_value=_among_all(maxima, on_chip).astype(np.float32),
-        sky=_among_all(sky.level, on_chip),
-        sky_rms=_among_all(sky.rms, on_chip),
-        flags=flags,
-    )
+    values = {
+        "flux": flux,
+        "fluxerr": np.sqrt(noise_terms(flux, sky.level, sky_sigma=sky.rms, sky_count=sky.count, **ccd).total),
+        "flux_w_sky": sums,
+        "fluxerr_w_sky": np.sqrt(noise_terms(flux, sky.level, **ccd).total),
+        "max_pixel_value": np.stack([stamps.largest(radius + HALF_PIXEL) for radius in radii]),
+        "sky": sky.level,
+        "sky_rms": sky.rms,
+    }
+    return Measurement(radii=radii, flags=flags, **{key: _among_all(v, on_chip) for key, v in values.items()})
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
