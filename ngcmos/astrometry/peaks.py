@@ -58,8 +58,8 @@ def _blocks(image, size):
     return folded.reshape(-1, size * size)
 
 
-def vote_shift(peaks, px, py, mag, *, shape):
-    """(dx, dy) in pixels from the predicted places of stars to the peaks.
+def vote_shift(peaks, px, py, *, shape):
+    """(dx, dy) in pixels from the predicted places of stars, brightest first, to the peaks.
 
     Raises
     ------
@@ -69,7 +69,7 @@ def vote_shift(peaks, px, py, mag, *, shape):
     reach = LARGEST_SHIFT_PX
     near = np.flatnonzero((px > -reach) & (px < shape[1] + reach) & (py > -reach) & (py < shape[0] + reach))
     wider = (shape[0] + 2 * reach) * (shape[1] + 2 * reach) / (shape[0] * shape[1])
-    near = near[np.argsort(mag[near], kind="stable")][: round(len(peaks.x) * wider)]
+    near = near[: round(len(peaks.x) * wider)]
     dx = (peaks.x[:, None] - px[near]).ravel()
     dy = (peaks.y[:, None] - py[near]).ravel()
     side = round(2 * reach / SHIFT_BIN_PX)

@@ -24,6 +24,7 @@ FEWEST_SOURCES = 30
 FEWEST_POLISHED = 15
 MATCHED_SHARE = 0.6
 WITNESSES = 200
+SHIFT_STARS = 5000
 # the distortion is known from the previous solution, so that the order need not rise step by step
 SHIFT_GROWTH = ((3, 6.0), (3, 3.0), (3, 2.0))
 SEEN_SNR = 10.0
@@ -139,7 +140,8 @@ def solve_from_guess(
     """The verified plate solution within a few pixels of an approximate one; arguments as for `solve_frame`."""
     plate = _Plate(image, image if raw is None else raw, mask, stars, detector, detection, settings)
     sources = _detect(plate, kernel)
-    found = _grow(plate, sources.x, sources.y, guess, rung)
+    rows = np.argsort(stars.mag, kind="stable")
+    found = _grow(plate, rows, sources.x, sources.y, guess, rung)
     return fit_inverse(_polish(plate, found, rung=rung), plate.shape)
 
 
@@ -148,11 +150,12 @@ def _solve_forced(plate, previous):
 
 
 def _solve_shift(plate, previous):
+    bright = np.argsort(plate.stars.mag, kind="stable")[:SHIFT_STARS]
     peaks = find_peaks(plate.image, mask=plate.mask)
-    px, py = to_pixels(previous, plate.stars.ra, plate.stars.dec)
-    shift = vote_shift(peaks, px, py, plate.stars.mag, shape=plate.shape)
+    px, py = to_pixels(previous, plate.stars.ra[bright], plate.stars.dec[bright])
+    shift = vote_shift(peaks, px, py, shape=plate.shape)
     moved = dataclasses.replace(previous, crpix=(previous.crpix[0] + shift[0], previous.crpix[1] + shift[1]))
-    found = _grow(plate, peaks.x, peaks.y, moved, "shift", growth=SHIFT_GROWTH)
+    found = _grow(plate, bright, peaks.x, peaks.y, moved, "shift", growth=SHIFT_GROWTH)
     return _polish(plate, found, rung="shift")
 
 
@@ -199,12 +202,11 @@ def _detect(plate, kernel):
         raise UnsolvedError(str(error)) from None
 
 
-def _grow(plate, x, y, guess, rung, **options):
-    """Cubic solution from an approximate one and positions on the chip."""
-    bright = np.argsort(plate.stars.mag, kind="stable")
-    ra, dec = plate.stars.ra[bright], plate.stars.dec[bright]
+def _grow(plate, rows, x, y, guess, rung, **options):
+    """Cubic solution from an approximate one, stars (brightest first) and positions on the chip."""
+    ra, dec = plate.stars.ra[rows], plate.stars.dec[rows]
     found = grow_match(x, y, ra, dec, guess, shape=plate.shape, rung=rung, **options)
-    return dataclasses.replace(found, index=bright[found.index])
+    return dataclasses.replace(found, index=rows[found.index])
 
 
 def _polish(plate, guess, *, rung, share=0.0):
@@ -216,12 +218,9 @@ def _polish(plate, guess, *, rung, share=0.0):
         Less than `share` of the 200 brightest agree, or of all seen less than 60 %, or they scatter by 0.3 px.
     """
     stars = plate.stars
-    px, py = to_pixels(guess, stars.ra, stars.dec)
-    chosen = _choose(plate, px, py)
-    fwhm = _measure_fwhm(plate, px[chosen], py[chosen])
-    centroids = forced_centroids(
-        plate.image, px[chosen], py[chosen], fwhm_px=fwhm, capture_px=CAPTURE_PX, mask=plate.mask
-    )
+    chosen, px, py = _choose(plate, guess)
+    fwhm = _measure_fwhm(plate, px, py)
+    centroids = forced_centroids(plate.image, px, py, fwhm_px=fwhm, capture_px=CAPTURE_PX, mask=plate.mask)
     seen = centroids.good & (centroids.snr > SEEN_SNR)
     _require(np.count_nonzero(seen), FEWEST_POLISHED, rung, "seen")
     x, y, star = centroids.x[seen], centroids.y[seen], chosen[seen]
@@ -244,16 +243,18 @@ def _require(count, needed, rung, what):
         raise UnsolvedError(f"{rung}: {count} stars {what}, expected at least {math.ceil(needed)}")
 
 
-def _choose(plate, px, py):
-    """Rows of the brightest stars on the chip that may enter the fit: usable, in range, not saturated."""
+def _choose(plate, guess):
+    """(rows, x, y) of the brightest stars on the chip that may enter the fit: usable, in range, not saturated."""
     stars, settings = plate.stars, plate.settings
     rows, columns = plate.shape
     left, right, bottom, top = (edge + plate.detection.border_px for edge in plate.detector.bad_edge_px)
+    allowed = np.flatnonzero(stars.usable & (stars.mag >= settings.tmag_min) & (stars.mag <= settings.tmag_max))
+    allowed = allowed[np.argsort(stars.mag[allowed], kind="stable")]
+    px, py = to_pixels(guess, stars.ra[allowed], stars.dec[allowed])
     on_chip = (px >= left) & (px < columns - right) & (py >= bottom) & (py < rows - top)
-    in_range = (stars.mag >= settings.tmag_min) & (stars.mag <= settings.tmag_max)
-    chosen = np.flatnonzero(on_chip & in_range & stars.usable)
-    chosen = chosen[np.argsort(stars.mag[chosen], kind="stable")][: 2 * POLISHED_STARS]
-    return chosen[~_saturated(plate, px[chosen], py[chosen])][:POLISHED_STARS]
+    chosen = np.flatnonzero(on_chip)[: 2 * POLISHED_STARS]
+    chosen = chosen[~_saturated(plate, px[chosen], py[chosen])][:POLISHED_STARS]
+    return allowed[chosen], px[chosen], py[chosen]
 
 
 def _measure_fwhm(plate, px, py):
