@@ -13,14 +13,14 @@ from ngcmos.qc.shifts import build_reference, measure_shift
 AGREE_PX = 0.005
 
 
-def measure_plainly(paths, settings, **options):
-    """(x, y) of the second file against the first by donuts itself, from the files."""
+def open_plainly(path, settings, **options):
+    """donuts itself with its reference read from a file."""
     from donuts import Donuts
 
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # donuts tells which rows it leaves out
-        plain = Donuts(
-            str(paths[0]),
+        return Donuts(
+            str(path),
             exposure="EXPTIME",
             border=settings.border_px,
             ntiles=settings.tiles,
@@ -28,7 +28,11 @@ def measure_plainly(paths, settings, **options):
             overscan_width=settings.overscan_px,
             **options,
         )
-        image = plain.measure_shift(str(paths[1]))
+
+
+def measure_plainly(paths, settings, **options):
+    """(x, y) of the second file against the first by donuts itself, from the files."""
+    image = open_plainly(paths[0], settings, **options).measure_shift(str(paths[1]))
     return float(image.x.value), float(image.y.value)
 
 
@@ -46,6 +50,17 @@ def test_shift_agrees_with_plain_donuts(make_sky, settings, tmp_path, shape):
     )
     shift = measure_shift(build_reference(first, 10.0, settings), second, 12.0)
     assert (shift.x, shift.y) == pytest.approx((x, y), abs=AGREE_PX)
+
+
+def test_projections_of_a_long_chip_are_those_of_donuts(make_sky, settings, tmp_path):
+    path = write(tmp_path / "1.fits", make_sky(shape=(500, 1100)).expose(), 10.0)
+    plain, ours = (
+        open_plainly(path, settings, **options).reference_image
+        for options in ({}, {"image_class": ProjectedImage})
+    )
+    for axis in ("proj_x", "proj_y"):
+        expected = np.ma.getdata(getattr(plain, axis))
+        assert getattr(ours, axis) == pytest.approx(expected, abs=1e-4 * np.ptp(expected))
 
 
 def test_sky_gradient_is_taken_out_as_donuts_does(sky, settings, tmp_path):

@@ -23,6 +23,7 @@ from ngcmos.qc.shifts import (
     Shift,
     build_reference,
     format_json,
+    least_match,
     measure_shift,
     refuse_shift,
     summarise,
@@ -122,6 +123,17 @@ def test_frame_that_cannot_be_followed_has_no_shift(sky, reference, spoil, verdi
     shift = measure_shift(reference, spoil(sky), 10.0)
     assert (shift.x, shift.y, shift.verdict) == (None, None, verdict)
     assert reason in shift.reason
+
+
+@pytest.mark.parametrize(("x", "least"), [(0.0, 0.28), (-560.0, 0.88), (607.0, 1.0)])
+def test_small_overlap_must_match_better(reference, x, least):
+    # a region of 608 x 640 px: 7 over the root of what is left in x
+    assert least_match(reference, Shift(x, 0.0, 1.0, 9, OK, "")) >= least
+
+
+def test_large_frame_needs_a_quarter(make_sky, settings):
+    large = build_reference(make_sky(shape=(2048, 2048)).expose(), 10.0, settings)
+    assert least_match(large, Shift(0.0, 0.0, 1.0, 9, OK, "")) == 0.25
 
 
 @pytest.mark.parametrize("moved", [(5.0, -3.0), (0.0, 1.0), (-60.0, 12.0)])
