@@ -2,9 +2,12 @@
 
 import hashlib
 import logging
+import time
+import warnings
 
 import numpy as np
 from astropy.table import Table
+from astropy.utils.exceptions import AstropyWarning
 
 from ngcmos.astrometry.catalog import CATALOG_COLUMNS, ds9_regions, select_input, star_catalog, targets_of
 from ngcmos.astrometry.vizier import SERVER, load_tic
@@ -17,7 +20,7 @@ KEPT_FOLDER = "catalogs"
 _MASTER_COLOUR, _INPUT_COLOUR = "green", "cyan"
 
 
-def keep_catalog(config, night, field, frames, local, outcome, *, server=SERVER):
+def keep_catalog(config, night, field, frames, local, outcome, *, server=SERVER, sleep=time.sleep):
     """The star catalog of a field at the epoch of the night, `{field}_catalog.fits`; made where it is missing.
 
     Raises
@@ -44,6 +47,7 @@ def keep_catalog(config, night, field, frames, local, outcome, *, server=SERVER)
         targets=field_targets(frames, camera),
         local=local,
         server=server,
+        sleep=sleep,
     )
     log.info("%s: %d stars from %s", field, len(rows), source)
     epoch = frames[0].start
@@ -107,8 +111,10 @@ def _read(path, needed):
     if not path.exists():
         raise CatalogError(f"{path}: no such catalog, run simple_wrapper first")
     try:
-        table = Table.read(path, format="fits", mask_invalid=False)
-    except (OSError, ValueError, TypeError, KeyError, IndexError) as error:
+        with warnings.catch_warnings():
+            warnings.simplefilter("error", AstropyWarning)  # astropy only warns of a truncated file
+            table = Table.read(path, format="fits", mask_invalid=False)
+    except (OSError, ValueError, TypeError, KeyError, IndexError, AstropyWarning) as error:
         raise CatalogError(f"{path}: damaged ({error})") from error
     missing = [name for name in CATALOG_COLUMNS if name not in table.colnames]
     missing += [key for key in needed if key not in table.meta]

@@ -2,6 +2,7 @@
 
 import collections
 import logging
+import time
 
 import numpy as np
 
@@ -32,6 +33,7 @@ def run(
     catalogs=(),
     only=None,
     server=SERVER,
+    sleep=time.sleep,
     workers=1,
     quiet=False,
 ):
@@ -53,6 +55,8 @@ def run(
         Do that part alone.
     server : str
         Address of VizieR or a mirror.
+    sleep : callable
+        Waits so many seconds between two tries there.
     """
     outcome = Outcome(STAGE)
     loop = {"workers": workers, "quiet": quiet}
@@ -63,7 +67,9 @@ def run(
                 if only == "solve":
                     catalog = read_catalog(night.folder, field)
                 else:
-                    catalog = keep_catalog(config, night, field, frames, catalogs, outcome, server=server)
+                    catalog = keep_catalog(
+                        config, night, field, frames, catalogs, outcome, server=server, sleep=sleep
+                    )
                 if only == "catalog":
                     continue
                 solving = _prepare(config.camera, catalog, frames, defocus_mm, force3rd, save_matched_cat)
