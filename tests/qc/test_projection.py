@@ -32,7 +32,10 @@ def open_plainly(path, settings, **options):
 
 def measure_plainly(paths, settings, **options):
     """(x, y) of the second file against the first by donuts itself, from the files."""
-    image = open_plainly(paths[0], settings, **options).measure_shift(str(paths[1]))
+    plain = open_plainly(paths[0], settings, **options)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # numpy's, of masked arrays
+        image = plain.measure_shift(str(paths[1]))
     return float(image.x.value), float(image.y.value)
 
 
