@@ -29,7 +29,18 @@ def find_solve_field(program=PROGRAM):
 
 
 def solve_with_astrometry_net(
-    x, y, flux, shape, *, pointing, radius_deg, scale_limits, folder, timeout_s=120.0, program=PROGRAM
+    x,
+    y,
+    flux,
+    shape,
+    *,
+    pointing,
+    radius_deg,
+    scale_limits,
+    folder,
+    timeout_s=120.0,
+    grace_s=GRACE_S,
+    program=PROGRAM,
 ):
     """Approximate TAN solution of a list of sources.
 
@@ -48,7 +59,7 @@ def solve_with_astrometry_net(
     folder : path
         An empty folder for the files of the program; the caller removes it.
     timeout_s : float
-        The program is ended after so long.
+        CPU time the program may take; it is ended when that and `grace_s` more have passed.
     program : str
         Its name or path.
 
@@ -65,7 +76,7 @@ def solve_with_astrometry_net(
     folder = Path(folder)
     _write_sources(folder / "sources.xyls", x, y, flux)
     command = _command(path, folder, shape, pointing, radius_deg, scale_limits, timeout_s)
-    answer = _run(command, folder, timeout_s + GRACE_S)
+    answer = _run(command, folder, timeout_s + grace_s)
     solved = folder / "sources.wcs"
     if not solved.is_file():
         raise UnsolvedError(f"{program}: no solution among {len(x)} sources; it said: {answer}")
@@ -111,15 +122,14 @@ def _command(path, folder, shape, pointing, radius_deg, scale_limits, timeout_s)
 
 def _run(command, folder, timeout_s):
     """Last line of what the program said; it and what it started end with the time."""
-    process = _start(command, folder)
-    try:
-        output = process.communicate(timeout=timeout_s)[0]
-    except subprocess.TimeoutExpired:
-        raise ToolError(f"{command[0]}: no answer after {timeout_s:g} s") from None
-    finally:
-        with contextlib.suppress(ProcessLookupError):
-            os.killpg(process.pid, signal.SIGKILL)
-        process.wait()
+    with _start(command, folder) as process:
+        try:
+            output = process.communicate(timeout=timeout_s)[0]
+        except subprocess.TimeoutExpired:
+            raise ToolError(f"{command[0]}: no answer after {timeout_s:g} s") from None
+        finally:
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
     lines = output.strip().splitlines() or ["nothing"]
     if process.returncode:
         raise ToolError(f"{command[0]}: exit code {process.returncode}, it said: {lines[-1]}")

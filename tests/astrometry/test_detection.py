@@ -272,3 +272,11 @@ def test_no_stars_give_no_centroids():
 def test_constant_image_gives_no_good_centroid():
     found = forced_centroids(np.full(SHAPE, 7, dtype=np.uint16), np.array([100.0]), np.array([90.0]), fwhm_px=2.5)
     assert not found.good.any()
+
+
+def test_hot_pixels_are_no_sources():
+    image, x, *_ = starry()
+    rng = np.random.default_rng(7)
+    image[rng.integers(20, 230, 100), rng.integers(20, 300, 100)] = 40000
+    sources = find_sources(subtract_background(image, mesh_px=32), **SETTINGS)
+    assert len(sources) < 1.3 * len(x)
