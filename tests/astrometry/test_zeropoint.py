@@ -97,7 +97,7 @@ def star_image(**options):
         grid.ravel() + rng.uniform(-0.5, 0.5, 99)
         for grid in np.meshgrid(np.arange(40, 480, 40), np.arange(40, 400, 40))
     )
-    tmag = rng.uniform(9, 12, len(x))
+    tmag = rng.uniform(10, 12, len(x))
     return render(rng, x, y, electrons_of(tmag), shape=SHAPE, **options), x, y, tmag
 
 
