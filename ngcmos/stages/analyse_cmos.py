@@ -104,11 +104,13 @@ def run(
         There is no table, or the star is in none; the log tells where it is and what is near.
     """
     if (gaia_id is None) == (tic_id is None):
-        raise UsageError("the star is named by gaia_id or tic_id, expected one of them")
+        raise UsageError("the star is named by its gaia_id or its tic_id, expected one of them")
+    key, wanted = ("gaia_id", gaia_id) if tic_id is None else ("tic_id", tic_id)
+    if wanted < 1:
+        raise UsageError(f"{key} is {wanted}, expected a positive number")  # 0: a star without such an id
     _check_ending("--output", output, PICTURES)
     _check_ending("--csv", csv, (".csv",))
     outcome = Outcome(STAGE)
-    key, wanted = ("gaia_id", gaia_id) if tic_id is None else ("tic_id", tic_id)
     stars = _find_star(config, night.folder, key, wanted, radius_px, outcome)
     figures = []
     for star in stars:
@@ -278,7 +280,7 @@ def _cut_out(camera, folder, star):
     try:
         data, caption = read_frame(path, camera).data, str(path.relative_to(folder))
     except FrameError as error:
-        data, caption = None, f"image gone: {error}"
+        data, caption = None, f"first frame not shown: {error}"
         log.warning("%s: first frame not shown: %s", STAGE, error)
     return CutOut(
         data=data,
