@@ -123,6 +123,7 @@ def _draw_flux(axes, hours, series, binned):
     axes.errorbar(hours, series.flux, series.fluxerr, fmt=".", ms=4, color=BLUE, ecolor=_GREY, elinewidth=0.7)
     _add_binned(axes, binned)
     axes.set_ylabel("flux [ADU]")
+    axes.ticklabel_format(axis="y", style="plain", useOffset=False)  # a factor would lie among the airmasses
 
 
 def _draw_relative(axes, hours, series, binned):
@@ -130,6 +131,7 @@ def _draw_relative(axes, hours, series, binned):
     axes.errorbar(hours, series.relative, errors, fmt=".", ms=4, color=BLUE, ecolor=_GREY, elinewidth=0.7)
     _add_binned(axes, binned)
     axes.set_ylabel("relative flux")
+    axes.ticklabel_format(axis="y", style="plain", useOffset=False)
 
 
 def _draw_sky(axes, hours, series, _):
@@ -140,9 +142,10 @@ def _draw_sky(axes, hours, series, _):
 def _draw_position(axes, hours, series, _):
     for values, colour, marker, name in [(series.x, BLUE, ".", "x"), (series.y, ORANGE, "x", "y")]:
         median = np.median(values[np.isfinite(values)]) if np.isfinite(values).any() else 0.0
-        axes.plot(hours, values - median, marker, ms=4, color=colour, label=f"{name} − {median:.1f}")
+        label = f"{name} {'+' if median < 0 else '−'} {abs(median):.1f}"
+        axes.plot(hours, values - median, marker, ms=4, color=colour, label=label)
     axes.set_ylabel("position [px]")
-    axes.legend(loc="upper left", fontsize=8, ncols=2)
+    axes.legend(loc="lower right", bbox_to_anchor=(1, 1), fontsize=8, ncols=2, frameon=False, borderaxespad=0)
 
 
 _DRAW = {"flux": _draw_flux, "relative": _draw_relative, "sky": _draw_sky, "position": _draw_position}
