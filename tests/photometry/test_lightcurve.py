@@ -85,7 +85,7 @@ def test_a_gap_starts_the_minutes_anew():
 
 def test_a_lost_frame_is_no_gap():
     time_d = np.delete(even(12), [4, 5, 6])
-    assert assign_bins(time_d, BinLength(frames=9)).tolist() == [0] * 9
+    assert assign_bins(time_d, BinLength(frames=3)).tolist() == [0, 0, 0, 1, 1, 1, 2, 2, 2]
 
 
 def test_a_pause_shorter_than_the_bin_is_no_gap():
