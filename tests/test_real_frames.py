@@ -1,0 +1,130 @@
+"""The real frames of a small telescope: flipped, upside down, drifting; by another camera profile alone."""
+
+import json
+import shutil
+import types
+
+import numpy as np
+import pytest
+from astropy.io import fits
+from astropy.table import Table
+from running import night_options, raw_checksums, run_script
+
+from ngcmos.photometry.table import read_frames, read_star
+
+pytestmark = pytest.mark.real
+STAGES = [
+    "QC_Donuts",
+    "QC_control",
+    "simple_wrapper",
+    "check_cmos",
+    "adding_headers",
+    "create_flats",
+    "process_cmos",
+]
+FIELD = "NG0204+4641"
+HATP32 = 900000032
+
+
+def lay_out(real_data, base):
+    """Base folder with a copy of the real night; the frames' checksums."""
+    hatp32 = real_data / "hatp32"
+    for name in ("nights", "out"):
+        (base / name).mkdir(parents=True)
+    for source, target in (("20171219", "nights/20171219"), ("calibration", "calibration")):
+        shutil.copytree(hatp32 / source, base / target, copy_function=shutil.copy)
+    shutil.copy(hatp32 / "tic82_hatp32.fits", base)
+    for path in base.rglob("*"):
+        path.chmod(0o755 if path.is_dir() else 0o644)
+    lists = {"calibration_paths": ["calibration"], "base_paths": ["nights"], "out_paths": ["out"]}
+    (base / "directories.json").write_text(json.dumps(lists))
+    return raw_checksums(base)
+
+
+def options(base):
+    return night_options(base, date="20171219", camera="microobservatory")
+
+
+@pytest.fixture(scope="module")
+def night(real_data, tmp_path_factory):
+    """The real night after run_night."""
+    base = tmp_path_factory.mktemp("real") / "base"
+    before = lay_out(real_data, base)
+    said = run_script("run_night", *options(base), "--catalog", base / "tic82_hatp32.fits").stderr
+    folder = base / "nights" / "20171219"
+    return types.SimpleNamespace(
+        base=base, folder=folder, before=before, said=said, path=folder / f"phot_{FIELD}.fits"
+    )
+
+
+def test_all_frames_are_solved_and_measured(night):
+    assert len(read_frames(night.path)) == 30
+
+
+def test_residuals(night):
+    headers = [fits.getheader(path) for path in night.folder.glob(f"{FIELD}*S43*.fits")]
+    assert len(headers) == 30
+    assert np.median([header["MATCH-C"] for header in headers]) <= 0.3
+    assert max(header["WCSRMS"] for header in headers) <= 0.3
+
+
+def test_orientation_is_that_of_the_telescope(night):
+    """North down and parity flipped: the determinant of CD is positive, its north term negative."""
+    header = fits.getheader(next(night.folder.glob(f"{FIELD}*S43*.fits")))
+    cd = np.array([[header["CD1_1"], header["CD1_2"]], [header["CD2_1"], header["CD2_2"]]])
+    assert 3600 * np.sqrt(abs(np.linalg.det(cd))) == pytest.approx(5.164, abs=0.03)
+    assert cd[1, 1] < 0
+    assert np.linalg.det(cd) > 0
+
+
+def test_no_raw_pixel_changed(night):
+    assert raw_checksums(night.base).items() >= night.before.items()
+
+
+def test_donuts_agrees_with_the_plate_solutions(night):
+    """Within 0.3 px where donuts gives a shift at all."""
+    shifts = json.loads((night.folder.parent / f"shifts_plots/donuts_{FIELD}_20171219.json").read_text())
+    frames = read_frames(night.path)
+    rows = Table.read(night.path, hdu="PHOT", mask_invalid=False)
+    x = np.asarray(rows["x"], float).reshape(30, -1)
+    y = np.asarray(rows["y"], float).reshape(30, -1)
+    names = [str(name) for name in frames["frame_id"]]
+    first = names.index(shifts["Reference Image"])
+    middle = np.argmin(np.hypot(x[first] - 325, y[first] - 250))
+    assert len(shifts["Frames"]) == 29
+    known = [frame for frame in shifts["Frames"] if frame["x"] is not None]
+    assert len(known) >= 25
+    for frame in known:
+        row = names.index(frame["name"])
+        moved = x[row, middle] - x[first, middle], y[row, middle] - y[first, middle]
+        assert np.hypot(frame["x"] + moved[0], frame["y"] + moved[1]) < 0.3 + 0.01 * np.hypot(*moved), frame[
+            "name"
+        ]
+
+
+def test_light_curve_of_the_target(night):
+    """HAT-P-32 against the stars like it scatters by less than a hundredth after a linear trend."""
+    target = read_star(night.path, tic_id=HATP32)
+    assert len(target) == 30
+    rows = Table.read(night.path, hdu="PHOT", mask_invalid=False)
+    flux = np.asarray(rows["flux_5"], float).reshape(30, -1)
+    flux = flux[:, np.isfinite(flux).all(axis=0)]
+    level, own = np.median(flux, axis=0), np.median(target["flux_5"])
+    near = (level > 0.3 * own) & (level < 3 * own)
+    assert near.sum() >= 10
+    reference = np.sum(flux[:, near], axis=1)
+    relative = np.asarray(target["flux_5"], float) / (reference - np.asarray(target["flux_5"], float))
+    relative /= np.median(relative)
+    assert np.std(relative - np.poly1d(np.polyfit(np.arange(30), relative, 1))(np.arange(30))) < 0.01
+
+
+def test_scripts_one_by_one(real_data, night, tmp_path):
+    """Each script alone, with --camera only, gives the table of the chain."""
+    base = tmp_path / "base"
+    lay_out(real_data, base)
+    for name in STAGES:
+        more = ["--catalog", base / "tic82_hatp32.fits"] if name == "simple_wrapper" else []
+        run_script(name, *options(base), *more)
+    other = base / "nights" / "20171219" / night.path.name
+    for unit in ("PHOT", "STARS", "FRAMES"):
+        assert fits.getdata(other, unit).tobytes() == fits.getdata(night.path, unit).tobytes()

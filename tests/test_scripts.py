@@ -1,0 +1,122 @@
+"""The scripts as their users start them: help, wrong usage, no night, a night that is held."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+
+import pytest
+from running import ROOT, night_options, run_script
+
+from ngcmos.config import load_camera
+from ngcmos.night.lock import hold_night
+from ngcmos.simulate.night import simulate_night
+
+STAGES = [
+    "QC_Donuts",
+    "QC_control",
+    "simple_wrapper",
+    "check_cmos",
+    "adding_headers",
+    "create_flats",
+    "process_cmos",
+]
+NIGHT_SCRIPTS = [*STAGES, "run_night"]
+SCRIPTS = sorted(path.stem for path in (ROOT / "scripts").glob("*.py"))
+
+
+@pytest.mark.parametrize("name", SCRIPTS)
+def test_help_has_an_example(name):
+    said = run_script(name, "--help").stdout
+    assert f"scripts/{name}.py" in said
+
+
+@pytest.mark.parametrize("name", NIGHT_SCRIPTS)
+def test_shared_options(name):
+    said = run_script(name, "--help").stdout
+    for option in ("--directory", "--night", "--config", "--camera", "--workers", "-v", "-q"):
+        assert option in said
+
+
+@pytest.mark.parametrize("name", NIGHT_SCRIPTS)
+def test_unknown_option_is_wrong_usage(name):
+    run_script(name, "--frobnicate", code=2)
+
+
+@pytest.mark.parametrize("name", NIGHT_SCRIPTS)
+def test_no_directories_json_is_wrong_configuration(name, tmp_path):
+    said = run_script(name, code=2, cwd=tmp_path).stderr
+    assert "directories.json not found, tried" in said
+    assert "Traceback" not in said
+
+
+@pytest.mark.parametrize("name", NIGHT_SCRIPTS)
+def test_night_that_is_not_there(name, base):
+    said = run_script(name, "--config", base / "directories.json", "--night", "20240705", code=1).stderr
+    assert "no night found" in said
+    assert len(said.splitlines()) == 1
+
+
+def test_directory_that_is_not_there(base):
+    run_script("process_cmos", "--config", base / "directories.json", "--directory", base / "gone", code=1)
+
+
+def test_unknown_camera_names_the_known_ones(base):
+    said = run_script("process_cmos", "--config", base / "directories.json", "--camera", "ccd", code=2).stderr
+    assert "expected one of microobservatory, ngts_cmos" in said
+
+
+def test_workers_below_one(base):
+    run_script("process_cmos", "--workers", "0", code=2)
+
+
+def test_directories_json_from_the_environment(base):
+    (base / "nights" / "20240705").mkdir()
+    env = {"NGCMOS_DIRECTORIES": str(base / "directories.json")}
+    said = run_script("check_cmos", "--night", "20240705", env=env).stderr
+    assert "check_cmos: 0 done" in said
+
+
+def test_directories_json_in_the_night_folder(base):
+    night = base / "nights" / "20240705"
+    night.mkdir()
+    lists = {"calibration_paths": ["../../calibration"], "base_paths": [".."], "out_paths": ["../../out"]}
+    (night / "directories.json").write_text(json.dumps(lists))
+    run_script("check_cmos", "--directory", night)
+
+
+@pytest.mark.parametrize("name", NIGHT_SCRIPTS)
+def test_night_that_another_run_holds(name, base):
+    folder = base / "nights" / "20240705"
+    folder.mkdir()
+    with hold_night(folder):
+        said = run_script(name, *night_options(base, camera="ngts_cmos"), code=3).stderr
+    assert f"held by process {os.getpid()} on " in said
+
+
+def test_wrong_stage_names_the_stages(base):
+    (base / "nights" / "20240705").mkdir()
+    said = run_script("run_night", *night_options(base, camera="ngts_cmos"), "--only", "photometry", code=2).stderr
+    assert "no stage photometry, expected one of QC_Donuts, QC_control" in said
+
+
+def test_simulation_does_not_cover_what_is_there(tmp_path):
+    (tmp_path / "precious").touch()
+    said = run_script("simulate_night", tmp_path, "--size", "256", "--frames", "2", code=2).stderr
+    assert str(tmp_path) in said
+    assert [path.name for path in tmp_path.iterdir()] == ["precious"]
+
+
+def test_run_that_is_stopped_says_so_and_can_be_run_again(tmp_path):
+    base = tmp_path / "base"
+    simulate_night(base, load_camera(), size=256, frames=30, seed=2)
+    command = [sys.executable, str(ROOT / "scripts" / "run_night.py"), *map(str, night_options(base))]
+    with subprocess.Popen([*command, "--workers", "2"], stderr=subprocess.PIPE, text=True) as process:
+        process.stderr.readline()
+        process.send_signal(signal.SIGTERM)
+        said = process.communicate(timeout=60)[1]
+    assert process.returncode == 1
+    assert "stopped by the user; what is finished is kept, run again for the rest" in said
+    run_script("check_cmos", *night_options(base), "--restore")
+    assert not list((base / "nights").rglob(".*.part"))
