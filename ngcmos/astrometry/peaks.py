@@ -76,7 +76,8 @@ def vote_shift(peaks, px, py, *, shape):
     bins = np.stack([np.floor((away + reach) / SHIFT_BIN_PX).astype(int) for away in (dx, dy)])
     bins = bins[:, ((bins >= 0) & (bins < side)).all(axis=0)]
     votes = np.bincount(bins[0] * side + bins[1], minlength=side**2).reshape(side, side)
-    smooth = sum(np.roll(votes, (i, j), axis=(0, 1)) for i in (-1, 0, 1) for j in (-1, 0, 1))
+    # the middle counts twice: else all places around one full bin would be equal
+    smooth = votes + sum(np.roll(votes, (i, j), axis=(0, 1)) for i in (-1, 0, 1) for j in (-1, 0, 1))
     best = np.unravel_index(np.argmax(smooth), smooth.shape)
     centre = (np.array(best) + 0.5) * SHIFT_BIN_PX - reach
     agree = np.hypot(dx - centre[0], dy - centre[1]) < 1.5 * SHIFT_BIN_PX

@@ -280,3 +280,14 @@ def test_hot_pixels_are_no_sources():
     image[rng.integers(20, 230, 100), rng.integers(20, 300, 100)] = 40000
     sources = find_sources(subtract_background(image, mesh_px=32), **SETTINGS)
     assert len(sources) < 1.3 * len(x)
+
+
+def test_centroids_of_undersampled_stars_are_free_of_the_pixel_phase():
+    rng = np.random.default_rng(8)
+    x, y = (
+        grid.ravel() + rng.uniform(-0.5, 0.5, 180)
+        for grid in np.meshgrid(np.arange(20, 320, 20), np.arange(8, 248, 20))
+    )
+    image = render(rng, x, y, np.full(180, 1.4e5), shape=SHAPE, fwhm_px=1.7, sky_e=0.0, read_noise_e=0.0)
+    found = forced_centroids(image, np.rint(x), np.rint(y), fwhm_px=1.7)
+    assert np.sqrt(np.mean((found.x - x)[found.good] ** 2)) < 0.006

@@ -235,6 +235,25 @@ def test_wrong_catalog_positions_are_clipped(field, image):
     assert moved[solution.index].mean() < 0.02
 
 
+def test_half_a_dome_is_not_believed_by_forced_centroids(field, image, first):
+    covered = image.copy()
+    covered[:, :560] = expose(field, light=1e-6)[:, :560]
+    solution = solve(covered, field, previous=first)
+    assert solution.rung == "shift"
+    assert np.median(errors(solution, field)) < 0.1
+
+
+def test_catalog_of_poor_positions_is_refused(field, image):
+    rng = np.random.default_rng(48)
+    stars = reference(field)
+    noise = rng.normal(0, 0.5 * 4.05 / 3600, (2, len(stars.ra)))
+    poor = dataclasses.replace(
+        stars, ra=stars.ra + noise[0] / np.cos(np.radians(stars.dec)), dec=stars.dec + noise[1]
+    )
+    with pytest.raises(UnsolvedError, match=r"triangles: rms 0\.\d+ px, expected less than 0\.3 px"):
+        solve(image, field, poor)
+
+
 @pytest.mark.parametrize("with_previous", [False, True])
 def test_wrong_field_is_refused(image, first, with_previous):
     foreign = make_field(np.random.default_rng(44), shape=SHAPE)
