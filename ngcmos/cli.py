@@ -138,7 +138,7 @@ def _run_night(work, options, lock):
             _log_in(folder)
             for name in sweep_temporaries(folder):
                 log.info("removed the leftover %s of a run that was stopped", name)
-        night = open_night(config, folder)
+        night = open_night(config, folder, settle=lock)
         for path in night.growing:
             log.warning("%s: still being written, left for a later run", path.name)
         outcome = work(config, night, options)

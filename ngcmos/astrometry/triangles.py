@@ -32,8 +32,9 @@ MARGIN_PX = 64.0
 MOST_GROWN = 1000
 DEEPER = 1.5
 VERIFY_RADIUS_PX = 8.0
+FULL_CHIP_PX = 1024.0
 FEWEST_MATCHES = 20
-CHANCE_SIGMA = 6.0
+CHANCE_SIGMA = 8.0
 GROWTH = ((1, 8.0), (2, 8.0), (3, 8.0), (3, 6.0), (3, 4.0), (3, 3.0), (3, 2.0), (3, 1.5))
 STARS_PER_TERM = 2
 # of the stars taken into a match, so many may have a foreign star within the radius
@@ -73,7 +74,8 @@ def match_triangles(x, y, flux, ra, dec, mag, *, pointing, radius_deg, scale_arc
     middle = (shape[1] - 1) / 2.0, (shape[0] - 1) / 2.0
     chip = (x - middle[0]) + 1j * (y - middle[1])
     sky, near = _sky_plane(ra, dec, mag, pointing, radius_deg + scale_arcsec * math.hypot(*shape) / 7200.0)
-    bright = _locally_brightest(sky, scale_arcsec / 3600.0 * math.sqrt(shape[0] * shape[1] / math.pi))
+    depth = CATALOG_DEPTH * min(BRIGHTEST, len(x))
+    bright = _locally_brightest(sky, scale_arcsec / 3600.0 * math.sqrt(shape[0] * shape[1] / math.pi), depth)
     low, high = scale_limits_arcsec
     detected = _triangles(chip[:BRIGHTEST])
     for scale_deg in [scale_arcsec * factor / 3600.0 for factor in SCALES if low <= scale_arcsec * factor <= high]:
@@ -100,15 +102,15 @@ def _sky_plane(ra, dec, mag, pointing, reach_deg):
     return xi[near] + 1j * eta[near], near
 
 
-def _locally_brightest(sky, radius):
-    """Rows of the stars (brightest first) with fewer brighter ones within `radius` than a chip should show.
+def _locally_brightest(sky, radius, depth):
+    """Rows of the stars (brightest first) with fewer than `depth` brighter ones within `radius`, one chip's area.
 
     A limit by magnitude alone would take too few stars on the chip where the catalog is deeper elsewhere.
     """
     bright = sky[:RANKED]
     pairs = cKDTree(np.stack([bright.real, bright.imag], axis=1)).query_pairs(radius, output_type="ndarray")
     brighter = np.bincount(pairs.max(axis=1), minlength=len(bright)) if len(pairs) else np.zeros(len(bright))
-    return np.flatnonzero(brighter < CATALOG_DEPTH * BRIGHTEST)
+    return np.flatnonzero(brighter < depth)
 
 
 def _triangles(stars):
@@ -196,13 +198,20 @@ def _agrees(chip, sky, linear, place, shape):
     """Whether the chip's brightest stars fall on the sky's brightest there far more often than by chance."""
     stars = np.linalg.solve(linear, np.stack([sky.real, sky.imag]) - place[:, None])
     on_chip = (np.abs(stars[0]) < shape[1] / 2.0) & (np.abs(stars[1]) < shape[0] / 2.0)
-    most = min(VERIFIED, _most_stars(VERIFY_RADIUS_PX, shape))
-    stars, chip = stars[:, on_chip][:, :most], chip[:most]
+    radius = VERIFY_RADIUS_PX * _looseness(shape)
+    most = min(VERIFIED, _most_stars(radius, shape))
+    chip = chip[:most]
+    stars = stars[:, on_chip][:, : min(most, round(DEEPER * len(chip)))]
     if not stars.size:
         return False
     distance = cKDTree(stars.T).query(np.stack([chip.real, chip.imag], axis=1))[0]
-    chance = len(chip) * stars.shape[1] * math.pi * VERIFY_RADIUS_PX**2 / (shape[0] * shape[1])
-    return is_significant(np.count_nonzero(distance < VERIFY_RADIUS_PX), chance)
+    chance = len(chip) * stars.shape[1] * math.pi * radius**2 / (shape[0] * shape[1])
+    return is_significant(np.count_nonzero(distance < radius), chance)
+
+
+def _looseness(shape):
+    """What the radii of a full chip come to on a small one, whose distortion is less."""
+    return min(1.0, max(0.5, max(shape) / FULL_CHIP_PX))
 
 
 def _most_stars(radius, shape):
@@ -212,7 +221,7 @@ def _most_stars(radius, shape):
 
 def is_significant(hits, chance):
     """Whether `hits` stars agree where chance makes `chance` agree on average."""
-    return hits >= FEWEST_MATCHES + chance + CHANCE_SIGMA * math.sqrt(chance)
+    return hits >= max(FEWEST_MATCHES, chance + CHANCE_SIGMA * math.sqrt(chance))
 
 
 def _linear_solution(linear, place, middle, pointing):
@@ -244,7 +253,8 @@ def grow_match(x, y, ra, dec, guess, *, shape, rung, growth=GROWTH):
     near = np.flatnonzero(_is_on_chip(px, py, shape, margin=MARGIN_PX))
     ra, dec = ra[near], dec[near]
     solution = guess
-    for order, radius in growth:
+    for order, full_radius in growth:
+        radius = max(full_radius * _looseness(shape), growth[-1][1])
         index, found, chance = match_mutual(solution, x, y, ra, dec, radius, shape=shape)
         if not is_significant(len(found), chance):
             raise UnsolvedError(f"{len(found)} stars agree within {radius:g} px, {chance:.0f} do by chance")

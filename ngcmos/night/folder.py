@@ -117,14 +117,14 @@ def _is_science_name(name):
     return lower.endswith(".fits") and not lower.startswith(".") and not any(w in lower for w in NOT_SCIENCE)
 
 
-def open_night(config, folder, *, sleep=time.sleep):
+def open_night(config, folder, *, settle=True, sleep=time.sleep):
     """The night of a folder, its frames sorted into fields.
 
     A frame younger than the profile's settling time is looked at twice; if it changed in between it is left
-    for a later run.
+    for a later run. Without `settle` (for who only reads products) all frames count.
     """
     paths = science_files(folder)
-    growing = _still_growing(paths, config.camera.files.settling_s, sleep)
+    growing = _still_growing(paths, config.camera.files.settling_s, sleep) if settle else []
     fields = {}
     for path in paths:
         if path not in growing:
@@ -204,6 +204,12 @@ def set_aside(path, folder_name):
         The frame could not be moved; it is where it was.
     """
     return _move(path, path.parent / folder_name, path.name)
+
+
+def find_frame(folder, name):
+    """Where a frame lies: in the night or in a folder of those set aside; in the night where it is nowhere."""
+    places = [folder / name, folder / FAILED_DONUTS / name, folder / NO_WCS / name]
+    return next((place for place in places if place.exists()), places[0])
 
 
 def bring_back(path):

@@ -10,7 +10,6 @@ import zlib
 from pathlib import Path
 
 import numpy as np
-from astropy.coordinates import Angle
 from astropy.io import fits
 from astropy.time import Time
 
@@ -255,6 +254,8 @@ def pointing_of(header, pairs):
 
 def _angle(value, sexagesimal_unit):
     if isinstance(value, str) and re.search(r"[: hd]", value.strip()):
+        from astropy.coordinates import Angle  # takes half a second to import, and few cameras need it
+
         return float(Angle(value.strip(), unit=sexagesimal_unit).deg)
     return float(value)
 

@@ -10,6 +10,7 @@ carries its radius in pixels: `flux_3`, or `flux_2.5` where the profile has such
 
 import contextlib
 import io
+import os
 import warnings
 from pathlib import Path
 
@@ -239,19 +240,31 @@ def read_star(path, *, gaia_id=None, tic_id=None):
     header, kinds, start = _layout(path)
     name, wanted = ("gaia_id", gaia_id) if gaia_id is not None else ("tic_id", tic_id)
     frames, stars = header["NFRAMES"], header["NSTARS"]
-    rows = np.memmap(path, dtype=kinds, mode="r", offset=start, shape=(frames, stars))
-    ids = np.asarray(rows[name][0])
+    ids = _read_rows(path, kinds, start, stars)[name]
     found = np.nonzero(ids == wanted)[0] if wanted else []
     if len(found) == 0:
         known = ids[ids != 0]
         span = f"{stars} stars with {name} from {known.min()} to {known.max()}" if known.size else "no such ids"
         raise WorkError(f"{path}: no star with {name} {wanted}, the table has {span}")
-    native = rows[:, found[0]].astype(kinds.newbyteorder("="))
+    rows = _read_rows(path, kinds, start + found[0] * kinds.itemsize, 1, times=frames, step=stars * kinds.itemsize)
+    native = rows.astype(kinds.newbyteorder("="))
     table = Table(native, meta={key: header[key] for key in header if key not in ("COMMENT", "")})
     table["frame_id"] = np.char.decode(native["frame_id"], "ascii")
     for number, column in enumerate(kinds.names, start=1):
         table[column].unit = header.get(f"TUNIT{number}")
     return table
+
+
+def _read_rows(path, kinds, start, count, *, times=1, step=0):
+    """`count` rows at byte `start` and as many at every further `step`; nothing between is read from the disk."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        if hasattr(os, "posix_fadvise"):
+            os.posix_fadvise(descriptor, 0, 0, os.POSIX_FADV_RANDOM)  # else the kernel reads ahead, all of it
+        pieces = [os.pread(descriptor, count * kinds.itemsize, int(start) + step * n) for n in range(times)]
+    finally:
+        os.close(descriptor)
+    return np.frombuffer(b"".join(pieces), dtype=kinds)
 
 
 def read_stars(path):

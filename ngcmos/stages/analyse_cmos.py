@@ -13,7 +13,7 @@ import numpy as np
 from astropy.table import Table
 
 from ngcmos.errors import FrameError, ProductError, UsageError, WorkError
-from ngcmos.night.folder import FAILED_DONUTS, NO_WCS
+from ngcmos.night.folder import find_frame
 from ngcmos.night.frames import read_frame
 from ngcmos.night.outcome import Outcome
 from ngcmos.night.products import photometry_path, write_then_rename
@@ -275,8 +275,7 @@ def _bin(series, length):
 def _cut_out(camera, folder, star):
     """Where the star lies on its first frame; without an image where that is gone."""
     name = str(star["frame_id"][0])
-    places = [folder / name, folder / FAILED_DONUTS / name, folder / NO_WCS / name]
-    path = next((place for place in places if place.exists()), places[0])
+    path = find_frame(folder, name)
     try:
         data, caption = read_frame(path, camera).data, str(path.relative_to(folder))
     except FrameError as error:

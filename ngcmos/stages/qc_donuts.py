@@ -4,7 +4,7 @@ import json
 import logging
 
 from ngcmos.errors import FrameError, ToolError
-from ngcmos.night.folder import FAILED_DONUTS, NO_WCS
+from ngcmos.night.folder import find_frame
 from ngcmos.night.ledger import open_ledger
 from ngcmos.night.outcome import Outcome
 from ngcmos.night.products import (
@@ -78,16 +78,10 @@ def _write_bad_movie(config, path, folder, large, outcome, loop):
         path.unlink(missing_ok=True)  # of an earlier run, when more frames counted as moved
         return
     notes = {m.name: f"shift x {m.shift.x:+.2f}, y {m.shift.y:+.2f} px" for m in large}
-    items = [(number, _find(folder, m.name), notes[m.name]) for number, m in enumerate(large, 1)]
+    items = [(number, find_frame(folder, m.name), notes[m.name]) for number, m in enumerate(large, 1)]
     try:
         write_movie(path, draw_cards(config.camera, items, label="movie", **loop), fps=config.camera.movie.fps)
         outcome.products.append(path)
     except ToolError as error:
         outcome.troubles.append(str(error))
         log.error("%s: %s", STAGE, error)
-
-
-def _find(folder, name):
-    """Where a frame lies: in the night, or where check_cmos put it."""
-    places = [folder / name, folder / FAILED_DONUTS / name, folder / NO_WCS / name]
-    return next((place for place in places if place.exists()), places[0])
