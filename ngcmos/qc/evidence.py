@@ -3,7 +3,6 @@
 import dataclasses
 
 import numpy as np
-from scipy.ndimage import uniform_filter1d
 from scipy.spatial import cKDTree
 
 BRIGHTEST = 200
@@ -171,6 +170,8 @@ def match_projections(reference, projection, shift):
 
 def _flatten(projection):
     """Without slow gradients, and with bright peaks pulled in: one star must not decide."""
+    from scipy.ndimage import uniform_filter1d  # a third of a second to import, which plots can do without
+
     flat = projection - uniform_filter1d(projection, _SMOOTH_PX, mode="nearest")
     spread = np.median(np.abs(flat))
     flat = np.arcsinh(flat / spread) if spread > 0 else flat
