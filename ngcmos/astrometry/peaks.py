@@ -81,7 +81,9 @@ def vote_shift(peaks, px, py, *, shape):
     best = np.unravel_index(np.argmax(smooth), smooth.shape)
     centre = (np.array(best) + 0.5) * SHIFT_BIN_PX - reach
     agree = np.hypot(dx - centre[0], dy - centre[1]) < 1.5 * SHIFT_BIN_PX
-    hits, chance = np.count_nonzero(agree), bins.shape[1] * math.pi * (1.5 * SHIFT_BIN_PX) ** 2 / (4 * reach**2)
+    on_chip = np.count_nonzero((px[near] > 0) & (px[near] < shape[1]) & (py[near] > 0) & (py[near] < shape[0]))
+    hits = np.count_nonzero(agree)
+    chance = len(peaks.x) * on_chip / (shape[0] * shape[1]) * math.pi * (1.5 * SHIFT_BIN_PX) ** 2
     if not is_significant(hits, chance):
         raise UnsolvedError(f"shift: {hits} of {len(peaks.x)} peaks agree, {chance:.0f} do by chance")
     return float(np.median(dx[agree])), float(np.median(dy[agree]))

@@ -73,9 +73,13 @@ def match_triangles(x, y, flux, ra, dec, mag, *, pointing, radius_deg, scale_arc
     x, y = x[order], y[order]
     middle = (shape[1] - 1) / 2.0, (shape[0] - 1) / 2.0
     chip = (x - middle[0]) + 1j * (y - middle[1])
-    sky, near = _sky_plane(ra, dec, mag, pointing, radius_deg + scale_arcsec * math.hypot(*shape) / 7200.0)
+    reach_deg = radius_deg + scale_arcsec * math.hypot(*shape) / 7200.0
+    sky, near = _sky_plane(ra, dec, mag, pointing, reach_deg)
+    # of a circle with the area of the chip
+    chip_radius_deg = scale_arcsec / 3600.0 * math.sqrt(shape[0] * shape[1] / math.pi)
     depth = CATALOG_DEPTH * min(BRIGHTEST, len(x))
-    bright = _locally_brightest(sky, scale_arcsec / 3600.0 * math.sqrt(shape[0] * shape[1] / math.pi), depth)
+    most = max(RANKED, round(1.5 * depth * (reach_deg / chip_radius_deg) ** 2))
+    bright = _locally_brightest(sky[:most], chip_radius_deg, depth)
     low, high = scale_limits_arcsec
     detected = _triangles(chip[:BRIGHTEST])
     for scale_deg in [scale_arcsec * factor / 3600.0 for factor in SCALES if low <= scale_arcsec * factor <= high]:
@@ -107,9 +111,8 @@ def _locally_brightest(sky, radius, depth):
 
     A limit by magnitude alone would take too few stars on the chip where the catalog is deeper elsewhere.
     """
-    bright = sky[:RANKED]
-    pairs = cKDTree(np.stack([bright.real, bright.imag], axis=1)).query_pairs(radius, output_type="ndarray")
-    brighter = np.bincount(pairs.max(axis=1), minlength=len(bright)) if len(pairs) else np.zeros(len(bright))
+    pairs = cKDTree(np.stack([sky.real, sky.imag], axis=1)).query_pairs(radius, output_type="ndarray")
+    brighter = np.bincount(pairs.max(axis=1), minlength=len(sky)) if len(pairs) else np.zeros(len(sky))
     return np.flatnonzero(brighter < depth)
 
 
