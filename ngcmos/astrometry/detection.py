@@ -193,7 +193,7 @@ def _extract(background, threshold, **options):
             sep.set_sub_object_limit(sub_objects * growth)
             try:
                 return sep.extract(background.image, threshold, mask=background.mask, **options)
-            except Exception as error:
+            except Exception as error:  # sep raises nothing more special; what is not understood goes on
                 reason = str(error)
                 if "internal pixel buffer full" not in reason and "deblending overflow" not in reason:
                     raise
