@@ -9,10 +9,13 @@ import dataclasses
 import datetime
 import json
 import math
+import shutil
 import sqlite3
+import tempfile
+from pathlib import Path
 
 from ngcmos import __version__
-from ngcmos.errors import WriteError
+from ngcmos.errors import ProductError, WriteError
 
 LEDGER_NAME = "ngcmos.db"
 DONE, REFUSED = "done", "refused"
@@ -24,6 +27,7 @@ CREATE TABLE IF NOT EXISTS verdicts (
     PRIMARY KEY (frame, stage)
 )
 """
+_SELECT = "SELECT frame, stage, field, verdict, reason, numbers, version, at FROM verdicts"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -106,12 +110,57 @@ def _plain(value):
 
 def recall(ledger, stage, field=None):
     """{frame name: Entry} of a stage, of one field or of all."""
-    rows = ledger.execute(
-        "SELECT frame, stage, field, verdict, reason, numbers, version, at FROM verdicts"
-        " WHERE stage = ? AND (? IS NULL OR field = ?)",
-        (stage, field, field),
-    )
-    return {row[0]: Entry(*row[:5], json.loads(row[5]), *row[6:]) for row in rows}
+    rows = ledger.execute(f"{_SELECT} WHERE stage = ? AND (? IS NULL OR field = ?)", (stage, field, field))
+    return {row[0]: _entry(row) for row in rows}
+
+
+def _entry(row):
+    return Entry(*row[:5], json.loads(row[5]), *row[6:])
+
+
+def read_ledger(folder):
+    """[Entry, ...] of everything the ledger of a night folder knows; nothing is written, no run is disturbed.
+
+    Raises
+    ------
+    ProductError
+        There is no ledger, or it is damaged; the message says which.
+    """
+    path = folder / LEDGER_NAME
+    if not path.is_file():
+        raise ProductError(f"{path}: no ledger, expected one of an earlier run")
+    try:
+        return _read_entries(path)
+    except sqlite3.OperationalError as error:
+        if not _journal_of(path).exists():
+            raise ProductError(f"{path}: ledger not readable, {error}") from None
+        return _read_interrupted(path)
+    except (sqlite3.DatabaseError, ValueError, TypeError) as error:
+        raise ProductError(f"{path}: ledger damaged, {error}") from None
+
+
+def _read_entries(path):
+    connection = sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True, timeout=30)
+    with contextlib.closing(connection):
+        return [_entry(row) for row in connection.execute(f"{_SELECT} ORDER BY frame, at, rowid")]
+
+
+def _journal_of(path):
+    return path.with_name(f"{path.name}-journal")
+
+
+def _read_interrupted(path):
+    """Entries of a ledger whose run was killed while it wrote: SQLite must undo that first, so in a copy."""
+    with tempfile.TemporaryDirectory(prefix="ngcmos-") as folder:
+        copy = Path(folder) / path.name
+        try:
+            for source, target in ((path, copy), (_journal_of(path), _journal_of(copy))):
+                shutil.copyfile(source, target)
+            with contextlib.closing(sqlite3.connect(copy)) as connection:
+                connection.execute("SELECT count(*) FROM verdicts").fetchone()
+            return _read_entries(copy)
+        except (OSError, sqlite3.DatabaseError, ValueError, TypeError) as error:
+            raise ProductError(f"{path}: ledger of a run that was killed, not readable ({error})") from None
 
 
 def forget(ledger, stage, frames):

@@ -62,7 +62,7 @@ class Outcome:
         """
         if isinstance(result, FrameError):
             self.refuse(path.name, result)
-            record(ledger, self.stage, path.name, field, REFUSED, str(result))
+            record(ledger, self.stage, path.name, field, REFUSED, str(result), numbers)
             return False
         self.done.append(path.name)
         record(ledger, self.stage, path.name, field, DONE, numbers=numbers)

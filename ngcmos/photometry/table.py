@@ -151,16 +151,17 @@ class PhotWriter:
         file.write(self._header())
 
     def add(self, rows, facts):
-        """Append the rows of one frame; `facts` (a dict, the same keys for each frame) is its row in FRAMES."""
+        """Append the rows of one frame; `facts` (a dict, the same keys for each frame) is its row in FRAMES.
+
+        Rows of another byte order, or with frame names of another width, are fitted.
+        """
         if len(rows) != len(self._stars):
             raise ProductError(
                 f"{self._path}: {len(rows)} rows of a frame, expected {len(self._stars)}, one a star"
             )
-        if rows.dtype != self._row:
-            raise ProductError(
-                f"{self._path}: columns of a frame differ, expected those of its radii and name width"
-            )
-        self._file.write(rows.tobytes())
+        if rows.dtype.names != self._row.names:
+            raise ProductError(f"{self._path}: columns of a frame differ, expected those of its radii")
+        self._file.write(rows.astype(self._row, copy=False).tobytes())
         self._facts.append(facts)
 
     def finish(self):
@@ -255,6 +256,18 @@ def read_star(path, *, gaia_id=None, tic_id=None):
     return table
 
 
+def rows_of_table(path):
+    """(frames, stars) structured array of a whole table, on the disk until it is touched.
+
+    Raises
+    ------
+    ProductError
+        As `check_table`.
+    """
+    header, kinds, start = _layout(path)
+    return np.memmap(path, dtype=kinds, mode="r", offset=start, shape=(header["NFRAMES"], header["NSTARS"]))
+
+
 def _read_rows(path, kinds, start, count, *, times=1, step=0):
     """`count` rows at byte `start` and as many at every further `step`; nothing between is read from the disk."""
     descriptor = os.open(path, os.O_RDONLY)
@@ -291,7 +304,7 @@ def read_frames(path):
 
 def _read_extension(path, name):
     check_table(path)
-    return Table.read(path, hdu=name)
+    return Table.read(path, hdu=name, mask_invalid=False, character_as_bytes=False)
 
 
 def _layout(path):
@@ -339,8 +352,10 @@ def _table_of_facts(facts):
     table = Table()
     for name in facts[0]:
         values = [row[name] for row in facts]
-        blank = "" if any(isinstance(value, str) for value in values) else np.nan
-        table[name] = [blank if value is None else value for value in values]
+        if any(isinstance(value, str) for value in values):
+            table[name] = [(value or "").encode("ascii", "replace") for value in values]
+        else:
+            table[name] = [np.nan if value is None else value for value in values]
     return table
 
 

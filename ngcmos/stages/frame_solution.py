@@ -11,7 +11,7 @@ from astropy.table import Table
 from ngcmos.astrometry.detection import find_sources, subtract_background
 from ngcmos.astrometry.distortion import to_pixels, wcs_cards
 from ngcmos.astrometry.platesolve import find_solve_field, solve_with_astrometry_net
-from ngcmos.astrometry.solve import ReferenceStars, solve_frame, solve_from_guess
+from ngcmos.astrometry.solve import FEWEST_SOURCES, ReferenceStars, solve_frame, solve_from_guess
 from ngcmos.astrometry.zeropoint import measure_zero_point, zero_point_cards
 from ngcmos.config import Camera
 from ngcmos.errors import FrameError, ToolError, UnsolvedError
@@ -104,6 +104,7 @@ def _solve_by_astrometry_net(frame, solving, error):
             max_area_px=detection.max_area_px,
             border_px=detection.border_px,
             kernel=solving.kernel,
+            at_least=FEWEST_SOURCES,
         )
         with tempfile.TemporaryDirectory(prefix="ngcmos-") as folder:
             guess = solve_with_astrometry_net(

@@ -10,17 +10,17 @@ from astropy.time import Time
 
 from ngcmos import __version__
 from ngcmos.calibration.masters import load_masters
-from ngcmos.errors import FrameError, HeaderError, ProductError, WorkError
+from ngcmos.errors import FrameError, HeaderError, WorkError
 from ngcmos.night.folder import stamp_of
-from ngcmos.night.ledger import REFUSED, open_ledger, recall
+from ngcmos.night.ledger import open_ledger, recall
 from ngcmos.night.loop import work_through
 from ngcmos.night.outcome import Outcome
 from ngcmos.night.products import input_catalog_path, photometry_path
-from ngcmos.photometry.table import check_table, read_frames, write_photometry
 from ngcmos.photometry.times import earth_vectors, mid_exposure, star_directions
 from ngcmos.stages.field_catalog import file_checksum, read_input_catalog
 from ngcmos.stages.field_shifts import SHIFTS
-from ngcmos.stages.frame_photometry import Measuring, measure_frame, place_frame
+from ngcmos.stages.field_table import find_measured, join_table, measure_missing, refused_before, table_stands
+from ngcmos.stages.frame_photometry import Measuring, place_frame
 
 log = logging.getLogger(__name__)
 
@@ -44,31 +44,25 @@ def run(config, night, *, overwrite=False, workers=1, quiet=False):
 
 
 def _process_field(config, night, field, paths, masters, outcome, ledger, loop, overwrite):
+    camera = config.camera
     stars = read_input_catalog(night.folder, field)
-    catalog_sum = file_checksum(input_catalog_path(night.folder, field))
-    cards = _provenance(config.camera, masters, catalog_sum)
-    placed = _place_frames(config.camera, field, paths, outcome, ledger, loop)
-    path = photometry_path(night.folder, field)
-    if not overwrite and _is_complete(path, placed, cards, recall(ledger, STAGE, field)):
-        outcome.skipped.extend(frame.path.name for frame in placed)
-        return
+    cards = _provenance(camera, masters, file_checksum(input_catalog_path(night.folder, field)))
+    placed = _place_frames(camera, field, paths, outcome, ledger, loop)
     if not placed:
         raise WorkError(f"none of {len(paths)} frames can be measured")
-    names = max(len(frame.path.name) for frame in placed)
-    measuring = _prepare(config.camera, masters, stars, names)
+    path, verdicts = photometry_path(night.folder, field), recall(ledger, STAGE, field)
+    if not overwrite and table_stands(path, placed, cards, verdicts):
+        outcome.skipped.extend(frame.path.name for frame in placed)
+        return
+    known = find_measured(path, placed, cards, overwrite=overwrite)
+    outcome.skipped.extend(known)
+    done = set(known) if overwrite else set(known) | refused_before(verdicts, cards)
     shifts = {name: entry.numbers for name, entry in recall(ledger, SHIFTS, field).items()}
-    items = _with_times(placed, config.site, shifts)
-    with write_photometry(
-        path, _star_table(stars), radii=config.camera.photometry.radii_px, name_width=names, cards=cards
-    ) as writer:
-        results = work_through(measure_frame, items, shared=(measuring,), label=f"measure {field}", **loop)
-        for item, result in results:
-            if isinstance(result, FrameError):
-                outcome.settle(ledger, item.path, field, result)
-                continue
-            rows, facts = result
-            writer.add(rows, facts)
-            outcome.settle(ledger, item.path, field, None, facts)
+    placed = _with_times(placed, config.site, shifts)
+    missing = [frame for frame in placed if frame.path.name not in done]
+    measuring = _prepare(camera, masters, stars, max(len(frame.path.name) for frame in placed))
+    known |= measure_missing(path, missing, measuring, cards, field, outcome, ledger, loop)
+    join_table(path, placed, known, _star_table(stars), radii=camera.photometry.radii_px, cards=cards)
     outcome.products.append(path)
 
 
@@ -137,29 +131,6 @@ def _lag_s(frame):
     """Start of the exposure minus the stamp in the name, seconds; NaN without a stamp."""
     stamp = stamp_of(frame.path)
     return np.nan if stamp is None else (frame.start.to_datetime(datetime.UTC) - stamp).total_seconds()
-
-
-def _is_complete(path, placed, cards, verdicts):
-    """Whether a sound table holds all frames that are fit; what it was made with otherwise is said."""
-    if not path.exists():
-        return False
-    try:
-        header = check_table(path)
-        measured = set(np.char.strip(read_frames(path)["frame_id"].astype(str)))
-    except ProductError as error:
-        log.warning("%s: %s; it is made anew", STAGE, error)
-        return False
-    refused = {name for name, entry in verdicts.items() if entry.verdict == REFUSED}
-    wanted = {frame.path.name for frame in placed}
-    if not measured <= wanted or not wanted <= measured | refused:
-        log.info("%s: %s: frames have come or gone since it was made; it is made anew", STAGE, path.name)
-        return False
-    changed = [f"{comment} ({key})" for key, value, comment in cards if header.get(key) != value]
-    if changed:
-        log.warning(
-            "%s: %s was made with another %s; --overwrite measures again", STAGE, path.name, ", ".join(changed)
-        )
-    return True
 
 
 def _with_times(placed, site, shifts):

@@ -1,0 +1,131 @@
+"""The photometry table of a field put together: what was measured before, what is missing, and the join."""
+
+import logging
+
+from ngcmos.errors import FrameError, ProductError, WorkError
+from ngcmos.night.ledger import REFUSED
+from ngcmos.night.loop import work_through
+from ngcmos.photometry.parts import (
+    FRAMES_A_PART,
+    Place,
+    RowReader,
+    open_parts,
+    parts_folder,
+    remove_parts,
+    write_part,
+)
+from ngcmos.photometry.table import check_table, write_photometry
+from ngcmos.stages.frame_photometry import measure_frame
+
+log = logging.getLogger(__name__)
+
+# what a frame's rows depend on beyond the cards of the table
+_OWN_INPUTS = ("exptime_s", "airmass", "zp", "wcs_rms_px", "wcs_stars")
+
+
+def table_stands(path, placed, cards, verdicts):
+    """Whether a sound table holds exactly the frames that are fit; what it was made with otherwise is said."""
+    if not path.exists():
+        return False
+    try:
+        changed = _changed_inputs(path, cards)
+        facts = RowReader().facts(path)
+    except ProductError as error:
+        log.warning("%s; it is made anew", error)
+        return False
+    refused = {name for name, entry in verdicts.items() if entry.verdict == REFUSED}
+    fit = {frame.path.name: frame for frame in placed if frame.path.name not in refused}
+    measured = {row["frame_id"]: row for row in facts}
+    if set(fit) != set(measured) or not all(_is_same(fit[name], measured[name]) for name in fit):
+        log.info("%s: frames have come, gone or changed since it was made", path.name)
+        return False
+    if changed:
+        log.warning("%s was made with another %s; --overwrite measures again", path.name, ", ".join(changed))
+    return True
+
+
+def find_measured(path, placed, cards, *, overwrite=False):
+    """{frame: Place} of the frames measured with these inputs already, in the table at `path` and in its parts.
+
+    Raises
+    ------
+    WriteError
+        The night cannot be written.
+    """
+    folder = parts_folder(path)
+    if overwrite:
+        remove_parts(folder)
+    known = open_parts(folder, _inputs(cards))
+    if path.exists() and not overwrite:
+        try:
+            if not _changed_inputs(path, cards):
+                known |= {row["frame_id"]: Place(path, n) for n, row in enumerate(RowReader().facts(path))}
+        except ProductError:
+            log.warning("%s: damaged, its frames are measured again", path.name)
+    reader = RowReader()
+    here = {frame.path.name: frame for frame in placed if frame.path.name in known}
+    return {name: known[name] for name, frame in here.items() if _is_same(frame, reader.read(known[name])[1])}
+
+
+def _changed_inputs(path, cards):
+    """What a sound table was made with otherwise, in words; empty where nothing has changed."""
+    header = check_table(path)
+    return [f"{comment} ({key})" for key, value, comment in cards if header.get(key) != value]
+
+
+def _inputs(cards):
+    return {key: value for key, value, _ in cards}
+
+
+def _is_same(placed, facts):
+    """Whether a frame was measured from the header it has now."""
+    now = {"date_obs": placed.start.isot} | {name: getattr(placed, name) for name in _OWN_INPUTS}
+    return all(facts[name] == value or facts[name] != facts[name] for name, value in now.items())
+
+
+def refused_before(verdicts, cards):
+    """Names of the frames that were measured with these inputs and found unfit."""
+    wanted = _inputs(cards)
+    return {
+        name
+        for name, entry in verdicts.items()
+        if entry.verdict == REFUSED and entry.numbers.get("inputs") == wanted
+    }
+
+
+def measure_missing(path, items, measuring, cards, field, outcome, ledger, loop):
+    """Measure frames into parts beside the table, the unfit ones refused; {frame: Place} of the others."""
+    folder, waiting, known = parts_folder(path), [], {}
+    results = work_through(measure_frame, items, shared=(measuring,), label=f"measure {field}", **loop)
+    for number, (item, result) in enumerate(results, 1):
+        if isinstance(result, FrameError):
+            outcome.settle(ledger, item.path, field, result, {"inputs": _inputs(cards)})
+        else:
+            waiting.append((item.path, *result))
+        if waiting and (len(waiting) == FRAMES_A_PART or number == len(items)):
+            part = write_part(folder, [(frame.name, rows, facts) for frame, rows, facts in waiting])
+            known |= {frame.name: Place(part, index) for index, (frame, _, _) in enumerate(waiting)}
+            for frame, _, facts in waiting:
+                outcome.settle(ledger, frame, field, None, facts)
+            waiting = []
+    return known
+
+
+def join_table(path, placed, known, stars, *, radii, cards):
+    """Write the table of the frames in `known`, in time order, and remove its parts.
+
+    Raises
+    ------
+    WorkError
+        No frame is left.
+    """
+    there = [frame for frame in placed if frame.path.name in known]
+    if not there:
+        raise WorkError(f"none of {len(placed)} frames could be measured")
+    width = max(len(frame.path.name) for frame in there)
+    reader = RowReader()
+    with write_photometry(path, stars, radii=radii, name_width=width, cards=cards) as writer:
+        for frame in there:
+            rows, facts = reader.read(known[frame.path.name])
+            writer.add(rows, facts | {"shift_x": frame.shift[0], "shift_y": frame.shift[1]})
+    remove_parts(parts_folder(path))
