@@ -1,7 +1,8 @@
-# make demo   a small simulated night through the whole chain, compared with its truth
-# make test   lint, import contracts, all tests
-# make bench  CPU time a frame and peak memory of every stage on a full-size simulated night
-# make lint   ruff and import-linter alone
+# make install  the environment alone (PYTHON=python3.11 names another Python)
+# make demo     a small simulated night through the whole chain, compared with its truth
+# make test     lint, import contracts, all tests
+# make bench    CPU time a frame and peak memory of every stage on a full-size simulated night
+# make lint     ruff and import-linter alone
 
 PYTHON ?= python3
 VENV ?= .venv
@@ -10,7 +11,7 @@ BENCH ?= bench-night
 RUN = $(VENV)/bin/python
 READY = $(VENV)/.ready
 
-.PHONY: demo test lint bench clean
+.PHONY: install demo test lint bench clean
 
 $(READY): requirements.txt tests/requirements.txt pyproject.toml
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "ngcmos needs Python 3.11 or newer, this is " + sys.version.split()[0])'
@@ -18,6 +19,8 @@ $(READY): requirements.txt tests/requirements.txt pyproject.toml
 	$(RUN) -m pip install --quiet --disable-pip-version-check -r requirements.txt -r tests/requirements.txt
 	$(RUN) -m pip install --quiet --disable-pip-version-check --no-deps --editable .
 	touch $(READY)
+
+install: $(READY)
 
 demo: $(READY)
 	$(RUN) scripts/simulate_night.py $(DEMO) --overwrite --size 512 --frames 20 --fields 2 --seed 1
