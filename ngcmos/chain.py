@@ -5,6 +5,7 @@ import logging
 import time
 
 from ngcmos.errors import UsageError, WorkError, WriteError
+from ngcmos.night.disk import require_space
 from ngcmos.night.folder import open_night
 from ngcmos.night.outcome import Outcome
 from ngcmos.night.products import photometry_path
@@ -74,6 +75,7 @@ def _run_stage(config, folder, script, module, options):
     """Outcome of one stage; whatever goes wrong in it stays in it, as if it were a process of its own."""
     outcome = Outcome(script)
     try:
+        require_space(folder, config.camera.files.reserve_mb)
         stage = importlib.import_module(f"ngcmos.stages.{module}")
         return stage.run(config, open_night(config, folder), **options)
     except WriteError as error:

@@ -107,12 +107,20 @@ def _start_log(options):
     """Plain lines to stderr: warnings and worse with -q, everything with -v."""
     level = logging.WARNING if options.quiet else logging.DEBUG if options.verbose else logging.INFO
     handler = _TerminalHandler()
-    handler.setFormatter(logging.Formatter(_FORMAT, datefmt="%H:%M:%S"))
+    handler.setFormatter(_Formatter(_FORMAT, datefmt="%H:%M:%S"))
     handler.setLevel(level)
     logger = logging.getLogger("ngcmos")
     logger.handlers = [handler]
     logger.setLevel(logging.DEBUG)
     logger.propagate = False
+
+
+class _Formatter(logging.Formatter):
+    """One line a message, whatever a file's name or a header put into it."""
+
+    def formatMessage(self, record):  # noqa: N802 - the name is that of logging
+        record.message = "".join(c if c.isprintable() else repr(c)[1:-1] for c in record.message)
+        return super().formatMessage(record)
 
 
 class _TerminalHandler(logging.StreamHandler):
@@ -125,7 +133,7 @@ class _TerminalHandler(logging.StreamHandler):
 
 
 def _run_night(work, options, lock):
-    from ngcmos.night.folder import find_folder, open_night
+    from ngcmos.night.folder import find_folder, open_night, unusable_names
     from ngcmos.night.lock import hold_night
     from ngcmos.night.products import sweep_temporaries
 
@@ -139,6 +147,8 @@ def _run_night(work, options, lock):
             for name in sweep_temporaries(folder):
                 log.info("removed the leftover %s of a run that was stopped", name)
         night = open_night(config, folder, settle=lock)
+        for name in unusable_names(folder):
+            log.warning("%r: left alone, its name is not printable ASCII of at most 200 characters", name)
         for path in night.growing:
             log.warning("%s: still being written, left for a later run", path.name)
         outcome = work(config, night, options)
@@ -152,7 +162,7 @@ def _log_in(folder):
         handler = logging.FileHandler(folder / LOG_NAME, encoding="utf-8")
     except OSError as error:
         raise WriteError(f"{folder / LOG_NAME}: log not writable, {error.strerror}") from None
-    handler.setFormatter(logging.Formatter(_FORMAT))
+    handler.setFormatter(_Formatter(_FORMAT))
     logging.getLogger("ngcmos").addHandler(handler)
 
 

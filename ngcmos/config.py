@@ -116,10 +116,15 @@ class Files:
 
     field_length: int
     settling_s: float
+    reserve_mb: float
+    movie_reserve_mb: float
 
     def __post_init__(self):
         _require(self.field_length >= 0, "field_length must not be negative")
         _require(self.settling_s >= 0, "settling_s must not be negative")
+        _require(
+            0 <= self.reserve_mb <= self.movie_reserve_mb, "reserve_mb must lie between 0 and movie_reserve_mb"
+        )
 
 
 @dataclasses.dataclass(frozen=True)

@@ -113,8 +113,22 @@ def science_files(folder):
 
 
 def _is_science_name(name):
+    return _has_science_words(name) and _is_plain(name)
+
+
+def _has_science_words(name):
     lower = name.lower()
     return lower.endswith(".fits") and not lower.startswith(".") and not any(w in lower for w in NOT_SCIENCE)
+
+
+def unusable_names(folder):
+    """Names of would-be frames that tables and logs cannot carry: not printable ASCII, or over 200 characters."""
+    names = [entry.name for entry in folder.iterdir() if _has_science_words(entry.name)]
+    return sorted(name for name in names if not _is_plain(name))
+
+
+def _is_plain(name):
+    return name.isascii() and name.isprintable() and len(name) <= 200
 
 
 def open_night(config, folder, *, settle=True, sleep=time.sleep):

@@ -16,7 +16,7 @@ from astropy.time import Time
 from ngcmos.errors import FrameError, HeaderError
 from ngcmos.night.products import write_then_rename
 
-_BLOCK = 2880
+_LONGEST_HEADER = 400 * 2880
 _PIXEL_TYPES = {8: ">u1", 16: ">i2", 32: ">i4", -32: ">f4", -64: ">f8"}
 _SCALING = (("BZERO", 0), ("BSCALE", 1))
 _DATE = re.compile(r"^(?P<stamp>\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?)Z?$")
@@ -158,6 +158,10 @@ def _read_header(file, path, size):
     start = file.read(80)
     if not start.startswith(b"SIMPLE  ="):
         raise FrameError(f"{path.name}: not FITS, begins with {start[:12]!r}, expected 'SIMPLE  ='")
+    file.seek(0)
+    head = file.read(_LONGEST_HEADER)
+    if not any(head[at : at + 80].rstrip() == b"END" for at in range(0, len(head), 80)):
+        raise FrameError(f"{path.name}: header truncated or unreadable, no END in its first {len(head)} bytes")
     file.seek(0)
     try:
         return fits.Header.fromfile(file)

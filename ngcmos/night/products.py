@@ -12,6 +12,7 @@ from pathlib import Path
 
 from ngcmos.errors import WriteError
 
+_LONGEST_NAME = 200
 _TEMPORARY = re.compile(r"^\..+\.(?P<pid>\d+)\.part$")
 
 
@@ -77,7 +78,8 @@ def write_then_rename(path):
         The disk is full, read-only or failing; an older file of that name is untouched.
     """
     path = Path(path)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
+    short = path.name.encode()[:_LONGEST_NAME].decode(errors="ignore")  # the suffix must fit into 255 bytes too
+    temporary = path.with_name(f".{short}.{os.getpid()}.part")
     try:
         yield temporary
         force_to_disk(temporary)

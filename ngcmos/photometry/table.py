@@ -56,6 +56,11 @@ def columns(radii, name_width):
     return [("frame_id", f"S{name_width}", ""), *_IDENTITY, *apertures, *_ADDED]
 
 
+def bytes_of_row(radii, name_width):
+    """Bytes of a row of the table; arguments as of `columns`."""
+    return np.dtype([(name, kind) for name, kind, _ in columns(radii, name_width)]).itemsize
+
+
 def rows_of_frame(measurement, stars, *, frame_id, name_width, x, y, jd_mid, jd_bary, airmass, zp):
     """The rows of one frame, as they lie in the file.
 

@@ -5,6 +5,7 @@ from astropy.time import Time
 
 from ngcmos.astrometry.distortion import solution_from_header, to_sky
 from ngcmos.errors import FrameError, HeaderError, UnsolvedError
+from ngcmos.night.disk import require_space
 from ngcmos.night.frames import header_number, read_frame, write_cards
 from ngcmos.night.ledger import open_ledger
 from ngcmos.night.loop import work_through
@@ -88,6 +89,7 @@ def _write(item, camera):
             cards.append(_airmass_card(frame, camera))
         except HeaderError as error:
             problem = error
+    require_space(frame.path.parent, camera.files.reserve_mb)
     write_cards(frame.path, cards)
     if problem is None and dates is None:
         problem = HeaderError(f"{frame.name}: no pointing and no plate solution, expected one for BJD and HJD")

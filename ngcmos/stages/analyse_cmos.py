@@ -226,7 +226,7 @@ def _relative_flux(folder, star):
     if not path.exists():
         return None, None
     try:
-        table = Table.read(path, format="fits", mask_invalid=False)
+        table = Table.read(path, format="fits", hdu=1, mask_invalid=False)
         table = table[table["TIC_ID"] == star.tic_id]
         names = ("Time_BJD", "Relative_Flux", "Relative_Flux_err")
         time, *values = (np.ravel(table[name]).astype(float) for name in names)

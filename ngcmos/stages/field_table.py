@@ -3,6 +3,7 @@
 import logging
 
 from ngcmos.errors import FrameError, ProductError, WorkError
+from ngcmos.night.disk import require_space
 from ngcmos.night.ledger import REFUSED
 from ngcmos.night.loop import work_through
 from ngcmos.photometry.parts import (
@@ -14,7 +15,7 @@ from ngcmos.photometry.parts import (
     remove_parts,
     write_part,
 )
-from ngcmos.photometry.table import check_table, write_photometry
+from ngcmos.photometry.table import bytes_of_row, check_table, write_photometry
 from ngcmos.stages.frame_photometry import measure_frame
 
 log = logging.getLogger(__name__)
@@ -103,6 +104,7 @@ def measure_missing(path, items, measuring, cards, field, outcome, ledger, loop)
         else:
             waiting.append((item.path, *result))
         if waiting and (len(waiting) == FRAMES_A_PART or number == len(items)):
+            require_space(path.parent, measuring.camera.files.reserve_mb)
             part = write_part(folder, [(frame.name, rows, facts) for frame, rows, facts in waiting])
             known |= {frame.name: Place(part, index) for index, (frame, _, _) in enumerate(waiting)}
             for frame, _, facts in waiting:
@@ -111,7 +113,7 @@ def measure_missing(path, items, measuring, cards, field, outcome, ledger, loop)
     return known
 
 
-def join_table(path, placed, known, stars, *, radii, cards):
+def join_table(path, placed, known, stars, *, camera, cards):
     """Write the table of the frames in `known`, in time order, and remove its parts.
 
     Raises
@@ -123,7 +125,9 @@ def join_table(path, placed, known, stars, *, radii, cards):
     if not there:
         raise WorkError(f"none of {len(placed)} frames could be measured")
     width = max(len(frame.path.name) for frame in there)
-    reader = RowReader()
+    radii, reader = camera.photometry.radii_px, RowReader()
+    needed_mb = len(there) * len(stars) * bytes_of_row(radii, width) / 1e6
+    require_space(path.parent, camera.files.reserve_mb, needed_mb=needed_mb)
     with write_photometry(path, stars, radii=radii, name_width=width, cards=cards) as writer:
         for frame in there:
             rows, facts = reader.read(known[frame.path.name])

@@ -15,6 +15,7 @@ from ngcmos.astrometry.solve import FEWEST_SOURCES, ReferenceStars, solve_frame,
 from ngcmos.astrometry.zeropoint import measure_zero_point, zero_point_cards
 from ngcmos.config import Camera
 from ngcmos.errors import FrameError, ToolError, UnsolvedError
+from ngcmos.night.disk import require_space
 from ngcmos.night.frames import read_frame, write_cards
 from ngcmos.night.products import matched_catalog_path, write_table
 
@@ -136,6 +137,7 @@ def _write_solution(frame, solution, solving):
         ("DEFOCUS", float(solving.defocus_mm), "[mm] as given to the solver"),
         ("REDVER", REDUCTION_VERSION, "version of these cards"),
     ]
+    require_space(frame.path.parent, solving.camera.files.reserve_mb)
     present = {key for key in frame.header if _OUR_CARDS.match(key)}
     write_cards(frame.path, cards, remove=sorted(present - {key for key, _, _ in cards}))
     if solving.save_matched_cat:

@@ -62,7 +62,7 @@ def _process_field(config, night, field, paths, masters, outcome, ledger, loop, 
     missing = [frame for frame in placed if frame.path.name not in done]
     measuring = _prepare(camera, masters, stars, max(len(frame.path.name) for frame in placed))
     known |= measure_missing(path, missing, measuring, cards, field, outcome, ledger, loop)
-    join_table(path, placed, known, _star_table(stars), radii=camera.photometry.radii_px, cards=cards)
+    join_table(path, placed, known, _star_table(stars), camera=camera, cards=cards)
     outcome.products.append(path)
 
 

@@ -34,7 +34,7 @@ def _film(camera, field, paths, path, outcome, ledger, loop):
         outcome.skipped.extend(names)
         return
     items = [(number, frame, "") for number, frame in shown]
-    cards = draw_cards(camera, items, count=len(paths), label=f"movie {field}", **loop)
+    cards = draw_cards(camera, items, path.parent, count=len(paths), label=f"movie {field}", **loop)
     write_movie(path, cards, fps=camera.movie.fps)
     outcome.done.extend(names)
     outcome.products.append(path)

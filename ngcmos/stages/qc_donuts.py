@@ -3,7 +3,7 @@
 import json
 import logging
 
-from ngcmos.errors import FrameError, ToolError
+from ngcmos.errors import FrameError
 from ngcmos.night.folder import find_frame
 from ngcmos.night.ledger import open_ledger
 from ngcmos.night.outcome import Outcome
@@ -79,9 +79,7 @@ def _write_bad_movie(config, path, folder, large, outcome, loop):
         return
     notes = {m.name: f"shift x {m.shift.x:+.2f}, y {m.shift.y:+.2f} px" for m in large}
     items = [(number, find_frame(folder, m.name), notes[m.name]) for number, m in enumerate(large, 1)]
-    try:
-        write_movie(path, draw_cards(config.camera, items, label="movie", **loop), fps=config.camera.movie.fps)
+    with outcome.attempt(path.name):
+        cards = draw_cards(config.camera, items, path.parent, label="movie", **loop)
+        write_movie(path, cards, fps=config.camera.movie.fps)
         outcome.products.append(path)
-    except ToolError as error:
-        outcome.troubles.append(str(error))
-        log.error("%s: %s", STAGE, error)
