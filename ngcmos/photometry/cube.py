@@ -1,0 +1,127 @@
+"""Columns of a photometry table as (frames, stars) arrays, and the comparison stars they give.
+
+``read_cube(path, names, stars=...) -> {name: array}`` reads the table once, some frames at a time, however
+large it is; ``relate_stars(field, radius_px) -> Relative`` compares all stars of a field in one aperture.
+"""
+
+import dataclasses
+
+import numpy as np
+from astropy.table import Table
+
+from ngcmos.errors import WorkError
+from ngcmos.photometry.apertures import Flag
+from ngcmos.photometry.ensemble import Counts, Kinship, relate
+from ngcmos.photometry.noise import scintillation
+from ngcmos.photometry.table import check_table, read_frames, read_stars, rows_of_table
+
+CHUNK_BYTES = 2**26
+SPOILT = Flag.SATURATED | Flag.OFF_CHIP  # no light curve can be made of such a count
+DOUBTFUL = SPOILT | Flag.EDGE | Flag.BAD_PIXEL | Flag.POOR_SKY  # good enough for itself, not to compare others
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class FieldCounts:
+    """What a photometry table holds of some of its stars.
+
+    Attributes
+    ----------
+    header : Header
+    stars, frames : Table
+        Of the extensions, a row a star and a row a frame.
+    columns : dict of str to (frames, stars) array
+    radii : list of float
+        Apertures, pixels.
+    air_rms : (frames,) array
+        Relative scatter by scintillation.
+    """
+
+    header: object
+    stars: Table
+    frames: Table
+    columns: dict
+    radii: list
+    air_rms: np.ndarray
+
+
+def read_field(path, camera, *, tmag_max, radii=None):
+    """FieldCounts of the stars brighter than `tmag_max`, and of targets of any magnitude.
+
+    Parameters
+    ----------
+    path : Path
+    camera : ngcmos.config.Camera
+    tmag_max : float
+    radii : sequence of float, optional
+        Apertures to read; all by default.
+
+    Raises
+    ------
+    ProductError
+        The table is damaged.
+    WorkError
+        It has no such star or no such aperture.
+    """
+    header, stars, frames = check_table(path), read_stars(path), read_frames(path)
+    known = sorted(header[key] for key in header if key.startswith("RADIUS"))
+    radii = known if radii is None else list(radii)
+    if not set(radii) <= set(known):
+        raise WorkError(f"{path}: has apertures of {known} px, expected {radii}")
+    wanted = np.asarray(stars["Tmag"], float) <= tmag_max
+    if "target" in stars.colnames:
+        wanted |= np.asarray(stars["target"], bool)
+    if not wanted.any():
+        raise WorkError(f"{path}: no star with Tmag up to {tmag_max:g}")
+    names = [f"{name}_{radius:g}" for radius in radii for name in ("flux", "fluxerr")]
+    columns = read_cube(path, [*names, "jd_bary", "x", "y", "sky", "airmass", "zp", "flags"], stars=wanted)
+    air = scintillation(
+        np.asarray(frames["exptime_s"], float),
+        np.nan_to_num(np.asarray(frames["airmass"], float), nan=1.0),
+        telescope=camera.telescope,
+        elevation_m=camera.site.elevation_m,
+    )
+    return FieldCounts(header, stars[wanted], frames, columns, radii, air)
+
+
+def read_cube(path, names, *, stars=slice(None)):
+    """{name: (frames, stars) array in the machine's byte order} of columns of the table at `path`.
+
+    `stars` chooses among the stars as an index of numpy. Memory holds what is returned and a few frames more.
+    """
+    rows = rows_of_table(path)
+    chosen = np.arange(rows.shape[1])[stars]
+    cube = {name: np.empty((len(rows), chosen.size), rows.dtype[name].newbyteorder("=")) for name in names}
+    step = max(1, CHUNK_BYTES // (rows.shape[1] * rows.dtype.itemsize))
+    for first in range(0, len(rows), step):
+        chunk = np.array(rows[first : first + step])
+        for name, values in cube.items():
+            values[first : first + step] = chunk[name][:, chosen]
+    return cube
+
+
+def relate_stars(field, radius_px):
+    """Relative curves of all stars of a FieldCounts in one aperture."""
+    flags = field.columns["flags"]
+    flux = np.where(flags & SPOILT, np.float32(np.nan), field.columns[f"flux_{radius_px:g}"])
+    counts = Counts(flux, field.columns[f"fluxerr_{radius_px:g}"], (flags & DOUBTFUL) == 0)
+    stars = field.stars
+    kinship = Kinship(
+        mag=np.asarray(stars["Tmag"], float),
+        colour=colours(stars),
+        x=_middle(field.columns["x"]),
+        y=_middle(field.columns["y"]),
+        barred=np.asarray(stars["blended"], bool),
+    )
+    return relate(counts, kinship, field.air_rms)
+
+
+def colours(stars):
+    """Gaia BP - RP, NaN where unknown."""
+    return np.asarray(stars["gaiabp"], float) - np.asarray(stars["gaiarp"], float)
+
+
+def _middle(places):
+    """Median place of each star; that of all stars where it has none."""
+    finite = np.isfinite(places)
+    centre = float(np.median(places[finite])) if finite.any() else 0.0
+    return np.median(np.where(finite, places, centre), axis=0)

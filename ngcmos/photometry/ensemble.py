@@ -1,0 +1,289 @@
+"""Light curves of all stars of a field against comparison stars, all at once.
+
+``relate(counts, stars, air_rms) -> Relative`` for the counts of one aperture; ``choose_best([Relative, ...])``
+takes for each star the aperture whose curve scatters least.
+
+The way: counts over their median; one factor a frame that all stars share; stars that scatter more than their
+like are variable and compare no longer; weights by the scatter of each comparison star (Broeg et al. 2005,
+AN 326, 134); last an ensemble for each star of its like and of its neighbourhood. A star is never
+compared with itself, so its own signal stays whole.
+"""
+
+import dataclasses
+
+import numpy as np
+
+MAG_SCALE, COLOUR_SCALE = 1.0, 0.5  # mag; how fast a star stops being like another
+DISTANCE_SHARE = 0.15  # of the width of the field
+WIDENINGS = (1.0, 2.0, 4.0, np.inf)  # of all three, until the ensemble is quiet enough
+ADDED_VARIANCE = 0.1  # of the star's own that its ensemble may add: 5 % of scatter
+ROUNDS = 4
+OUTLIER_SIGMA = 5.0
+VARIABLE_SIGMA = 5.0
+LIKE_STARS = 101  # stars of like magnitude whose scatter is compared
+FEWEST_FRAMES = 8  # to tell a variable star by
+FEWEST_SHARE = 0.5  # of the frames a comparison star needs a count in
+_MAD_TO_SIGMA = 1.482602218505602
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Counts:
+    """What one aperture counted; (frames, stars) arrays.
+
+    `flux` and `fluxerr` in any unit, NaN where nothing is known; `trusted` tells what may compare others.
+    """
+
+    flux: np.ndarray
+    fluxerr: np.ndarray
+    trusted: np.ndarray
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Kinship:
+    """What makes stars alike, (stars,) arrays: magnitude, colour (NaN unknown), place in pixels; `barred` ones
+    never compare others."""
+
+    mag: np.ndarray
+    colour: np.ndarray
+    x: np.ndarray
+    y: np.ndarray
+    barred: np.ndarray
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Relative:
+    """Light curves of one aperture.
+
+    Attributes
+    ----------
+    flux, error : (frames, stars) float32 arrays
+        About 1; the standard error holds counting, scintillation and the comparison stars. NaN where the star
+        or all its comparison stars have no count.
+    factor : (frames,) array
+        What all stars share: air, clouds, exposure.
+    rms : (stars,) array
+        Scatter of the curve, wild points left out.
+    predicted : (stars,) array
+        What counting and scintillation alone let expect of it.
+    variable : (stars,) bool array
+        Varies more than its like, so compares no other star.
+    comparisons : (stars,) array
+        Effective number of comparison stars, (sum w)^2 / sum w^2.
+    """
+
+    flux: np.ndarray
+    error: np.ndarray
+    factor: np.ndarray
+    rms: np.ndarray
+    predicted: np.ndarray
+    variable: np.ndarray
+    comparisons: np.ndarray
+
+
+def relate(counts, kinship, air_rms):
+    """Light curves of all stars against their comparison stars.
+
+    Parameters
+    ----------
+    counts : Counts
+    kinship : Kinship
+    air_rms : (frames,) array
+        Relative scatter by scintillation.
+
+    Returns
+    -------
+    Relative
+    """
+    level = _median(counts.flux)
+    level = np.where(level > 0, level, np.nan)
+    value = (counts.flux / level).astype(np.float32)
+    variance = ((counts.fluxerr / level) ** 2 + (air_rms[:, None] * value) ** 2).astype(np.float32)
+    predicted = np.sqrt(_mean(variance))
+    trusted = counts.trusted & np.isfinite(value) & np.isfinite(variance)
+    able = (trusted.mean(axis=0) >= FEWEST_SHARE) & np.isfinite(predicted) & ~kinship.barred
+    factor, sigma, variable = _share_factor(value, trusted, predicted, able, kinship.mag)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        deviation = value / factor[:, None] - 1
+        variance = variance / factor[:, None] ** 2
+    wild = np.abs(deviation) > OUTLIER_SIGMA * np.maximum(np.sqrt(variance), scatter(deviation))
+    trusted = trusted & ~wild & np.isfinite(deviation)
+    weights = choose_comparisons(sigma, predicted, able & ~variable, kinship)
+    common, common_variance = _compare(deviation, variance, trusted, weights)
+    flux = (1 + deviation) / (1 + common)
+    own = (1 + common) * _median(flux)  # the median of counts under clouds is not that of the star
+    flux = (1 + deviation) / own
+    total, squares = weights.sum(axis=1), (weights**2).sum(axis=1)
+    return Relative(
+        flux=flux,
+        error=np.sqrt(variance + common_variance) / own,
+        factor=factor,
+        rms=scatter(flux),
+        predicted=predicted,
+        variable=variable,
+        comparisons=np.divide(total**2, squares, out=np.zeros_like(total), where=squares > 0),
+    )
+
+
+def choose_best(curves):
+    """(Relative with the curve of the least scatter of each star, (stars,) index of its aperture)."""
+    rms = np.stack([curve.rms for curve in curves])
+    best = np.argmin(np.where(np.isfinite(rms), rms, np.inf), axis=0)
+    names = [field.name for field in dataclasses.fields(Relative) if field.name != "factor"]
+    chosen = {name: np.stack([getattr(curve, name) for curve in curves]) for name in names[2:]}
+    chosen = {name: np.take_along_axis(values, best[None], axis=0)[0] for name, values in chosen.items()}
+    for name in names[:2]:
+        values = getattr(curves[0], name).copy()
+        for index, curve in enumerate(curves[1:], start=1):
+            values[:, best == index] = getattr(curve, name)[:, best == index]
+        chosen[name] = values
+    usual = np.bincount(best, minlength=len(curves)).argmax()
+    return Relative(factor=curves[usual].factor, **chosen), best
+
+
+def choose_comparisons(sigma, predicted, able, kinship):
+    """(stars, stars) float32 weights: how much each star (column) counts for each other one (row).
+
+    The inverse square of the comparison star's scatter times how like it is: a Gaussian of the differences in
+    magnitude, colour (where both are known) and place. For each star, likeness is asked for as strictly as the
+    noise of the ensemble allows: it may add `ADDED_VARIANCE` of the star's own.
+    """
+    unlike = _unlikeness(kinship)
+    base = np.where(able, 1 / np.maximum(sigma, 1e-6) ** 2, 0).astype(np.float32)
+    base[~np.isfinite(base)] = 0
+    weights = np.zeros(unlike.shape, np.float32)
+    open_rows = np.ones(len(sigma), bool)
+    for widening in WIDENINGS:
+        rows = np.flatnonzero(open_rows)
+        if rows.size == 0:
+            break
+        trial = np.exp(-0.5 * unlike[rows] / np.float32(widening) ** 2) * base
+        trial[np.arange(rows.size), rows] = 0
+        noise = _ensemble_variance(trial, sigma)
+        quiet = (noise <= ADDED_VARIANCE * predicted[rows] ** 2) | (widening == WIDENINGS[-1])
+        weights[rows[quiet]] = trial[quiet]
+        open_rows[rows[quiet]] = False
+    peak = weights.max(axis=1, keepdims=True)
+    return np.divide(weights, peak, out=weights, where=peak > 0)
+
+
+def scatter(values):
+    """(stars,) standard deviation of each column, points more than 5 robust scatters off left out; NaN for fewer
+    than two points."""
+    middle = _median(values)
+    with np.errstate(invalid="ignore"):
+        away = np.abs(values - middle)
+        kept = np.where(away <= OUTLIER_SIGMA * _MAD_TO_SIGMA * _median(away), values, np.nan)
+    return _deviation(kept)
+
+
+def find_variables(deviation, predicted, mag):
+    """Stars that scatter more than stars of like magnitude, from frame to frame or slowly.
+
+    Scatter is counted in units of the predicted one, as it is and in bins of about the square root of the
+    number of frames; more than `VARIABLE_SIGMA` above the median of the like is variable.
+    """
+    frames = len(deviation)
+    if frames < FEWEST_FRAMES:
+        return np.zeros(deviation.shape[1], bool)
+    length = max(2, round(frames**0.5))
+    whole = frames - frames % length
+    binned = _mean(deviation[:whole].reshape(-1, length, deviation.shape[1]).swapaxes(0, 1))
+    variable = np.zeros(deviation.shape[1], bool)
+    for series, factor in ((deviation, 1.0), (binned, length**0.5)):
+        variable |= _stands_out(_deviation(series) * factor / predicted, mag)
+    return variable
+
+
+def _share_factor(value, trusted, predicted, able, mag):
+    """((frames,) factor, (stars,) scatter, (stars,) variable) by rounds of comparing and weighing."""
+    sigma, variable = predicted.copy(), np.zeros(len(mag), bool)
+    factor = _median(np.where(trusted & able, value, np.nan).T)  # no satellite over half of the stars moves it
+    for _ in range(ROUNDS):
+        with np.errstate(invalid="ignore", divide="ignore"):
+            deviation = value / factor[:, None] - 1
+            kept = trusted & (np.abs(deviation) <= OUTLIER_SIGMA * np.maximum(scatter(deviation), predicted))
+        good = np.where(kept, deviation, np.nan)
+        variable = find_variables(good, predicted, mag) & able
+        sigma = np.fmax(_deviation(good), predicted)  # by luck alone no star is quieter than its photons
+        usable = able & ~variable & (sigma > 0)
+        weight = np.divide(1, sigma**2, out=np.zeros(sigma.size), where=usable)
+        factor = _weighted_mean(np.where(kept, value, 0), kept, weight)
+    return factor, sigma, variable
+
+
+def _compare(deviation, variance, trusted, weights):
+    """(frames, stars) mean deviation of the comparison stars of each star, and its variance."""
+    held = trusted.astype(np.float32)
+    seen = held @ weights.T
+    with np.errstate(invalid="ignore", divide="ignore"):
+        common = (np.where(trusted, deviation, 0).astype(np.float32) @ weights.T) / seen
+        spread = (np.where(trusted, variance, 0).astype(np.float32) @ (weights**2).T) / seen**2
+    return common, spread
+
+
+def _unlikeness(kinship):
+    """(stars, stars) squared distance in magnitude, colour and place, in units of the scales."""
+    width = max(np.ptp(kinship.x), np.ptp(kinship.y), 1.0)
+    scales = ((kinship.mag, MAG_SCALE), (kinship.x, DISTANCE_SHARE * width), (kinship.y, DISTANCE_SHARE * width))
+    total = np.zeros((len(kinship.mag),) * 2, np.float32)
+    for values, scale in (*scales, (kinship.colour, COLOUR_SCALE)):
+        values = (np.asarray(values, float) / scale).astype(np.float32)
+        total += np.nan_to_num((values[:, None] - values[None, :]) ** 2, nan=0.0)
+    return total
+
+
+def _ensemble_variance(weights, sigma):
+    """Variance of the weighted mean of each row; infinite without any weight."""
+    total = weights.sum(axis=1)
+    squares = weights**2 @ np.nan_to_num(sigma.astype(np.float32)) ** 2
+    return np.divide(squares, total**2, out=np.full(total.shape, np.inf, np.float32), where=total > 0)
+
+
+def _stands_out(ratio, mag):
+    """Whether the ratio of a star is far above that of the stars of like magnitude."""
+    known = np.flatnonzero(np.isfinite(ratio) & np.isfinite(mag))
+    result = np.zeros(ratio.size, bool)
+    if known.size < FEWEST_FRAMES:
+        return result
+    order = known[np.argsort(mag[known], kind="stable")]
+    logs = np.log(np.maximum(ratio[order], 1e-6))
+    window = min(LIKE_STARS, known.size)
+    views = np.lib.stride_tricks.sliding_window_view(logs, window)
+    place = np.clip(np.arange(known.size) - window // 2, 0, len(views) - 1)
+    middle = np.median(views, axis=1)[place]
+    spread = _MAD_TO_SIGMA * np.median(np.abs(logs - middle))
+    result[order] = logs - middle > VARIABLE_SIGMA * spread
+    return result
+
+
+def _weighted_mean(value, held, weight):
+    """(frames,) mean over the stars that are held; NaN where none is."""
+    seen = held @ weight
+    return np.divide(value @ weight, seen, out=np.full(seen.shape, np.nan), where=seen > 0)
+
+
+def _median(values):
+    """Median of each column over what is finite; NaN where nothing is."""
+    ordered = np.sort(values, axis=0)  # NaN goes last
+    count = np.isfinite(values).sum(axis=0)
+    columns = np.arange(values.shape[1])
+    low, high = (
+        ordered[np.maximum(count - 1, 0) // 2, columns],
+        ordered[np.minimum(count // 2, len(values) - 1), columns],
+    )
+    return np.where(count > 0, (low + high) / 2, np.nan)
+
+
+def _mean(values):
+    """Mean over the first axis of what is finite; NaN where nothing is."""
+    finite = np.isfinite(values)
+    count = finite.sum(axis=0)
+    total = np.where(finite, values, 0).sum(axis=0, dtype=float)
+    return np.divide(total, count, out=np.full(count.shape, np.nan), where=count > 0)
+
+
+def _deviation(values):
+    """Standard deviation of each column over what is finite; NaN for fewer than two points."""
+    count = np.isfinite(values).sum(axis=0)
+    squares = _mean((values - _mean(values)) ** 2) * count
+    return np.sqrt(np.divide(squares, count - 1, out=np.full(count.shape, np.nan), where=count > 1))

@@ -1,0 +1,187 @@
+"""Light curves of all stars of a field against comparison stars: `rel_phot_{field}.fits`.
+
+The first extension, REL_PHOT, has one row a star a frame, all frames of a star together, in time order: every
+frame of the photometry table is there, with NaN where it says nothing of the star. Columns:
+
+    TIC_ID Tmag Time_BJD Relative_Flux Relative_Flux_err RMS Sky Airmass ZP COLOR
+    gaia_id flags frame
+
+`RMS` is the scatter of the star's whole curve, `COLOR` Gaia BP - RP, `ZP` the zero point of the frame, `frame`
+the row of FRAMES. Extension STARS has a row a star (its aperture, comparison stars, whether it varies), FRAMES a
+row a frame of the night: those measured first, then those that were refused, with the reason.
+"""
+
+import hashlib
+import logging
+import warnings
+
+import numpy as np
+from astropy.io import fits
+from astropy.table import Table
+from astropy.utils.exceptions import AstropyWarning
+
+from ngcmos import __version__
+from ngcmos.errors import UsageError, WorkError
+from ngcmos.night.ledger import REFUSED, open_ledger, recall
+from ngcmos.night.outcome import Outcome
+from ngcmos.night.products import photometry_path, write_then_rename
+from ngcmos.photometry.cube import colours, read_field, relate_stars
+from ngcmos.photometry.ensemble import choose_best
+
+log = logging.getLogger(__name__)
+
+STAGE = "relative_photometry"
+PHOTOMETRY = "process_cmos"
+TMAG_MAX = 14.0
+COLUMNS = [
+    ("TIC_ID", ">i8", None),
+    ("Tmag", ">f4", "mag"),
+    ("Time_BJD", ">f8", "d"),
+    ("Relative_Flux", ">f4", None),
+    ("Relative_Flux_err", ">f4", None),
+    ("RMS", ">f4", None),
+    ("Sky", ">f4", "adu"),
+    ("Airmass", ">f4", None),
+    ("ZP", ">f4", "mag"),
+    ("COLOR", ">f4", "mag"),
+    ("gaia_id", ">i8", None),
+    ("flags", ">i4", None),
+    ("frame", ">i4", None),
+]
+
+
+def relative_path(folder, field):
+    """The relative light curves of a field."""
+    return folder / f"rel_phot_{field}.fits"
+
+
+def run(config, night, *, tmag_max=TMAG_MAX, overwrite=False):
+    """Write the relative light curves of each field that has a photometry table; an Outcome.
+
+    Parameters
+    ----------
+    config : ngcmos.config.Config
+    night : ngcmos.night.folder.Night
+    tmag_max : float
+        Fainter stars are left out, but for targets.
+    overwrite : bool
+        Make curves anew that were made of this photometry table already.
+
+    Raises
+    ------
+    UsageError
+        `tmag_max` is not finite.
+    WorkError
+        There is no photometry table.
+    """
+    if not np.isfinite(tmag_max):
+        raise UsageError(f"tmag_max is {tmag_max}, expected a magnitude")
+    outcome = Outcome(STAGE)
+    tables = sorted(night.folder.glob(photometry_path(night.folder, "*").name))
+    if not tables:
+        raise WorkError(f"{night.folder}: no phot_*.fits, expected one a field; run process_cmos first")
+    for path in tables:
+        field = path.stem.removeprefix("phot_")
+        with outcome.attempt(field):
+            _relate_field(config.camera, night.folder, field, path, tmag_max, overwrite, outcome)
+    return outcome
+
+
+def _relate_field(camera, folder, field, path, tmag_max, overwrite, outcome):
+    target = relative_path(folder, field)
+    made_of = {"PHOTSUM": file_checksum(path), "TMAGMAX": tmag_max, "VERSION": __version__}
+    if not overwrite and _is_made_of(target, made_of):
+        outcome.skipped.append(target.name)
+        return
+    counts = read_field(path, camera, tmag_max=tmag_max)
+    curves, best = choose_best([relate_stars(counts, radius) for radius in counts.radii])
+    with open_ledger(folder) as ledger:
+        refused = {n: e for n, e in recall(ledger, PHOTOMETRY, field).items() if e.verdict == REFUSED}
+    units = [
+        fits.PrimaryHDU(),
+        _curve_unit(counts, curves, made_of, camera),
+        fits.table_to_hdu(_star_table(counts, curves, best)),
+        fits.table_to_hdu(_frame_table(counts, curves, refused)),
+    ]
+    with write_then_rename(target) as temporary:
+        fits.HDUList(units).writeto(temporary)
+    outcome.products.append(target)
+    outcome.done.append(target.name)
+    _tell(field, counts, curves, refused)
+
+
+def file_checksum(path):
+    """First 16 hex digits of the SHA-256 of a file of any size."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()[:16]
+
+
+def _is_made_of(path, made_of):
+    """Whether a whole file of curves lies there that was made of the same things."""
+    try:
+        with warnings.catch_warnings(), fits.open(path) as units:
+            warnings.simplefilter("error", AstropyWarning)  # astropy only warns of a truncated file
+            last = units[-1].fileinfo()
+            whole = path.stat().st_size == last["datLoc"] + last["datSpan"]
+            header = units["REL_PHOT"].header
+            return whole and all(header.get(key) == value for key, value in made_of.items())
+    except (OSError, KeyError, ValueError, TypeError, AstropyWarning):
+        return False
+
+
+def _curve_unit(counts, curves, made_of, camera):
+    """The extension REL_PHOT."""
+    frames, stars = curves.flux.shape
+    rows = np.empty((stars, frames), [(name, kind) for name, kind, _ in COLUMNS])
+    of_star = {"TIC_ID": "tic_id", "Tmag": "Tmag", "gaia_id": "gaia_id"}
+    for name, source in of_star.items():
+        rows[name] = np.asarray(counts.stars[source])[:, None]
+    rows["COLOR"], rows["RMS"] = colours(counts.stars)[:, None], curves.rms[:, None]
+    sources = {"Time_BJD": "jd_bary", "Sky": "sky", "Airmass": "airmass", "ZP": "zp", "flags": "flags"}
+    for name, source in sources.items():
+        rows[name] = counts.columns[source].T
+    rows["Relative_Flux"], rows["Relative_Flux_err"] = curves.flux.T, curves.error.T
+    rows["frame"] = np.arange(frames)
+    unit = fits.BinTableHDU(rows.reshape(-1), name="REL_PHOT")
+    for number, (_, _, name) in enumerate(COLUMNS, start=1):
+        if name:
+            unit.header.set(f"TUNIT{number}", name, after=f"TFORM{number}")
+    cards = {"NSTARS": stars, "NFRAMES": frames, "PROFILE": camera.name, **made_of}
+    unit.header.update({**cards, "CREATOR": f"ngcmos {__version__}"})
+    return unit
+
+
+def _star_table(counts, curves, best):
+    stars = counts.stars
+    table = Table({name: np.asarray(stars[name]) for name in ("tic_id", "gaia_id", "Tmag")})
+    table["color"] = colours(stars)
+    table["radius_px"] = np.asarray(counts.radii)[best]
+    table["rms"], table["predicted"] = curves.rms, curves.predicted
+    table["comparisons"], table["variable"] = curves.comparisons, curves.variable
+    table["points"] = np.isfinite(curves.flux).sum(axis=0)
+    table.meta["EXTNAME"] = "STARS"
+    return table
+
+
+def _frame_table(counts, curves, refused):
+    """A row for every frame of the night; refused ones have no time and no factor."""
+    names = [str(name) for name in counts.frames["frame_id"]]
+    table = Table({"frame_id": np.char.encode([*names, *refused], "ascii", "replace")})
+    missing = np.full(len(refused), np.nan)
+    table["jd_mid"] = np.concatenate([np.asarray(counts.frames["jd_mid"], float), missing])
+    table["factor"] = np.concatenate([curves.factor, missing])
+    table["points"] = np.concatenate([np.isfinite(curves.flux).sum(axis=1), np.zeros(len(refused), int)])
+    reasons = [entry.reason for entry in refused.values()]
+    table["reason"] = np.char.encode([*[""] * len(names), *reasons], "ascii", "replace")
+    table.meta["EXTNAME"] = "FRAMES"
+    return table
+
+
+def _tell(field, counts, curves, refused):
+    frames, stars = curves.flux.shape
+    log.info("%s: %s: %d stars, %d frames, %d refused before", STAGE, field, stars, frames, len(refused))
+    variable = np.asarray(counts.stars["tic_id"])[curves.variable]
+    log.info("%s: %s: %d stars vary and compare no others", STAGE, field, variable.size)
+    alone = int((~(curves.comparisons > 0)).sum())
+    if alone:
+        log.warning("%s: %s: %d stars have no comparison star", STAGE, field, alone)

@@ -1,0 +1,166 @@
+"""Relative light curves of a simulated night, as users read them."""
+
+import shutil
+
+import numpy as np
+import pytest
+from astropy.io import fits
+from astropy.table import Table
+
+from ngcmos.errors import UsageError, WorkError
+from ngcmos.night.folder import open_night
+from ngcmos.night.ledger import REFUSED, open_ledger, record
+from ngcmos.photometry.cube import read_cube, read_field
+from ngcmos.photometry.table import read_stars
+from ngcmos.stages import analyse_cmos, relative_photometry
+
+COLUMNS = ["TIC_ID", "Tmag", "Time_BJD", "Relative_Flux", "Relative_Flux_err"]
+COLUMNS += ["RMS", "Sky", "Airmass", "ZP", "COLOR"]
+
+
+@pytest.fixture(scope="module")
+def copy(solved_night, tmp_path_factory):
+    """(config, night) of a copy without the raw frames, with a refused frame in its ledger."""
+    config, source, truths = solved_night
+    folder = tmp_path_factory.mktemp("relative") / source.name
+    folder.mkdir()
+    for path in source.iterdir():
+        if not path.name.startswith(("evening", "morning")):
+            shutil.copy(path, folder)
+    with open_ledger(folder) as ledger:
+        field = truths[0].field
+        record(ledger, "process_cmos", "lost.fits", field, REFUSED, "lost.fits: no star seen")
+    return config, open_night(config, folder), truths
+
+
+@pytest.fixture(scope="module")
+def made(copy):
+    """(outcome, {field: path}) of the stage."""
+    config, night, truths = copy
+    outcome = relative_photometry.run(config, night, tmag_max=15.0)
+    assert outcome.exit_code == 0, outcome.summary()
+    return outcome, {truth.field: relative_photometry.relative_path(night.folder, truth.field) for truth in truths}
+
+
+def rows_of(path, tic_id):
+    rows = Table.read(path, hdu="REL_PHOT", mask_invalid=False)
+    return rows[rows["TIC_ID"] == tic_id]
+
+
+def test_columns_in_their_order(made):
+    for path in made[1].values():
+        names = fits.getheader(path, "REL_PHOT")
+        names = [names[f"TTYPE{number}"] for number in range(1, names["TFIELDS"] + 1)]
+        assert names == [*COLUMNS, "gaia_id", "flags", "frame"]
+
+
+def test_every_star_has_a_row_for_every_frame(made, copy):
+    for truth in copy[2]:
+        path = made[1][truth.field]
+        header, stars = fits.getheader(path, "REL_PHOT"), Table.read(path, hdu="STARS")
+        assert header["NAXIS2"] == 12 * len(stars)
+        assert len(rows_of(path, truth.target)) == 12
+
+
+def test_stars_up_to_the_limit_and_the_target(made, copy):
+    for truth in copy[2]:
+        measured = read_stars(copy[1].folder / f"phot_{truth.field}.fits")
+        wanted = measured["tic_id"][np.asarray(measured["Tmag"] <= 15.0) | measured["target"]]
+        assert set(Table.read(made[1][truth.field], hdu="STARS")["tic_id"]) == set(wanted)
+
+
+def test_times_are_those_of_the_star(made, copy):
+    truth = copy[2][0]
+    expected = truth.bjd[:, truth.star(truth.target)]
+    found = np.asarray(rows_of(made[1][truth.field], truth.target)["Time_BJD"])
+    assert np.abs(found - expected).max() * 86400 < 0.02
+
+
+def test_transit_of_the_target_is_in_its_curve(made, copy):
+    """Within five errors of the light that fell in, frame by frame."""
+    truth = copy[2][0]
+    rows = rows_of(made[1][truth.field], truth.target)
+    true = truth.electrons[:, truth.star(truth.target)]
+    clear = np.asarray(truth.frames["transparency"]) * 10 ** (-0.4 * 0.08 * np.asarray(truth.frames["airmass"]))
+    expected = true / clear / np.median(true / clear)
+    assert expected.min() < 0.995
+    pulls = (np.asarray(rows["Relative_Flux"]) - expected) / np.asarray(rows["Relative_Flux_err"])
+    assert np.std(pulls) < 1.8
+    assert np.abs(pulls).max() < 5
+
+
+def test_errors_are_those_of_constant_stars(made, copy):
+    pulls = []
+    for truth in copy[2]:
+        rows = Table.read(made[1][truth.field], hdu="REL_PHOT", mask_invalid=False)
+        constant = np.asarray(truth.stars["tic_id"])[np.asarray(truth.stars["signal"]) == "constant"]
+        lonely = np.asarray(truth.stars["tic_id"])[np.asarray(truth.stars["foreign"]) < 0.002]
+        rows = rows[np.isin(rows["TIC_ID"], np.intersect1d(constant, lonely))]
+        pulls.append((rows["Relative_Flux"] - 1) / rows["Relative_Flux_err"])
+    pulls = np.concatenate(pulls)
+    assert np.nanstd(pulls) == pytest.approx(1, abs=0.08)
+
+
+def test_refused_frames_are_told_with_their_reason(made, copy):
+    frames = Table.read(made[1][copy[2][0].field], hdu="FRAMES", mask_invalid=False, character_as_bytes=False)
+    assert len(frames) == 13
+    lost = frames[frames["frame_id"] == "lost.fits"]
+    assert lost["reason"][0] == "lost.fits: no star seen"
+    assert np.isnan(lost["factor"][0])
+
+
+def test_second_run_makes_nothing(made, copy):
+    config, night, _ = copy
+    before = {path: path.stat().st_mtime_ns for path in made[1].values()}
+    outcome = relative_photometry.run(config, night, tmag_max=15.0)
+    assert (len(outcome.skipped), outcome.done) == (2, [])
+    assert {path: path.stat().st_mtime_ns for path in before} == before
+
+
+def test_damaged_curves_are_made_anew(made, copy, tmp_path):
+    config, night, truths = copy
+    path = made[1][truths[0].field]
+    whole = path.read_bytes()
+    path.write_bytes(whole[:-2880])
+    assert relative_photometry.run(config, night, tmag_max=15.0).done == [path.name]
+    assert path.read_bytes() == whole
+
+
+def test_analyse_shows_the_relative_curve(made, copy, tmp_path):
+    config, night, truths = copy
+    csv = tmp_path / "star.csv"
+    analyse_cmos.run(config, night, tic_id=truths[0].target, output=tmp_path / "star.png", csv=csv)
+    shown = Table.read(csv)
+    expected = rows_of(made[1][truths[0].field], truths[0].target)["Relative_Flux"]
+    np.testing.assert_allclose(shown["relative_flux"], expected, rtol=1e-6)
+
+
+def test_no_table_is_an_error(copy, tmp_path):
+    config, night, _ = copy
+    empty = tmp_path / "20240101"
+    empty.mkdir()
+    shutil.copy(next(night.folder.glob("NG*S43*.fits")), empty)
+    with pytest.raises(WorkError, match=r"no phot_\*\.fits, expected one a field"):
+        relative_photometry.run(config, open_night(config, empty))
+
+
+def test_magnitude_limit_must_be_a_number(copy):
+    with pytest.raises(UsageError, match="tmag_max is nan"):
+        relative_photometry.run(*copy[:2], tmag_max=float("nan"))
+
+
+def test_field_without_stars_that_bright(copy):
+    config, night, truths = copy
+    with pytest.raises(WorkError, match="has apertures of"):
+        read_field(night.folder / f"phot_{truths[0].field}.fits", config.camera, tmag_max=15, radii=[7.5])
+
+
+def test_cube_is_what_the_table_holds(copy):
+    _, night, truths = copy
+    path = night.folder / f"phot_{truths[0].field}.fits"
+    rows = Table.read(path, hdu="PHOT", mask_invalid=False)
+    stars = np.zeros(len(read_stars(path)), bool)
+    stars[[3, 17]] = True
+    cube = read_cube(path, ["flux_4", "tic_id"], stars=stars)
+    np.testing.assert_array_equal(cube["flux_4"], np.asarray(rows["flux_4"]).reshape(12, -1)[:, [3, 17]])
+    np.testing.assert_array_equal(cube["tic_id"], np.asarray(rows["tic_id"]).reshape(12, -1)[:, [3, 17]])
