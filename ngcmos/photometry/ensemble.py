@@ -1,7 +1,7 @@
 """Light curves of all stars of a field against comparison stars, all at once.
 
-``relate(counts, stars, air_rms) -> Relative`` for the counts of one aperture; ``choose_best([Relative, ...])``
-takes for each star the aperture whose curve scatters least.
+``relate(counts, kinship, air_rms) -> Relative`` for the counts of one aperture;
+``choose_best([Relative, ...], mag)`` takes for each star the aperture whose curve is the quietest.
 
 The way: counts over their median; one factor a frame that all stars share; stars that scatter more than their
 like are variable and compare no longer; weights by the scatter of each comparison star (Broeg et al. 2005,
@@ -21,7 +21,7 @@ ROUNDS = 4
 OUTLIER_SIGMA = 5.0
 VARIABLE_SIGMA = 5.0
 LIKE_STARS = 101  # stars of like magnitude whose scatter is compared
-FEWEST_FRAMES = 8  # to tell a variable star by
+FEWEST_FRAMES = 8  # (or stars) to tell a variable star by
 FEWEST_SHARE = 0.5  # of the frames a comparison star needs a count in
 _MAD_TO_SIGMA = 1.482602218505602
 
@@ -124,10 +124,14 @@ def relate(counts, kinship, air_rms):
     )
 
 
-def choose_best(curves):
-    """(Relative with the curve of the least scatter of each star, (stars,) index of its aperture)."""
-    rms = np.stack([curve.rms for curve in curves])
-    best = np.argmin(np.where(np.isfinite(rms), rms, np.inf), axis=0)
+def choose_best(curves, mag):
+    """(Relative with the quietest curve of each star, (stars,) index of its aperture).
+
+    Quiet is a small scatter times how far stars of like magnitude are from white noise in that aperture: a
+    narrow one may be the best from frame to frame and follow every slow drift over the pixels.
+    """
+    noise = np.stack([curve.rms * np.fmax(1, _of_like(redness(curve.flux), mag)) for curve in curves])
+    best = np.argmin(np.where(np.isfinite(noise), noise, np.inf), axis=0)
     names = [field.name for field in dataclasses.fields(Relative) if field.name != "factor"]
     chosen = {name: np.stack([getattr(curve, name) for curve in curves]) for name in names[2:]}
     chosen = {name: np.take_along_axis(values, best[None], axis=0)[0] for name, values in chosen.items()}
@@ -182,16 +186,33 @@ def find_variables(deviation, predicted, mag):
     Scatter is counted in units of the predicted one, as it is and in bins of about the square root of the
     number of frames; more than `VARIABLE_SIGMA` above the median of the like is variable.
     """
-    frames = len(deviation)
-    if frames < FEWEST_FRAMES:
+    if len(deviation) < FEWEST_FRAMES:
         return np.zeros(deviation.shape[1], bool)
-    length = max(2, round(frames**0.5))
-    whole = frames - frames % length
-    binned = _mean(deviation[:whole].reshape(-1, length, deviation.shape[1]).swapaxes(0, 1))
+    binned, length = _slow_means(deviation)
     variable = np.zeros(deviation.shape[1], bool)
     for series, factor in ((deviation, 1.0), (binned, length**0.5)):
-        variable |= _stands_out(_deviation(series) * factor / predicted, mag)
+        with np.errstate(invalid="ignore", divide="ignore"):
+            variable |= _stands_out(_deviation(series) * factor / predicted, mag)
     return variable
+
+
+def redness(flux):
+    """(stars,) scatter in bins of about the square root of the number of frames, over that of white noise.
+
+    1 where there are too few frames to tell.
+    """
+    if len(flux) < 2 * FEWEST_FRAMES:
+        return np.ones(flux.shape[1])
+    binned, length = _slow_means(flux)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        return scatter(binned) * length**0.5 / scatter(flux)
+
+
+def _slow_means(values):
+    """((bins, stars) means, frames of a bin)."""
+    length = max(2, round(len(values) ** 0.5))
+    whole = len(values) - len(values) % length
+    return _mean(values[:whole].reshape(-1, length, values.shape[1]).swapaxes(0, 1)), length
 
 
 def _share_factor(value, trusted, predicted, able, mag):
@@ -241,18 +262,23 @@ def _ensemble_variance(weights, sigma):
 
 def _stands_out(ratio, mag):
     """Whether the ratio of a star is far above that of the stars of like magnitude."""
-    known = np.flatnonzero(np.isfinite(ratio) & np.isfinite(mag))
-    result = np.zeros(ratio.size, bool)
-    if known.size < FEWEST_FRAMES:
-        return result
-    order = known[np.argsort(mag[known], kind="stable")]
-    logs = np.log(np.maximum(ratio[order], 1e-6))
-    window = min(LIKE_STARS, known.size)
-    views = np.lib.stride_tricks.sliding_window_view(logs, window)
-    place = np.clip(np.arange(known.size) - window // 2, 0, len(views) - 1)
-    middle = np.median(views, axis=1)[place]
-    spread = _MAD_TO_SIGMA * np.median(np.abs(logs - middle))
-    result[order] = logs - middle > VARIABLE_SIGMA * spread
+    with np.errstate(invalid="ignore", divide="ignore"):
+        away = np.log(ratio / _of_like(ratio, mag))
+    known = np.isfinite(away)
+    if known.sum() < FEWEST_FRAMES:
+        return np.zeros(ratio.size, bool)
+    return known & (away > VARIABLE_SIGMA * _MAD_TO_SIGMA * np.median(np.abs(away[known])))
+
+
+def _of_like(values, mag):
+    """Median of the values of stars of like magnitude, of each star; NaN where value or magnitude is unknown."""
+    known = np.flatnonzero(np.isfinite(values) & np.isfinite(mag))
+    result = np.full(values.size, np.nan)
+    if known.size:
+        order = known[np.argsort(mag[known], kind="stable")]
+        window = min(LIKE_STARS, known.size)
+        medians = np.median(np.lib.stride_tricks.sliding_window_view(values[order], window), axis=1)
+        result[order] = medians[np.clip(np.arange(known.size) - window // 2, 0, len(medians) - 1)]
     return result
 
 

@@ -94,7 +94,9 @@ def _relate_field(camera, folder, field, path, tmag_max, overwrite, outcome):
         outcome.skipped.append(target.name)
         return
     counts = read_field(path, camera, tmag_max=tmag_max)
-    curves, best = choose_best([relate_stars(counts, radius) for radius in counts.radii])
+    curves, best = choose_best(
+        [relate_stars(counts, radius) for radius in counts.radii], np.asarray(counts.stars["Tmag"], float)
+    )
     with open_ledger(folder) as ledger:
         refused = {n: e for n, e in recall(ledger, PHOTOMETRY, field).items() if e.verdict == REFUSED}
     units = [

@@ -214,7 +214,7 @@ def test_star_never_seen_stays_nan(rng, kinship):
 def test_best_aperture_is_that_of_the_least_scatter(rng, kinship):
     noise = np.where(np.arange(STARS) < 50, 0.5, 2.0) * NOISE
     curves = [relate(count(rng, kinship, noise=n), kinship, np.zeros(FRAMES)) for n in (NOISE, noise)]
-    best, index = choose_best(curves)
+    best, index = choose_best(curves, kinship.mag)
     assert index.tolist() == [1] * 50 + [0] * 70
     np.testing.assert_array_equal(best.flux[:, :50], curves[1].flux[:, :50])
     np.testing.assert_array_equal(best.error[:, 50:], curves[0].error[:, 50:])

@@ -1,0 +1,92 @@
+"""Measured scatter against what the noise terms let expect: curves in bins, ratios by magnitude, one sentence.
+
+``bin_curves(flux, bins)``, ``audit(ratio, mag, dof)`` -> [AuditBin], ``judge(audit_bins)`` -> sentence or "".
+"""
+
+import dataclasses
+import itertools
+
+import numpy as np
+from scipy.special import gammaincinv
+
+MAG_EDGES = tuple(float(edge) for edge in range(5, 21))
+LOWEST, HIGHEST = 0.9, 1.15  # ratios outside say that the detector's numbers, or the measurement, are wrong
+FEWEST_STARS = 5
+WHOLE_SHARE = 0.5  # a bin with fewer of the usual frames is no whole one
+
+
+@dataclasses.dataclass(frozen=True)
+class AuditBin:
+    """Median measured over predicted scatter of the stars from `low` to `high` mag."""
+
+    low: float
+    high: float
+    stars: int
+    ratio: float
+
+    @property
+    def is_good(self):
+        return LOWEST <= self.ratio <= HIGHEST
+
+
+def bin_curves(flux, bins):
+    """Means of curves in bins of frames.
+
+    Parameters
+    ----------
+    flux : (frames, stars) array
+        NaN where unknown.
+    bins : (frames,) int array
+        Of `ngcmos.photometry.lightcurve.assign_bins`.
+
+    Returns
+    -------
+    means : (bins, stars) array
+        Of the whole bins, those with at least half of the usual number of frames; NaN where a star has not half
+        of them.
+    points : float
+        Mean number of frames of a whole bin; NaN where there is none.
+    """
+    number, length = np.unique(bins, return_counts=True)
+    usual = np.max(length, initial=0)
+    whole = number[length >= WHOLE_SHARE * usual]
+    means = np.full((whole.size, flux.shape[1]), np.nan)
+    for row, one in enumerate(whole):
+        inside = flux[bins == one]
+        count = np.isfinite(inside).sum(axis=0)
+        enough = count >= WHOLE_SHARE * len(inside)
+        np.divide(np.nansum(inside, axis=0, dtype=float), count, out=means[row], where=enough & (count > 0))
+    points = float(length[length >= WHOLE_SHARE * usual].mean()) if whole.size else np.nan
+    return means, points
+
+
+def audit(ratio, mag, points):
+    """AuditBin of each magnitude that has enough stars.
+
+    A scatter by few points is too small by half of them more often than not: medians are divided by that of
+    the chi distribution of `points` - 1 degrees of freedom.
+
+    Parameters
+    ----------
+    ratio, mag : (stars,) arrays
+        Measured over predicted scatter, NaN for stars that tell nothing; magnitude.
+    points : int
+        Of the series whose scatter was measured; at least 2.
+    """
+    freedom = max(points - 1, 1)
+    usual = np.sqrt(2 * gammaincinv(freedom / 2, 0.5) / freedom)
+    found = []
+    for low, high in itertools.pairwise(MAG_EDGES):
+        inside = ratio[(mag >= low) & (mag < high) & np.isfinite(ratio)]
+        if inside.size >= FEWEST_STARS:
+            found.append(AuditBin(low, high, int(inside.size), float(np.median(inside) / usual)))
+    return found
+
+
+def judge(audit_bins):
+    """One sentence that names the magnitudes whose scatter is not the predicted one; "" where all is well."""
+    wrong = [one for one in audit_bins if not one.is_good]
+    if not wrong:
+        return ""
+    named = ", ".join(f"{one.ratio:.2f} at {one.low:g}-{one.high:g} mag" for one in wrong)
+    return f"measured over predicted scatter is {named}, expected {LOWEST:g} to {HIGHEST:g}"

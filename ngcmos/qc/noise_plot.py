@@ -1,0 +1,102 @@
+"""Figure of the scatter of all stars of a field against magnitude, with each noise term; returned, not written.
+
+::
+
+    panel = NoisePanel("each frame", tmag, rms, variable, curve_mag, {"star": ..., "total": ...}, audit)
+    figure = plot_noise([panel, ...], title="...")
+"""
+
+import dataclasses
+
+import numpy as np
+
+from ngcmos.qc.plots import BLACK, BLUE, GREEN, ORANGE, PURPLE, SKYBLUE, VERMILION, YELLOW, new_figure
+
+_LINES = {
+    "star": ("star", ORANGE, "-"),
+    "sky": ("sky", GREEN, "-"),
+    "dark": ("dark", PURPLE, "--"),
+    "read": ("read noise", VERMILION, "--"),
+    "quantisation": ("rounding", YELLOW, ":"),
+    "sky_estimate": ("sky estimate", SKYBLUE, ":"),
+    "scintillation": ("scintillation", "0.45", "-."),
+    "total": ("total", BLACK, "-"),
+}
+_PPM = 1e6
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class NoisePanel:
+    """One panel.
+
+    Attributes
+    ----------
+    name : str
+    mag, rms : (stars,) arrays
+        Magnitude and relative scatter; NaN is left out.
+    variable : (stars,) bool array
+    curve_mag : (n,) array
+    terms : dict of str to (n,) array
+        Relative scatter by each noise term, and "total".
+    ratios : list of (low, high, ratio)
+        Measured over predicted scatter by magnitude.
+    """
+
+    name: str
+    mag: np.ndarray
+    rms: np.ndarray
+    variable: np.ndarray
+    curve_mag: np.ndarray
+    terms: dict
+    ratios: list
+
+
+def plot_noise(panels, *, title):
+    """Scatter against magnitude, a column a panel, with the ratios by magnitude below.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+    """
+    figure = new_figure(6.5 * len(panels), 8)
+    axes = figure.subplots(2, len(panels), squeeze=False, sharex=True, height_ratios=[3, 1])
+    for column, panel in enumerate(panels):
+        _draw_scatter(axes[0, column], panel)
+        _draw_ratios(axes[1, column], panel)
+    axes[0, 0].set_ylabel("scatter [ppm]")
+    axes[1, 0].set_ylabel("measured / predicted")
+    figure.legend(*axes[0, 0].get_legend_handles_labels(), loc="outside lower center", ncols=5, fontsize=9)
+    figure.suptitle(title, fontsize=11)
+    return figure
+
+
+def _draw_scatter(axes, panel):
+    constant = ~panel.variable
+    axes.plot(panel.mag[constant], _PPM * panel.rms[constant], ".", ms=3, color=BLUE, label="stars")
+    axes.plot(
+        panel.mag[panel.variable],
+        _PPM * panel.rms[panel.variable],
+        "o",
+        mfc="none",
+        mec=VERMILION,
+        label="variable",
+    )
+    for term, (name, colour, style) in _LINES.items():
+        if term in panel.terms:
+            axes.plot(panel.curve_mag, _PPM * panel.terms[term], style, color=colour, lw=1.4, label=name)
+    shown = np.concatenate([panel.rms, panel.terms["total"]])
+    lowest = np.min(shown[shown > 0], initial=np.inf)
+    axes.set_yscale("log")
+    if np.isfinite(lowest):
+        axes.set_ylim(bottom=_PPM * lowest / 10)
+    axes.set_title(panel.name, fontsize=10)
+    axes.grid(alpha=0.3)
+
+
+def _draw_ratios(axes, panel):
+    axes.axhline(1, color="0.5", lw=0.8)
+    for low, high, ratio in panel.ratios:
+        axes.plot([low, high], [ratio, ratio], color=BLUE, lw=2)
+    axes.set_ylim(0.7, max([1.4, *(1.1 * ratio for _, _, ratio in panel.ratios)]))
+    axes.set_xlabel("Tmag")
+    axes.grid(alpha=0.3)

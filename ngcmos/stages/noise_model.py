@@ -1,0 +1,235 @@
+"""Is every star as quiet as its photons allow? Measured scatter against the noise terms, by magnitude.
+
+For each field `rms_mags_phot_{field}_1.json` (each frame) and `rms_mags_phot_{field}_30min.json` (bins), and the
+figure `noise_model_{field}.png`. All scatters are relative. Keys of the JSON:
+
+    RMS_list mags_list Tmag_list        of each star; mags_list by its counts and the field's zero point
+    negative_fluxes_stars               TIC ids of stars whose median count is not positive
+    synthetic_mag photon_shot_noise sky_noise read_noise dc_noise N RNS     the model; N scintillation, RNS total
+    TIC_list predicted_list variable_list radius_list rounding_noise sky_estimate_noise     new
+    audit sentence points_a_bin                                                             new
+"""
+
+import dataclasses
+import json
+import logging
+
+import numpy as np
+
+from ngcmos.errors import UsageError, WorkError
+from ngcmos.night.outcome import Outcome
+from ngcmos.night.products import photometry_path, write_then_rename
+from ngcmos.photometry.audit import audit, bin_curves, judge
+from ngcmos.photometry.cube import read_field, relate_stars
+from ngcmos.photometry.ensemble import choose_best, scatter
+from ngcmos.photometry.lightcurve import BinLength, assign_bins
+from ngcmos.photometry.noise import noise_curve, noise_terms
+from ngcmos.qc.noise_plot import NoisePanel, plot_noise
+
+log = logging.getLogger(__name__)
+
+STAGE = "noise_model"
+BIN_MINUTES = 30.0
+TMAG_MAX = 16.0
+CURVE_STEP_MAG = 0.1
+DOTS_PER_INCH = 120
+_TERM_KEYS = {
+    "star": "photon_shot_noise",
+    "sky": "sky_noise",
+    "read": "read_noise",
+    "dark": "dc_noise",
+    "scintillation": "N",
+    "total": "RNS",
+    "quantisation": "rounding_noise",
+    "sky_estimate": "sky_estimate_noise",
+}
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Scatter:
+    """Measured and predicted scatter of the stars in one length of bins; `points` bins of `length` frames."""
+
+    name: str
+    measured: np.ndarray
+    predicted: np.ndarray
+    points: int
+    length: float
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class FieldNoise:
+    """What is known of the noise of a field: counts; aperture, level and zero point of each star; the model."""
+
+    counts: object
+    curves: object
+    radius_px: np.ndarray
+    flux: np.ndarray
+    zero_point: np.ndarray
+    model_mag: np.ndarray
+    model: dict
+
+
+def run(config, night, *, radius_px=None, tmag_max=TMAG_MAX, bin_minutes=BIN_MINUTES):
+    """Write the noise model of each field that has a photometry table; an Outcome.
+
+    Parameters
+    ----------
+    config : ngcmos.config.Config
+    night : ngcmos.night.folder.Night
+    radius_px : float, optional
+        One aperture for all; without it the best one of each star.
+    tmag_max : float
+    bin_minutes : float
+
+    Raises
+    ------
+    UsageError
+        A number makes no sense.
+    WorkError
+        There is no photometry table.
+    """
+    if not bin_minutes > 0:
+        raise UsageError(f"bins are {bin_minutes} minutes, expected more than 0")
+    outcome = Outcome(STAGE)
+    tables = sorted(night.folder.glob(photometry_path(night.folder, "*").name))
+    if not tables:
+        raise WorkError(f"{night.folder}: no phot_*.fits, expected one a field; run process_cmos first")
+    for path in tables:
+        with outcome.attempt(path.name):
+            radii = None if radius_px is None else [radius_px]
+            counts = read_field(path, config.camera, tmag_max=tmag_max, radii=radii)
+            _audit_field(config.camera, night, path, counts, bin_minutes, outcome)
+    return outcome
+
+
+def _audit_field(camera, night, path, counts, bin_minutes, outcome):
+    field = path.stem.removeprefix("phot_")
+    noise = model_noise(counts, camera)
+    panels = []
+    for one in measure_scatter(noise, bin_minutes):
+        bins = audit_scatter(noise, one)
+        sentence = judge(bins)
+        tell = log.warning if sentence else log.info
+        tell("%s: %s, %s: %s", STAGE, field, one.name, sentence or "as predicted")
+        _write_json(night.folder / f"rms_mags_{path.stem}_{one.name}.json", noise, one, bins, sentence, outcome)
+        panels.append(_panel(noise, one, bins))
+    picture = night.folder / f"noise_model_{field}.png"
+    title = f"{field}, {night.date}: {len(counts.stars)} stars, {len(counts.frames)} frames"
+    with write_then_rename(picture) as temporary:
+        plot_noise(panels, title=title).savefig(temporary, format="png", dpi=DOTS_PER_INCH)
+    outcome.products.append(picture)
+    outcome.done.append(path.name)
+
+
+def model_noise(counts, camera):
+    """FieldNoise of a FieldCounts: the curves in the best of its apertures, and the model."""
+    curves, best = choose_best(
+        [relate_stars(counts, radius) for radius in counts.radii], np.asarray(counts.stars["Tmag"], float)
+    )
+    levels = np.stack([_middle(counts.columns[f"flux_{radius:g}"]) for radius in counts.radii])
+    tmag, exptime_s = np.asarray(counts.stars["Tmag"], float), np.median(np.asarray(counts.frames["exptime_s"]))
+    with np.errstate(invalid="ignore", divide="ignore"):
+        zero_points = _middle(
+            (tmag + 2.5 * np.log10(levels / exptime_s)).T
+        )  # each aperture has its share of light
+    known = tmag[np.isfinite(tmag)]
+    grid = np.arange(known.min(), known.max() + CURVE_STEP_MAG, CURVE_STEP_MAG) if known.size else np.zeros(0)
+    lights = exptime_s * 10 ** (0.4 * (zero_points[:, None] - grid))
+    models = [_model(counts, camera, index, light) for index, light in enumerate(lights)]
+    quietest = np.argmin([model["total"] for model in models], axis=0)
+    model = {name: np.choose(quietest, [one[name] for one in models]) for name in models[0]}
+    flux = np.take_along_axis(levels, best[None], axis=0)[0]
+    return FieldNoise(counts, curves, np.asarray(counts.radii)[best], flux, zero_points[best], grid, model)
+
+
+def _model(counts, camera, index, light):
+    """Relative scatter of each term in one aperture, for stars of so much light; the sky's error as measured."""
+    radius = counts.radii[index]
+    ccd = {
+        "radius_px": radius,
+        "detector": camera.detector,
+        "exptime_s": float(np.median(np.asarray(counts.frames["exptime_s"], float))),
+    }
+    sky = float(_middle(counts.columns["sky"].reshape(-1, 1))[0])
+    terms = noise_terms(counts.columns[f"flux_{radius:g}"], counts.columns["sky"], **ccd)
+    rest = counts.columns[f"fluxerr_{radius:g}"].astype(float) ** 2 - terms.total
+    area = np.pi * radius**2
+    sky_sigma = np.sqrt(max(float(_middle(rest.reshape(-1, 1))[0]), 0.0)) / area
+    air = float(np.sqrt(np.mean(counts.air_rms**2)))
+    return noise_curve(light, sky, scintillation_rms=air, sky_sigma=sky_sigma, sky_count=1.0, **ccd)
+
+
+def measure_scatter(noise, bin_minutes):
+    """Scatter of each frame and in bins."""
+    curves = noise.curves
+    yield Scatter("1", curves.rms, curves.predicted, len(curves.flux), 1.0)
+    bins = assign_bins(np.asarray(noise.counts.frames["jd_mid"], float), BinLength(minutes=bin_minutes))
+    means, length = bin_curves(curves.flux, bins)
+    if len(means) > 1:
+        expected = curves.predicted / np.sqrt(length)
+        yield Scatter(f"{bin_minutes:g}min", scatter(means), expected, len(means), length)
+
+
+def audit_scatter(noise, one):
+    """AuditBins of the stars that are constant and alone."""
+    stars = noise.counts.stars
+    usable = ~noise.curves.variable & ~np.asarray(stars["blended"], bool)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        ratio = np.where(usable, one.measured / one.predicted, np.nan)
+    return audit(ratio, np.asarray(stars["Tmag"], float), one.points)
+
+
+def _write_json(path, noise, one, bins, sentence, outcome):
+    stars = noise.counts.stars
+    tic_id = np.asarray(stars["tic_id"])
+    shown = np.isfinite(one.measured) & (noise.flux > 0)
+    exptime_s = float(np.median(np.asarray(noise.counts.frames["exptime_s"], float)))
+    mags = noise.zero_point[shown] - 2.5 * np.log10(noise.flux[shown] / exptime_s)
+    content = {
+        "RMS_list": one.measured[shown],
+        "mags_list": mags,
+        "Tmag_list": np.asarray(stars["Tmag"], float)[shown],
+        "negative_fluxes_stars": tic_id[noise.flux <= 0],
+        "synthetic_mag": noise.model_mag,
+        **{key: noise.model[term] / np.sqrt(one.length) for term, key in _TERM_KEYS.items()},
+        "TIC_list": tic_id[shown],
+        "predicted_list": one.predicted[shown],
+        "variable_list": noise.curves.variable[shown],
+        "radius_list": noise.radius_px[shown],
+        "points_a_bin": one.length,
+        "audit": [dataclasses.asdict(each) for each in bins],
+        "sentence": sentence,
+    }
+    with write_then_rename(path) as temporary:
+        temporary.write_text(json.dumps(_plain(content), indent=1, allow_nan=False), encoding="utf-8")
+    outcome.products.append(path)
+
+
+def _plain(value):
+    """Arrays as lists, what is not finite as null."""
+    if isinstance(value, dict):
+        return {key: _plain(one) for key, one in value.items()}
+    if isinstance(value, np.ndarray | list):
+        return [_plain(one) for one in (value.tolist() if isinstance(value, np.ndarray) else value)]
+    return None if isinstance(value, float) and not np.isfinite(value) else value
+
+
+def _panel(noise, one, bins):
+    name = "each frame" if one.length == 1 else f"bins of {one.name}, {one.points} of {one.length:.0f} frames"
+    return NoisePanel(
+        name=name,
+        mag=np.asarray(noise.counts.stars["Tmag"], float),
+        rms=one.measured,
+        variable=noise.curves.variable,
+        curve_mag=noise.model_mag,
+        terms={term: values / np.sqrt(one.length) for term, values in noise.model.items()},
+        ratios=[(each.low, each.high, each.ratio) for each in bins],
+    )
+
+
+def _middle(values):
+    """Median of each column over what is finite; NaN where nothing is."""
+    known = np.isfinite(values).any(axis=0)
+    result = np.full(values.shape[1], np.nan)
+    result[known] = np.nanmedian(values[:, known], axis=0)
+    return result

@@ -1,0 +1,59 @@
+"""Scatter against prediction, on noise that is known."""
+
+import numpy as np
+import pytest
+
+from ngcmos.photometry.audit import AuditBin, audit, bin_curves, judge
+from ngcmos.photometry.lightcurve import BinLength, assign_bins
+
+
+def test_means_of_whole_bins():
+    flux = np.arange(20.0).reshape(10, 2)
+    means, points = bin_curves(flux, np.repeat([0, 1, 2], [4, 4, 2]))
+    np.testing.assert_allclose(means[:, 0], [3, 11, 17])
+    assert points == pytest.approx(10 / 3)
+
+
+def test_short_bin_is_left_out():
+    means, points = bin_curves(np.ones((9, 1)), np.repeat([0, 1, 2], [4, 4, 1]))
+    assert (means.shape, points) == ((2, 1), 4.0)
+
+
+def test_star_with_half_of_a_bin_missing_has_none():
+    flux = np.ones((8, 2))
+    flux[:3, 1] = np.nan
+    means, _ = bin_curves(flux, np.repeat([0, 1], 4))
+    assert np.isnan(means[0, 1])
+    np.testing.assert_array_equal(means[:, 0], 1)
+
+
+@pytest.mark.parametrize("points", [2, 4, 300])
+def test_ratio_of_true_noise_is_one_for_any_number_of_points(points):
+    rng = np.random.default_rng(points)
+    measured = np.std(rng.normal(0, 0.01, (points, 20000)), axis=0, ddof=1)
+    (found,) = audit(measured / 0.01, np.full(20000, 12.5), points)
+    assert found.ratio == pytest.approx(1, abs=0.02)
+    assert (found.low, found.high, found.stars) == (12.0, 13.0, 20000)
+
+
+def test_too_few_stars_tell_nothing():
+    assert audit(np.ones(4), np.full(4, 10.5), 100) == []
+    assert audit(np.append(np.ones(4), np.nan), np.full(5, 10.5), 100) == []
+
+
+def test_sentence_names_the_magnitudes_that_are_wrong():
+    bins = [AuditBin(9.0, 10.0, 8, 1.0), AuditBin(10.0, 11.0, 8, 1.31), AuditBin(11.0, 12.0, 8, 0.85)]
+    assert judge(bins) == (
+        "measured over predicted scatter is 1.31 at 10-11 mag, 0.85 at 11-12 mag, expected 0.9 to 1.15"
+    )
+
+
+def test_no_sentence_where_all_is_well():
+    assert judge([AuditBin(9.0, 10.0, 8, 1.14), AuditBin(10.0, 11.0, 8, 0.91)]) == ""
+
+
+def test_bins_do_not_bridge_gaps():
+    time_d = np.concatenate([np.arange(4), 100 + np.arange(4)]) / 1440
+    flux = np.r_[np.ones(4), 3 * np.ones(4)][:, None]
+    means, _ = bin_curves(flux, assign_bins(time_d, BinLength(minutes=30)))
+    np.testing.assert_allclose(means[:, 0], [1, 3])

@@ -1,0 +1,117 @@
+"""The noise model of a simulated night, and what breaks it on purpose."""
+
+import dataclasses
+import json
+import shutil
+
+import numpy as np
+import pytest
+
+from ngcmos.errors import UsageError, WorkError
+from ngcmos.night.folder import open_night
+from ngcmos.photometry.audit import judge
+from ngcmos.photometry.cube import read_field
+from ngcmos.stages import noise_model
+
+KEYS = ["RMS_list", "mags_list", "Tmag_list", "negative_fluxes_stars", "synthetic_mag", "photon_shot_noise"]
+KEYS += ["sky_noise", "read_noise", "dc_noise", "N", "RNS"]
+
+
+@pytest.fixture(scope="module")
+def copy(solved_night, tmp_path_factory):
+    """(config, night) of a copy with tables and frames."""
+    config, source, truths = solved_night
+    folder = tmp_path_factory.mktemp("noise") / source.name
+    shutil.copytree(source, folder)
+    return config, open_night(config, folder), truths
+
+
+@pytest.fixture(scope="module")
+def made(copy):
+    """{name of the bin: content} of the first field's JSON."""
+    config, night, truths = copy
+    outcome = noise_model.run(config, night, bin_minutes=8.0)
+    assert outcome.exit_code == 0, outcome.summary()
+    assert (night.folder / f"noise_model_{truths[0].field}.png").stat().st_size > 10000
+    names = {name: f"rms_mags_phot_{truths[0].field}_{name}.json" for name in ("1", "8min")}
+    return {name: json.loads((night.folder / file).read_text()) for name, file in names.items()}
+
+
+def test_keys_of_old_come_first(made):
+    assert list(made["1"])[: len(KEYS)] == KEYS
+
+
+def test_a_number_a_star(made):
+    lengths = {len(made["1"][key]) for key in KEYS[:3]}
+    assert lengths == {len(made["1"]["TIC_list"])}
+    assert {len(made["1"][key]) for key in KEYS[5:]} == {len(made["1"]["synthetic_mag"])}
+
+
+def test_total_is_the_root_of_the_squares(made):
+    one = {key: np.array(value) for key, value in made["1"].items() if key not in ("audit", "sentence")}
+    terms = [one[key] for key in (*KEYS[5:10], "rounding_noise", "sky_estimate_noise")]
+    np.testing.assert_allclose(np.sqrt(np.sum(np.square(terms), axis=0)), one["RNS"], rtol=1e-9)
+
+
+def test_magnitudes_by_counts_are_those_of_the_catalog(made):
+    difference = np.array(made["1"]["mags_list"]) - np.array(made["1"]["Tmag_list"])
+    assert np.median(np.abs(difference)) < 0.05
+
+
+def test_bins_are_quieter_by_the_root_of_their_frames(made):
+    ratio = np.array(made["1"]["RNS"]) / np.array(made["8min"]["RNS"])
+    np.testing.assert_allclose(ratio, np.sqrt(made["8min"]["points_a_bin"]))
+    assert made["8min"]["points_a_bin"] == 4
+
+
+def test_model_goes_through_the_stars(made):
+    one = made["1"]
+    predicted = np.interp(one["Tmag_list"], one["synthetic_mag"], one["RNS"])
+    assert np.median(np.array(one["predicted_list"]) / predicted) == pytest.approx(1, abs=0.06)
+
+
+def scatter_audit(copy, radius_px=5.0):
+    """AuditBins of both fields in one aperture, errors as told."""
+    config, night, truths = copy
+    counts = [
+        read_field(night.folder / f"phot_{truth.field}.fits", config.camera, tmag_max=16.0, radii=[radius_px])
+        for truth in truths
+    ]
+    noises = [noise_model.model_noise(one, config.camera) for one in counts]
+    return [noise_model.audit_scatter(noise, next(noise_model.measure_scatter(noise, 8.0))) for noise in noises]
+
+
+def test_scatter_is_as_predicted(copy):
+    ratios = [one.ratio for bins in scatter_audit(copy) for one in bins]
+    assert len(ratios) >= 6
+    assert np.median(ratios) == pytest.approx(1, abs=0.06)
+
+
+def test_errors_of_a_wrong_gain_are_told(copy):
+    """Errors made with a gain 40 % off: every photon term is wrong by its root, which the audit says."""
+    config, night, truths = copy
+    counts = read_field(night.folder / f"phot_{truths[0].field}.fits", config.camera, tmag_max=16.0, radii=[5.0])
+    told = dict(counts.columns, fluxerr_5=counts.columns["fluxerr_5"] / np.sqrt(1.4))
+    noise = noise_model.model_noise(dataclasses.replace(counts, columns=told), config.camera)
+    bins = noise_model.audit_scatter(noise, next(noise_model.measure_scatter(noise, 8.0)))
+    assert judge(bins).startswith("measured over predicted scatter is 1.")
+
+
+def test_bin_must_be_some_time(copy):
+    with pytest.raises(UsageError, match="bins are 0"):
+        noise_model.run(*copy[:2], bin_minutes=0.0)
+
+
+def test_unknown_aperture_is_told(copy):
+    outcome = noise_model.run(*copy[:2], radius_px=7.5)
+    assert outcome.exit_code == 1
+    assert "has apertures of" in outcome.troubles[0]
+
+
+def test_no_table_is_an_error(copy, tmp_path):
+    config, night, _ = copy
+    empty = tmp_path / "20240101"
+    empty.mkdir()
+    shutil.copy(next(night.folder.glob("NG*S43*.fits")), empty)
+    with pytest.raises(WorkError, match=r"no phot_\*\.fits, expected one a field"):
+        noise_model.run(config, open_night(config, empty))
