@@ -2,16 +2,19 @@
 # make demo     a small simulated night through the whole chain, compared with its truth
 # make test     lint, import contracts, all tests
 # make bench    CPU time a frame and peak memory of every stage on a full-size simulated night
+# make torture  100 kills of the chain at random instants, each healed by the next run (half an hour)
 # make lint     ruff and import-linter alone
 
 PYTHON ?= python3
 VENV ?= .venv
 DEMO ?= demo-night
 BENCH ?= bench-night
+TORTURE ?= torture-night
 RUN = $(VENV)/bin/python
+export OPENBLAS_NUM_THREADS = 1
 READY = $(VENV)/.ready
 
-.PHONY: install demo test lint bench clean
+.PHONY: install demo test lint bench torture clean
 
 $(READY): requirements.txt tests/requirements.txt pyproject.toml
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "ngcmos needs Python 3.11 or newer, this is " + sys.version.split()[0])'
@@ -38,5 +41,8 @@ test: lint
 bench: $(READY)
 	$(RUN) tests/bench_night.py $(BENCH)
 
+torture: $(READY)
+	$(RUN) tests/torture.py $(TORTURE)
+
 clean:
-	rm -rf $(VENV) $(DEMO) $(BENCH)
+	rm -rf $(VENV) $(DEMO) $(BENCH) $(TORTURE)

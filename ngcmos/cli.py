@@ -135,7 +135,6 @@ class _TerminalHandler(logging.StreamHandler):
 def _run_night(work, options, lock):
     from ngcmos.night.folder import find_folder, open_night, unusable_names
     from ngcmos.night.lock import hold_night
-    from ngcmos.night.products import sweep_temporaries
 
     started = time.monotonic()
     config = load_config(camera=options.camera, config=options.config, directory=options.directory)
@@ -144,8 +143,7 @@ def _run_night(work, options, lock):
         if lock:
             stack.enter_context(hold_night(folder))
             _log_in(folder)
-            for name in sweep_temporaries(folder):
-                log.info("removed the leftover %s of a run that was stopped", name)
+            _sweep(config, folder)
         night = open_night(config, folder, settle=lock)
         for name in unusable_names(folder):
             log.warning("%r: left alone, its name is not printable ASCII of at most 200 characters", name)
@@ -154,6 +152,16 @@ def _run_night(work, options, lock):
         outcome = work(config, night, options)
         log.info("%s, %.0f s", outcome.summary(), time.monotonic() - started)
         return outcome.exit_code
+
+
+def _sweep(config, folder):
+    """Remove what a run that was stopped has left half written, wherever products lie."""
+    from ngcmos.night.products import plots_folder, sweep_temporaries
+
+    out, base = config.directories.out, config.directories.base
+    for place in (folder, *folder.glob(".*.parts"), out, out / "catalogs", plots_folder(base)):
+        for name in sweep_temporaries(place):
+            log.info("removed the leftover %s of a run that was stopped", name)
 
 
 def _log_in(folder):

@@ -34,4 +34,4 @@ def require_space(folder, reserve_mb, *, needed_mb=0.0):
         wanted = f"{reserve_mb:.0f} MB" + (
             f" and {needed_mb:.0f} MB for what is to be written" if needed_mb else ""
         )
-        raise WriteError(f"{folder}: {free:.0f} MB free on the disk, expected {wanted}; make room and run again")
+        raise WriteError(f"{folder}: {free:.1f} MB free on the disk, expected {wanted}; make room and run again")

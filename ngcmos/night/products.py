@@ -8,12 +8,13 @@ process is dead.
 import contextlib
 import os
 import re
+import socket
 from pathlib import Path
 
 from ngcmos.errors import WriteError
 
 _LONGEST_NAME = 200
-_TEMPORARY = re.compile(r"^\..+\.(?P<pid>\d+)\.part$")
+_TEMPORARY = re.compile(r"^\..+\.(?P<host>[^.]*)-(?P<pid>\d+)\.part$")
 
 
 def catalog_path(night, field):
@@ -79,7 +80,7 @@ def write_then_rename(path):
     """
     path = Path(path)
     short = path.name.encode()[:_LONGEST_NAME].decode(errors="ignore")  # the suffix must fit into 255 bytes too
-    temporary = path.with_name(f".{short}.{os.getpid()}.part")
+    temporary = path.with_name(f".{short}.{_host()}-{os.getpid()}.part")
     try:
         yield temporary
         force_to_disk(temporary)
@@ -124,14 +125,19 @@ def force_to_disk(path):
 
 
 def sweep_temporaries(folder):
-    """Remove temporary files whose process is dead; returns their names."""
+    """Remove temporary files of this machine whose process is dead; returns their names."""
     removed = []
     for entry in sorted(Path(folder).glob(".*.part")):
         match = _TEMPORARY.match(entry.name)
-        if match and not _is_alive(int(match["pid"])):
+        if match and match["host"] == _host() and not _is_alive(int(match["pid"])):
             entry.unlink(missing_ok=True)
             removed.append(entry.name)
     return removed
+
+
+def _host():
+    """Name of this machine, without the dots that separate the parts of a temporary name."""
+    return socket.gethostname().partition(".")[0]
 
 
 def _is_alive(pid):

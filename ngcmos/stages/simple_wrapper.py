@@ -12,7 +12,7 @@ from ngcmos.astrometry.solve import ReferenceStars
 from ngcmos.astrometry.vizier import SERVER
 from ngcmos.errors import FrameError, UnsolvedError, WorkError
 from ngcmos.night.frames import read_frame
-from ngcmos.night.ledger import open_ledger
+from ngcmos.night.ledger import DONE, open_ledger, recall, record
 from ngcmos.night.loop import work_through
 from ngcmos.night.outcome import Outcome
 from ngcmos.stages.field_catalog import keep_catalog, keep_input_catalog, read_catalog
@@ -133,7 +133,12 @@ def _prepare(camera, catalog, frames, defocus_mm, force3rd, save_matched_cat):
 
 def _solve_field(solving, field, frames, outcome, ledger, loop):
     """Solve the frames that have no solution yet, each from that of the first solved frame."""
-    outcome.skipped.extend(frame.name for frame in frames if is_solved(frame.header))
+    known = recall(ledger, STAGE, field)
+    for frame in frames:
+        if is_solved(frame.header):
+            outcome.skipped.append(frame.name)
+            if frame.name not in known:  # a run was stopped between the header and the ledger
+                record(ledger, STAGE, frame.name, field, DONE, "found solved")
     pending = collections.deque(frame.path for frame in frames if not is_solved(frame.header))
     reference = next((solution_from_header(frame.header) for frame in frames if is_solved(frame.header)), None)
     while pending and reference is None:

@@ -2,6 +2,7 @@
 
 import os
 import signal
+import socket
 import sqlite3
 import subprocess
 import sys
@@ -43,11 +44,19 @@ def test_full_disk_is_said_in_one_line(tmp_path):
 def test_leftovers_of_dead_processes_are_swept(tmp_path):
     gone = subprocess.Popen([sys.executable, "-c", ""])
     gone.wait()
-    for pid in (gone.pid, os.getpid()):
-        (tmp_path / f".phot_A.fits.{pid}.part").touch()
-    (tmp_path / ".hidden.part").touch()
-    assert sweep_temporaries(tmp_path) == [f".phot_A.fits.{gone.pid}.part"]
-    assert len(list(tmp_path.iterdir())) == 2
+    here = socket.gethostname().partition(".")[0]
+    names = [
+        f".phot_A.fits.{who}.part" for who in (f"{here}-{gone.pid}", f"{here}-{os.getpid()}", f"other-{gone.pid}")
+    ]
+    for name in [*names, ".hidden.part"]:
+        (tmp_path / name).touch()
+    assert sweep_temporaries(tmp_path) == names[:1]
+    assert len(list(tmp_path.iterdir())) == 3
+
+
+def test_long_name_leaves_room_for_the_temporary_one(tmp_path):
+    write_text(tmp_path / ("x" * 245 + ".json"), "whole")
+    assert len(list(tmp_path.iterdir())) == 1
 
 
 def test_ledger_keeps_the_newest_verdict(tmp_path):

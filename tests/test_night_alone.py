@@ -1,0 +1,227 @@
+"""The night nobody watches: kills, two crons at once, a full disk, a failing disk, a read-only folder."""
+
+import errno
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import time
+import types
+
+import pytest
+from running import BARE, ROOT, night_options, raw_checksums, run_script
+from torture import check, lay_out, prepare, read_tables, trial
+
+from ngcmos import chain
+from ngcmos.config import load_config
+
+pytestmark = pytest.mark.slow
+
+
+@pytest.fixture(scope="module")
+def undisturbed(tmp_path_factory):
+    """A raw night, the tables of an undisturbed run, and where trials take place."""
+    folder = tmp_path_factory.mktemp("alone")
+    raw, tables, took = prepare(folder)
+    return types.SimpleNamespace(raw=raw, tables=tables, took=took, base=folder / "base")
+
+
+@pytest.mark.parametrize("share", [0.35, 0.6, 0.9])
+def test_killed_at_any_instant_the_next_run_heals(undisturbed, share):
+    trial(undisturbed.raw, undisturbed.tables, undisturbed.base, share * undisturbed.took)
+
+
+def test_stopped_photometry_is_continued_not_begun_anew(undisturbed, monkeypatch):
+    """With parts of two frames, a run that dies at its fifth frame has four of them on disk."""
+    from ngcmos.stages import field_table, process_cmos
+
+    lay_out(undisturbed.raw, undisturbed.base)
+    config = load_night(undisturbed.base)
+    chain.run(config.config, config.folder, skip=["process_cmos", "QC_control"], quiet=True)
+    monkeypatch.setattr(field_table, "FRAMES_A_PART", 2)
+    real, seen = field_table.measure_frame, []
+
+    def die_at_the_fifth(placed, measuring):
+        seen.append(placed.path.name)
+        if len(seen) == 5:
+            raise KeyboardInterrupt
+        return real(placed, measuring)
+
+    monkeypatch.setattr(field_table, "measure_frame", die_at_the_fifth)
+    with pytest.raises(KeyboardInterrupt):
+        process_cmos.run(config.config, config.night(), quiet=True)
+    monkeypatch.setattr(field_table, "measure_frame", real)
+    outcome = process_cmos.run(config.config, config.night(), quiet=True)
+    assert seen[:4] == outcome.skipped
+    assert not set(seen[:4]) & set(outcome.done)
+    check(undisturbed.raw, undisturbed.base, undisturbed.tables)
+
+
+def load_night(base):
+    """Config, folder and a function that opens the night, of a base folder."""
+    from ngcmos.night.folder import open_night
+
+    config = load_config(camera=str(base / "camera.toml"), config=base / "directories.json")
+    folder = base / "nights" / "20240705"
+    return types.SimpleNamespace(config=config, folder=folder, night=lambda: open_night(config, folder))
+
+
+def start(base):
+    command = [
+        sys.executable,
+        str(ROOT / "scripts" / "run_night.py"),
+        *map(str, night_options(base)),
+        "--workers",
+        "1",
+    ]
+    return subprocess.Popen(command, cwd="/", env=BARE, stderr=subprocess.DEVNULL, start_new_session=True)
+
+
+def test_of_twenty_starts_one_works(undisturbed):
+    """The frames look as if they were still growing, so the one at work waits long enough for all to come."""
+    lay_out(undisturbed.raw, undisturbed.base)
+    for path in (undisturbed.base / "nights" / "20240705").glob("NG*"):
+        os.utime(path, (time.time() + 3600, time.time() + 3600))
+    runs = [start(undisturbed.base) for _ in range(20)]
+    try:
+        deadline = time.monotonic() + 120
+        while sum(run.poll() is not None for run in runs) < 19 and time.monotonic() < deadline:
+            time.sleep(0.2)
+        codes = [run.poll() for run in runs]
+        assert sorted(codes, key=str) == [3] * 19 + [None]
+    finally:
+        for run in runs:
+            if run.poll() is None:
+                os.killpg(run.pid, signal.SIGKILL)
+            run.wait()
+    for path in (undisturbed.base / "nights" / "20240705").glob("NG*"):
+        os.utime(path, (1.7e9, 1.7e9))
+    run_script("run_night", *night_options(undisturbed.base))
+    check(undisturbed.raw, undisturbed.base, undisturbed.tables)
+
+
+@pytest.mark.parametrize("number", [1, 12, 40, 75])
+def test_failing_disk_leaves_everything_whole_and_the_next_run_heals(undisturbed, monkeypatch, number):
+    """The how-manieth file that is forced to disk gives an I/O error, and all after it."""
+    lay_out(undisturbed.raw, undisturbed.base)
+    night, real, calls = load_night(undisturbed.base), os.fsync, []
+
+    def failing(descriptor):
+        calls.append(descriptor)
+        if len(calls) >= number:
+            raise OSError(errno.EIO, os.strerror(errno.EIO))
+        real(descriptor)
+
+    monkeypatch.setattr(os, "fsync", failing)
+    outcome = chain.run(night.config, night.folder, skip=["QC_control"], quiet=True)
+    monkeypatch.setattr(os, "fsync", real)
+    assert len(calls) >= number
+    assert outcome.exit_code == 1
+    assert any("Input/output error" in trouble for trouble in outcome.troubles)
+    assert raw_checksums(undisturbed.base) == raw_checksums(undisturbed.raw)
+    chain.run(night.config, night.folder, quiet=True)
+    check(undisturbed.raw, undisturbed.base, undisturbed.tables)
+
+
+@pytest.fixture
+def small_disk(tmp_path):
+    """Function that mounts a file system of so many bytes, and one that changes it."""
+    folder = tmp_path / "disk"
+    folder.mkdir()
+
+    def mount(options):
+        done = subprocess.run(["mount", *options, str(folder)], capture_output=True, text=True, check=False)
+        if done.returncode:
+            pytest.skip(f"a small file system cannot be mounted here: {done.stderr.strip()}")
+
+    def remount(options):
+        mount(["-o", f"remount,{options}"])
+
+    if not shutil.which("mount"):
+        pytest.skip("a small file system cannot be mounted here: no mount")
+    mount(["-t", "tmpfs", "-o", "size=1g", "tmpfs"])
+    yield types.SimpleNamespace(folder=folder, remount=remount)
+    subprocess.run(["umount", "-l", str(folder)], check=True)
+
+
+def used_mb(folder):
+    return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file()) / 1e6
+
+
+def without_reserve(base):
+    """Let the work run into the full disk instead of stopping before."""
+    profile = base / "camera.toml"
+    text = profile.read_text().replace("movie_reserve_mb = 2000.0", "movie_reserve_mb = 0.0")
+    profile.write_text(text.replace("reserve_mb = 500.0", "reserve_mb = 0.0"))
+
+
+@pytest.mark.parametrize("room_mb", [0.3, 1.5, 3.0])
+def test_full_disk_leaves_everything_whole_and_the_next_run_heals(undisturbed, small_disk, room_mb):
+    base = small_disk.folder / "base"
+    lay_out(undisturbed.raw, base)
+    without_reserve(base)
+    small_disk.remount(f"size={int((used_mb(base) + room_mb) * 1.02e6)}")
+    said = run_script("run_night", *night_options(base), code=1).stderr
+    assert re.search(r"No space left on device|disk is full|MB free on the disk, expected 0 MB and", said)
+    assert "Traceback" not in said
+    assert raw_checksums(base) == raw_checksums(undisturbed.raw)
+    small_disk.remount("size=1g")
+    run_script("run_night", *night_options(base))
+    assert read_tables(base) == undisturbed.tables
+
+
+def test_low_disk_stops_the_work_before_it_is_full(undisturbed, small_disk):
+    base = small_disk.folder / "base"
+    lay_out(undisturbed.raw, base)
+    small_disk.remount("size=400m")
+    said = run_script("run_night", *night_options(base), code=1).stderr
+    assert "MB free on the disk, expected 500 MB; make room and run again" in said
+    assert not list((base / "nights" / "20240705").glob("phot_*"))
+
+
+def test_movies_stop_first(undisturbed, small_disk):
+    base = small_disk.folder / "base"
+    lay_out(undisturbed.raw, base)
+    said = run_script("run_night", *night_options(base), code=1).stderr
+    assert "MB free on the disk, movies need 2000 MB; the rest goes on" in said
+    assert read_tables(base) == undisturbed.tables
+
+
+def test_read_only_night_is_said_in_one_line(undisturbed, small_disk):
+    base = small_disk.folder / "base"
+    lay_out(undisturbed.raw, base)
+    small_disk.remount("ro")
+    said = run_script("run_night", *night_options(base), code=1).stderr
+    small_disk.remount("rw")
+    assert "not writable, Read-only file system" in said
+    assert len(said.splitlines()) == 1
+
+
+def test_names_are_data(undisturbed):
+    """A night with odd names beside its frames: none escapes, hangs or stops it."""
+    lay_out(undisturbed.raw, undisturbed.base)
+    night = undisturbed.base / "nights" / "20240705"
+    frame = next(iter(sorted(night.glob("NG*S43*.fits"))))
+    odd = [
+        "NG\n1.fits",
+        "x" * 230 + ".fits",
+        "NG%s%d%n {0}-20240706000000000.fits",
+        "NG caf\u00e9.fits",
+        "$(touch pwned).fits",
+    ]
+    for name in odd:
+        shutil.copy(frame, night / name)
+    os.mkfifo(night / "NG-pipe.fits")
+    (night / "NG-link.fits").symlink_to("/etc/passwd")
+    (night / "NG-dangling.fits").symlink_to(night / "nowhere")
+    said = run_script("run_night", *night_options(undisturbed.base), "--skip", "QC_control", code=1).stderr
+    assert "Traceback" not in said
+    assert r"'NG\n1.fits': left alone, its name is not printable ASCII" in said
+    assert "NG-pipe.fits: not a file" in said
+    tables = read_tables(undisturbed.base)
+    assert {name: tables[name] for name in undisturbed.tables} == undisturbed.tables
+    assert not list(undisturbed.base.rglob("pwned*"))
+    everywhere = {path.name for path in undisturbed.base.rglob("*")}
+    assert set(odd) <= everywhere
