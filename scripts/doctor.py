@@ -49,6 +49,7 @@ def main(argv=None):
     """Run the script; the exit code."""
     options = cli.parser_of(__doc__).parse_args(argv)
     signal.signal(signal.SIGPIPE, signal.SIG_DFL)  # `| head` ends it without a word
+    sys.stdout.reconfigure(errors="replace")  # whatever a terminal or cron cannot show
     return cli.guarded(lambda: work(options), options)
 
 

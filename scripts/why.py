@@ -39,6 +39,7 @@ def main(argv=None):
     )
     options = parser.parse_args(argv)
     signal.signal(signal.SIGPIPE, signal.SIG_DFL)  # `| head` ends it without a word
+    sys.stdout.reconfigure(errors="replace")  # whatever a terminal or cron cannot show
     return cli.guarded(lambda: work(options), options)
 
 

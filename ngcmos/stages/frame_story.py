@@ -151,7 +151,7 @@ def _tell_sum(files, counts):
 
 def _tell_remarks(story, files):
     """What does not fit together: frames without a word in the ledger, frames that are gone, odd tables."""
-    lines = []
+    lines = _tell_names(f"{len(story.left_alone)} left alone, their names are unfit", map(ascii, story.left_alone))
     unknown = [file.path.name for file in files if not file.known]
     lines += _tell_names(f"{len(unknown)} unknown to the ledger", unknown)
     fields = {file.field for file in files}
@@ -171,7 +171,8 @@ def _tell_remarks(story, files):
 
 
 def _tell_names(what, names):
-    some = ", ".join(sorted(names)[:SOME]) + (", ..." if len(names) > SOME else "")
+    names = sorted(names)
+    some = ", ".join(names[:SOME]) + (", ..." if len(names) > SOME else "")
     return [f"{what}: {some}"] if names else []
 
 

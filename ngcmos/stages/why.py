@@ -19,7 +19,7 @@ from pathlib import Path
 
 from ngcmos.config import DEFAULT_CAMERA, load_config
 from ngcmos.errors import NightError, ProductError, WorkError
-from ngcmos.night.folder import FAILED_DONUTS, NO_WCS, find_folder, open_night, stamp_of
+from ngcmos.night.folder import FAILED_DONUTS, NO_WCS, find_folder, open_night, stamp_of, unusable_names
 from ngcmos.night.ledger import DONE, REFUSED, read_ledger
 from ngcmos.night.products import photometry_path
 from ngcmos.photometry.table import read_frames
@@ -78,6 +78,8 @@ class NightStory:
         {frame: {stage: Entry}} of the ledger.
     tables : dict of str to (set or str)
         Frames in the photometry table of each field, or what is wrong with it.
+    left_alone : tuple of str
+        Files with names that no script takes; they count nowhere.
     """
 
     folder: Path
@@ -85,6 +87,7 @@ class NightStory:
     files: tuple
     told: dict
     tables: dict
+    left_alone: tuple
 
     @property
     def fields(self):
@@ -187,7 +190,7 @@ def read_story(config, folder):
             found += [(path, field, place) for field, paths in aside.items() for path in paths]
     tables = {field: _read_table(folder, field) for field in sorted({field for _, field, _ in found})}
     files = tuple(_judge(path, field, place, told, tables[field]) for path, field, place in found)
-    return NightStory(folder, night.date, files, dict(told), tables)
+    return NightStory(folder, night.date, files, dict(told), tables, tuple(unusable_names(folder)))
 
 
 def _read_table(folder, field):

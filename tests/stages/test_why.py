@@ -28,8 +28,12 @@ MEASURED = ("cloud", "jump-0.6", "jump-3", "jump-40", "no-altitude", "other-obje
 def bad_night(tmp_path_factory):
     """A night with every fault the simulator knows among its good frames, after the chain."""
     base = tmp_path_factory.mktemp("why") / "base"
-    simulated = simulate_night(base, load_camera(), size=512, frames=8, seed=23, faults=["all"])
-    skipped = [part for stage in ("QC_Donuts", "QC_control", "adding_headers") for part in ("--skip", stage)]
+    simulated = simulate_night(base, load_camera(), size=512, frames=5, seed=23, faults=["all"])
+    skipped = [
+        part
+        for stage in ("QC_Donuts", "QC_control", "adding_headers", "create_flats")
+        for part in ("--skip", stage)
+    ]
     run_script("run_night", *night_options(base), *skipped)
     return _known(base, simulated.truths[0])
 
@@ -145,6 +149,13 @@ def test_restored_frames_are_not_yet_seen(copy):
     assert f"run_night.py --directory {copy.folder}" in text
 
 
+def test_restored_frames_are_refused_again_by_the_next_run(copy):
+    before = ask(copy)
+    run_script("check_cmos", *night_options(copy.base), "--restore")
+    run_script("run_night", *night_options(copy.base), "--only", "simple_wrapper", "--only", "check_cmos")
+    assert ask(copy) == before
+
+
 def test_frame_that_no_stage_has_seen(copy):
     name = name_of(copy, "")
     new = name.replace("20240706", "20240707")
@@ -180,6 +191,14 @@ def test_frame_moved_by_hand(copy):
     (copy.folder / name).rename(copy.folder / "no_wcs" / name)
     assert "lies in no_wcs/, but check_cmos did not put it there" in on_one_line(ask(copy, name))
     assert sum_of(ask(copy))[0] == count_frames(copy.folder)
+
+
+def test_file_with_an_unfit_name_is_said_and_not_counted(copy):
+    before = sum_of(ask(copy))
+    shutil.copy(copy.folder / name_of(copy, ""), copy.folder / "NG1908-1942_a\nb-20240706043915531.fits")
+    text = ask(copy)
+    assert sum_of(text) == before
+    assert "1 left alone, their names are unfit: 'NG1908-1942_a\\nb-20240706043915531.fits'" in text
 
 
 @pytest.mark.parametrize(("size", "said"), [(None, "is not there"), (4000, "phot_.*(truncated|damaged|bytes)")])
@@ -247,15 +266,13 @@ def test_ledger_that_is_missing(copy):
 
 
 @pytest.mark.parametrize("content", [b"", b"<html>" * 500, None])
-def test_ledger_that_is_damaged(copy, content):
-    path = copy.folder / "ngcmos.db"
-    whole = path.read_bytes()
-    path.write_bytes(whole[: len(whole) // 3] + b"\xff" * 5000 if content is None else content)
-    spoilt = path.read_bytes()
-    said = run_script("why", *night_options(copy.base), code=1).stderr
-    assert re.search(r"ngcmos\.db: ledger (damaged|not readable), ", said)
-    assert len(said.splitlines()) == 1
-    assert path.read_bytes() == spoilt
+def test_ledger_that_is_damaged(bad_night, tmp_path, content):
+    whole = (bad_night.folder / "ngcmos.db").read_bytes()
+    spoilt = whole[: len(whole) // 3] + b"\xff" * 5000 if content is None else content
+    (tmp_path / "ngcmos.db").write_bytes(spoilt)
+    with pytest.raises(ProductError, match=r"ngcmos\.db: ledger (damaged|not readable), [^\n]*$"):
+        ask(bad_night, night=None, directory=tmp_path)
+    assert (tmp_path / "ngcmos.db").read_bytes() == spoilt
 
 
 def test_ledger_of_a_run_that_was_killed(tmp_path):
@@ -296,3 +313,8 @@ def test_works_beside_a_run_and_changes_nothing(copy):
         assert state() == before
     assert said.stdout == ask(copy)
     assert said.stderr == ""
+
+
+def test_output_that_cannot_show_all_characters(bad_night):
+    said = run_script("why", *night_options(bad_night.base), env={"PYTHONIOENCODING": "ascii"})
+    assert "holds ? bytes of pixels" in said.stdout
