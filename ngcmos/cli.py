@@ -51,9 +51,9 @@ def _cores():
 
 
 def _workers(text):
-    value = int(text)
+    value = int(text) if text.isdecimal() else 0
     if value < 1:
-        raise argparse.ArgumentTypeError("expected at least 1")
+        raise argparse.ArgumentTypeError(f"{text!r} is no number of processes, expected 1 or more")
     return value
 
 

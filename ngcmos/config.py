@@ -348,7 +348,7 @@ def profiles_folder():
 
 
 def load_camera(name=DEFAULT_CAMERA):
-    """The camera profile of that name or file."""
+    """The camera profile of that name or file; relative paths of `catalog.local` start at the file's folder."""
     path = Path(name)
     if path.suffix != ".toml":
         path = profiles_folder() / f"{name}.toml"
@@ -362,7 +362,9 @@ def load_camera(name=DEFAULT_CAMERA):
         raise ConfigError(f"{path}: not readable as TOML ({error})") from None
     checksum = hashlib.sha256(content).hexdigest()[:16]
     given = {"source": path, "checksum": checksum}
-    return _build(path, Camera, tables, prefix="", given=given)
+    camera = _build(path, Camera, tables, prefix="", given=given)
+    local = tuple(str(path.absolute().parent / name) for name in camera.catalog.local)
+    return dataclasses.replace(camera, catalog=dataclasses.replace(camera.catalog, local=local))
 
 
 def _build(path, kind, table, *, prefix, given=None):

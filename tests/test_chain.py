@@ -245,7 +245,7 @@ def test_changed_profile_is_said_and_overwrite_measures_again(night, tmp_path):
     profile = base / "camera.toml"
     profile.write_text(profile.read_text().replace('sky_method = "map"', 'sky_method = "annulus"'))
     said = run_script("process_cmos", *night_options(base)).stderr
-    assert "was made with another its checksum (PROFSUM)" in said
+    assert "was made with another checksum of the camera profile (PROFSUM)" in said
     run_script("process_cmos", *night_options(base), "--overwrite")
     path = base / "nights" / "20240705" / tables(night)[0].name
     assert check_table(path)["SKYMETH"] == "annulus"
@@ -258,7 +258,8 @@ def test_damaged_table_is_made_anew(night, tmp_path):
     path = base / "nights" / "20240705" / good.name
     path.write_bytes(path.read_bytes()[:-2880])
     said = run_script("process_cmos", *night_options(base)).stderr
-    assert "it is made anew" in said
+    assert "it is kept as " in said
+    assert (path.parent / f"{path.name}.old1").stat().st_size == good.stat().st_size - 2880
     assert path.read_bytes() == good.read_bytes()
 
 

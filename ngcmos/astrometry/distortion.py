@@ -358,8 +358,9 @@ def solution_from_header(header):
     """
     kinds = [str(header.get(f"CTYPE{axis}", "")) for axis in (1, 2)]
     if kinds not in (["RA---TAN-SIP", "DEC--TAN-SIP"], ["RA---TAN", "DEC--TAN"]):
+        found = ", ".join(kind for kind in kinds if kind) or "missing"
         raise UnsolvedError(
-            f"no plate solution in the header: CTYPE is {kinds}, expected RA---TAN-SIP, DEC--TAN-SIP"
+            f"no plate solution in the header: CTYPE is {found}, expected RA---TAN-SIP, DEC--TAN-SIP"
         )
     crval = [_number(header, f"CRVAL{axis}") for axis in (1, 2)]
     origin = np.array([_number(header, f"CRPIX{axis}") - 1.0 for axis in (1, 2)])

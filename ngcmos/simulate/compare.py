@@ -21,7 +21,7 @@ from ngcmos.simulate.truth import FOLDER, read_truth
 RADIUS_PX = 5
 MAG_BINS = (9.0, 10.0, 11.0, 12.0, 13.0, 14.0, 15.0, 16.0)
 FEWEST_STARS = 5
-FEWEST_FRAMES = 8
+FEWEST_FRAMES = 12
 LONELY = 0.002  # light of other stars within 6 px, relative
 ISOLATED = 0.1
 BRIGHT_TMAG = 12.0

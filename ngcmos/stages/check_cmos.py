@@ -55,7 +55,7 @@ def _judge_field(config, field, paths, ledger, *, workers, quiet):
     solved = {path: result for path, result in results.items() if not isinstance(result, FrameError)}
     if not solved:
         count = f"none of {len(paths)} frames has a plate solution"
-        raise WorkError(f"{count}, run {SOLVING} first; nothing moved")
+        raise WorkError(f"{count}, run {SOLVING} first; nothing moved (the first: {results[paths[0]]})")
     verdicts = _judge_by_wcs(solved, config.camera.detector.shape, config.camera.check.limit_px, field)
     unsolved = {path: result for path, result in results.items() if isinstance(result, FrameError)}
     if unsolved:

@@ -36,7 +36,7 @@ def measure_field(config, field, paths, ledger, *, workers=1, quiet=False):
     known, name = _recall(ledger, field, config.camera.checksum, paths)
     reference = None
     if name is None:
-        reference, start = _choose_reference(field, paths, config.camera)
+        reference, start = _choose_reference(paths, config.camera)
         name = reference.name
         itself = MeasuredShift(name, start, Shift(0.0, 0.0, 1.0, reference.stars, REFERENCE, ""))
         _keep(ledger, field, config.camera, name, itself)
@@ -44,7 +44,7 @@ def measure_field(config, field, paths, ledger, *, workers=1, quiet=False):
     if missing:
         if reference is None:
             here = [path for path in paths if path.name == name]
-            reference, _ = _choose_reference(field, here, config.camera)
+            reference, _ = _choose_reference(here, config.camera)
         loop = {"workers": workers, "label": f"shifts {field}", "quiet": quiet}
         for path, result in work_through(_measure, missing, shared=(config.camera, reference), **loop):
             measured = _unreadable(path, result) if isinstance(result, FrameError) else result
@@ -79,7 +79,7 @@ def _measured_of(entry):
     return MeasuredShift(entry.frame, numbers["time"], Shift(**values, reason=entry.reason))
 
 
-def _choose_reference(field, paths, camera):
+def _choose_reference(paths, camera):
     """(Reference, start) of the first frame that shows enough stars."""
     for path in paths:
         try:
@@ -87,7 +87,7 @@ def _choose_reference(field, paths, camera):
             return build_reference(frame.data, frame.exptime, camera.donuts, name=path.name), frame.start.isot
         except FrameError as error:
             log.warning("%s: not the reference of its field: %s", SHIFTS, error)
-    raise FrameError(f"{field}: none of {len(paths)} frames can serve as a reference, expected stars in one")
+    raise FrameError(f"none of {len(paths)} frames can serve as a reference, expected stars in one")
 
 
 def _measure(path, camera, reference):

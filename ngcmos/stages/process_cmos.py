@@ -77,7 +77,7 @@ def _provenance(camera, masters, catalog_sum):
     return [
         ("VERSION", __version__, "version of ngcmos"),
         ("PROFILE", camera.name, "camera profile"),
-        ("PROFSUM", camera.checksum, "its checksum"),
+        ("PROFSUM", camera.checksum, "checksum of the camera profile"),
         ("BIASSUM", sums["bias"], "checksum of the master bias"),
         ("DARKSUM", sums["dark"], "checksum of the master dark"),
         ("FLATSUM", sums["flat"], "checksum of the master flat"),

@@ -50,7 +50,8 @@ def _report_field(config, night, field, paths, outcome, ledger, loop):
         if shift.known:
             outcome.done.append(name)
         else:
-            outcome.refuse(name, FrameError(f"{name}: no shift: {shift.verdict}: {shift.reason}"))
+            reason = shift.reason.removeprefix(f"{name}: ")
+            outcome.refuse(name, FrameError(f"{name}: no shift: {shift.verdict}: {reason}"))
     figure = plot_shifts(shifts, reference=reference, field=field, night=night.date, large_px=donuts.large_px)
     with write_then_rename(pdf_path) as temporary:
         figure.savefig(temporary, format="pdf")
