@@ -166,14 +166,15 @@ def _tell_remarks(story, files):
         lines += _tell_table(story, field, files)
     waiting = any(file.state == "not yet seen" for file in files)
     if waiting:
-        lines.append(f"For those not yet seen: python scripts/run_night.py --directory {story.folder}")
+        lines.append(f"For those not yet seen run again: scripts/run_night.py --directory {story.folder}")
+        lines.append("If a stage stopped, the last lines of ngcmos.log there say why.")
     return lines
 
 
 def _tell_names(what, names):
     names = sorted(names)
     some = ", ".join(names[:SOME]) + (", ..." if len(names) > SOME else "")
-    return [f"{what}: {some}"] if names else []
+    return textwrap.wrap(f"{what}: {some}", COLUMNS, subsequent_indent="    ", **_WHOLE_WORDS) if names else []
 
 
 def _tell_table(story, field, files):

@@ -166,7 +166,7 @@ def check_clock(site, *, now, newest):
         yield bad(f"{text}: the year cannot be right", remedy)
     elif newest and (newest[1] - now).total_seconds() > AHEAD_S:
         ahead = newest[1] - now
-        yield bad(f"{text}: {newest[0]} is from the future, by {str(ahead).split('.')[0]} h", remedy)
+        yield bad(f"{text}: {newest[0]} is from the future, by {str(ahead).split('.')[0]}", remedy)
     else:
         evening = (local - datetime.timedelta(days=1)).strftime("%Y%m%d")
         yield good(f"{text}; a script without --night takes {evening} now")

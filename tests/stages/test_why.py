@@ -162,7 +162,7 @@ def test_frame_that_no_stage_has_seen(copy):
     shutil.copy(copy.folder / name, copy.folder / new)
     total, *_, waiting = sum_of(text := ask(copy))
     assert (total, waiting) == (count_frames(copy.folder), 1)
-    assert f"1 unknown to the ledger: {new}" in text
+    assert f"1 unknown to the ledger: {new}" in on_one_line(text)
     assert "The ledger does not know it" in ask(copy, new)
 
 
@@ -172,7 +172,7 @@ def test_frame_that_is_gone(copy):
     (copy.folder / name).unlink()
     text = ask(copy)
     assert sum_of(text) == (before[0] - 1, before[1] - 1, *before[2:])
-    assert f"1 of {copy.field} in the ledger, but nowhere on disk: {name}" in text
+    assert f"1 of {copy.field} in the ledger, but nowhere on disk: {name}" in on_one_line(text)
     assert "1 of them refused or gone since" in text
     assert "gone" in ask(copy, name)
 
