@@ -4,12 +4,14 @@ import hashlib
 import logging
 import time
 import warnings
+from pathlib import Path
 
 import numpy as np
 from astropy.table import Table
 from astropy.utils.exceptions import AstropyWarning
 
 from ngcmos.astrometry.catalog import CATALOG_COLUMNS, ds9_regions, select_input, star_catalog, targets_of
+from ngcmos.astrometry.crowding import contamination
 from ngcmos.astrometry.vizier import SERVER, load_tic
 from ngcmos.errors import CatalogError
 from ngcmos.night.products import catalog_path, input_catalog_path, region_path, write_table, write_text
@@ -52,10 +54,14 @@ def keep_catalog(config, night, field, frames, local, outcome, *, server=SERVER,
     log.info("%s: %d stars from %s", field, len(rows), source)
     epoch = frames[0].start
     catalog = star_catalog(rows, epoch, blend_arcsec=settings.blend_arcsec, blend_dmag=settings.blend_dmag)
-    catalog.meta |= {"RA_CEN": ra, "DEC_CEN": dec, "SOURCE": _source_of(local or [source])}
-    write_table(path, catalog)
+    catalog.meta |= {
+        "RA_CEN": ra,
+        "DEC_CEN": dec,
+        "SOURCE": _source_of(local) if local else source.encode("ascii", "replace").decode(),
+    }
     regions = region_path(night.folder, field, "master")
     write_text(regions, ds9_regions(catalog, radius_arcsec=_circle_arcsec(camera), colour=_MASTER_COLOUR))
+    write_table(path, catalog)  # last: where it stands, its regions do
     outcome.products += [path, regions]
     return catalog
 
@@ -77,18 +83,36 @@ def keep_input_catalog(camera, night, field, frames, catalog, on_chip, outcome):
         except CatalogError as error:
             log.warning("%s; it is made anew", error)
     targets = field_targets(frames, camera)
-    chosen = select_input(catalog, on_chip, tmag_max=camera.catalog.tmag_max, targets=targets)
+    chosen = select_input(
+        _with_contamination(catalog, camera), on_chip, tmag_max=camera.catalog.tmag_max, targets=targets
+    )
     if not len(chosen):
         raise CatalogError(f"{field}: no star of the catalog lies on the chip")
     lost = [tic_id for tic_id in targets if tic_id not in set(chosen["tic_id"].tolist())]
     if lost:
-        log.warning("%s: TIC %s is named in OBJECT, but not on the chip or not in the catalog", field, lost)
+        named = ", ".join(f"TIC {tic_id}" for tic_id in lost)
+        log.warning("%s: %s named in OBJECT, but not on the chip or not in the catalog", field, named)
     chosen.meta["CATSUM"] = checksum
-    write_table(path, chosen)
     regions = region_path(night.folder, field, "input")
     write_text(regions, ds9_regions(chosen, radius_arcsec=_circle_arcsec(camera), colour=_INPUT_COLOUR))
+    write_table(path, chosen)
     outcome.products += [path, regions]
     log.info("%s: %d stars to measure", field, len(chosen))
+
+
+def _with_contamination(catalog, camera):
+    """A copy of the catalog that tells how much light of neighbours the largest aperture holds."""
+    catalog = catalog.copy()
+    tmag, gmag = (np.ma.asarray(catalog[name]).astype(float).filled(np.nan) for name in ("Tmag", "Gmag"))
+    catalog["contamination"] = contamination(
+        catalog["ra_deg_corr"],
+        catalog["dec_deg_corr"],
+        np.where(np.isfinite(tmag), tmag, gmag),
+        radius_px=max(camera.photometry.radii_px),
+        scale_arcsec=camera.detector.scale_arcsec,
+    )
+    catalog["contamination"].description = "light of neighbours in the largest aperture, relative"
+    return catalog
 
 
 def read_catalog(folder, field):
@@ -149,7 +173,8 @@ def file_checksum(path):
 
 
 def _source_of(local):
-    return ", ".join(str(path) for path in local).encode("ascii", "replace").decode()
+    """The local extracts by their whole paths, however they were spelled; ASCII, as a header wants it."""
+    return ", ".join(str(Path(path).resolve()) for path in local).encode("ascii", "replace").decode()
 
 
 def _circle_arcsec(camera):

@@ -7,7 +7,6 @@ import numpy as np
 from astropy.table import Table
 from astropy.time import Time
 
-from ngcmos.astrometry.detection import forced_centroids
 from ngcmos.astrometry.distortion import Solution, solution_from_header, to_pixels, to_sky
 from ngcmos.calibration.masters import Masters
 from ngcmos.calibration.reduce import calibrate
@@ -15,13 +14,14 @@ from ngcmos.config import Camera
 from ngcmos.errors import FrameError, HeaderError, UnsolvedError
 from ngcmos.night.frames import header_number, read_frame
 from ngcmos.photometry.apertures import Flag, measure
+from ngcmos.photometry.noise import scintillation
+from ngcmos.photometry.quality import find_trail, measure_shape, sky_gradient
 from ngcmos.photometry.table import rows_of_frame
 from ngcmos.photometry.times import EarthVectors, airmass, altitude_at, bjd_of
 
 SEEN_SNR = 5.0
 EXPECTED_SHARE = 0.5
-FWHM_STARS = 100
-FWHM_GUESS_PX = 2.5
+SHAPE_STARS = 100
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -144,7 +144,8 @@ def measure_frame(placed, measuring):
         airmass=placed.airmass,
         zp=placed.zp,
     )
-    return rows, _facts(placed, measurement, counts, _width(image, x, y, masters.bad))
+    facts = _facts(placed, measurement, counts, camera)
+    return rows, facts | _quality(image, x, y, measurement, facts, masters.bad)
 
 
 def _count_stars(measurement):
@@ -168,15 +169,26 @@ def _require_stars(frame, counts, min_objects):
         )
 
 
-def _width(image, x, y, bad):
-    """Median FWHM in pixels of the brightest stars (the catalog is sorted so); NaN where none can be measured."""
-    centroids = forced_centroids(image, x[:FWHM_STARS], y[:FWHM_STARS], fwhm_px=FWHM_GUESS_PX, mask=bad)
-    widths = centroids.fwhm[centroids.good & np.isfinite(centroids.fwhm)]
-    return float(np.median(widths)) if len(widths) else np.nan
+def _quality(image, x, y, measurement, facts, bad):
+    """What the image tells of its own quality; shape by the brightest stars (the catalog is sorted so)."""
+    whole = np.flatnonzero((measurement.flags & (Flag.OFF_CHIP | Flag.SATURATED | Flag.EDGE)) == 0)[:SHAPE_STARS]
+    shape = measure_shape(image, x[whole], y[whole], bad=bad)
+    light = {"sky": facts["sky"], "sky_rms": facts["sky_rms"]}
+    return {
+        "fwhm_px": shape.fwhm_px,
+        "place_x": float(np.nanmedian(x)),
+        "place_y": float(np.nanmedian(y)),
+        "elongation": shape.elongation,
+        "sky_gradient": sky_gradient(x, y, measurement.sky, image.shape),
+        "trail": find_trail(image, x, y, bad=bad, **light),
+    }
 
 
-def _facts(placed, measurement, counts, fwhm_px):
+def _facts(placed, measurement, counts, camera):
     shift_x, shift_y = placed.shift
+    air = scintillation(
+        placed.exptime_s, placed.airmass, telescope=camera.telescope, elevation_m=camera.site.elevation_m
+    )
     return {
         "frame_id": placed.path.name,
         "date_obs": placed.start.isot,
@@ -190,8 +202,8 @@ def _facts(placed, measurement, counts, fwhm_px):
         "wcs_stars": placed.wcs_stars,
         "sky": float(np.nanmedian(measurement.sky)),
         "sky_rms": float(np.nanmedian(measurement.sky_rms)),
-        "fwhm_px": fwhm_px,
         "stars_on_chip": counts["on_chip"],
         "stars_seen": counts["seen"],
         "stars_saturated": counts["saturated"],
+        "scintillation": float(air),
     }

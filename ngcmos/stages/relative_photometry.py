@@ -8,7 +8,8 @@ frame of the photometry table is there, with NaN where it says nothing of the st
 
 `RMS` is the scatter of the star's whole curve, `COLOR` Gaia BP - RP, `ZP` the zero point of the frame, `frame`
 the row of FRAMES. Extension STARS has a row a star (its aperture, comparison stars, whether it varies), FRAMES a
-row a frame of the night: those measured first, then those that were refused, with the reason.
+row a frame of the night: those measured first, with their quality (which the ledger keeps too, as stage
+`quality`), then those that were refused, with the reason.
 """
 
 import hashlib
@@ -22,16 +23,18 @@ from astropy.utils.exceptions import AstropyWarning
 
 from ngcmos import __version__
 from ngcmos.errors import UsageError, WorkError
-from ngcmos.night.ledger import REFUSED, open_ledger, recall
+from ngcmos.night.ledger import REFUSED, open_ledger, recall, record
 from ngcmos.night.outcome import Outcome
 from ngcmos.night.products import photometry_path, write_then_rename
 from ngcmos.photometry.cube import colours, read_field, relate_stars
 from ngcmos.photometry.ensemble import choose_best
+from ngcmos.photometry.quality import VERDICTS, Judged, judge_frames
 
 log = logging.getLogger(__name__)
 
 STAGE = "relative_photometry"
 PHOTOMETRY = "process_cmos"
+QUALITY, UNKNOWN = "quality", "unknown"
 TMAG_MAX = 14.0
 COLUMNS = [
     ("TIC_ID", ">i8", None),
@@ -97,19 +100,21 @@ def _relate_field(camera, folder, field, path, tmag_max, overwrite, outcome):
     curves, best = choose_best(
         [relate_stars(counts, radius) for radius in counts.radii], np.asarray(counts.stars["Tmag"], float)
     )
+    judged = _judge(counts.frames, camera.donuts.large_px)
     with open_ledger(folder) as ledger:
         refused = {n: e for n, e in recall(ledger, PHOTOMETRY, field).items() if e.verdict == REFUSED}
+        _keep_quality(ledger, field, counts.frames, judged)
     units = [
         fits.PrimaryHDU(),
         _curve_unit(counts, curves, made_of, camera),
         fits.table_to_hdu(_star_table(counts, curves, best)),
-        fits.table_to_hdu(_frame_table(counts, curves, refused)),
+        fits.table_to_hdu(_frame_table(counts, curves, judged, refused)),
     ]
     with write_then_rename(target) as temporary:
         fits.HDUList(units).writeto(temporary)
     outcome.products.append(target)
     outcome.done.append(target.name)
-    _tell(field, counts, curves, refused)
+    _tell(field, counts, curves, judged, refused)
 
 
 def file_checksum(path):
@@ -165,13 +170,16 @@ def _star_table(counts, curves, best):
     return table
 
 
-def _frame_table(counts, curves, refused):
+def _frame_table(counts, curves, judged, refused):
     """A row for every frame of the night; refused ones have no time and no factor."""
     names = [str(name) for name in counts.frames["frame_id"]]
     table = Table({"frame_id": np.char.encode([*names, *refused], "ascii", "replace")})
     missing = np.full(len(refused), np.nan)
     table["jd_mid"] = np.concatenate([np.asarray(counts.frames["jd_mid"], float), missing])
     table["factor"] = np.concatenate([curves.factor, missing])
+    table["transparency"] = np.concatenate([judged.transparency, missing])
+    quality = [*judged.verdict.tolist(), *[REFUSED] * len(refused)]
+    table["quality"] = np.char.encode(quality, "ascii", "replace")
     table["points"] = np.concatenate([np.isfinite(curves.flux).sum(axis=1), np.zeros(len(refused), int)])
     reasons = [entry.reason for entry in refused.values()]
     table["reason"] = np.char.encode([*[""] * len(names), *reasons], "ascii", "replace")
@@ -179,11 +187,29 @@ def _frame_table(counts, curves, refused):
     return table
 
 
-def _tell(field, counts, curves, refused):
+def _judge(frames, jump_px):
+    """Judged frames; unknown ("") where the table was made before frames told of their quality."""
+    try:
+        return judge_frames(frames, jump_px=jump_px)
+    except KeyError:
+        return Judged(np.full(len(frames), np.nan), np.full(len(frames), ""))
+
+
+def _keep_quality(ledger, field, frames, judged):
+    """The verdict of each frame in the ledger."""
+    for name, transparency, verdict in zip(
+        frames["frame_id"], judged.transparency.tolist(), judged.verdict.tolist(), strict=True
+    ):
+        record(ledger, QUALITY, str(name), field, verdict or UNKNOWN, numbers={"transparency": transparency})
+
+
+def _tell(field, counts, curves, judged, refused):
     frames, stars = curves.flux.shape
     log.info("%s: %s: %d stars, %d frames, %d refused before", STAGE, field, stars, frames, len(refused))
     variable = np.asarray(counts.stars["tic_id"])[curves.variable]
     log.info("%s: %s: %d stars vary and compare no others", STAGE, field, variable.size)
+    bad = ", ".join(f"{(judged.verdict == name).sum()} {name}" for name in VERDICTS if name in judged.verdict)
+    log.info("%s: %s: frames: %s", STAGE, field, bad or "of unknown quality")
     alone = int((~(curves.comparisons > 0)).sum())
     if alone:
         log.warning("%s: %s: %d stars have no comparison star", STAGE, field, alone)

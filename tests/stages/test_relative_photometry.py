@@ -9,7 +9,7 @@ from astropy.table import Table
 
 from ngcmos.errors import UsageError, WorkError
 from ngcmos.night.folder import open_night
-from ngcmos.night.ledger import REFUSED, open_ledger, record
+from ngcmos.night.ledger import REFUSED, open_ledger, recall, record
 from ngcmos.photometry.cube import read_cube, read_field
 from ngcmos.photometry.table import read_stars
 from ngcmos.stages import analyse_cmos, relative_photometry
@@ -107,6 +107,20 @@ def test_refused_frames_are_told_with_their_reason(made, copy):
     lost = frames[frames["frame_id"] == "lost.fits"]
     assert lost["reason"][0] == "lost.fits: no star seen"
     assert np.isnan(lost["factor"][0])
+
+
+def test_frames_tell_their_quality_and_so_does_the_ledger(made, copy):
+    _, night, truths = copy
+    frames = Table.read(made[1][truths[0].field], hdu="FRAMES", mask_invalid=False, character_as_bytes=False)
+    assert frames["quality"].tolist() == ["good"] * 12 + ["refused"]
+    expected = np.asarray(truths[0].frames["transparency"])
+    np.testing.assert_allclose(
+        frames["transparency"][:12] / np.median(frames["transparency"][:12]), expected, atol=0.02
+    )
+    with open_ledger(night.folder) as ledger:
+        kept = recall(ledger, "quality", truths[0].field)
+    assert {entry.verdict for entry in kept.values()} == {"good"}
+    assert len(kept) == 12
 
 
 def test_second_run_makes_nothing(made, copy):

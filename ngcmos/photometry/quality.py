@@ -1,0 +1,218 @@
+"""How good each frame is: width and shape of its stars, sky, clouds, trails; and one word for it.
+
+``measure_shape(image, x, y)``, ``sky_plane(x, y, sky)`` and ``find_trail(image, x, y)`` look at one frame;
+``judge_frames(facts)`` compares the frames of a night and tells cloud, jump, slew, trail and twilight apart.
+"""
+
+import dataclasses
+
+import numpy as np
+from scipy.spatial import cKDTree
+
+from ngcmos.photometry.sky import pixels_around
+
+GOOD, CLOUD, JUMP, SLEW, TRAIL, TWILIGHT = "good", "cloud", "jump", "slew", "trail", "twilight"
+VERDICTS = (GOOD, CLOUD, JUMP, SLEW, TRAIL, TWILIGHT)
+
+FWHM_A_SIGMA = 2.0 * np.sqrt(2.0 * np.log(2.0))
+WINDOWS_PX = (1.5, 3.0, 6.0)  # sigma; a wider one where the stars fill it
+FILLED = 0.6  # of the window's variance
+REACH_SIGMA, RING_SIGMA = 4.0, 6.0
+EXTINCTION_MAG = 0.1  # an airmass, in Tmag; only tells clouds from low altitude
+CLEAR_SHARE = 80.0  # percentile of the zero points that stands for a clear sky
+CLOUD_TRANSPARENCY = 0.85
+CLOUD_STARS = 0.7  # of the stars that the field usually shows
+SLEW_ELONGATION = 1.4  # over that of the night
+TWILIGHT_SKY = 1.5  # over the sky of the night
+NEIGHBOURS = 5  # frames before, whose median place a frame is compared with
+TRAIL_STEP_PX = 16  # rows and columns looked at
+TRAIL_SIGMA = 5.0
+TRAIL_SHARE = 0.4  # of the lines looked at that one straight line must cross
+STAR_REACH_PX = 8.0
+_SLOPES = np.tan(np.radians(np.linspace(-45, 45, 181)))
+
+
+@dataclasses.dataclass(frozen=True)
+class Shape:
+    """Median width of the stars: geometric mean of both axes (pixels), and long over short axis; NaN unknown."""
+
+    fwhm_px: float
+    elongation: float
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Judged:
+    """Of each frame: transparency against the clearest of the night, and one of `VERDICTS`."""
+
+    transparency: np.ndarray
+    verdict: np.ndarray
+
+
+def measure_shape(image, x, y, *, bad=None):
+    """Shape of the stars at these positions.
+
+    Second moments under a round Gaussian window, whose part is taken off again: the inverse of the windowed
+    moments is that of the star plus that of the window, for a Gaussian star of any shape. The median of each
+    moment over the stars is deaf to neighbours.
+
+    Parameters
+    ----------
+    image : (rows, columns) array
+    x, y : (n,) arrays
+        0-based pixels, good to a tenth of one.
+    bad : bool array, optional
+        Stars with such a pixel are left out.
+    """
+    shape = Shape(np.nan, np.nan)
+    for sigma in WINDOWS_PX:
+        moments = _windowed_moments(image, x, y, sigma, bad)
+        axes = np.linalg.eigvalsh(moments) if np.isfinite(moments).all() else np.zeros(2)
+        if axes[0] > 0 and axes[1] < sigma**2:
+            short, long = np.sqrt(1 / (1 / axes - 1 / sigma**2))
+            shape = Shape(float(FWHM_A_SIGMA * np.sqrt(short * long)), float(long / short))
+            if axes[1] < FILLED * sigma**2:
+                break
+    return shape
+
+
+def _windowed_moments(image, x, y, sigma, bad):
+    """2x2 median second moments under a Gaussian window; NaN where no star fits the image."""
+    reach, ring = REACH_SIGMA * sigma, RING_SIGMA * sigma
+    inside = (x >= ring) & (x < image.shape[1] - ring) & (y >= ring) & (y < image.shape[0] - ring)
+    x, y = x[inside], y[inside]
+    index, distance = pixels_around(image.shape, x, y, ring)
+    values = image.reshape(-1)[index].astype(float)
+    if bad is not None:
+        values[bad.reshape(-1)[index]] = np.nan
+    around = np.where((distance > reach) & (distance <= ring), values, np.nan)
+    known = np.isfinite(around).any(axis=1)
+    if not known.any():
+        return np.full((2, 2), np.nan)
+    level = np.nanmedian(around[known], axis=1)
+    row, column = np.divmod(index[known], image.shape[1])
+    dx, dy = column - x[known, None], row - y[known, None]
+    near = distance[known] <= reach
+    weight = np.where(near, np.exp(-0.5 * (distance[known] / sigma) ** 2) * (values[known] - level[:, None]), 0.0)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        moments = np.stack([(weight * product).sum(axis=1) for product in (dx * dx, dx * dy, dy * dy)])
+        moments /= weight.sum(axis=1)
+    good = np.isfinite(moments).all(axis=0)
+    xx, xy, yy = np.median(moments[:, good], axis=1) if good.any() else np.full(3, np.nan)
+    return np.array([[xx, xy], [xy, yy]])
+
+
+def sky_gradient(x, y, sky, shape):
+    """Relative change of the sky over the chip along its steepest direction: a plane through the stars' skies."""
+    known = np.isfinite(x) & np.isfinite(y) & np.isfinite(sky)
+    level = np.median(sky[known]) if known.any() else np.nan
+    if known.sum() < 3 or not level > 0:
+        return np.nan
+    terms = np.column_stack([np.ones(known.sum()), x[known] / shape[1], y[known] / shape[0]])
+    plane = np.linalg.lstsq(terms, sky[known], rcond=None)[0]
+    return float(np.hypot(plane[1], plane[2]) / level)
+
+
+def find_trail(image, x, y, *, sky, sky_rms, bad=None):
+    """Share of the rows (or columns) looked at that the straightest line of bright pixels crosses.
+
+    Every sixteenth row and column is looked at, pixels near catalog stars apart; the lines are counted by their
+    slope and offset (the transform of Hough). A satellite across the chip gives about 1, a
+    frame of stars about 0.1.
+
+    Parameters
+    ----------
+    image : (rows, columns) array
+    x, y : (n,) arrays
+        0-based pixels of the catalog stars.
+    sky, sky_rms : float
+        ADU per pixel.
+    bad : bool array, optional
+        Pixels that do not count.
+    """
+    limit = sky + TRAIL_SIGMA * sky_rms
+    rows, columns = image.shape
+    share = 0.0
+    for across, length in ((False, rows), (True, columns)):
+        step = slice(None, None, TRAIL_STEP_PX)
+        lines = image[:, step].T if across else image[step]
+        bright = lines > limit
+        if bad is not None:
+            bright &= ~(bad[:, step].T if across else bad[step])
+        line, place = np.nonzero(bright)
+        points = (line * TRAIL_STEP_PX, place) if across else (place, line * TRAIL_STEP_PX)
+        points = _without_stars(np.column_stack(points), x, y)
+        share = max(share, _straightest(points, across) / (length / TRAIL_STEP_PX))
+    return float(share)
+
+
+def _without_stars(points, x, y):
+    known = np.isfinite(x) & np.isfinite(y)
+    if not known.any() or not len(points):
+        return points
+    away, _ = cKDTree(np.column_stack([x[known], y[known]])).query(points, distance_upper_bound=STAR_REACH_PX)
+    return points[np.isinf(away)]
+
+
+def _straightest(points, across):
+    """Most lines looked at that have a point on one straight line across them, 3 px wide."""
+    if not len(points):
+        return 0
+    along, place = (points[:, 1], points[:, 0]) if not across else (points[:, 0], points[:, 1])
+    most, best = 0, None
+    for slope in _SLOPES:
+        offset = np.rint((place - slope * along) / 3).astype(int)
+        offset -= offset.min()
+        counts = np.bincount(offset)
+        if counts.max() > most:
+            most, best = counts.max(), along[offset == counts.argmax()]
+    return np.unique(best).size
+
+
+def judge_frames(facts, *, jump_px):
+    """Judged frames of one field.
+
+    Parameters
+    ----------
+    facts : Table
+        A row a frame in time order, columns zp, airmass, elongation, sky, stars_seen, trail, place_x, place_y;
+        NaN where unknown.
+    jump_px : float
+        A frame this far off the median place of those before has jumped.
+    """
+    column = {name: np.asarray(facts[name], float) for name in (*_COLUMNS, "stars_seen", "trail")}
+    clear = column["zp"] + EXTINCTION_MAG * np.nan_to_num(column["airmass"], nan=1.0)
+    known = np.isfinite(clear)
+    reference = np.percentile(clear[known], CLEAR_SHARE) if known.any() else np.nan
+    transparency = 10 ** (0.4 * (clear - reference))
+    usual = {name: _usual(column[name]) for name in ("elongation", "sky", "stars_seen")}
+    with np.errstate(invalid="ignore"):
+        tests = [
+            (TWILIGHT, column["sky"] > TWILIGHT_SKY * usual["sky"]),
+            (JUMP, _jumps(column["place_x"], column["place_y"]) >= jump_px),
+            (
+                CLOUD,
+                (transparency < CLOUD_TRANSPARENCY) | (column["stars_seen"] < CLOUD_STARS * usual["stars_seen"]),
+            ),
+            (TRAIL, column["trail"] >= TRAIL_SHARE),
+            (SLEW, column["elongation"] > SLEW_ELONGATION * usual["elongation"]),
+        ]
+    verdict = np.full(len(facts), GOOD, dtype=f"U{max(map(len, VERDICTS))}")
+    for name, holds in tests:  # the last that holds is the one that explains the others
+        verdict[holds] = name
+    return Judged(transparency, verdict)
+
+
+_COLUMNS = ("zp", "airmass", "elongation", "sky", "place_x", "place_y")
+
+
+def _usual(values):
+    return np.median(values[np.isfinite(values)]) if np.isfinite(values).any() else np.nan
+
+
+def _jumps(x, y):
+    """Distance of each frame from the median place of the frames before it; of the first, from those after."""
+    away = np.zeros(x.size)
+    for frame in range(x.size):
+        near = slice(max(0, frame - NEIGHBOURS), frame) if frame else slice(1, 1 + NEIGHBOURS)
+        away[frame] = np.hypot(x[frame] - _usual(x[near]), y[frame] - _usual(y[near]))
+    return np.nan_to_num(away)

@@ -1,0 +1,245 @@
+"""Quality of frames that are known to be good or bad."""
+
+import dataclasses
+
+import numpy as np
+import pytest
+from astropy.table import Table
+
+from ngcmos.config import load_camera
+from ngcmos.photometry.apertures import measure
+from ngcmos.photometry.quality import (
+    CLOUD,
+    GOOD,
+    JUMP,
+    SLEW,
+    TRAIL,
+    TWILIGHT,
+    VERDICTS,
+    find_trail,
+    judge_frames,
+    measure_shape,
+    sky_gradient,
+)
+from ngcmos.simulate.detector import expose, make_chip, render_stars
+from ngcmos.simulate.plan import Plan, plan_conditions, plan_fields
+from ngcmos.simulate.profile import resize_camera
+from ngcmos.simulate.scene import make_scene, sky_image, star_electrons, star_positions
+
+SIZE = 384
+FRAMES = 300
+A_SIGMA = 2.3548
+PIXEL_VARIANCE = 1 / 12
+
+
+def stars(paint, *, sigma=0.9, shape=(200, 220), slant=0.0):
+    """A picture of 30 stars, and their places."""
+    rng = np.random.default_rng(3)
+    x, y = (
+        grid.ravel() + rng.uniform(-0.5, 0.5, 30)
+        for grid in np.meshgrid(np.arange(6) * 32 + 25, np.arange(5) * 34 + 25)
+    )
+    image = paint(shape, x, y, np.full(30, 1e5), sky=300.0, sigma=sigma)
+    if slant:
+        steps = np.linspace(-slant, slant, 9)
+        moved = [paint(shape, x + step, y + step, np.full(30, 1e5), sky=300.0, sigma=sigma) for step in steps]
+        image = np.mean(moved, axis=0)
+    return image, x, y
+
+
+@pytest.mark.parametrize("sigma", [0.7, 0.9, 1.5, 3.0])
+def test_width_is_that_of_the_stars_and_their_pixels(paint, sigma):
+    image, x, y = stars(paint, sigma=sigma)
+    expected = A_SIGMA * np.sqrt(sigma**2 + PIXEL_VARIANCE)
+    shape = measure_shape(image, x, y)
+    assert shape.fwhm_px == pytest.approx(expected, rel=0.03)
+    assert shape.elongation == pytest.approx(1, abs=0.02)
+
+
+def test_trailed_stars_are_long(paint):
+    """Moved evenly by +-1.2 px along both axes: that adds the variance of the path along the diagonal alone.
+
+    Such a star is no Gaussian, so a tenth is all that can be asked for.
+    """
+    image, x, y = stars(paint, sigma=1.0, slant=1.2)
+    path = 2 * 1.2**2 * np.mean(np.linspace(-1, 1, 9) ** 2)
+    short = 1.0 + PIXEL_VARIANCE
+    shape = measure_shape(image, x, y)
+    assert shape.elongation == pytest.approx(np.sqrt((short + path) / short), rel=0.1)
+
+
+def test_shape_is_deaf_to_bad_pixels(paint):
+    image, x, y = stars(paint)
+    bad = np.zeros(image.shape, bool)
+    for column, row in zip(np.rint(x[:4]).astype(int), np.rint(y[:4]).astype(int), strict=True):
+        bad[row + 2, column] = True
+    hot = np.where(bad, 1e6, image)
+    assert measure_shape(hot, x, y, bad=bad).fwhm_px == pytest.approx(measure_shape(image, x, y).fwhm_px, rel=1e-4)
+
+
+def test_no_star_has_no_shape():
+    shape = measure_shape(np.zeros((50, 50)), np.zeros(0), np.zeros(0))
+    assert np.isnan(shape.fwhm_px)
+    assert np.isnan(shape.elongation)
+
+
+def test_gradient_of_a_tilted_sky():
+    rng = np.random.default_rng(1)
+    x, y = rng.uniform(0, 1000, 500), rng.uniform(0, 500, 500)
+    sky = 200 * (1 + 0.06 * (x / 1000 - 0.5) + 0.08 * (y / 500 - 0.5))
+    assert sky_gradient(x, y, sky, (500, 1000)) == pytest.approx(0.10, rel=0.01)
+    sky[7] = np.nan
+    assert sky_gradient(x, y, sky, (500, 1000)) == pytest.approx(0.10, rel=0.01)
+    assert np.isnan(sky_gradient(x[:2], y[:2], sky[:2], (500, 1000)))
+
+
+@pytest.mark.parametrize("angle_deg", [0, 20, 45, 70, 90, 130, 175])
+def test_trail_of_any_direction_is_found(angle_deg):
+    rng = np.random.default_rng(2)
+    image = rng.normal(200, 10, (600, 700))
+    row, column = np.mgrid[:600, :700]
+    angle = np.radians(angle_deg)
+    away = (column - 340) * np.sin(angle) - (row - 310) * np.cos(angle)
+    image[np.abs(away) < 1.2] += 150
+    assert find_trail(image, np.zeros(0), np.zeros(0), sky=200.0, sky_rms=10.0) > 0.8
+
+
+def test_stars_are_no_trail(paint):
+    image, x, y = stars(paint)
+    assert find_trail(image, x, y, sky=300.0, sky_rms=10.0) == 0
+    line = np.full(40, 100.0)  # forty unknown stars in a row are fewer than a line across the chip
+    places = np.linspace(10, 90, 40)
+    image = paint((600, 600), places, line, np.full(40, 1e4), sky=300.0)
+    assert find_trail(image, np.zeros(0), np.zeros(0), sky=300.0, sky_rms=10.0) < 0.3
+
+
+def test_bad_row_is_no_trail():
+    image = np.full((320, 320), 200.0)
+    image[40] = 5000
+    bad = image > 1000
+    assert find_trail(image, np.zeros(0), np.zeros(0), sky=200.0, sky_rms=10.0) == 1
+    assert find_trail(image, np.zeros(0), np.zeros(0), sky=200.0, sky_rms=10.0, bad=bad) == 0
+
+
+def night_facts(**columns):
+    """Facts of 20 frames that are all good but for the columns given."""
+    ones = np.ones(20)
+    facts = {"zp": 21 * ones, "airmass": ones, "elongation": ones, "sky": 200 * ones, "stars_seen": 500 * ones}
+    facts |= {"trail": 0.1 * ones, "place_x": 500 + 0.01 * np.arange(20), "place_y": 400 * ones}
+    for name, (row, value) in columns.items():
+        facts[name] = facts[name].copy()
+        facts[name][row] = value
+    return Table(facts)
+
+
+@pytest.mark.parametrize(
+    ("columns", "expected"),
+    [
+        ({"zp": (7, 20.5)}, CLOUD),
+        ({"stars_seen": (7, 200)}, CLOUD),
+        ({"place_y": (7, 402.0)}, JUMP),
+        ({"elongation": (7, 2.0), "place_x": (7, 508.0), "zp": (7, 20.4)}, SLEW),
+        ({"trail": (7, 0.9)}, TRAIL),
+        ({"sky": (7, 500.0), "stars_seen": (7, 450)}, TWILIGHT),
+    ],
+)
+def test_each_fault_is_told_from_the_others(columns, expected):
+    verdict = judge_frames(night_facts(**columns), jump_px=0.5).verdict
+    assert verdict[7] == expected
+    assert set(np.delete(verdict, 7)) == {GOOD}
+
+
+def test_transparency_is_that_of_the_zero_point_and_not_of_the_airmass():
+    facts = night_facts(zp=(7, 21 - 2.5 * np.log10(1 / 0.6)))
+    assert judge_frames(facts, jump_px=0.5).transparency[7] == pytest.approx(0.6, rel=1e-6)
+    low = night_facts(zp=(7, 20.9), airmass=(7, 2.0))
+    assert judge_frames(low, jump_px=0.5).transparency[7] == pytest.approx(1, rel=1e-6)
+
+
+def test_frame_of_unknown_facts_is_not_blamed():
+    facts = night_facts(zp=(7, np.nan), elongation=(7, np.nan), sky=(7, np.nan), place_x=(7, np.nan))
+    assert judge_frames(facts, jump_px=0.5).verdict[7] == GOOD
+
+
+@pytest.fixture(scope="module")
+def scene():
+    """A small field through 300 frames, its stars brighter than 16 mag and the conditions of each frame."""
+    camera = resize_camera(load_camera(), SIZE)
+    plan = Plan(frames=FRAMES, density=2.0, seed=9, haze=0.01)
+    (schedule,) = plan_fields(plan, camera, [FRAMES])
+    chip = make_chip(camera.detector, np.random.default_rng([9, 1]))
+    scene = make_scene(plan, camera, chip, schedule, 0)
+    x, y = star_positions(scene, plan_conditions(plan, schedule, 0)[0])
+    inside = (np.abs(x - SIZE / 2) < SIZE / 2) & (np.abs(y - SIZE / 2) < SIZE / 2) & (scene.sky.tmag < 16)
+    order = np.flatnonzero(inside)
+    return scene, order[np.argsort(scene.sky.tmag[order])], plan_conditions(plan, schedule, 0)
+
+
+def spoil(conditions, fault, rng):
+    """Conditions of a frame with a fault, and the path of the stars during the exposure in pixels."""
+    angle = rng.uniform(0, 2 * np.pi)
+    direction = np.array([np.cos(angle), np.sin(angle)])
+    path = direction * rng.uniform(3, 12) if fault == SLEW else np.zeros(2)
+    if fault == CLOUD:
+        share = rng.uniform(0.2, 0.75)
+        clear = conditions.transparency * share
+        sky = conditions.sky_e * (1 + 0.5 * (1 - share))
+        conditions = dataclasses.replace(conditions, transparency=clear, sky_e=sky)
+    if fault == JUMP:
+        shift = np.array(conditions.shift) + direction * rng.uniform(0.8, 8)
+        conditions = dataclasses.replace(conditions, shift=tuple(shift))
+    if fault == TWILIGHT:
+        conditions = dataclasses.replace(conditions, sky_e=conditions.sky_e * rng.uniform(2, 15))
+    return conditions, path
+
+
+def picture(scene, conditions, path, rng, *, trail):
+    """Raw counts less the zero level."""
+    x, y = star_positions(scene, conditions)
+    light = sky_image((SIZE, SIZE), conditions.sky_e, scene.plan.sky_gradient).astype(float)
+    steps = np.linspace(-0.5, 0.5, 1 if not path.any() else 13)
+    for step in steps:
+        electrons = star_electrons(scene, conditions) / steps.size
+        light += render_stars((SIZE, SIZE), x + step * path[0], y + step * path[1], electrons, fwhm_px=2.0)
+    if trail:
+        angle, row, column = rng.uniform(0, np.pi), *np.mgrid[:SIZE, :SIZE]
+        away = (column - SIZE / 2) * np.sin(angle) - (row - SIZE / 2) * np.cos(angle)
+        light[np.abs(away - rng.uniform(-0.3, 0.3) * SIZE) < 1.2] += rng.uniform(200, 3000)
+    return expose(scene.chip, light.astype(np.float32), 10.0, rng) - scene.chip.bias_adu, x, y
+
+
+def facts_of(image, x, y, tmag, detector):
+    """Facts as the photometry makes them."""
+    flux = measure(image, image, x, y, radii=[3.0], detector=detector, exptime_s=10.0, mesh_px=48)
+    seen = flux.flux[0] > 5 * flux.fluxerr[0]
+    sky, rms = np.nanmedian(flux.sky), np.nanmedian(flux.sky_rms)
+    bright = np.flatnonzero(np.isfinite(flux.flux[0]) & (flux.max_pixel_value[0] < 60000))[:60]
+    light = np.maximum(flux.flux[0][bright], 1.0)
+    shape = measure_shape(image, x[bright], y[bright])
+    return {
+        "zp": np.median(tmag[bright] + 2.5 * np.log10(light / 10.0)),
+        "airmass": 1.0,
+        "elongation": shape.elongation,
+        "sky": sky,
+        "stars_seen": seen.sum(),
+        "trail": find_trail(image, x, y, sky=sky, sky_rms=rms),
+        "place_x": np.median(x),
+        "place_y": np.median(y),
+    }
+
+
+def test_faults_are_told_apart_in_99_of_100_frames(scene):
+    """The matrix of what was simulated against what was said."""
+    field, rows, conditions = scene
+    rng = np.random.default_rng(12)
+    true = np.where(rng.random(FRAMES) < 0.6, GOOD, rng.choice(VERDICTS[1:], FRAMES))
+    facts = []
+    for frame, fault in enumerate(true):
+        seen, path = spoil(conditions[frame], fault, rng)
+        image, x, y = picture(field, seen, path, rng, trail=fault == TRAIL)
+        facts.append(facts_of(image, x[rows], y[rows], field.sky.tmag[rows], field.camera.detector))
+    said = judge_frames(Table(facts), jump_px=0.5).verdict
+    matrix = {(a, b): int(np.sum((true == a) & (said == b))) for a in VERDICTS for b in VERDICTS}
+    wrong = {pair: count for pair, count in matrix.items() if count and pair[0] != pair[1]}
+    assert min(matrix[name, name] for name in VERDICTS) >= 15
+    assert np.mean(true == said) >= 0.99, wrong
