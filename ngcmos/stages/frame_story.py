@@ -23,7 +23,7 @@ def tell_frame(story, name, order):
 
     Parameters
     ----------
-    story : ngcmos.stages.why.NightStory
+    story : ngcmos.stages.night_story.NightStory
     name : str
         As the ledger calls it.
     order : sequence of str
@@ -92,9 +92,9 @@ def tell_frames(story, title, files):
 
     Parameters
     ----------
-    story : ngcmos.stages.why.NightStory
+    story : ngcmos.stages.night_story.NightStory
     title : str
-    files : sequence of ngcmos.stages.why.FrameFile
+    files : sequence of ngcmos.stages.night_story.FrameFile
         Those of the field or the night.
     """
     counts = collections.Counter(file.state for file in files)
