@@ -1,7 +1,7 @@
 # make install  the environment alone (PYTHON=python3.11 names another Python)
 # make demo     a small simulated night through the whole chain, compared with its truth
 # make test     lint, import contracts, all tests
-# make bench    CPU time a frame and peak memory of every stage on a full-size simulated night
+# make bench    CPU, wall, memory and bytes of every stage on full-size simulated nights; COMPARE=old.json adds ratios
 # make torture  100 kills of the chain at random instants, each healed by the next run (half an hour)
 # make lint     ruff and import-linter alone
 
@@ -39,7 +39,7 @@ test: lint
 	$(RUN) -m pytest -n auto --dist loadscope
 
 bench: $(READY)
-	$(RUN) tests/bench_night.py $(BENCH)
+	$(RUN) tests/bench_night.py $(BENCH) $(if $(COMPARE),--compare $(COMPARE))
 
 torture: $(READY)
 	$(RUN) tests/torture.py $(TORTURE)

@@ -1,84 +1,210 @@
-"""CPU time a frame and peak memory of every stage, on simulated full-size nights of 2, 20 and 40 frames.
+"""What every stage costs on simulated full-size nights of 2, 30 and 60 frames: a table, and `bench.json`.
 
-Run by `make bench`. Each stage runs as its script, in one process, on all three. A frame's cost is what the last
-20 frames add (start-up and what is done once a field drop out); growth compares it with the 18 before them.
+Run by `make bench`; `make bench COMPARE=old.json` adds ratios to an earlier run. Each stage runs as its script,
+by one worker and by two; then the chain as one process without the movies, and once more over what is done. The
+nights hold the same frames, so a frame's cost is what 58 of them add (start-up and what is done once a night drop
+out), and growth is that cost over the cost with 28 of them. All numbers are medians of the repeats: CPU can be
+trusted on a busy machine, wall time cannot.
 """
 
 import argparse
 import dataclasses
+import json
 import os
+import platform
 import shutil
-import subprocess
+import statistics
 import sys
 from pathlib import Path
 
+from meter import NUMBERS, Usage, run_script
+
 from ngcmos.chain import STAGES
+from ngcmos.config import load_camera
+from ngcmos.night.folder import science_files
 
 ROOT = Path(__file__).resolve().parents[1]
-FRAMES = (2, 20, 40)
-MB = 1024.0  # ru_maxrss counts KiB
-
-
-@dataclasses.dataclass(frozen=True)
-class Usage:
-    """What one run of a script took: CPU seconds and peak MB of its largest process."""
-
-    cpu_s: float
-    peak_mb: float
-
-
-def run_script(*arguments):
-    """Usage of a script, stopped here if it fails."""
-    command = [sys.executable, *map(str, arguments)]
-    with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True) as process:
-        said = process.stderr.read()
-        _, status, usage = os.wait4(process.pid, 0)
-        process.returncode = os.waitstatus_to_exitcode(status)
-    if process.returncode != 0:
-        raise SystemExit(f"{' '.join(command)} ended with {process.returncode}:\n{said}")
-    return Usage(usage.ru_utime + usage.ru_stime, usage.ru_maxrss / MB)
-
-
-def measure_night(folder, frames):
-    """{stage: Usage} of a freshly simulated night."""
-    shutil.rmtree(folder, ignore_errors=True)
-    scripts = ROOT / "scripts"
-    usages = {"simulate_night": run_script(scripts / "simulate_night.py", folder, "--frames", frames, "--seed", 1)}
-    night = ["--config", folder / "directories.json", "--camera", folder / "camera.toml", "--night", "20240705"]
-    for stage in STAGES:
-        usages[stage] = run_script(scripts / f"{stage}.py", *night, "--workers", 1, "--quiet")
-    usages["second run"] = run_script(scripts / "run_night.py", *night, "--workers", 1, "--quiet")
-    return usages
+SCRIPTS = ROOT / "scripts"
+FEW, HALF, ALL = 2, 30, 60
+RUNS = ((FEW, 1), (HALF, 1), (ALL, 1), (FEW, 2), (ALL, 2))  # frames, workers
+NIGHT = "20240705"
+MOVIES, CHAIN, SECOND = "QC_control", "chain without movies", "second run"
+TABLE_FRAMES = 2500
+LEAST_S = 0.005  # a frame that costs less shows no growth, only the noise of the start-up
+COLUMNS = {  # number: (heading, width and format)
+    "cpu_ms": ("CPU ms", "8.0f"),
+    "growth": ("growth", "7.3f"),
+    "once_s": ("once s", "7.1f"),
+    "wall_1_s": ("wall s", "7.1f"),
+    "wall_2_s": ("two", "7.1f"),
+    "speed_up": ("faster", "7.2f"),
+    "parent_mb": ("parent", "7.0f"),
+    "parent_half_mb": ("at 30", "7.0f"),
+    "worker_mb": ("worker", "7.0f"),
+    "tree_mb": ("tree", "7.0f"),
+    "read_mb": ("read", "7.1f"),
+    "written_mb": ("written", "8.1f"),
+}
+LEGEND = """\
+CPU ms, read, written: ms and MB that a frame adds, one worker; growth: cost of a frame in 60 over that in 30
+once: CPU s of a night without frames; wall: s of 60 frames by one worker and by two; faster: their ratio by frame
+parent, at 30: peak MB of the script alone, 60 and 30 frames; worker, tree: largest child, all (of two)"""
 
 
 def main():
-    """Measure and print the table."""
+    """Measure, print the table, keep the JSON."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("folder", type=Path, help="where to simulate; removed first")
-    folder = parser.parse_args().folder
-    nights = {frames: measure_night(folder / str(frames), frames) for frames in FRAMES}
-    head = ("CPU ms a frame", "once, s", "growth", "peak MB, 20", "40 frames")
-    rows = ["{:16s} {:>15s} {:>9s} {:>8s} {:>12s} {:>10s}".format("stage", *head)]
-    rows += [describe(stage, nights) for stage in nights[FRAMES[-1]]]
-    chain = sum(cost_of_a_frame(nights, stage, 1, 2) for stage in STAGES)
-    rows.append(f"{'whole chain':16s} {1e3 * chain:15.0f}")
-    rows.append("growth: cost of a frame among the last 20 over that among the 18 before; noisy where it is small")
-    sys.stdout.write("\n".join(rows) + "\n")
+    parser.add_argument("--repeats", type=int, default=3, metavar="N", help="runs of everything (%(default)s)")
+    parser.add_argument(
+        "--json", type=Path, metavar="FILE", help="where to keep the numbers (bench.json in folder)"
+    )
+    parser.add_argument("--compare", type=Path, metavar="FILE", help="an earlier bench.json: ratios to it follow")
+    options = parser.parse_args()
+    old = json.loads(options.compare.read_text()) if options.compare else None
+    result = measure(options.folder.absolute(), options.repeats)
+    (options.json or options.folder / "bench.json").write_text(json.dumps(result, indent=1) + "\n")
+    sys.stdout.write("\n".join(describe(result)) + "\n")
+    if old:
+        sys.stdout.write("\n".join(["", "ratios: now over before", *compare(result, old)]) + "\n")
 
 
-def cost_of_a_frame(nights, stage, first, second):
-    """CPU seconds a frame between two of the nights."""
-    few, many = FRAMES[first], FRAMES[second]
-    return (nights[many][stage].cpu_s - nights[few][stage].cpu_s) / (many - few)
+def measure(folder, repeats):
+    """Everything that `bench.json` holds."""
+    shutil.rmtree(folder, ignore_errors=True)
+    raw = folder / "raw"
+    run_script(SCRIPTS / "simulate_night.py", raw, "--frames", ALL, "--seed", 1)
+    load = os.getloadavg()[0]
+    trials = [measure_runs(raw, folder / "base") for _ in range(repeats)]
+    runs = {
+        key: {run: median([trial[key][run] for trial in trials]) for run in trials[0][key]} for key in trials[0]
+    }
+    stages = {stage: numbers_of(runs[stage]) for stage in runs}
+    return {
+        "machine": {"python": platform.python_version(), "cores": len(os.sched_getaffinity(0)), "load": load},
+        "frames": ALL,
+        "repeats": repeats,
+        "stages": stages,
+        "movie_frame_ms": stages[MOVIES]["cpu_ms"] * load_camera().movie.every,
+        "table": measure_table(folder / "base", folder / "table.fits"),
+        "help_ms": {path.stem: measure_help(path) for path in sorted(SCRIPTS.glob("*.py"))},
+    }
 
 
-def describe(stage, nights):
-    """Row of a stage."""
-    early, late = cost_of_a_frame(nights, stage, 0, 1), cost_of_a_frame(nights, stage, 1, 2)
-    once = nights[FRAMES[0]][stage].cpu_s - FRAMES[0] * early
-    growth = f"{late / early:.2f}" if early > 0 else "-"
-    peaks = [nights[frames][stage].peak_mb for frames in FRAMES[1:]]
-    return f"{stage:16s} {1e3 * late:15.0f} {once:9.1f} {growth:>8s} {peaks[0]:12.0f} {peaks[1]:10.0f}"
+def measure_runs(raw, base):
+    """{stage: {(frames, workers): Usage}} of one repeat; the last night stays, measured."""
+    runs = {stage: {} for stage in (*STAGES, CHAIN, SECOND)}
+    for run in RUNS:
+        frames, workers = run
+        night = ["--config", base / "directories.json", "--camera", base / "camera.toml", "--night", NIGHT]
+        night += ["--workers", workers, "--quiet"]
+        lay_out(raw, base, frames)
+        for stage in STAGES:
+            runs[stage][run] = run_script(SCRIPTS / f"{stage}.py", *night)
+        lay_out(raw, base, frames)
+        runs[CHAIN][run] = run_script(SCRIPTS / "run_night.py", *night, "--skip", MOVIES)
+        runs[SECOND][run] = run_script(SCRIPTS / "run_night.py", *night, "--skip", MOVIES)
+    return runs
+
+
+def lay_out(raw, base, frames):
+    """A fresh night of the first frames; by hard links, as ngcmos never writes into a raw file."""
+    shutil.rmtree(base, ignore_errors=True)
+    shutil.copytree(raw, base, copy_function=os.link)
+    for path in science_files(base / "nights" / NIGHT)[frames:]:
+        path.unlink()
+
+
+def median(usages):
+    """Usage of the medians."""
+    return Usage(**{name: statistics.median(getattr(usage, name) for usage in usages) for name in NUMBERS})
+
+
+def numbers_of(runs):
+    """Numbers of a stage, a plain dict."""
+    few, half, whole = (runs[frames, 1] for frames in (FEW, HALF, ALL))
+    cpu_s, early_s = added(few.cpu_s, whole.cpu_s, ALL), added(few.cpu_s, half.cpu_s, HALF)
+    walls = [added(runs[FEW, workers].wall_s, runs[ALL, workers].wall_s, ALL) for workers in (1, 2)]
+    return {
+        "cpu_ms": 1e3 * cpu_s,
+        "growth": cpu_s / early_s if cpu_s > LEAST_S else None,
+        "once_s": few.cpu_s - FEW * cpu_s,
+        "wall_1_s": whole.wall_s,
+        "wall_2_s": runs[ALL, 2].wall_s,
+        "speed_up": walls[0] / walls[1] if cpu_s > LEAST_S else None,
+        "parent_mb": whole.parent_mb,
+        "parent_half_mb": half.parent_mb,
+        "worker_mb": runs[ALL, 2].child_mb,
+        "tree_mb": runs[ALL, 2].tree_mb,
+        "read_mb": added(few.read_mb, whole.read_mb, ALL),
+        "written_mb": added(few.written_mb, whole.written_mb, ALL),
+        "runs": {
+            f"{frames} frames, {workers}": dataclasses.asdict(used) for (frames, workers), used in runs.items()
+        },
+    }
+
+
+def added(few, many, frames):
+    """What each frame beyond the first few adds."""
+    return (many - few) / (frames - FEW)
+
+
+def measure_table(base, path):
+    """Writing a table of a whole season's night, and reading one star of it."""
+    [source] = (base / "nights" / NIGHT).glob("phot_*.fits")
+    script = Path(__file__).with_name("bench_table.py")
+    written = run_script(script, "write", source, path, TABLE_FRAMES)
+    size_mb = path.stat().st_size / 1e6
+    read = run_script(script, "read", path)
+    path.unlink()
+    return {
+        "frames": TABLE_FRAMES,
+        "size_mb": size_mb,
+        "write_cpu_s": written.cpu_s,
+        "write_peak_mb": written.parent_mb,
+        "read_star_s": float(read.said),
+        "read_mb": read.disk_read_mb,
+    }
+
+
+def measure_help(script):
+    """Median CPU ms of `--help`."""
+    return 1e3 * statistics.median(run_script(script, "--help").cpu_s for _ in range(5))
+
+
+def describe(result):
+    """Lines of the table."""
+    table, helps = result["table"], result["help_ms"]
+    slowest = max(helps, key=helps.get)
+    return [
+        _row("", {key: head for key, (head, _) in COLUMNS.items()}),
+        *(_row(stage, numbers) for stage, numbers in result["stages"].items()),
+        LEGEND,
+        f"a movie frame: {result['movie_frame_ms']:.0f} ms CPU",
+        "a table of {frames} frames, {size_mb:.0f} MB: written in {write_cpu_s:.1f} s CPU with {write_peak_mb:.0f}"
+        " MB of memory; one star read in {read_star_s:.2f} s".format(**table),
+        f"--help: at most {helps[slowest]:.0f} ms CPU ({slowest})",
+    ]
+
+
+def compare(now, old):
+    """Lines of ratios, stage by stage, of what both hold."""
+    lines = []
+    for stage, numbers in now["stages"].items():
+        before = old["stages"].get(stage, {})
+        both = [key for key in COLUMNS if numbers[key] and before.get(key)]
+        lines.append(_row(stage, {key: f"{numbers[key] / before[key]:.2f}" for key in both}))
+    return lines
+
+
+def _row(name, values):
+    """A line of the table; what is not known is a dash, what is text stays."""
+    cells = []
+    for key, (_, form) in COLUMNS.items():
+        value = values.get(key)
+        text = "-" if value is None else value if isinstance(value, str) else format(value, form)
+        cells.append(text.rjust(int(form.split(".")[0])))
+    return " ".join([f"{name:20s}", *cells])
 
 
 if __name__ == "__main__":
