@@ -65,8 +65,9 @@ def measure_shape(image, x, y, *, bad=None):
     """
     shape = Shape(np.nan, np.nan)
     for sigma in WINDOWS_PX:
-        moments = _windowed_moments(image, x, y, sigma, bad)
-        axes = np.linalg.eigvalsh(moments) if np.isfinite(moments).all() else np.zeros(2)
+        xx, xy, yy = _windowed_moments(image, x, y, sigma, bad)
+        apart = np.hypot((xx - yy) / 2, xy)
+        axes = (xx + yy) / 2 + np.array([-apart, apart])
         if axes[0] > 0 and axes[1] < sigma**2:
             short, long = np.sqrt(1 / (1 / axes - 1 / sigma**2))
             shape = Shape(float(FWHM_A_SIGMA * np.sqrt(short * long)), float(long / short))
@@ -76,7 +77,7 @@ def measure_shape(image, x, y, *, bad=None):
 
 
 def _windowed_moments(image, x, y, sigma, bad):
-    """2x2 median second moments under a Gaussian window; NaN where no star fits the image."""
+    """Median second moments (xx, xy, yy) under a Gaussian window; NaN where no star fits the image."""
     reach, ring = REACH_SIGMA * sigma, RING_SIGMA * sigma
     inside = (x >= ring) & (x < image.shape[1] - ring) & (y >= ring) & (y < image.shape[0] - ring)
     x, y = x[inside], y[inside]
@@ -87,7 +88,7 @@ def _windowed_moments(image, x, y, sigma, bad):
     around = np.where((distance > reach) & (distance <= ring), values, np.nan)
     known = np.isfinite(around).any(axis=1)
     if not known.any():
-        return np.full((2, 2), np.nan)
+        return np.full(3, np.nan)
     level = np.nanmedian(around[known], axis=1)
     row, column = np.divmod(index[known], image.shape[1])
     dx, dy = column - x[known, None], row - y[known, None]
@@ -97,19 +98,25 @@ def _windowed_moments(image, x, y, sigma, bad):
         moments = np.stack([(weight * product).sum(axis=1) for product in (dx * dx, dx * dy, dy * dy)])
         moments /= weight.sum(axis=1)
     good = np.isfinite(moments).all(axis=0)
-    xx, xy, yy = np.median(moments[:, good], axis=1) if good.any() else np.full(3, np.nan)
-    return np.array([[xx, xy], [xy, yy]])
+    return np.median(moments[:, good], axis=1) if good.any() else np.full(3, np.nan)
 
 
 def sky_gradient(x, y, sky, shape):
-    """Relative change of the sky over the chip along its steepest direction: a plane through the stars' skies."""
+    """Relative change of the sky over the chip along its steepest direction: a plane through the stars' skies.
+
+    By plain sums: linear algebra libraries give other last digits on another number of cores.
+    """
     known = np.isfinite(x) & np.isfinite(y) & np.isfinite(sky)
     level = np.median(sky[known]) if known.any() else np.nan
     if known.sum() < 3 or not level > 0:
         return np.nan
-    terms = np.column_stack([np.ones(known.sum()), x[known] / shape[1], y[known] / shape[0]])
-    plane = np.linalg.lstsq(terms, sky[known], rcond=None)[0]
-    return float(np.hypot(plane[1], plane[2]) / level)
+    across, up, sky = x[known] / shape[1], y[known] / shape[0], sky[known]
+    across, up, sky = across - across.mean(), up - up.mean(), sky - sky.mean()
+    xx, xy, yy = (across * across).sum(), (across * up).sum(), (up * up).sum()
+    xs, ys, determinant = (across * sky).sum(), (up * sky).sum(), xx * yy - xy**2
+    if determinant <= 0:
+        return np.nan
+    return float(np.hypot(xs * yy - ys * xy, ys * xx - xs * xy) / determinant / level)
 
 
 def find_trail(image, x, y, *, sky, sky_rms, bad=None):
