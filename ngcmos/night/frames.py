@@ -17,6 +17,7 @@ from ngcmos.errors import FrameError, HeaderError
 from ngcmos.night.products import write_then_rename
 
 _LONGEST_HEADER = 400 * 2880
+_CHUNK = 2**19  # bytes that stay in the processor's cache between reading, summing and writing
 _PIXEL_TYPES = {8: ">u1", 16: ">i2", 32: ">i4", -32: ">f4", -64: ">f8"}
 _SCALING = (("BZERO", 0), ("BSCALE", 1))
 _DATE = re.compile(r"^(?P<stamp>\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?)Z?$")
@@ -278,7 +279,17 @@ def data_checksum(path):
     with _open_regular(path) as file, warnings.catch_warnings():
         warnings.simplefilter("ignore")
         _read_header(file, path, os.fstat(file.fileno()).st_size)
-        return zlib.crc32(file.read())
+        return _sum_rest(file)
+
+
+def _sum_rest(file, *targets):
+    """CRC-32 of the rest of a file, which is written to the targets on the way, piece by piece."""
+    buffer, checksum = memoryview(bytearray(_CHUNK)), 0
+    while count := file.readinto(buffer):
+        checksum = zlib.crc32(buffer[:count], checksum)
+        for target in targets:
+            target.write(buffer[:count])
+    return checksum
 
 
 def write_cards(path, cards, *, remove=()):
@@ -311,22 +322,23 @@ def write_cards(path, cards, *, remove=()):
         warnings.simplefilter("ignore")
         status = os.fstat(file.fileno())
         header = _read_header(file, path, status.st_size)
-        data = file.read()
-        changed = _with_cards(header, cards, remove)
-        text = changed.tostring(padding=True).encode("ascii")
+        text = _with_cards(header, cards, remove).tostring(padding=True).encode("ascii")
         if text.rstrip() == header.tostring(padding=True).encode("ascii").rstrip():
             return False
-    with write_then_rename(path) as temporary:
-        with temporary.open("wb") as file:
-            file.write(text)
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        if data_checksum(temporary) != zlib.crc32(data):
-            raise OSError(f"the copy's pixels differ from those of {path.name}")
-        temporary.chmod(stat.S_IMODE(status.st_mode))
-        os.utime(temporary, ns=(status.st_atime_ns, status.st_mtime_ns))
+        with write_then_rename(path) as temporary:
+            _write_behind(text, file, temporary, path)
+            temporary.chmod(stat.S_IMODE(status.st_mode))
+            os.utime(temporary, ns=(status.st_atime_ns, status.st_mtime_ns))
     return True
+
+
+def _write_behind(text, file, temporary, path):
+    """Write a header and the rest of an open file behind it, and read it back."""
+    with temporary.open("wb") as target:
+        target.write(text)
+        checksum = _sum_rest(file, target)
+    if data_checksum(temporary) != checksum:
+        raise OSError(f"the copy's pixels differ from those of {path.name}")
 
 
 def _with_cards(header, cards, remove):
