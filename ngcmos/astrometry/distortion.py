@@ -347,7 +347,7 @@ def tile_residuals(solution, shape):
 
 
 def solution_from_header(header):
-    """The solution that a header holds (TAN or TAN-SIP), without matched stars.
+    """The solution that a header holds (TAN or TAN-SIP), without matched stars and without the inverse AP, BP.
 
     Constant and linear SIP terms, as older programs wrote them, are folded into CRPIX and CD.
 
@@ -373,9 +373,8 @@ def solution_from_header(header):
     unit = 1000.0
     total = np.add.outer(np.arange(size), np.arange(size))
     folded = _fold(np.einsum("kl,lij->kij", cd, full) * unit**total, crval=crval, origin=origin, unit=unit)
-    inverse = {name: _header_square(header, name.upper()) for name in ("ap", "bp")}
     rms = _number(header, "WCSRMS") if "WCSRMS" in header else math.nan
-    return dataclasses.replace(folded, **inverse, rms=rms, rung="header")
+    return dataclasses.replace(folded, rms=rms, rung="header")
 
 
 def _header_square(header, name):

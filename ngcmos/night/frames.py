@@ -16,7 +16,8 @@ from astropy.time import Time
 from ngcmos.errors import FrameError, HeaderError
 from ngcmos.night.products import write_then_rename
 
-_LONGEST_HEADER = 400 * 2880
+_BLOCK = 2880
+_LONGEST_HEADER_BLOCKS = 400
 _CHUNK = 2**19  # bytes that stay in the processor's cache between reading, summing and writing
 _PIXEL_TYPES = {8: ">u1", 16: ">i2", 32: ">i4", -32: ">f4", -64: ">f8"}
 _SCALING = (("BZERO", 0), ("BSCALE", 1))
@@ -160,14 +161,23 @@ def _read_header(file, path, size):
     if not start.startswith(b"SIMPLE  ="):
         raise FrameError(f"{path.name}: not FITS, begins with {start[:12]!r}, expected 'SIMPLE  ='")
     file.seek(0)
-    head = file.read(_LONGEST_HEADER)
-    if not any(head[at : at + 80].rstrip() == b"END" for at in range(0, len(head), 80)):
-        raise FrameError(f"{path.name}: header truncated or unreadable, no END in its first {len(head)} bytes")
+    _require_end(file, path)
     file.seek(0)
     try:
         return fits.Header.fromfile(file)
     except (OSError, ValueError, fits.VerifyError) as error:
         raise FrameError(f"{path.name}: header truncated or unreadable ({error})") from None
+
+
+def _require_end(file, path):
+    """Refuse a header that does not end, before astropy looks for its end through the whole file."""
+    for _ in range(_LONGEST_HEADER_BLOCKS):
+        cards = file.read(_BLOCK)
+        if any(cards[at : at + 80].rstrip() == b"END" for at in range(0, len(cards), 80)):
+            return
+        if len(cards) < _BLOCK:
+            break
+    raise FrameError(f"{path.name}: header truncated or unreadable, no END in its first {file.tell()} bytes")
 
 
 def _check_geometry(header, path, shape):

@@ -12,6 +12,7 @@ import math
 import shutil
 import sqlite3
 import tempfile
+import time
 from pathlib import Path
 
 from ngcmos import __version__
@@ -19,6 +20,7 @@ from ngcmos.errors import ProductError, WriteError
 
 LEDGER_NAME = "ngcmos.db"
 DONE, REFUSED = "done", "refused"
+_COMMIT_EVERY_S = 1.0
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS verdicts (
@@ -63,14 +65,17 @@ def open_ledger(folder):
         connection = _connect(path)
     try:
         yield connection
+        connection.commit()
     except sqlite3.OperationalError as error:
         raise WriteError(f"{path}: ledger not written, {error}") from error
     finally:
+        with contextlib.suppress(sqlite3.Error):
+            connection.commit()  # what is known when a run is stopped
         connection.close()
 
 
 def _connect(path):
-    connection = sqlite3.connect(path, timeout=30)
+    connection = sqlite3.connect(path, timeout=30, factory=Ledger)
     try:
         connection.execute("PRAGMA synchronous = FULL")
         connection.execute(_SCHEMA)
@@ -90,15 +95,27 @@ def _keep_damaged(path):
     path.rename(damaged)
 
 
+class Ledger(sqlite3.Connection):
+    """An open ledger: good news is forced to disk once a second, bad news at once."""
+
+    committed_s = 0.0
+
+    def commit_if_due(self, *, at_once):
+        """Commit, unless that was done a moment ago."""
+        if at_once or time.monotonic() - self.committed_s > _COMMIT_EVERY_S:
+            self.commit()
+            self.committed_s = time.monotonic()
+
+
 def record(ledger, stage, frame, field, verdict, reason="", numbers=None):
     """Write what happened to a frame at a stage; numbers that are not finite are written as null."""
     now = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
     text = json.dumps({key: _plain(value) for key, value in (numbers or {}).items()}, allow_nan=False)
-    with ledger:
-        ledger.execute(
-            "INSERT OR REPLACE INTO verdicts VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
-            (frame, stage, field, verdict, reason, text, __version__, now),
-        )
+    ledger.execute(
+        "INSERT OR REPLACE INTO verdicts VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+        (frame, stage, field, verdict, reason, text, __version__, now),
+    )
+    ledger.commit_if_due(at_once=verdict != DONE)
 
 
 def _plain(value):

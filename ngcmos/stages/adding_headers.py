@@ -1,5 +1,9 @@
 """Airmass, filter, BJD and HJD into the headers of the frames."""
 
+import dataclasses
+import math
+from pathlib import Path
+
 import numpy as np
 from astropy.time import Time
 
@@ -7,7 +11,7 @@ from ngcmos.astrometry.distortion import solution_from_header, to_sky
 from ngcmos.errors import FrameError, HeaderError, UnsolvedError
 from ngcmos.night.disk import require_space
 from ngcmos.night.frames import header_number, read_frame, write_cards
-from ngcmos.night.ledger import open_ledger
+from ngcmos.night.ledger import open_ledger, recall
 from ngcmos.night.loop import work_through
 from ngcmos.night.outcome import Outcome
 from ngcmos.photometry.times import (
@@ -21,6 +25,28 @@ from ngcmos.photometry.times import (
 )
 
 STAGE = "adding_headers"
+
+
+@dataclasses.dataclass(frozen=True)
+class Facts:
+    """What the cards of a frame are made of.
+
+    Attributes
+    ----------
+    path : Path
+    start : astropy.time.Time
+    exptime_s : float
+    place : (float, float) or None
+        ICRS degrees of the centre of the chip, else of the pointing.
+    cards : dict
+        What the header holds of the cards in question.
+    """
+
+    path: Path
+    start: Time
+    exptime_s: float
+    place: tuple[float, float] | None
+    cards: dict
 
 
 def run(config, night, *, workers=1, quiet=False):
@@ -40,28 +66,35 @@ def run(config, night, *, workers=1, quiet=False):
                     outcome.settle(ledger, path, field, result)
                 else:
                     frames.append(result)
-            work = [(frame, date) for frame, date in zip(frames, _dates(frames, config.site), strict=True)]
-            for (frame, _), result in work_through(_write, work, shared=(config.camera,), **loop):
+            work = [_plan(frame, dates, config.camera) for frame, dates in _date(frames, config.site)]
+            known = recall(ledger, STAGE, field)
+            ready = [_is_ready(item) and item[0].path.name in known for item in work]
+            outcome.skipped.extend(item[0].path.name for item, done in zip(work, ready, strict=True) if done)
+            work = [item for item, done in zip(work, ready, strict=True) if not done]
+            for (frame, _, _), result in work_through(_write, work, shared=(config.camera,), **loop):
                 outcome.settle(ledger, frame.path, field, result)
     return outcome
 
 
 def _read_facts(path, camera):
-    return read_frame(path, camera, pixels=False)
+    frame = read_frame(path, camera, pixels=False)
+    names = ("FILTER", "AIRMASS", "BJD", "HJD", camera.headers.altitude)
+    cards = {name: frame.header[name] for name in names if name in frame.header}
+    return Facts(path, frame.start, frame.exptime, _centre(frame), cards)
 
 
-def _dates(frames, site):
-    """(BJD, HJD) of each frame's centre, or None where its place on the sky is not known."""
+def _date(frames, site):
+    """[(Facts, (BJD, HJD))] of the frames; None for dates where the place on the sky is not known."""
     dates = {}
-    placed = [(frame, place) for frame in frames if (place := _centre(frame)) is not None]
+    placed = [frame for frame in frames if frame.place is not None]
     if placed:
-        start = Time([frame.start for frame, _ in placed])
-        earth = earth_vectors(mid_exposure(start, [frame.exptime for frame, _ in placed]), site)
-        towards = star_directions(*np.transpose([place for _, place in placed]))
-        for row, (frame, _) in enumerate(placed):
+        start = Time([frame.start for frame in placed])
+        earth = earth_vectors(mid_exposure(start, [frame.exptime_s for frame in placed]), site)
+        towards = star_directions(*np.transpose([frame.place for frame in placed]))
+        for row, frame in enumerate(placed):
             here, there = earth[row : row + 1], towards[row : row + 1]
-            dates[frame.name] = (float(bjd_of(here, there)[0, 0]), float(hjd_of(here, there)[0, 0]))
-    return [dates.get(frame.name) for frame in frames]
+            dates[frame.path] = (float(bjd_of(here, there)[0, 0]), float(hjd_of(here, there)[0, 0]))
+    return [(frame, dates.get(frame.path)) for frame in frames]
 
 
 def _centre(frame):
@@ -74,40 +107,62 @@ def _centre(frame):
     return float(ra), float(dec)
 
 
-def _write(item, camera):
-    """Write the cards of one frame; what cannot be known is refused after the rest is written."""
-    frame, dates = item
-    cards = []
-    if "FILTER" not in frame.header:
+def _plan(frame, dates, camera):
+    """(Facts, cards that are missing or differ, problem); a problem refuses the frame after the rest is written."""
+    cards, problem = [], None
+    if "FILTER" not in frame.cards:
         cards.append(("FILTER", camera.detector.filter, "filter of the camera"))
     if dates is not None:
         cards.append(("BJD", dates[0], "[d] BJD_TDB of mid exposure, centre of the chip"))
         cards.append(("HJD", dates[1], "[d] HJD_UTC of mid exposure, centre of the chip"))
-    problem = None
-    if "AIRMASS" not in frame.header:
+    else:
+        problem = HeaderError(
+            f"{frame.path.name}: no pointing and no plate solution, expected one for BJD and HJD"
+        )
+    if "AIRMASS" not in frame.cards:
         try:
             cards.append(_airmass_card(frame, camera))
         except HeaderError as error:
             problem = error
-    require_space(frame.path.parent, camera.files.reserve_mb)
-    write_cards(frame.path, cards)
-    if problem is None and dates is None:
-        problem = HeaderError(f"{frame.name}: no pointing and no plate solution, expected one for BJD and HJD")
+    return frame, [card for card in cards if not _is_there(frame.cards, card)], problem
+
+
+def _is_there(cards, card):
+    """Whether a header holds a card's value, to the digits that a card has."""
+    key, value, _ = card
+    found = cards.get(key)
+    if isinstance(value, float) and isinstance(found, float):
+        return math.isclose(found, value, rel_tol=1e-15)
+    return found == value
+
+
+def _is_ready(item):
+    _, cards, problem = item
+    return not cards and problem is None
+
+
+def _write(item, camera):
+    """Write the cards of one frame."""
+    frame, cards, problem = item
+    if cards:
+        require_space(frame.path.parent, camera.files.reserve_mb)
+        write_cards(frame.path, cards)
     if problem is not None:
         raise problem
 
 
 def _airmass_card(frame, camera):
     key = camera.headers.altitude
-    if key in frame.header:
-        altitude, comment = header_number(frame.header, key, frame.path), f"1 / sin({key})"
+    if key in frame.cards:
+        altitude, comment = header_number(frame.cards, key, frame.path), f"1 / sin({key})"
     else:
-        place = _centre(frame)
-        if place is None:
-            raise HeaderError(f"{frame.name}: no {key} and no pointing in the header, expected one for AIRMASS")
-        altitude = float(altitude_at(frame.start, *place, camera.site)[0, 0])
+        if frame.place is None:
+            raise HeaderError(
+                f"{frame.path.name}: no {key} and no pointing in the header, expected one for AIRMASS"
+            )
+        altitude = float(altitude_at(frame.start, *frame.place, camera.site)[0, 0])
         comment = f"1 / sin(altitude of the pointing), no {key}"
     try:
         return "AIRMASS", float(airmass(altitude)), comment
     except HeaderError as error:
-        raise HeaderError(f"{frame.name}: {key}: {error}") from None
+        raise HeaderError(f"{frame.path.name}: {key}: {error}") from None

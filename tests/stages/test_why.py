@@ -284,6 +284,7 @@ def test_ledger_of_a_run_that_was_killed(tmp_path):
             for number in range(300):
                 record(ledger, "simple_wrapper", f"{number}.fits", "F", "done")
             ledger.execute("PRAGMA cache_size = 2")
+            ledger.commit()
             ledger.execute("BEGIN IMMEDIATE")
             ledger.execute("UPDATE verdicts SET verdict = 'half', reason = hex(zeroblob(200))")
             os.kill(os.getpid(), 9)
