@@ -13,22 +13,23 @@ import sys
 import time
 
 from ngcmos.config import DEFAULT_CAMERA, load_config
-from ngcmos.errors import NgcmosError, WriteError
+from ngcmos.errors import NgcmosError
 
 log = logging.getLogger("ngcmos")
 
-LOG_NAME = "ngcmos.log"
-_FORMAT = "%(asctime)s %(levelname)-7s %(message)s"
 
+def parser_of(doc, *, night=True, nights=False):
+    """Parser of a script's options: those all scripts share, described by the script's docstring.
 
-def parser_of(doc, *, night=True):
-    """Parser of a script's options: those all scripts share, described by the script's docstring."""
+    `night` is for scripts that work in one night, `nights` for those that are told of several in their own way.
+    """
     parser = argparse.ArgumentParser(description=doc, formatter_class=argparse.RawDescriptionHelpFormatter)
     if night:
         parser.add_argument("--directory", metavar="DIR", help="the night folder itself")
         parser.add_argument(
             "--night", metavar="YYYYMMDD", help="the night of that evening (default: yesterday evening)"
         )
+    if night or nights:
         parser.add_argument("--config", metavar="FILE", help="directories.json (default: looked for, see README)")
     parser.add_argument(
         "--camera",
@@ -36,7 +37,7 @@ def parser_of(doc, *, night=True):
         metavar="NAME",
         help="camera profile: a name or a .toml file (%(default)s)",
     )
-    if night:
+    if night or nights:
         parser.add_argument(
             "--workers", type=_workers, default=_cores(), metavar="N", help="processes at work (%(default)s)"
         )
@@ -106,21 +107,15 @@ def _stop(_signal, _frame):
 def _start_log(options):
     """Plain lines to stderr: warnings and worse with -q, everything with -v."""
     level = logging.WARNING if options.quiet else logging.DEBUG if options.verbose else logging.INFO
+    from ngcmos.night.session import LINE, LineFormatter
+
     handler = _TerminalHandler()
-    handler.setFormatter(_Formatter(_FORMAT, datefmt="%H:%M:%S"))
+    handler.setFormatter(LineFormatter(LINE, datefmt="%H:%M:%S"))
     handler.setLevel(level)
     logger = logging.getLogger("ngcmos")
     logger.handlers = [handler]
     logger.setLevel(logging.DEBUG)
     logger.propagate = False
-
-
-class _Formatter(logging.Formatter):
-    """One line a message, whatever a file's name or a header put into it."""
-
-    def formatMessage(self, record):  # noqa: N802 - the name is that of logging
-        record.message = "".join(c if c.isprintable() else repr(c)[1:-1] for c in record.message)
-        return super().formatMessage(record)
 
 
 class _TerminalHandler(logging.StreamHandler):
@@ -135,6 +130,7 @@ class _TerminalHandler(logging.StreamHandler):
 def _run_night(work, options, lock):
     from ngcmos.night.folder import find_folder, open_night, unusable_names
     from ngcmos.night.lock import hold_night
+    from ngcmos.night.session import log_in, sweep
 
     started = time.monotonic()
     config = load_config(camera=options.camera, config=options.config, directory=options.directory)
@@ -142,8 +138,8 @@ def _run_night(work, options, lock):
     with contextlib.ExitStack() as stack:
         if lock:
             stack.enter_context(hold_night(folder))
-            _log_in(folder)
-            _sweep(config, folder)
+            log_in(folder)
+            sweep(config, folder)
         night = open_night(config, folder, settle=lock)
         for name in unusable_names(folder):
             log.warning("%r: left alone, its name is not printable ASCII of at most 200 characters", name)
@@ -152,26 +148,6 @@ def _run_night(work, options, lock):
         outcome = work(config, night, options)
         log.info("%s, %.0f s", outcome.summary(), time.monotonic() - started)
         return outcome.exit_code
-
-
-def _sweep(config, folder):
-    """Remove what a run that was stopped has left half written, wherever products lie."""
-    from ngcmos.night.products import plots_folder, sweep_temporaries
-
-    out, base = config.directories.out, config.directories.base
-    for place in (folder, *folder.glob(".*.parts"), out, out / "catalogs", plots_folder(base)):
-        for name in sweep_temporaries(place):
-            log.info("removed the leftover %s of a run that was stopped", name)
-
-
-def _log_in(folder):
-    """Write the log to the night's file as well, until the script ends."""
-    try:
-        handler = logging.FileHandler(folder / LOG_NAME, encoding="utf-8")
-    except OSError as error:
-        raise WriteError(f"{folder / LOG_NAME}: log not writable, {error.strerror}") from None
-    handler.setFormatter(_Formatter(_FORMAT))
-    logging.getLogger("ngcmos").addHandler(handler)
 
 
 def _end_log():
