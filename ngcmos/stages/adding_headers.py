@@ -108,7 +108,7 @@ def _centre(frame):
 
 
 def _plan(frame, dates, camera):
-    """(Facts, cards that are missing or differ, problem); a problem refuses the frame after the rest is written."""
+    """(Facts, cards that are missing or differ, problem); a problem refuses the frame once the rest is written."""
     cards, problem = [], None
     if "FILTER" not in frame.cards:
         cards.append(("FILTER", camera.detector.filter, "filter of the camera"))

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 from astropy.table import Table
+from astropy.time import Time
 from astropy.utils.exceptions import AstropyWarning
 
 from ngcmos.astrometry.catalog import CATALOG_COLUMNS, ds9_regions, select_input, star_catalog, targets_of
@@ -46,13 +47,13 @@ def keep_catalog(config, night, field, frames, local, outcome, *, server=SERVER,
         dec,
         settings,
         kept_folder=config.directories.out / KEPT_FOLDER,
-        targets=field_targets(frames, camera),
+        targets=field_targets(frames),
         local=local,
         server=server,
         sleep=sleep,
     )
     log.info("%s: %d stars from %s", field, len(rows), source)
-    epoch = frames[0].start
+    epoch = Time(frames[0].start, scale="utc")
     catalog = star_catalog(rows, epoch, blend_arcsec=settings.blend_arcsec, blend_dmag=settings.blend_dmag)
     catalog.meta |= {
         "RA_CEN": ra,
@@ -82,7 +83,7 @@ def keep_input_catalog(camera, night, field, frames, catalog, on_chip, outcome):
                 return
         except CatalogError as error:
             log.warning("%s; it is made anew", error)
-    targets = field_targets(frames, camera)
+    targets = field_targets(frames)
     chosen = select_input(
         _with_contamination(catalog, camera), on_chip, tmag_max=camera.catalog.tmag_max, targets=targets
     )
@@ -158,12 +159,11 @@ def field_centre(frames):
     return float(np.degrees(np.arctan2(y, x)) % 360), float(np.degrees(np.arctan2(z, np.hypot(x, y))))
 
 
-def field_targets(frames, camera):
+def field_targets(frames):
     """TIC ids that OBJECT, else the name of the file, gives for any frame of the field."""
     targets = {}
     for frame in frames:
-        named = targets_of(str(frame.header.get(camera.headers.object, "")))
-        targets |= dict.fromkeys(named or targets_of(frame.name))
+        targets |= dict.fromkeys(targets_of(frame.object_name) or targets_of(frame.path.name))
     return tuple(targets)
 
 

@@ -45,6 +45,45 @@ class Solving:
     save_matched_cat: bool
 
 
+@dataclasses.dataclass(frozen=True)
+class Sighting:
+    """What a field must know of each of its frames before it is solved.
+
+    `start` is ISO text, UTC; `pointing` as of `ngcmos.night.frames.Frame`; `object_name` empty without OBJECT.
+    """
+
+    path: Path
+    field: str
+    start: str
+    pointing: tuple[float, float] | None
+    object_name: str
+    is_solved: bool
+
+    @property
+    def name(self):
+        """Name of the file."""
+        return self.path.name
+
+
+def sight_frame(path, camera):
+    """The Sighting of a file.
+
+    Raises
+    ------
+    FrameError
+        The file is no frame of this camera.
+    """
+    frame = read_frame(path, camera, pixels=False)
+    return Sighting(
+        path=path,
+        field=frame.field,
+        start=frame.start.isot,
+        pointing=frame.pointing,
+        object_name=str(frame.header.get(camera.headers.object, "")),
+        is_solved=is_solved(frame.header),
+    )
+
+
 def is_solved(header):
     """Whether a header holds a plate solution with all that ngcmos writes beside it."""
     return header.get("REDVER") == REDUCTION_VERSION and "WCSRMS" in header and "-SIP" in str(header.get("CTYPE1"))

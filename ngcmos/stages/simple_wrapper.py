@@ -16,7 +16,7 @@ from ngcmos.night.ledger import DONE, open_ledger, recall, record
 from ngcmos.night.loop import work_through
 from ngcmos.night.outcome import Outcome
 from ngcmos.stages.field_catalog import keep_catalog, keep_input_catalog, read_catalog
-from ngcmos.stages.frame_solution import Solving, is_solved, search_solution, solve_one
+from ngcmos.stages.frame_solution import Solving, is_solved, search_solution, sight_frame, solve_one
 
 log = logging.getLogger(__name__)
 
@@ -81,7 +81,7 @@ def run(
 def _read_facts(camera, field, paths, outcome, ledger, loop):
     """The frames of a field by their headers, those that cannot be read refused."""
     frames = []
-    for path, result in work_through(_read_header, paths, shared=(camera,), label=f"headers {field}", **loop):
+    for path, result in work_through(sight_frame, paths, shared=(camera,), label=f"headers {field}", **loop):
         if isinstance(result, FrameError):
             outcome.settle(ledger, path, field, result)
         else:
@@ -94,20 +94,19 @@ def _read_facts(camera, field, paths, outcome, ledger, loop):
 
 def _check_object(frame, camera):
     """Say where OBJECT is not of the field that the name gives; the sky decides which is right."""
-    named = str(frame.header.get(camera.headers.object, frame.field))
-    if not named.startswith(frame.field):
+    if frame.object_name and not frame.object_name.startswith(frame.field):
         log.warning(
             "%s: %s: %s is %r, expected one that begins with %s; solved as that field",
             STAGE,
             frame.name,
             camera.headers.object,
-            named,
+            frame.object_name,
             frame.field,
         )
 
 
 def _read_header(path, camera):
-    return read_frame(path, camera, pixels=False)
+    return read_frame(path, camera, pixels=False).header
 
 
 def _prepare(camera, catalog, frames, defocus_mm, force3rd, save_matched_cat):
@@ -135,12 +134,13 @@ def _solve_field(solving, field, frames, outcome, ledger, loop):
     """Solve the frames that have no solution yet, each from that of the first solved frame."""
     known = recall(ledger, STAGE, field)
     for frame in frames:
-        if is_solved(frame.header):
+        if frame.is_solved:
             outcome.skipped.append(frame.name)
             if frame.name not in known:  # a run was stopped between the header and the ledger
                 record(ledger, STAGE, frame.name, field, DONE, "found solved")
-    pending = collections.deque(frame.path for frame in frames if not is_solved(frame.header))
-    reference = next((solution_from_header(frame.header) for frame in frames if is_solved(frame.header)), None)
+    pending = collections.deque(frame.path for frame in frames if not frame.is_solved)
+    first = next((frame.path for frame in frames if frame.is_solved), None)
+    reference = first and solution_from_header(_read_header(first, solving.camera))
     while pending and reference is None:
         path = pending.popleft()
         try:
@@ -149,7 +149,7 @@ def _solve_field(solving, field, frames, outcome, ledger, loop):
             outcome.settle(ledger, path, field, error)
             continue
         outcome.settle(ledger, path, field, None, numbers)
-        reference = solution_from_header(_read_header(path, solving.camera).header)
+        reference = solution_from_header(_read_header(path, solving.camera))
     if reference is None:
         raise UnsolvedError(f"none of {len(frames)} frames could be solved")
     results = work_through(solve_one, list(pending), shared=(solving, reference), label=f"solve {field}", **loop)
@@ -160,7 +160,7 @@ def _solve_field(solving, field, frames, outcome, ledger, loop):
 def _select_stars(camera, night, field, frames, catalog, outcome):
     """Write the input catalog: the stars on the chip of the first solved frame."""
     for frame in frames:
-        header = _read_header(frame.path, camera).header
+        header = _read_header(frame.path, camera)
         if is_solved(header):
             break
     rows, columns = camera.detector.shape
