@@ -1,6 +1,7 @@
 """Measured scatter against what the noise terms let expect: curves in bins, ratios by magnitude, one sentence.
 
-``bin_curves(flux, bins)``, ``audit(ratio, mag, dof)`` -> [AuditBin], ``judge(audit_bins)`` -> sentence or "".
+``bin_curves(flux, bins)``, ``audit(ratio, mag, points)`` -> [AuditBin], ``judge(audit_bins)`` -> sentence or "";
+``sky_ratio(...)`` and ``judge_sky(ratio)`` do the same for the pixels of the sky, which tell the gain better.
 """
 
 import dataclasses
@@ -9,9 +10,13 @@ import itertools
 import numpy as np
 from scipy.special import gammaincinv
 
+from ngcmos.photometry.noise import noise_area, noise_terms
+
 MAG_EDGES = tuple(float(edge) for edge in range(5, 21))
 LOWEST, HIGHEST = 0.9, 1.15  # ratios outside say that the detector's numbers, or the measurement, are wrong
+SKY_LOWEST, SKY_HIGHEST = 0.95, 1.06  # faint stars add a little; a gain off by 20 % is off by 0.1
 FEWEST_STARS = 5
+_ANY_RADIUS_PX = 5.0
 WHOLE_SHARE = 0.5  # a bin with fewer of the usual frames is no whole one
 
 
@@ -90,3 +95,28 @@ def judge(audit_bins):
         return ""
     named = ", ".join(f"{one.ratio:.2f} at {one.low:g}-{one.high:g} mag" for one in wrong)
     return f"measured over predicted scatter is {named}, expected {LOWEST:g} to {HIGHEST:g}"
+
+
+def sky_ratio(sky, sky_rms, exptime_s, detector):
+    """Measured over predicted scatter of a pixel of the sky, the median of the frames; NaN where none is known.
+
+    Parameters
+    ----------
+    sky, sky_rms, exptime_s : (frames,) arrays
+        ADU per pixel, its scatter, seconds.
+    detector : ngcmos.config.Detector
+    """
+    noise = noise_terms(0.0, sky, radius_px=_ANY_RADIUS_PX, detector=detector, exptime_s=exptime_s)
+    ratio = sky_rms / np.sqrt(noise.total / noise_area(_ANY_RADIUS_PX))
+    known = ratio[np.isfinite(ratio)]
+    return float(np.median(known)) if known.size else np.nan
+
+
+def judge_sky(ratio):
+    """One sentence where the sky's pixels scatter otherwise than the profile says; "" where all is well."""
+    if np.isnan(ratio) or SKY_LOWEST <= ratio <= SKY_HIGHEST:
+        return ""
+    return (
+        f"pixels of the sky scatter {ratio:.2f} of what gain, read noise and dark say, expected {SKY_LOWEST:g} to "
+        f"{SKY_HIGHEST:g}: one of them is wrong in the profile, or the zero level"
+    )

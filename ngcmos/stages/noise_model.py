@@ -7,7 +7,7 @@ figure `noise_model_{field}.png`. All scatters are relative. Keys of the JSON:
     negative_fluxes_stars               TIC ids of stars whose median count is not positive
     synthetic_mag photon_shot_noise sky_noise read_noise dc_noise N RNS     the model; N scintillation, RNS total
     TIC_list predicted_list variable_list radius_list rounding_noise sky_estimate_noise     new
-    audit sentence points_a_bin                                                             new
+    points_a_bin audit sentence sky_ratio sky_sentence                                      new
 """
 
 import dataclasses
@@ -19,7 +19,7 @@ import numpy as np
 from ngcmos.errors import UsageError, WorkError
 from ngcmos.night.outcome import Outcome
 from ngcmos.night.products import photometry_path, write_then_rename
-from ngcmos.photometry.audit import audit, bin_curves, judge
+from ngcmos.photometry.audit import audit, bin_curves, judge, judge_sky, sky_ratio
 from ngcmos.photometry.cube import read_field, relate_stars
 from ngcmos.photometry.ensemble import choose_best, scatter
 from ngcmos.photometry.lightcurve import BinLength, assign_bins
@@ -104,6 +104,10 @@ def run(config, night, *, radius_px=None, tmag_max=TMAG_MAX, bin_minutes=BIN_MIN
 
 def _audit_field(camera, night, path, counts, bin_minutes, outcome):
     field = path.stem.removeprefix("phot_")
+    frames = {name: np.asarray(counts.frames[name], float) for name in ("sky", "sky_rms", "exptime_s")}
+    sky = sky_ratio(*frames.values(), camera.detector)
+    if judge_sky(sky):
+        log.warning("%s: %s: %s", STAGE, field, judge_sky(sky))
     noise = model_noise(counts, camera)
     panels = []
     for one in measure_scatter(noise, bin_minutes):
@@ -111,7 +115,9 @@ def _audit_field(camera, night, path, counts, bin_minutes, outcome):
         sentence = judge(bins)
         tell = log.warning if sentence else log.info
         tell("%s: %s, %s: %s", STAGE, field, one.name, sentence or "as predicted")
-        _write_json(night.folder / f"rms_mags_{path.stem}_{one.name}.json", noise, one, bins, sentence, outcome)
+        told = {"audit": [dataclasses.asdict(each) for each in bins], "sentence": sentence}
+        told |= {"sky_ratio": sky, "sky_sentence": judge_sky(sky)}
+        _write_json(night.folder / f"rms_mags_{path.stem}_{one.name}.json", noise, one, told, outcome)
         panels.append(_panel(noise, one, bins))
     picture = night.folder / f"noise_model_{field}.png"
     title = f"{field}, {night.date}: {len(counts.stars)} stars, {len(counts.frames)} frames"
@@ -179,7 +185,7 @@ def audit_scatter(noise, one):
     return audit(ratio, np.asarray(stars["Tmag"], float), one.points)
 
 
-def _write_json(path, noise, one, bins, sentence, outcome):
+def _write_json(path, noise, one, told, outcome):
     stars = noise.counts.stars
     tic_id = np.asarray(stars["tic_id"])
     shown = np.isfinite(one.measured) & (noise.flux > 0)
@@ -197,8 +203,7 @@ def _write_json(path, noise, one, bins, sentence, outcome):
         "variable_list": noise.curves.variable[shown],
         "radius_list": noise.radius_px[shown],
         "points_a_bin": one.length,
-        "audit": [dataclasses.asdict(each) for each in bins],
-        "sentence": sentence,
+        **told,
     }
     with write_then_rename(path) as temporary:
         temporary.write_text(json.dumps(_plain(content), indent=1, allow_nan=False), encoding="utf-8")

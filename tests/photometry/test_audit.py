@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from ngcmos.photometry.audit import AuditBin, audit, bin_curves, judge
+from ngcmos.config import load_camera
+from ngcmos.photometry.audit import AuditBin, audit, bin_curves, judge, judge_sky, sky_ratio
 from ngcmos.photometry.lightcurve import BinLength, assign_bins
 
 
@@ -57,3 +58,26 @@ def test_bins_do_not_bridge_gaps():
     flux = np.r_[np.ones(4), 3 * np.ones(4)][:, None]
     means, _ = bin_curves(flux, assign_bins(time_d, BinLength(minutes=30)))
     np.testing.assert_allclose(means[:, 0], [1, 3])
+
+
+def sky_of(gain):
+    """Sky and its scatter of three frames taken with this gain."""
+    detector, sky = load_camera().detector, np.array([150.0, 220.0, 300.0])
+    electrons = sky * gain + detector.dark_e_s * 10 + detector.read_noise_e**2
+    return sky, np.sqrt(electrons / gain**2 + 1 / 12), np.full(3, 10.0), detector
+
+
+def test_sky_of_the_profile_scatters_as_predicted():
+    assert sky_ratio(*sky_of(load_camera().detector.gain_e_adu)) == pytest.approx(1, abs=1e-3)
+    assert judge_sky(1.0) == ""
+
+
+@pytest.mark.parametrize("factor", [0.8, 1.2])
+def test_gain_off_by_20_per_cent_is_said(factor):
+    ratio = sky_ratio(*sky_of(factor * load_camera().detector.gain_e_adu))
+    assert "one of them is wrong in the profile" in judge_sky(ratio)
+
+
+def test_sky_of_unknown_scatter_says_nothing():
+    sky, _, exptime_s, detector = sky_of(1.1)
+    assert judge_sky(sky_ratio(sky, np.full(3, np.nan), exptime_s, detector)) == ""

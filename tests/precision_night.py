@@ -1,0 +1,176 @@
+"""How precise is it? Simulated nights, and the real one where it is, through the chain; the numbers as a table.
+
+``python tests/precision_night.py FOLDER [--frames 300] [--size 2048] [--trials 100]`` writes the table of
+docs/precision.md to stdout. FOLDER must be new or hold what an earlier run began; about 6 GB for a full chip.
+"""
+
+import argparse
+import logging
+import shutil
+import sys
+from pathlib import Path
+
+import numpy as np
+from astropy.table import Table
+from transit_fit import fit_transit
+
+from ngcmos.calibration.masters import load_masters
+from ngcmos.config import load_camera, load_config
+from ngcmos.night.folder import open_night
+from ngcmos.photometry.apertures import Flag
+from ngcmos.photometry.audit import audit, bin_curves
+from ngcmos.photometry.cube import read_cube, read_field
+from ngcmos.photometry.ensemble import scatter
+from ngcmos.photometry.lightcurve import BinLength, assign_bins
+from ngcmos.photometry.table import read_stars
+from ngcmos.simulate.detector import make_chip
+from ngcmos.simulate.injection import inject_night
+from ngcmos.simulate.night import simulate_night
+from ngcmos.simulate.truth import read_truth
+from ngcmos.stages import create_flats, noise_model, process_cmos, relative_photometry, simple_wrapper
+
+ALONE = 1e-3  # light of neighbours in the largest aperture
+BRIGHTEST = 9.5
+SPOILT = Flag.EDGE | Flag.SATURATED | Flag.BAD_PIXEL | Flag.OFF_CHIP
+DAY_MS = 86400e3
+SEEDS = (21, 22, 23, 24)
+STARS_A_COPY = 5
+
+
+def make_night(base, **plan):
+    """(config, night) of a simulated night after its photometry."""
+    done = base / "done"
+    if not done.exists():
+        shutil.rmtree(base, ignore_errors=True)
+        simulate_night(base, load_camera(), **plan)
+    config = load_config(camera=str(base / "camera.toml"), config=str(base / "directories.json"))
+    night = open_night(config, next((base / "nights").iterdir()))
+    if not done.exists():
+        simple_wrapper.run(config, night, quiet=True)
+        create_flats.run(config, night)
+        process_cmos.run(config, night, quiet=True)
+        done.touch()
+    return config, night
+
+
+def table_of(night):
+    return next(night.folder.glob("phot_*.fits"))
+
+
+def audit_night(config, night):
+    """Rows of scatter over theory at 5 px and in the best apertures, each frame and in 30 minutes."""
+    for name, radii in (("r = 5", [5.0]), ("best r", None)):
+        counts = read_field(table_of(night), config.camera, tmag_max=16.0, radii=radii)
+        noise = noise_model.model_noise(counts, config.camera)
+        tmag = np.asarray(counts.stars["Tmag"], float)
+        usable = ~noise.curves.variable & ~np.asarray(counts.stars["blended"], bool) & (tmag >= BRIGHTEST)
+        curves, predicted = noise.curves, noise.curves.predicted
+        limit = 1.05 if radii else 1.10
+        for one in audit(np.where(usable, curves.rms / predicted, np.nan), tmag, len(curves.flux)):
+            magnitudes = f"{max(one.low, BRIGHTEST):g}-{one.high:g} mag, {one.stars} stars"
+            yield f"scatter / theory, {name}, {magnitudes}", one.ratio, f"<= {limit:.2f}"
+        bins = assign_bins(np.asarray(counts.frames["jd_mid"], float), BinLength(minutes=30.0))
+        means, points = bin_curves(curves.flux, bins)
+        whole = scatter(means) * np.sqrt(points)
+        for one in audit(np.where(usable, whole / curves.rms, np.nan), tmag, len(means)):
+            yield f"beta at 30 min, {name}, {max(one.low, BRIGHTEST):g}-{one.high:g} mag", one.ratio, "<= 1.10"
+        near = usable & (np.abs(tmag - 10) < 0.5) & np.isfinite(whole)
+        ratio = np.sqrt(np.mean((whole / predicted)[near] ** 2))
+        yield f"30 min noise / predicted, {name}, {near.sum()} stars of 9.5-10.5 mag", ratio, "<= 1.10"
+
+
+def compare_truth(base, config, night):
+    """Rows of pulls, positions and times against the truth."""
+    truth, path, camera = read_truth(base), table_of(night), config.camera
+    stars = read_stars(path)
+    rows = {tic_id: row for row, tic_id in enumerate(np.asarray(truth.stars["tic_id"]).tolist())}
+    index = np.array([rows[tic_id] for tic_id in stars["tic_id"].tolist()])
+    cube = read_cube(path, ["flux_5", "fluxerr_5", "flags", "x", "y", "jd_bary"])
+    masters = load_masters(config, night.folder)
+    seed = 11 if base.name != "sparse" else 12
+    chip = make_chip(camera.detector, np.random.default_rng([seed, 1]))
+    scale = float(np.median(masters.flat / chip.response))  # what the flat calls 1
+    true = (truth.electrons * truth.scintillation)[:, index] / camera.detector.gain_e_adu / scale
+    alone = (np.asarray(stars["contamination"]) < ALONE) & ~np.asarray(stars["blended"], bool)
+    good = ((cube["flags"] & SPOILT) == 0) & alone
+    pulls = np.where(good, (cube["flux_5"] - true) / cube["fluxerr_5"], np.nan)
+    tmag = np.asarray(stars["Tmag"], float)
+    for low, high in ((9.5, 11), (11, 12), (12, 13), (13, 14), (14, 15), (15, 16)):
+        inside = pulls[:, (tmag >= low) & (tmag < high)]
+        inside = inside[:, np.isfinite(inside).mean(axis=0) > 0.9]
+        if inside.size:
+            own = inside - np.nanmean(inside, axis=0)
+            yield f"pulls of flux_5, {low:g}-{high:g} mag: scatter of a star", np.nanstd(own), "1.00 +- 0.05"
+            yield f"pulls of flux_5, {low:g}-{high:g} mag: mean", np.nanmean(inside), "0 +- 0.05"
+    away = np.hypot(cube["x"] - 1 - truth.x[:, index], cube["y"] - 1 - truth.y[:, index])
+    yield "astrometry, median [px]", np.median(away), "<= 0.0040"
+    yield "astrometry, 95th percentile [px]", np.percentile(away, 95), "<= 0.0105"
+    late = np.abs(cube["jd_bary"] - truth.bjd[:, index]).max() * DAY_MS
+    yield "BJD_TDB against astropy's light travel time, worst [ms]", late, "<= 1"
+
+
+def inject_and_recover(folder, trials):
+    """Rows of the pulls of depth and mid-time of injected transits."""
+    pulls, depths = [], []
+    for copy in range(10**6):
+        if len(pulls) >= trials:
+            break
+        seed = SEEDS[copy % len(SEEDS)]
+        plan = {"size": 768, "frames": 200, "exptime_s": 60.0, "cadence_s": 63.0, "density": 2.0}
+        config, night = make_night(folder / f"inject{seed}", seed=seed, calibrations=21, **plan)
+        for fit, signal in recover_copy(config, night, folder / "copy", copy):
+            pulls.append(fit.pulls(signal))
+            depths.append(signal.amplitude)
+    pulls = np.array(pulls[:trials])
+    name = f"{len(pulls)} injected transits of {min(depths):.2%} to {max(depths):.2%}"
+    for column, what in enumerate(("depth", "mid-time")):
+        yield f"{name}: {what}, mean pull", pulls[:, column].mean(), f"0 +- {2 / np.sqrt(len(pulls)):.2f}"
+        spread = 2 / np.sqrt(2 * len(pulls))
+        yield f"{name}: {what}, scatter of pulls", pulls[:, column].std(ddof=1), f"1.00 +- {spread:.2f}"
+
+
+def recover_copy(config, night, target, number):
+    """[(Fit, Signal)] of the transits of one copy of a night."""
+    truth = read_truth(night.folder.parents[1])
+    constant = truth.stars["tic_id"][(truth.stars["signal"] == "constant") & (truth.stars["Tmag"] > 11.7)]
+    shutil.rmtree(target, ignore_errors=True)
+    options = {"count": STARS_A_COPY, "depths": (0.002, 0.02), "seed": number, "tmag_max": 12.8}
+    injected = inject_night(config, night, target, ids=constant.tolist(), **options)
+    copy_config = load_config(camera=str(config.camera.source), config=str(target / "directories.json"))
+    copy = open_night(copy_config, target / "nights" / night.folder.name)
+    process_cmos.run(copy_config, copy, quiet=True)
+    relative_photometry.run(copy_config, copy, tmag_max=15.0)
+    rows = Table.read(relative_photometry.relative_path(copy.folder, truth.field), hdu=1, mask_invalid=False)
+    found = []
+    for one in injected:
+        star = rows[rows["TIC_ID"] == one.tic_id]
+        if not np.any(np.asarray(star["flags"]) & SPOILT):
+            columns = (
+                np.asarray(star[name], float) for name in ("Time_BJD", "Relative_Flux", "Relative_Flux_err")
+            )
+            found.append((fit_transit(*columns, one.signal), one.signal))
+    return found
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("folder", type=Path)
+    parser.add_argument("--size", type=int, default=2048)
+    parser.add_argument("--frames", type=int, default=300)
+    parser.add_argument("--trials", type=int, default=100)
+    options = parser.parse_args()
+    logging.getLogger("ngcmos").addHandler(logging.NullHandler())
+    plan = {"size": options.size, "frames": options.frames, "cadence_s": 60.0, "calibrations": 21}
+    sys.stdout.write("| what | measured | expected |\n|---|---|---|\n")
+    for name, more in (("usual", {"seed": 11}), ("sparse", {"seed": 12, "density": 0.25, "frames": 60})):
+        base = options.folder / name
+        config, night = make_night(base, **plan | more)
+        rows = list(audit_night(config, night)) if name == "usual" else []
+        for what, value, expected in [*rows, *compare_truth(base, config, night)]:
+            sys.stdout.write(f"| {name} field: {what} | {value:.4g} | {expected} |\n")
+    for what, value, expected in inject_and_recover(options.folder, options.trials):
+        sys.stdout.write(f"| {what} | {value:.3g} | {expected} |\n")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,140 @@
+"""One thing broken on purpose at a time: the comparison with the truth or the audit must say so."""
+
+import dataclasses
+import json
+import shutil
+import types
+
+import numpy as np
+import pytest
+from astropy.io import fits
+
+from ngcmos.config import load_config
+from ngcmos.night.folder import open_night
+from ngcmos.photometry.apertures import Flag
+from ngcmos.photometry.cube import read_cube
+from ngcmos.photometry.table import read_stars
+from ngcmos.simulate.compare import LIMITS, compare_field
+from ngcmos.simulate.night import simulate_night
+from ngcmos.stages import create_flats, noise_model, process_cmos, simple_wrapper
+
+POSITION, SCALE = "constant offset [px]", "flux scale from star to star [%]"
+TIME = "largest error of jd_bary [ms]"
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory):
+    """A flat-fielded night after its photometry, in a folder to break copies of."""
+    from ngcmos.config import load_camera
+
+    base = tmp_path_factory.mktemp("whole") / "base"
+    options = {"size": 384, "density": 3.0, "frames": 10, "calibrations": 5, "seed": 6}
+    simulated = simulate_night(base, load_camera(), **options)
+    config, night = opened(base)
+    for stage in (simple_wrapper, create_flats, process_cmos):
+        assert stage.run(config, night).exit_code == 0
+    return types.SimpleNamespace(base=base, truth=simulated.truths[0])
+
+
+def opened(base):
+    """(config, night) of a base folder."""
+    config = load_config(camera=str(base / "camera.toml"), config=str(base / "directories.json"))
+    return config, open_night(config, base / "nights" / "20240705")
+
+
+@pytest.fixture
+def copy(whole, tmp_path):
+    """(config, night) of a copy of it."""
+    shutil.copytree(whole.base, tmp_path / "base")
+    return opened(tmp_path / "base")
+
+
+def table_of(night):
+    return next(night.folder.glob("phot_*.fits"))
+
+
+def numbers(whole, config, night):
+    return compare_field(table_of(night), whole.truth, config.camera).numbers
+
+
+def measure_again(config, night):
+    outcome = process_cmos.run(config, night, overwrite=True)
+    assert outcome.exit_code == 0, outcome.summary()
+
+
+def test_nothing_is_said_of_the_whole_night(whole, copy):
+    found = numbers(whole, *copy)
+    assert all(found[name] <= LIMITS[name] for name in (POSITION, SCALE, TIME)), found
+
+
+@pytest.mark.parametrize("factor", [0.8, 1.2])
+def test_gain_off_by_20_per_cent(copy, factor):
+    config, night = copy
+    detector = config.camera.detector
+    wrong = dataclasses.replace(detector, gain_e_adu=factor * detector.gain_e_adu)
+    noise_model.run(config, night)
+    before = json.loads(next(night.folder.glob("rms_mags_*_1.json")).read_text())
+    noise_model.run(dataclasses.replace(config, camera=dataclasses.replace(config.camera, detector=wrong)), night)
+    after = json.loads(next(night.folder.glob("rms_mags_*_1.json")).read_text())
+    assert before["sky_sentence"] == ""
+    assert after["sky_sentence"].startswith("pixels of the sky scatter")
+
+
+def test_centre_off_by_a_pixel(whole, copy):
+    config, night = copy
+    for path in next(iter(night.fields.values())):
+        with fits.open(path, mode="update") as units:
+            units[0].header["CRPIX1"] += 1.0
+    measure_again(config, night)
+    assert numbers(whole, config, night)[POSITION] == pytest.approx(1.0, abs=0.05)
+
+
+def test_flat_left_out(whole, copy):
+    config, night = copy
+    (night.folder / "master_flat.fits").unlink()
+    measure_again(config, night)
+    assert numbers(whole, config, night)[SCALE] > 2 * LIMITS[SCALE]
+
+
+def test_hours_for_degrees(whole, copy, monkeypatch):
+    config, night = copy
+    real = process_cmos.star_directions
+    monkeypatch.setattr(process_cmos, "star_directions", lambda ra, dec: real(np.asarray(ra) / 15, dec))
+    measure_again(config, night)
+    assert numbers(whole, config, night)[TIME] > 1000 * LIMITS[TIME]
+
+
+def test_hot_pixels_moved(whole, copy, monkeypatch):
+    """Hot pixels are elsewhere than in the master dark, the hottest by as much as takes it onto a star."""
+    config, night = copy
+    before = wild_share(whole, config, night)
+    real = process_cmos.load_masters
+    cube, stars = read_cube(table_of(night), ["x", "y", "flags"]), read_stars(table_of(night))
+    clean = (cube["flags"] == 0).all(axis=0) & (np.asarray(stars["contamination"]) < 0.005)
+    star = np.flatnonzero(clean & (np.asarray(stars["Tmag"]) > 13))[0]
+
+    def moved(*arguments):
+        masters = real(*arguments)
+        row, column = np.unravel_index(np.argmax(masters.dark), masters.dark.shape)
+        there = round(float(cube["y"][0, star]) - 1) - row, round(float(cube["x"][0, star]) - 1) - column
+        return dataclasses.replace(masters, dark=np.roll(masters.dark, there, axis=(0, 1)))
+
+    monkeypatch.setattr(process_cmos, "load_masters", moved)
+    measure_again(config, night)
+    assert before == 0
+    assert wild_share(whole, config, night) > 0
+
+
+def wild_share(whole, config, night):
+    """Share of the counts that no flag warns of and that are off the truth by more than six errors."""
+    truth, path = whole.truth, table_of(night)
+    stars = read_stars(path)
+    rows = {tic_id: row for row, tic_id in enumerate(np.asarray(truth.stars["tic_id"]).tolist())}
+    index = np.array([rows[tic_id] for tic_id in stars["tic_id"].tolist()])
+    cube = read_cube(path, ["flux_5", "fluxerr_5", "flags"])
+    spoilt = Flag.EDGE | Flag.SATURATED | Flag.BAD_PIXEL | Flag.OFF_CHIP
+    alone = (np.asarray(stars["contamination"]) < 0.02) & (np.asarray(stars["Tmag"]) > 12)
+    good = ((cube["flags"] & spoilt) == 0) & alone
+    true = (truth.electrons * truth.scintillation)[:, index] / config.camera.detector.gain_e_adu
+    pulls = (cube["flux_5"] - true) / cube["fluxerr_5"]
+    return np.mean(np.abs(pulls[good]) > 6)

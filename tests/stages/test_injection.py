@@ -1,0 +1,131 @@
+"""Transits put into the pixels of a copy, and found again in its tables."""
+
+import numpy as np
+import pytest
+from running import raw_checksums
+from transit_fit import fit_transit
+
+from ngcmos.config import load_config
+from ngcmos.errors import UsageError, WorkError
+from ngcmos.night.folder import open_night
+from ngcmos.photometry.table import read_star
+from ngcmos.simulate.injection import change_star, inject_night, read_injected
+from ngcmos.simulate.signals import Signal, relative_flux
+from ngcmos.stages import process_cmos
+
+
+@pytest.fixture
+def rng():
+    return np.random.default_rng(8)
+
+
+def test_light_of_the_star_is_scaled_and_nothing_else(rng):
+    sky = rng.poisson(300.0, (80, 90)).astype(float)
+    y, x = np.mgrid[:80, :90]
+    star = 50000 * np.exp(-((x - 40.3) ** 2 + (y - 35.8) ** 2) / 2)
+    data = np.rint(sky + star).astype(np.uint16)
+    changed = change_star(data, 40.3, 35.8, 0.9, radius_px=8.0, rng=rng)
+    far = np.hypot(x - 40.3, y - 35.8) > 10
+    assert changed.dtype == np.uint16
+    np.testing.assert_array_equal(changed[far], data[far])
+    lost = data.astype(float).sum() - changed.sum()
+    assert lost == pytest.approx(0.1 * star.sum(), rel=0.002)
+
+
+def test_chance_rounding_loses_nothing(rng):
+    data = np.full((60, 60), 1000, np.uint16)
+    data[28:33, 28:33] = 1003  # a tenth of three counts
+    lost = [
+        data.astype(float).sum() - change_star(data, 30.0, 30.0, 0.9, radius_px=6.0, rng=rng).sum()
+        for _ in range(400)
+    ]
+    assert np.mean(lost) == pytest.approx(25 * 0.3, abs=4 * np.std(lost) / 20)
+
+
+def test_counts_stay_within_their_type(rng):
+    data = np.full((40, 40), 100, np.uint16)
+    data[20, 20] = 65000
+    assert change_star(data, 20.0, 20.0, 3.0, radius_px=4.0, rng=rng)[20, 20] == 65535
+
+
+def test_signal_is_in_the_table_of_the_copy(solved_night, tmp_path):
+    """Fluxes of the copy over those of the night are the signal, frame by frame; the night is as it was."""
+    config, folder, truths = solved_night
+    before = raw_checksums(folder)
+    truth, night = truths[0], open_night(config, folder)
+    quiet = truth.stars["tic_id"][(truth.stars["foreign"] < 0.001) & (truth.stars["Tmag"] > 10.5)].tolist()
+    inject_night(config, night, tmp_path / "copy", count=3, depths=(0.3, 0.3), seed=2, ids=quiet)
+    camera = str(config.camera.source)
+    copied = load_config(camera=camera, config=str(tmp_path / "copy" / "directories.json"))
+    copy = open_night(copied, tmp_path / "copy" / "nights" / folder.name)
+    assert process_cmos.run(copied, copy, quiet=True).exit_code == 0
+    injected = read_injected(tmp_path / "copy")
+    assert len(injected) == 3
+    for one in injected:
+        old, new = (
+            read_star(path / f"phot_{one.field}.fits", tic_id=one.tic_id) for path in (folder, copy.folder)
+        )
+        expected = relative_flux(one.signal, np.asarray(old["jd_bary"]))
+        assert expected.min() < 0.71
+        change = (new["flux_5"] - old["flux_5"] * expected) / old["fluxerr_5"]
+        assert np.abs(change).max() < 0.5  # of an error: what light of neighbours is dimmed with it
+    assert raw_checksums(folder) == before
+
+
+def test_folder_in_use_is_left_alone(solved_night, tmp_path):
+    config, folder, _ = solved_night
+    (tmp_path / "mine").write_text("data")
+    with pytest.raises(UsageError, match="is in use, expected a new or an empty folder"):
+        inject_night(config, open_night(config, folder), tmp_path, count=1, depths=(0.01, 0.02))
+    assert (tmp_path / "mine").read_text() == "data"
+
+
+@pytest.mark.parametrize("depths", [(0.0, 0.1), (0.2, 0.1), (0.5, 1.0)])
+def test_depths_must_make_sense(solved_night, tmp_path, depths):
+    config, folder, _ = solved_night
+    with pytest.raises(UsageError, match="expected two rising numbers"):
+        inject_night(config, open_night(config, folder), tmp_path / "copy", count=1, depths=depths)
+
+
+def test_no_star_that_bright(solved_night, tmp_path):
+    config, folder, _ = solved_night
+    with pytest.raises(WorkError, match="no star to put a transit on"):
+        inject_night(
+            config, open_night(config, folder), tmp_path / "copy", count=1, depths=(0.01, 0.02), tmag_max=2.0
+        )
+
+
+def test_fit_gives_depth_and_time_within_their_errors(rng):
+    """Pulls of 200 transits in white noise: the judge of the injections is itself fair."""
+    bjd = 2460000.0 + np.arange(200) / 1440
+    pulls = []
+    for _ in range(200):
+        signal = Signal("transit", rng.uniform(0.005, 0.02), 2460000.0 + rng.uniform(0.06, 0.08), 0.05)
+        flux = relative_flux(signal, bjd) * 1.01 + rng.normal(0, 0.002, 200)
+        pulls.append(fit_transit(bjd, flux, np.full(200, 0.002), signal).pulls(signal))
+    assert np.abs(np.mean(pulls, axis=0)).max() < 0.2
+    np.testing.assert_allclose(np.std(pulls, axis=0), 1, atol=0.15)
+
+
+@pytest.mark.real
+def test_transit_in_copies_of_real_frames(real_data, tmp_path):
+    """2 % put on HAT-P-32 come out of the real frames' tables."""
+    from test_real_frames import HATP32, lay_out, options
+
+    from ngcmos.stages import simple_wrapper
+
+    base = tmp_path / "base"
+    lay_out(real_data, base)
+    named = dict(zip(options(base)[::2], options(base)[1::2], strict=True))
+    config = load_config(camera="microobservatory", config=str(named["--config"]))
+    night = open_night(config, base / "nights" / "20171219")
+    simple_wrapper.run(config, night, catalogs=[base / "tic82_hatp32.fits"], quiet=True)
+    process_cmos.run(config, night, quiet=True)
+    (one,) = inject_night(config, night, tmp_path / "copy", count=1, depths=(0.02, 0.02), ids=[HATP32])
+    copied = load_config(camera="microobservatory", config=str(tmp_path / "copy" / "directories.json"))
+    copy = open_night(copied, tmp_path / "copy" / "nights" / "20171219")
+    process_cmos.run(copied, copy, quiet=True)
+    old, new = (read_star(next(path.glob("phot_*.fits")), tic_id=HATP32) for path in (night.folder, copy.folder))
+    expected = relative_flux(one.signal, np.asarray(old["jd_bary"]))
+    assert expected.min() < 0.985
+    np.testing.assert_allclose(new["flux_5"] / old["flux_5"], expected, atol=0.001)
