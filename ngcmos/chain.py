@@ -1,5 +1,6 @@
 """The chain of a night: every stage in its order, only where something is missing, none stopped by another."""
 
+import contextlib
 import importlib
 import logging
 import time
@@ -7,6 +8,7 @@ import time
 from ngcmos.errors import UsageError, WorkError, WriteError
 from ngcmos.night.disk import require_space
 from ngcmos.night.folder import open_night
+from ngcmos.night.ledger import DONE, REFUSED, open_ledger, record
 from ngcmos.night.outcome import Outcome
 from ngcmos.night.products import photometry_path
 
@@ -21,10 +23,13 @@ STAGES = {
     "adding_headers": ("adding_headers", True),
     "create_flats": ("create_flats", False),
     "process_cmos": ("process_cmos", True),
+    "night_report": ("night_report", False),
 }
+REPORT = "night_report"
+RUN = "run"
 
 
-def run(config, folder, *, catalogs=(), only=(), skip=(), workers=1, quiet=False):
+def run(config, folder, *, catalogs=(), only=(), skip=(), workers=1, quiet=False, commands=()):
     """Run the stages of a night; an Outcome whose `done` and `failed` are stages.
 
     Parameters
@@ -36,20 +41,24 @@ def run(config, folder, *, catalogs=(), only=(), skip=(), workers=1, quiet=False
         Local TIC extracts for simple_wrapper.
     only, skip : sequence of str
         Names of scripts.
+    commands : sequence of (str, str)
+        For the morning page: what for, and the line to type.
     """
     total = Outcome("run_night")
     rows = []
+    special = {"simple_wrapper": {"catalogs": catalogs}, REPORT: {"commands": commands}}
+    out_of_disk = False
     for script in chosen_stages(only, skip):
+        if out_of_disk and script != REPORT:
+            continue
         module, parallel = STAGES[script]
         options = {"workers": workers, "quiet": quiet} if parallel else {}
-        if script == "simple_wrapper":
-            options["catalogs"] = catalogs
         started = time.monotonic()
-        outcome = _run_stage(config, folder, script, module, options)
+        outcome = _run_stage(config, folder, script, module, options | special.get(script, {}))
         rows.append((script, outcome, time.monotonic() - started))
+        _remember(folder, *rows[-1])
         _add(total, script, outcome)
-        if outcome.out_of_disk:
-            break
+        out_of_disk |= outcome.out_of_disk
     _tell(rows, folder)
     return total
 
@@ -75,7 +84,8 @@ def _run_stage(config, folder, script, module, options):
     """Outcome of one stage; whatever goes wrong in it stays in it, as if it were a process of its own."""
     outcome = Outcome(script)
     try:
-        require_space(folder, config.camera.files.reserve_mb)
+        if script != REPORT:  # a page is small, and tells that the disk is full
+            require_space(folder, config.camera.files.reserve_mb)
         stage = importlib.import_module(f"ngcmos.stages.{module}")
         return stage.run(config, open_night(config, folder), **options)
     except WriteError as error:
@@ -91,8 +101,20 @@ def _run_stage(config, folder, script, module, options):
     return outcome
 
 
+def _remember(folder, script, outcome, seconds):
+    """Write into the ledger what a stage did and how long it took, where anything can be written."""
+    counts = {"done": len(outcome.done), "before": len(outcome.skipped), "refused": len(outcome.failed)}
+    numbers = counts | {"seconds": round(seconds, 1), "order": list(STAGES).index(script)}
+    verdict = REFUSED if outcome.exit_code else DONE
+    reason = "; ".join(outcome.troubles) or ("all frames refused" if outcome.exit_code else "")
+    with contextlib.suppress(WriteError), open_ledger(folder) as ledger:
+        record(ledger, RUN, script, "", verdict, reason, numbers)
+
+
 def _add(total, script, outcome):
     total.products.extend(outcome.products)
+    if script == REPORT and outcome.exit_code:
+        return  # told in the log; the night itself is none the worse for it
     total.troubles.extend(f"{script}: {trouble}" for trouble in outcome.troubles)
     if outcome.exit_code:
         total.failed[script] = outcome.troubles[0] if outcome.troubles else "all frames refused"

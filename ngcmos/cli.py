@@ -8,11 +8,13 @@ import argparse
 import contextlib
 import logging
 import os
+import shlex
 import signal
 import sys
 import time
+from pathlib import Path
 
-from ngcmos.config import DEFAULT_CAMERA, load_config
+from ngcmos.config import DEFAULT_CAMERA, find_directories_file, load_config
 from ngcmos.errors import NgcmosError
 
 log = logging.getLogger("ngcmos")
@@ -148,6 +150,22 @@ def _run_night(work, options, lock):
         outcome = work(config, night, options)
         log.info("%s, %.0f s", outcome.summary(), time.monotonic() - started)
         return outcome.exit_code
+
+
+def commands_again(options, folder):
+    """[(what for, line to type), ...]: how to do the rest of a night from any folder, by the options given now."""
+    scripts = Path(sys.argv[0]).resolve().parent
+    directories = find_directories_file(options.config, options.directory).absolute()
+    camera = Path(options.camera).absolute() if options.camera.endswith(".toml") else options.camera
+    shared = ["--directory", folder, "--config", directories, "--camera", camera]
+    catalogs = [part for file in getattr(options, "catalog", []) for part in ("--catalog", Path(file).absolute())]
+    wanted = [
+        ("All that is missing or failed is done by:", "run_night.py", [*shared, *catalogs]),
+        ("Why frames were not measured:", "why.py", shared),
+        ("Measured against expected noise:", "noise_model.py", shared),
+        ("This page alone:", "night_report.py", shared),
+    ]
+    return [(what, shlex.join(map(str, [sys.executable, scripts / name, *given]))) for what, name, given in wanted]
 
 
 def _end_log():

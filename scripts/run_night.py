@@ -1,8 +1,9 @@
 #!/usr/bin/env python3
 """Run the whole chain over a night, each stage only where something is missing.
 
-QC_Donuts, QC_control, simple_wrapper, check_cmos, adding_headers, create_flats, process_cmos, in this order. A
-stage that fails does not stop those that can still work; the exit code tells, and the table at the end.
+QC_Donuts, QC_control, simple_wrapper, check_cmos, adding_headers, create_flats, process_cmos, night_report, in
+this order. A stage that fails does not stop those that can still work; the exit code tells, and the table at the
+end.
 
 Example:  python scripts/run_night.py --night 20240705 --skip QC_control
 """
@@ -39,6 +40,7 @@ def work(config, night, options):
         skip=options.skip,
         workers=options.workers,
         quiet=options.quiet,
+        commands=cli.commands_again(options, night.folder),
     )
 
 

@@ -263,6 +263,9 @@ def test_keys_of_the_json_are_described(demo):
         products.shifts_path(Path("n"), "{field}", "{night}", ".pdf"),
         products.bad_donuts_path(Path("n"), "{field}", "{night}"),
         products.control_path(Path("n"), "{field}", "{night}"),
+        products.report_path(Path("n")),
+        products.report_copy_path(Path("n"), "{night}"),
+        products.report_index_path(Path("n")),
     ],
     ids=lambda path: path.name,
 )

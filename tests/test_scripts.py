@@ -21,6 +21,7 @@ STAGES = [
     "adding_headers",
     "create_flats",
     "process_cmos",
+    "night_report",
 ]
 NIGHT_SCRIPTS = [*STAGES, "run_night"]
 SCRIPTS = sorted(path.stem for path in (ROOT / "scripts").glob("*.py"))

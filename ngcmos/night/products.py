@@ -67,6 +67,21 @@ def control_path(base, field, date):
     return plots_folder(base) / f"control_{field}_{date}.mp4"
 
 
+def report_path(night):
+    """The morning page of a night."""
+    return night / "night_report.html"
+
+
+def report_copy_path(base, date):
+    """The same page among those of all nights."""
+    return plots_folder(base) / f"night_report_{date}.html"
+
+
+def report_index_path(base):
+    """The page that links those of all nights."""
+    return plots_folder(base) / "index.html"
+
+
 @contextlib.contextmanager
 def write_then_rename(path):
     """Temporary path to write a product to; it becomes `path` when the block ends without an error.

@@ -169,8 +169,8 @@ def control_card(data, *, texts, zoom_px, centre=None):
     close_up = data[bottom : bottom + zoom_px, left : left + zoom_px]
     full = shrink(data, -(-max(data.shape) // PANEL_PX))
     card = np.zeros(CARD_SHAPE, np.uint8)
-    _place(card, _colour(enlarge(close_up), *measure_sky(data)), column=0)
-    _place(card, _colour(enlarge(full), *measure_sky(full)), column=1)
+    _place(card, colour_image(enlarge(close_up), *measure_sky(data)), column=0)
+    _place(card, colour_image(enlarge(full), *measure_sky(full)), column=1)
     captions = [
         f"x {left} to {left + zoom_px - 1}, y {bottom} to {bottom + zoom_px - 1} px",
         f"full frame, {columns} x {rows} px",
@@ -235,7 +235,7 @@ def enlarge(image):
     return np.repeat(np.repeat(image, factor, axis=0), factor, axis=1)
 
 
-def _colour(image, sky, sigma):
+def colour_image(image, sky, sigma):
     """RGB of an image: asinh from two sigma below the sky to the bright end of the scale."""
     with np.errstate(invalid="ignore"):
         depth = np.clip((image.astype(np.float32) - sky) / sigma, _DARKEST_SIGMA, _BRIGHTEST_SIGMA)

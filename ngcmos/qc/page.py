@@ -1,0 +1,185 @@
+"""Building blocks of a page that needs nothing but itself: from texts and numbers to HTML.
+
+::
+
+    body = join(verdict("good", "all is well"), section("Disk", table(["place", "free"], rows)))
+    text = document("Night 20240705", body, plots=[plot], summary={...})
+
+Every text is escaped where it enters; what a block returns is `Html` and goes in unchanged. The page forbids
+itself every outside request. Plots are drawn by uPlot (MIT), which lies in `page_assets` as its authors publish
+it.
+"""
+
+import base64
+import functools
+import html
+import importlib.resources
+import json
+
+GOOD, LOOK, BAD = "good", "look", "bad"
+HEAD_BYTES = 60_000
+_SUMMARY = '<meta name="ngcmos-night" content="'
+_POLICY = "default-src 'none'; img-src data:; style-src 'unsafe-inline'; script-src 'unsafe-inline'"
+
+
+class Html(str):
+    """Text that is HTML already."""
+
+    __slots__ = ()
+
+
+def text(value):
+    """A value as HTML; what is not `Html` is escaped."""
+    return value if isinstance(value, Html) else Html(html.escape(str(value)))
+
+
+def join(*parts):
+    """Blocks one after the other."""
+    return Html("\n".join(text(part) for part in parts if part))
+
+
+def verdict(level, sentence):
+    """The line that says how it is."""
+    return Html(f'<p class="verdict {level}"><b>{level}</b> {text(sentence)}</p>')
+
+
+def section(title, *parts, anchor=""):
+    """A chapter."""
+    return Html(f'<section id="{text(anchor)}">\n<h2>{text(title)}</h2>\n{join(*parts)}\n</section>')
+
+
+def heading(title):
+    """A heading within a chapter."""
+    return Html(f"<h3>{text(title)}</h3>")
+
+
+def paragraph(sentence, *, dim=False):
+    """A paragraph; `dim` is for remarks."""
+    return Html(f'<p class="dim">{text(sentence)}</p>' if dim else f"<p>{text(sentence)}</p>")
+
+
+def items(sentences):
+    """A list; nothing where there is nothing."""
+    return (
+        Html("<ul>" + "".join(f"<li>{text(one)}</li>" for one in sentences) + "</ul>") if sentences else Html("")
+    )
+
+
+def command(line):
+    """A line to copy into a terminal."""
+    return Html(f"<pre>{text(line)}</pre>")
+
+
+def link(target, label):
+    """A link to a file or chapter beside this page."""
+    return Html(f'<a href="{html.escape(target, quote=True)}">{text(label)}</a>')
+
+
+def table(head, rows, *, marks=()):
+    """A table; numbers are set right.
+
+    Parameters
+    ----------
+    head : list of str
+    rows : list of lists
+        Cells; numbers (int, float) are aligned as such.
+    marks : sequence of str
+        Class of the first cell of each row, as `good`.
+    """
+    numeric = {column for row in rows for column, cell in enumerate(row) if isinstance(cell, int | float)}
+    kind = dict.fromkeys(numeric, ' class="number"')
+    top = "".join(f"<th{kind.get(column, '')}>{text(name)}</th>" for column, name in enumerate(head))
+    lines = []
+    for number, row in enumerate(rows):
+        mark = {0: f' class="{marks[number]}"'} if marks else {}
+        cells = (f"<td{mark.get(c) or kind.get(c, '')}>{text(_number(cell))}</td>" for c, cell in enumerate(row))
+        lines.append(f"<tr>{''.join(cells)}</tr>")
+    return Html(f'<div class="scroll"><table><tr>{top}</tr>\n' + "\n".join(lines) + "</table></div>")
+
+
+def _number(cell):
+    return f"{cell:.4g}" if isinstance(cell, float) else cell
+
+
+def thumbnail(jpeg, caption):
+    """A small picture (JPEG bytes) within the page."""
+    source = "data:image/jpeg;base64," + base64.b64encode(jpeg).decode("ascii")
+    alt = html.escape(str(caption), quote=True)
+    return Html(f'<figure><img src="{source}" alt="{alt}"><figcaption>{text(caption)}</figcaption></figure>')
+
+
+def thumbnails(figures):
+    """Thumbnails side by side."""
+    return Html('<div class="thumbs">' + "\n".join(figures) + "</div>") if figures else Html("")
+
+
+def plot_places(plots, *, wide=False):
+    """Where plots are drawn; `plots` are those of `page_plots.plot`."""
+    drawn = [(heading(plot["title"]), f'<div id="{text(plot["id"])}"></div><output></output>') for plot in plots]
+    places = [f'<div class="plot">{title}{place}</div>' for title, place in drawn]
+    return (
+        Html(f'<div class="plots{" wide" if wide else ""}">' + "\n".join(places) + "</div>")
+        if places
+        else Html("")
+    )
+
+
+def document(title, body, *, summary, plots=(), names=None):
+    """The whole page.
+
+    Parameters
+    ----------
+    title : str
+    body : Html
+    summary : dict
+        What other pages want to know of this one, see `read_summary`.
+    plots : sequence of dict
+        As of `page_plots.plot`.
+    names : dict of str to list of str
+        Names of the points of plots that refer to them.
+
+    Returns
+    -------
+    str
+    """
+    data = json.dumps({"names": names or {}, "plots": list(plots)}, separators=(",", ":"), allow_nan=False)
+    script = (
+        f'<script type="application/json" id="plots">{data.replace("<", chr(92) + "u003c")}</script>\n'
+        f"<script>/*\n{_asset('uPlot.LICENSE.txt')}*/\n{_library()}</script>\n<script>{_asset('page.js')}</script>"
+    )
+    content = html.escape(json.dumps(summary, separators=(",", ":"), allow_nan=False), quote=True)
+    return f"""<!doctype html>
+<html lang="en"><head><meta charset="utf-8">
+{_SUMMARY}{content}">
+<meta http-equiv="Content-Security-Policy" content="{_POLICY}">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<title>{text(title)}</title>
+<style>{_asset("uPlot.min.css")}{_asset("page.css")}</style>
+</head><body>
+{body}
+{script if plots else ""}
+</body></html>
+"""
+
+
+def read_summary(head):
+    """The summary of a page from its first `HEAD_BYTES` characters; None where there is none."""
+    _, found, rest = head.partition(_SUMMARY)
+    content, closed, _ = rest.partition('">')
+    if not (found and closed):
+        return None
+    try:
+        summary = json.loads(html.unescape(content))
+    except ValueError:
+        return None
+    return summary if isinstance(summary, dict) else None
+
+
+@functools.cache
+def _asset(name):
+    return importlib.resources.files("ngcmos.qc").joinpath("page_assets", name).read_text(encoding="utf-8")
+
+
+def _library():
+    """uPlot without its first line, which is an address and would look like a request."""
+    return _asset("uPlot.iife.min.js").partition("\n")[2]

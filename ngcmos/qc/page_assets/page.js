@@ -1,0 +1,99 @@
+"use strict";
+(() => {
+  const { names, plots } = JSON.parse(document.getElementById("plots").textContent);
+  const root = document.documentElement;
+  const css = (name) => getComputedStyle(root).getPropertyValue(name).trim();
+  const two = (n) => String(n).padStart(2, "0");
+  const clock = (t, seconds) => {
+    const d = new Date(t * 1000);
+    return two(d.getUTCHours()) + ":" + two(d.getUTCMinutes()) + (seconds ? ":" + two(d.getUTCSeconds()) : "");
+  };
+  const short = (v) => (v == null ? "–" : String(+v.toPrecision(4)));
+  let drawn = [];
+
+  function seriesOf(s) {
+    const colour = css(s.colour);
+    const points = { show: !s.line, size: s.size || 4, space: 0, fill: colour, stroke: colour, width: 0 };
+    const base = { label: s.label, stroke: colour, value: (u, v) => short(v), spanGaps: !!s.line, points };
+    return s.line ? { ...base, width: 1.5, dash: s.dash || [] } : { ...base, paths: () => null };
+  }
+
+  function axesOf(spec) {
+    const look = { stroke: css("--dim"), font: "11px system-ui, sans-serif", labelFont: "11px system-ui, sans-serif" };
+    const lines = { grid: { stroke: css("--grid"), width: 1 }, ticks: { stroke: css("--grid"), width: 1, size: 4 } };
+    const x = { ...look, ...lines, label: spec.xLabel, labelSize: 16, size: 28 };
+    const y = { ...look, grid: { ...lines.grid }, ticks: { ...lines.ticks }, size: 56, label: spec.yLabel, labelSize: 16 };
+    if (spec.time) x.incrs = [1, 5, 10, 30, 60, 300, 600, 1800, 3600, 7200, 10800, 21600];
+    if (spec.time) x.values = (u, ticks) => ticks.map((t) => clock(t, ticks.length > 1 && ticks[1] - ticks[0] < 60));
+    if (spec.log) {
+      const decades = (u, ticks) => ticks.map((t) => (t != null && Math.abs(Math.log10(t) - Math.round(Math.log10(t))) < 1e-6 ? t : null));
+      y.filter = y.grid.filter = y.ticks.filter = decades;
+      y.values = (u, ticks) => ticks.map((t) => (t == null ? "" : short(t)));
+    }
+    return [x, y];
+  }
+
+  function drawBands(u, bands) {
+    const { ctx, bbox } = u;
+    ctx.save();
+    ctx.beginPath();
+    ctx.rect(bbox.left, bbox.top, bbox.width, bbox.height);
+    ctx.clip();
+    ctx.font = 11 * devicePixelRatio + "px system-ui, sans-serif";
+    bands.forEach((band, i) => {
+      const a = u.valToPos(band.from, "x", true);
+      const b = u.valToPos(band.to, "x", true);
+      ctx.fillStyle = css("--band");
+      ctx.fillRect(a, bbox.top, Math.max(b - a, 2), bbox.height);
+      ctx.fillStyle = css("--fg");
+      const room = bbox.left + bbox.width - ctx.measureText(band.label).width - 4;
+      ctx.fillText(band.label, Math.max(bbox.left, Math.min(a + 4, room)), bbox.top + (13 + 14 * (i % 4)) * devicePixelRatio);
+    });
+    ctx.restore();
+  }
+
+  function describe(u, spec, index) {
+    const parts = [];
+    if (spec.names) parts.push(names[spec.names][index]);
+    else if (spec.labels) parts.push(spec.labels[index]);
+    parts.push(spec.time ? clock(spec.x[index], true) + " UTC" : spec.xLabel + " " + short(spec.x[index]));
+    spec.series.forEach((s) => s.y[index] != null && parts.push(s.label + " " + short(s.y[index])));
+    return parts.filter(Boolean).join("   ");
+  }
+
+  function draw(spec) {
+    const place = document.getElementById(spec.id);
+    place.textContent = "";
+    const options = {
+      width: Math.max(place.clientWidth, 200), height: spec.height || 210,
+      scales: { x: { time: false }, y: { distr: spec.log ? 3 : 1, ...(spec.yRange ? { range: spec.yRange } : {}) } },
+      legend: { live: true },
+      cursor: { points: { size: 7 }, drag: { x: true, y: false }, sync: spec.sync ? { key: spec.sync, scales: ["x", null] } : undefined },
+      axes: axesOf(spec),
+      series: [{ label: spec.time ? "UTC" : spec.xLabel, value: (u, v) => (v == null ? "–" : spec.time ? clock(v, true) : short(v)) },
+        ...spec.series.map(seriesOf)],
+      hooks: spec.bands ? { drawClear: [(u) => drawBands(u, spec.bands)] } : {},
+    };
+    const plot = new uPlot(options, [spec.x, ...spec.series.map((s) => s.y)], place);
+    plot.over.addEventListener("click", () => {
+      if (plot.cursor.idx != null) place.nextElementSibling.textContent = describe(plot, spec, plot.cursor.idx);
+    });
+    return plot;
+  }
+
+  function drawAll() {
+    drawn.forEach((plot) => plot.destroy());
+    drawn = plots.map(draw);
+    root.dataset.plots = drawn.length;
+  }
+
+  drawAll();
+  let width = root.clientWidth;
+  addEventListener("resize", () => {
+    if (root.clientWidth === width) return;
+    width = root.clientWidth;
+    drawn.forEach((plot) => plot.setSize({ width: Math.max(plot.root.parentNode.clientWidth, 200), height: plot.height }));
+  });
+  matchMedia("(prefers-color-scheme: dark)").addEventListener("change", drawAll);
+  matchMedia("print").addEventListener("change", drawAll);
+})();

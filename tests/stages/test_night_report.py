@@ -1,0 +1,339 @@
+"""The morning page of nights whose truth is known: does it tell what happened?"""
+
+import html
+import json
+import re
+import shutil
+import types
+from pathlib import Path
+
+import numpy as np
+import pytest
+from astropy.io import fits
+
+from ngcmos import chain
+from ngcmos.config import load_camera, load_config
+from ngcmos.errors import WriteError
+from ngcmos.night.folder import open_night
+from ngcmos.night.ledger import DONE, REFUSED, open_ledger, record
+from ngcmos.qc.page import HEAD_BYTES, read_summary
+from ngcmos.simulate.night import simulate_night
+from ngcmos.stages import night_report, noise_model
+from ngcmos.stages.report_calibration import CalibrationFacts, compare_flats, judge_calibration
+from ngcmos.stages.report_facts import find_jumps
+from ngcmos.stages.report_verdict import judge_stages, level_of
+
+CLOUDS = [(4, 9, 0.5), (12, 14, 0.01)]
+JUMP = (18, 4.0, -3.0)
+FAULTS = ["empty-file", "truncated-data", "not-fits"]
+COMMANDS = [("All that is missing:", "python run_night.py --directory '/a night' && echo <done>")]
+
+
+@pytest.fixture(scope="module")
+def stormy(tmp_path_factory):
+    """A night of two fields with a thin and a thick cloud, a jump and broken frames, after its chain."""
+    base = tmp_path_factory.mktemp("stormy") / "base"
+    options = {"size": 320, "density": 2.0, "frames": 26, "cadence_s": 120.0, "fields": 2, "calibrations": 3}
+    night = simulate_night(
+        base, load_camera(), seed=3, clouds=CLOUDS, jumps=[JUMP], faults=FAULTS, haze=0.001, **options
+    )
+    config = load_config(camera=str(night.camera_file), config=str(night.directories_file))
+    chain.run(config, night.folder, skip=["QC_control"], quiet=True, commands=COMMANDS)
+    return types.SimpleNamespace(config=config, folder=night.folder, truths=night.truths, base=base)
+
+
+@pytest.fixture(scope="module")
+def facts(stormy):
+    """What the page of that night is made of."""
+    return night_report.gather(stormy.config, open_night(stormy.config, stormy.folder))
+
+
+@pytest.fixture
+def bare(stormy, tmp_path):
+    """(config, night folder) of a copy of the raw night in a base folder of its own."""
+    base = tmp_path / "base"
+    shutil.copytree(stormy.base, base)
+    config = load_config(camera=str(base / "camera.toml"), config=str(base / "directories.json"))
+    return config, base / "nights" / stormy.folder.name
+
+
+def write_page(config, folder):
+    """The text of the page of a night, made now."""
+    outcome = night_report.run(config, open_night(config, folder), commands=COMMANDS)
+    assert outcome.exit_code == 0
+    return (folder / "night_report.html").read_text(encoding="utf-8")
+
+
+def said(text):
+    """What a reader sees of a page."""
+    return html.unescape(re.sub(r"<(script|style)\b.*?</\1>|<[^>]*>", " ", text, flags=re.DOTALL))
+
+
+def summary_of(text):
+    return read_summary(text[:HEAD_BYTES])
+
+
+def test_verdict_says_that_a_human_should_look(stormy):
+    text = (stormy.folder / "night_report.html").read_text()
+    assert summary_of(text)["verdict"] == "look"
+    line = re.search(r'<p class="verdict look">(.*?)</p>', text)[1]
+    assert "cloud (2 fields)" in line and "jumps of the telescope (2 fields)" in line
+
+
+def test_frames_are_counted_as_they_were_made(facts, stormy):
+    by_name = {truth.field: truth for truth in stormy.truths}
+    for field in facts.fields:
+        truth = by_name[field.name].frames
+        assert field.counts["taken"] == len(truth)
+        seen = np.asarray(truth["measurable"]) & (truth["transparency"] > 0.1)
+        assert field.counts["measured"] == seen.sum()
+        assert field.counts["refused"] == len(truth) - seen.sum()
+
+
+def test_broken_frames_are_told_by_their_reasons(facts, stormy):
+    field = next(field for field in facts.fields if field.name == stormy.truths[0].field)
+    reasons = {reason.partition(",")[0] for _, reason, _ in field.reasons}
+    assert {"empty", "not solved"} <= reasons
+    assert sum(count for count, _, _ in field.reasons) == field.counts["refused"]
+
+
+def test_clouds_are_counted_and_timed(facts, stormy):
+    for truth in stormy.truths:
+        cloudy = np.nonzero((truth.frames["transparency"] < 0.8) & (truth.frames["fault"] == ""))[0]
+        first, last = (str(truth.frames["date_obs"][row])[11:16] for row in cloudy[[0, -1]])
+        [told] = [
+            reason.what for reason in facts.reasons if reason.topic == "cloud" and truth.field in reason.what
+        ]
+        assert f"{len(cloudy)} of {len(truth.good)} frames" in told
+        assert f"between {first} and {last} UTC" in told
+
+
+def test_jump_is_found_where_and_as_far_as_it_was(facts, stormy):
+    for field, truth in zip(facts.fields, stormy.truths, strict=True):
+        [(unix, px)] = find_jumps(field, 0.5)
+        row = truth.good[truth.good >= JUMP[0]][0]
+        assert str(np.datetime64(int(unix), "s")) == str(truth.frames["date_obs"][row])[:19]
+        assert px == pytest.approx(np.hypot(*JUMP[1:]), abs=0.3)
+
+
+def test_single_frame_that_is_off_is_no_jump(facts):
+    field = facts.fields[0]
+    numbers = field.numbers | {"shift_x": np.zeros(len(field.unix)), "shift_y": np.zeros(len(field.unix))}
+    numbers["shift_x"][10] = 40.0
+    still = types.SimpleNamespace(numbers=numbers, unix=field.unix)
+    assert find_jumps(still, 0.5) == []
+
+
+def test_fields_stand_in_the_order_they_were_observed(facts, stormy):
+    assert [field.name for field in facts.fields] == [truth.field for truth in stormy.truths]
+
+
+def test_seconds_of_each_stage_are_told(stormy):
+    text = said((stormy.folder / "night_report.html").read_text())
+    stages = text.partition("seconds")[2].partition("Disk")[0]
+    order = [stages.find(name) for name in chain.STAGES if name not in ("QC_control", "night_report")]
+    assert min(order) >= 0 and order == sorted(order)
+
+
+def test_command_to_run_again_stands_there_as_it_is_typed(stormy):
+    assert COMMANDS[0][1] in said((stormy.folder / "night_report.html").read_text())
+
+
+def test_copy_lies_among_the_other_nights_and_the_index_links_it(stormy):
+    plots = stormy.folder.parent / "shifts_plots"
+    index = (plots / "index.html").read_text()
+    targets = re.findall(r'href="([^"#]+)"', index)
+    assert targets == [f"night_report_{stormy.folder.name}.html"]
+    assert summary_of((plots / targets[0]).read_text())["night"] == stormy.folder.name
+
+
+def test_every_link_leads_somewhere(stormy):
+    for path in (stormy.folder / "night_report.html", *(stormy.folder.parent / "shifts_plots").glob("*.html")):
+        targets = re.findall(r'href="([^"#]+)"', path.read_text())
+        assert targets
+        assert [target for target in targets if not (path.parent / target).exists()] == []
+
+
+def test_page_is_small_and_needs_nothing_else(stormy):
+    text = (stormy.folder / "night_report.html").read_text()
+    assert len(text.encode()) < 5_000_000
+    assert not re.search(r"https?://", text)
+    assert set(re.findall(r'\bsrc="([^",]*)', text)) == {"data:image/jpeg;base64"}
+
+
+def test_pictures_show_first_middle_last_and_worst(stormy):
+    text = said((stormy.folder / "night_report.html").read_text())
+    for what in ("first", "middle", "last", "worst"):
+        assert re.search(rf"\b{what}\b[\w ]*, frame \d+ of \d+", text)
+
+
+def test_numbers_of_the_plots_are_those_of_the_truth(stormy):
+    text = (stormy.folder / "night_report.html").read_text()
+    content = json.loads(re.search(r'id="plots">(.*?)</script>', text)[1])
+    [light] = [plot for plot in content["plots"] if plot["id"] == "t-light"]
+    share = {round(x): y for x, y in zip(light["x"], light["series"][0]["y"], strict=True) if y is not None}
+    truth = stormy.truths[0].frames
+    for row in stormy.truths[0].good:
+        unix = round(np.datetime64(str(truth["date_obs"][row])).astype("datetime64[ms]").astype(float) / 1000)
+        expected = 100 * truth["transparency"][row]
+        assert share[unix] == pytest.approx(expected if expected > 10 else 0, abs=6)
+
+
+def test_scatter_is_shown_once_the_noise_model_was_run(bare):
+    config, folder = bare
+    assert "run noise_model.py" in said(write_page(config, folder))
+    noise_model.run(config, open_night(config, folder))
+    text = write_page(config, folder)
+    assert "run noise_model.py" not in said(text)
+    content = json.loads(re.search(r'id="plots">(.*?)</script>', text)[1])
+    shown = {plot["id"]: [one["label"] for one in plot["series"]] for plot in content["plots"]}
+    assert {"stars", "total", "sky"} <= set(shown["f0-rms"])
+
+
+def test_night_without_a_ledger_is_told_from_its_tables(bare, facts):
+    config, folder = bare
+    (folder / "ngcmos.db").unlink()
+    text = write_page(config, folder)
+    assert "no ledger" in said(text)
+    assert summary_of(text)["measured"] == sum(field.counts["measured"] for field in facts.fields)
+
+
+def test_night_without_a_frame_has_its_page(bare):
+    config, folder = bare
+    empty = folder.parent / "20240801"
+    empty.mkdir()
+    text = write_page(config, empty)
+    assert summary_of(text)["verdict"] == "look"
+    assert "no science frames in this night" in said(text)
+    assert "No earlier flat" in said(text) or "flat" in said(text)
+
+
+def test_folder_that_is_no_date_has_its_page(bare):
+    config, folder = bare
+    other = folder.rename(folder.parent / "trial")
+    for path in other.glob("NG*"):
+        path.unlink()
+    assert "the folder's name is no date" in said(write_page(config, other))
+
+
+def test_raw_night_has_its_page_before_anything_ran(bare):
+    config, folder = bare
+    for pattern in ("phot_*", "ngcmos.db"):
+        for path in folder.glob(pattern):
+            path.unlink()
+    text = said(write_page(config, folder))
+    assert "not measured yet" in text
+
+
+def test_lost_field_makes_the_night_bad(bare):
+    """All frames of the second field lose their pointing: none is solved, none measured."""
+    config, folder = bare
+    field = sorted(folder.glob("phot_*"))[1].stem.removeprefix("phot_")
+    (folder / f"phot_{field}.fits").unlink()
+    with open_ledger(folder) as ledger:
+        for path in folder.glob(f"{field}_*S43*.fits"):
+            record(
+                ledger,
+                "process_cmos",
+                path.name,
+                field,
+                REFUSED,
+                f"{path.name}: 2 stars seen, expected at least 9",
+            )
+    text = write_page(config, folder)
+    assert summary_of(text)["verdict"] == "bad"
+    line = re.search(r'<p class="verdict bad">(.*?)</p>', text)[1]
+    assert f"{field}: none of" in line
+
+
+def test_full_disk_is_told_and_the_page_is_made(bare, monkeypatch):
+    config, folder = bare
+    monkeypatch.setattr("ngcmos.stages.night_report.free_mb", lambda folder: 12.0)
+    text = write_page(config, folder)
+    assert summary_of(text)["verdict"] == "bad"
+    assert "the disk is full: 12 MB free" in said(text)
+
+
+def test_chain_makes_the_page_although_the_disk_is_full(bare, monkeypatch):
+    config, folder = bare
+
+    def no_space(*_args, **_options):
+        raise WriteError("no space at all")
+
+    monkeypatch.setattr(chain, "require_space", no_space)
+    outcome = chain.run(config, folder, quiet=True)
+    assert outcome.exit_code == 1
+    assert "QC_Donuts failed: no space at all" in said((folder / "night_report.html").read_text())
+
+
+def test_page_that_cannot_be_made_does_not_fail_the_chain(bare):
+    config, folder = bare
+    (folder / "night_report.html").unlink()
+    (folder / "night_report.html").mkdir()
+    outcome = chain.run(config, folder, only=["night_report"], quiet=True)
+    assert outcome.exit_code == 0
+
+
+def test_night_as_it_should_be_is_good(solved_night, tmp_path):
+    config, source, _ = solved_night
+    base = tmp_path / "base"
+    shutil.copytree(config.directories.base.parent, base)
+    config = load_config(camera=str(base / "camera.toml"), config=str(base / "directories.json"))
+    text = write_page(config, base / "nights" / source.name)
+    assert summary_of(text)["verdict"] == "good"
+    assert "24 of 24 frames of 2 fields measured" in said(text)
+
+
+def test_next_night_is_compared_with_this_one(bare):
+    config, folder = bare
+    write_page(config, folder)
+    later = folder.parent / "20240706"
+    later.mkdir()
+    with fits.open(folder / "master_flat.fits") as units:
+        units[0].data[10:20, 10:20] = 0
+        units.writeto(later / "master_flat.fits")
+    text = write_page(config, later)
+    assert summary_of(text)["new_bad_in_flat"] == 100
+    assert f"The flat is compared with that of {folder.name}." in said(text)
+
+
+def test_change_of_the_flat_is_its_scatter():
+    rng = np.random.default_rng(1)
+    before = np.ones((200, 200))
+    change, lost = compare_flats(before * rng.normal(1, 0.02, before.shape), before)
+    assert change == pytest.approx(0.02, rel=0.05)
+    assert lost == 0
+
+
+@pytest.mark.parametrize(
+    ("levels", "told"),
+    [
+        ({"bias_adu": 110.0}, "the bias level went from 100.0 to 110.0 ADU"),
+        ({"dark_adu_s": 3.0}, "the dark level went from 1.4 to 3 ADU/s"),
+        ({"hot_pixels": 500}, "400 new hot pixels, 500 in all"),
+        ({"flat_change": 0.05}, "the flat differs from that of 20240704 by 5.0% rms"),
+    ],
+)
+def test_masters_that_changed_are_named(levels, told):
+    usual = {"bias_adu": 100.0, "dark_adu_s": 1.4, "hot_pixels": 100, "flat_change": 0.003, "new_bad_in_flat": 0}
+    assert judge_calibration(CalibrationFacts(usual, "20240704", ()), usual) == []
+    assert judge_calibration(CalibrationFacts(usual | levels, "20240704", ()), usual) == [told]
+
+
+@pytest.mark.parametrize(("script", "level"), [("process_cmos", "bad"), ("QC_control", "look")])
+def test_failed_stage_counts_by_its_weight(tmp_path, script, level):
+    from ngcmos.night.ledger import read_ledger
+
+    with open_ledger(tmp_path) as ledger:
+        record(ledger, chain.RUN, script, "", REFUSED, "ffmpeg failed")
+        record(ledger, chain.RUN, "adding_headers", "", DONE)
+    reasons = judge_stages(read_ledger(tmp_path))
+    assert (level_of(reasons), [reason.what for reason in reasons]) == (level, [f"{script} failed: ffmpeg failed"])
+
+
+def test_damaged_page_of_another_night_is_left_out(bare):
+    config, folder = bare
+    other = Path(config.directories.base) / "shifts_plots" / "night_report_20240101.html"
+    other.write_bytes(b"\xff\xfe<html>")
+    write_page(config, folder)
+    assert "20240101" not in (other.parent / "index.html").read_text()
