@@ -173,7 +173,7 @@ def test_header_cards_of_the_contract(night):
 
 
 def test_second_run_changes_nothing(night):
-    told = ("ngcmos", "night_report")  # log, ledger and page tell of the last run
+    told = ("ngcmos", ".ngcmos", "night_report")  # log, ledger, lock and page tell of the last run
     before = {path: path.stat().st_mtime_ns for path in night.folder.iterdir() if not path.name.startswith(told)}
     inodes = {path: path.stat().st_ino for path in before}
     said = run_script("run_night", *night_options(night.base)).stderr
