@@ -139,7 +139,8 @@ def test_command_works_on_the_demo_night(demo, line):
 
 
 def test_python_of_the_readme_works(demo):
-    [code] = [text for language, is_demo, text in BLOCKS if language == "python" and is_demo]
+    code = "".join(text for language, is_demo, text in BLOCKS if language == "python" and is_demo)
+    code += "assert len(curve) == len(frames) and (curve['flux_err'] > 0).all() and len(table) == len(rows)\n"
     code += "assert len(star) == len(frames) == len(time) and len(rows) == len(frames) * len(stars) and good.any()"
     done = subprocess.run(
         [sys.executable, "-c", code], cwd=demo.checkout, env=BARE, capture_output=True, text=True, check=False

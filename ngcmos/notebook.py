@@ -1,0 +1,150 @@
+"""What notebooks ask for: the light curve of one star, and the photometry table of a field.
+
+::
+
+    import ngcmos
+
+    curve = ngcmos.read_light_curve("/ngts/cmos/20240705", gaia_id=2395685455587424512)
+    rows = ngcmos.read_photometry("/ngts/cmos/20240705", "NG2320-1302")
+
+A night is its folder, or its date where directories.json can be found. Nothing is written and no run is disturbed.
+"""
+
+import re
+from pathlib import Path
+
+import numpy as np
+
+from ngcmos.config import DEFAULT_CAMERA, load_config
+from ngcmos.errors import NightError, ProductError, UsageError, WorkError
+from ngcmos.night.folder import find_folder
+from ngcmos.night.products import photometry_path
+from ngcmos.photometry.table import check_table, read_star
+
+RADIUS_PX = 5.0
+_DATE = re.compile(r"(19|20)\d{6}")
+_KEPT = ("x", "y", "sky", "airmass", "zp", "flags", "frame_id")
+
+
+def read_light_curve(night, *, gaia_id=None, tic_id=None, aper=RADIUS_PX, config=None):
+    """The light curve of one star.
+
+    Parameters
+    ----------
+    night : path or str
+        The night folder, or its date as 20240705.
+    gaia_id, tic_id : int
+        One of them.
+    aper : float
+        Radius in pixels; one of the table's.
+    config : path, optional
+        directories.json, for a night given by its date; looked for as by the scripts.
+
+    Returns
+    -------
+    astropy.timeseries.TimeSeries
+        A row a frame, in time order: `time` (BJD_TDB of mid exposure), `flux` and `flux_err` (ADU), `x`, `y` (FITS
+        pixels, the first is 1), `sky`, `airmass`, `zp`, `flags`, `frame_id`. What could not be measured is NaN.
+        `meta` holds FIELD, GAIA_ID, TIC_ID, TMAG, APERTURE and the cards of the table.
+
+    Raises
+    ------
+    UsageError
+        Not one id, or a radius that was not measured.
+    NightError
+        There is no such night, or no photometry in it.
+    WorkError
+        No table holds the star.
+    ProductError
+        A table is damaged and no other one holds the star.
+    """
+    from astropy.time import Time
+    from astropy.timeseries import TimeSeries
+
+    if (gaia_id is None) == (tic_id is None):
+        raise UsageError("expected one of gaia_id and tic_id")
+    tables = _find_tables(_find_night(night, config))
+    path, star = _find_star(tables, gaia_id=gaia_id, tic_id=tic_id)
+    column = f"flux_{aper:g}"
+    if column not in star.colnames:
+        radii = ", ".join(name[5:] for name in star.colnames if re.fullmatch(r"flux_[\d.]+", name))
+        raise UsageError(f"{path}: no aperture of {aper:g} px, expected one of {radii}")
+    curve = TimeSeries(time=Time(np.asarray(star["jd_bary"], float), format="jd", scale="tdb"))
+    curve["flux"], curve["flux_err"] = (
+        star[name].quantity for name in (column, column.replace("flux", "fluxerr"))
+    )
+    for name in _KEPT:
+        curve[name] = star[name].quantity if star[name].unit else np.asarray(star[name])
+    curve.meta |= {
+        "FIELD": path.stem.removeprefix("phot_"),
+        "APERTURE": float(aper),
+        "TMAG": float(star["Tmag"][0]),
+    }
+    curve.meta |= {"GAIA_ID": int(star["gaia_id"][0]), "TIC_ID": int(star["tic_id"][0])} | star.meta
+    return curve
+
+
+def read_photometry(night, field=None, *, config=None):
+    """The whole photometry of a field.
+
+    Parameters
+    ----------
+    night, config
+        As of `read_light_curve`.
+    field : str, optional
+        Needed where the night has several.
+
+    Returns
+    -------
+    astropy.table.Table
+        Extension PHOT, see the README; what is not known is NaN.
+
+    Raises
+    ------
+    NightError
+        There is no such night or no photometry of the field in it.
+    UsageError
+        The night has several fields and none is named.
+    ProductError
+        The table is damaged.
+    """
+    from astropy.table import Table
+
+    tables = _find_tables(_find_night(night, config))
+    fields = {path.stem.removeprefix("phot_"): path for path in tables}
+    if field is None and len(fields) > 1:
+        raise UsageError(f"{tables[0].parent} has several fields, expected one of {', '.join(fields)}")
+    name = next(iter(fields)) if field is None else field
+    if name not in fields:
+        raise NightError(f"{tables[0].parent}: no photometry of {name}, expected one of {', '.join(fields)}")
+    check_table(fields[name])
+    return Table.read(fields[name], hdu="PHOT", mask_invalid=False, character_as_bytes=False)
+
+
+def _find_night(night, config):
+    """The folder of a night that is named by itself or by its date."""
+    if isinstance(night, str) and _DATE.fullmatch(night) and not Path(night).is_dir():
+        return find_folder(load_config(camera=DEFAULT_CAMERA, config=config), night=night)
+    folder = Path(night).absolute()
+    if not folder.is_dir():
+        raise NightError(f"no night found: {folder} is not a folder")
+    return folder
+
+
+def _find_tables(folder):
+    tables = sorted(folder.glob(photometry_path(folder, "*").name))
+    if not tables:
+        raise NightError(f"{folder}: no phot_*.fits, expected one a field; run process_cmos first")
+    return tables
+
+
+def _find_star(tables, **star):
+    """(path, rows) of a star in the first table that holds it."""
+    failures = []
+    for path in tables:
+        try:
+            return path, read_star(path, **star)
+        except WorkError as error:
+            failures.append(error)
+    damaged = [error for error in failures if isinstance(error, ProductError)]
+    raise (damaged or failures)[0]
