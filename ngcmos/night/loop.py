@@ -109,9 +109,14 @@ def _windowed(pool, work, items, window):
 
 
 def _start_worker(shared):
-    """Keep what all frames need, leave Ctrl-C to the parent, and die with it."""
+    """Keep what all frames need, and follow the parent."""
     global _shared  # noqa: PLW0603 - a pool's initializer has no other place to keep it
     _shared = shared
+    follow_parent()
+
+
+def follow_parent():
+    """Leave Ctrl-C to the process that started this one, and die with it."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     if sys.platform == "linux":
