@@ -274,16 +274,10 @@ class Config:
 
 
 def load_config(*, camera=DEFAULT_CAMERA, config=None, directory=None, environ=os.environ):
-    """Directories and camera profile of a run.
+    """Directories and camera profile (a name, or a path to a TOML file) of a run.
 
-    Parameters
-    ----------
-    camera : str
-        Name of a profile that comes with ngcmos, or a path to a TOML file.
-    config : path, optional
-        A directories.json; without it, the current folder, `directory` and `$NGCMOS_DIRECTORIES` are tried.
-    directory : path, optional
-        The night folder, where it was named.
+    Without `config` (a directories.json) the current folder, the night `directory` and `$NGCMOS_DIRECTORIES` are
+    tried for one.
 
     Raises
     ------

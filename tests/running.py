@@ -9,6 +9,17 @@ from pathlib import Path
 from ngcmos.errors import FrameError
 from ngcmos.night.frames import data_checksum
 
+# the chain in the order of the contract, written down again so that a change of it is noticed
+STAGES = [
+    "QC_Donuts",
+    "QC_control",
+    "simple_wrapper",
+    "check_cmos",
+    "adding_headers",
+    "create_flats",
+    "process_cmos",
+]
+STAGES += ["night_report"]
 ROOT = Path(__file__).resolve().parents[1]
 # the kernels of the linear algebra decide the last bit of a number: the tests and the scripts must use the same
 BLAS = {name: value for name, value in os.environ.items() if name.startswith(("OPENBLAS_", "MKL_"))}

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from astropy.io import fits
 from astropy.table import Table
-from running import night_options, raw_checksums, run_script
+from running import STAGES, night_options, raw_checksums, run_script
 
 from ngcmos.config import load_camera, load_config
 from ngcmos.night.folder import open_night
@@ -19,17 +19,6 @@ from ngcmos.photometry.table import check_table, read_frames, read_star, read_st
 from ngcmos.simulate.compare import compare_night
 from ngcmos.simulate.night import simulate_night
 from ngcmos.stages import process_cmos
-
-STAGES = [
-    "QC_Donuts",
-    "QC_control",
-    "simple_wrapper",
-    "check_cmos",
-    "adding_headers",
-    "create_flats",
-    "process_cmos",
-    "night_report",
-]
 
 
 @pytest.fixture(scope="module")

@@ -8,20 +8,11 @@ import numpy as np
 import pytest
 from astropy.io import fits
 from astropy.table import Table
-from running import night_options, raw_checksums, run_script
+from running import STAGES, night_options, raw_checksums, run_script
 
 from ngcmos.photometry.table import read_frames, read_star
 
 pytestmark = pytest.mark.real
-STAGES = [
-    "QC_Donuts",
-    "QC_control",
-    "simple_wrapper",
-    "check_cmos",
-    "adding_headers",
-    "create_flats",
-    "process_cmos",
-]
 FIELD = "NG0204+4641"
 HATP32 = 900000032
 

@@ -7,22 +7,12 @@ import subprocess
 import sys
 
 import pytest
-from running import ROOT, night_options, run_script
+from running import ROOT, STAGES, night_options, run_script
 
 from ngcmos.config import load_camera
 from ngcmos.night.lock import hold_night
 from ngcmos.simulate.night import simulate_night
 
-STAGES = [
-    "QC_Donuts",
-    "QC_control",
-    "simple_wrapper",
-    "check_cmos",
-    "adding_headers",
-    "create_flats",
-    "process_cmos",
-    "night_report",
-]
 NIGHT_SCRIPTS = [*STAGES, "run_night"]
 SCRIPTS = sorted(path.stem for path in (ROOT / "scripts").glob("*.py"))
 
