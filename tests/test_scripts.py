@@ -5,6 +5,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 
 import pytest
 from running import ROOT, STAGES, night_options, run_script
@@ -111,3 +112,26 @@ def test_run_that_is_stopped_says_so_and_can_be_run_again(tmp_path):
     assert "stopped by the user; what is finished is kept, run again for the rest" in said
     run_script("check_cmos", *night_options(base), "--restore")
     assert not list((base / "nights").rglob(".*.part"))
+
+
+def test_frame_that_is_still_being_written_is_left_for_a_later_run(base, write_raw):
+    folder = base / "nights" / "20240705"
+    folder.mkdir()
+    growing = folder / "NG2320-1302_TIC-188620407_S43-20240706072737751.fits"
+    write_raw(growing)
+    stopped = threading.Event()
+
+    def grow():
+        while not stopped.wait(0.2):
+            with growing.open("ab") as file:
+                file.write(bytes(2880))
+
+    writer = threading.Thread(target=grow)
+    writer.start()
+    try:
+        said = run_script("adding_headers", *night_options(base, camera="ngts_cmos")).stderr
+    finally:
+        stopped.set()
+        writer.join()
+    assert f"{growing.name}: still being written, left for a later run" in said
+    assert "0 done, 0 done before, 0 refused" in said
