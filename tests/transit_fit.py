@@ -3,11 +3,11 @@
 import dataclasses
 
 import numpy as np
-from scipy.optimize import least_squares
 
 from ngcmos.simulate.signals import Signal, relative_flux
 
 MINUTE_D = 1 / 1440
+REACH_MINUTES, STEP_MINUTES = 25.0, 0.05
 
 
 @dataclasses.dataclass(frozen=True)
@@ -25,29 +25,26 @@ class Fit:
 
 
 def fit_transit(bjd, flux, error, signal):
-    """Fit of the depth, the mid-time and the level; the search starts at the true ones of `signal`."""
+    """Depth, mid-time and level of a transit whose length and size of the ingress are those of `signal`.
+
+    For every mid-time of a grid the best depth and level by linear least squares; mean and standard deviation of
+    the mid-time under exp(-chi^2 / 2), for with few points in the ingress chi^2 has kinks no slope can tell of.
+    """
     known = np.isfinite(flux) & np.isfinite(error)
     minutes, flux, error = (bjd[known] - signal.epoch_bjd) / MINUTE_D, flux[known], error[known]
     length = signal.duration_d / MINUTE_D
-
-    def away(parameters):
-        depth, middle, level = parameters
-        return (flux - level * relative_flux(Signal("transit", max(depth, 1e-6), middle, length), minutes)) / error
-
-    def jacobian(at):
-        return _jacobian(away, at)
-
-    best = least_squares(away, [signal.amplitude, 0.0, 1.0], jac=jacobian, x_scale=[1e-3, 1.0, 1e-3])
-    depth_err, minutes_err, _ = np.sqrt(np.diag(np.linalg.inv(best.jac.T @ best.jac)))
-    return Fit(best.x[0], depth_err, signal.epoch_bjd + best.x[1] * MINUTE_D, minutes_err * MINUTE_D)
-
-
-def _jacobian(function, at, steps=(1e-5, 0.2, 1e-5)):
-    """Central differences with steps that suit depth, minutes and level."""
-    columns = []
-    for index, step in enumerate(steps):
-        up, down = np.array(at), np.array(at)
-        up[index] += step
-        down[index] -= step
-        columns.append((function(up) - function(down)) / (2 * step))
-    return np.column_stack(columns)
+    grid = np.arange(-REACH_MINUTES, REACH_MINUTES, STEP_MINUTES)
+    shifted = minutes[None, :] - grid[:, None]
+    dip = (1 - relative_flux(Signal("transit", signal.amplitude, 0.0, length), shifted)) / signal.amplitude / error
+    level, value = 1 / error, flux / error
+    a, b, c = level @ level, dip @ level, (dip * dip).sum(axis=1)
+    determinant = a * c - b**2
+    height = (c * (level @ value) - b * (dip @ value)) / determinant
+    drop = (b * (level @ value) - a * (dip @ value)) / determinant
+    chi2 = ((value - height[:, None] * level + drop[:, None] * dip) ** 2).sum(axis=1)
+    weight = np.exp(-0.5 * (chi2 - chi2.min()))
+    weight /= weight.sum()
+    middle, depth = weight @ grid, weight @ (drop / height)
+    spread = np.sqrt(weight @ (grid - middle) ** 2)
+    depth_err = np.sqrt(weight @ (a / determinant) + weight @ (drop / height - depth) ** 2)
+    return Fit(depth, depth_err, signal.epoch_bjd + middle * MINUTE_D, spread * MINUTE_D)
