@@ -1,0 +1,108 @@
+"""What CONTRIBUTING.md and docs/algorithms.md say, held against the suite itself."""
+
+import importlib
+import re
+import shlex
+import shutil
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+from astropy.io import fits
+from running import BARE, ROOT
+
+from ngcmos.night.folder import open_night
+from ngcmos.night.ledger import DONE, REFUSED, read_ledger
+
+PAGES = {name: (ROOT / name).read_text(encoding="utf-8") for name in ("CONTRIBUTING.md", "docs/algorithms.md")}
+CONTRIBUTING = PAGES["CONTRIBUTING.md"]
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+BLOCKS = re.findall(r"^```(\w*)\n(.*?)^```$", CONTRIBUTING, re.MULTILINE | re.DOTALL)
+COMMANDS = [line for language, text in BLOCKS if language == "sh" for line in text.splitlines()]
+
+
+def inline(text):
+    """What stands between single backquotes, outside of blocks."""
+    return re.findall(r"`([^`\n]+)`", re.sub(r"^```.*?^```$", "", text, flags=re.MULTILINE | re.DOTALL))
+
+
+def anchors(text):
+    titles = re.findall(r"^#+ (.+)$", text, re.MULTILINE)
+    return {re.sub(r"[^\w -]", "", title.lower()).replace(" ", "-") for title in titles}
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_files_that_a_page_names_are_there(page):
+    named = [
+        text for text in inline(PAGES[page]) if re.fullmatch(r"(scripts|config|docs|tests|ngcmos)/[\w./-]*", text)
+    ]
+    assert len(named) > 10
+    assert [name for name in named if not (ROOT / name).exists()] == []
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_functions_that_a_page_names_are_there(page):
+    """`name` of `ngcmos/module.py`: that module has it."""
+    text = re.sub(r"\s+", " ", PAGES[page])
+    pairs = re.findall(r"`(\w+)(?:\([^`]*\))?` of `(ngcmos[\w/.]*)`", text)
+    assert pairs
+    for name, place in pairs:
+        module = importlib.import_module(place.removesuffix(".py").replace("/", "."))
+        assert hasattr(module, name), f"{place} has no {name}"
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_chapters_that_a_page_links_are_there(page):
+    own = set(re.findall(r"\]\(#([\w-]+)\)", PAGES[page]))
+    readme = set(re.findall(r"README\.md#([\w-]+)\)", PAGES[page]))
+    assert own <= anchors(PAGES[page])
+    assert readme <= anchors(README)
+
+
+def test_every_package_has_its_place_in_the_house():
+    packages = {f"ngcmos/{path.parent.name}/" for path in (ROOT / "ngcmos").glob("*/__init__.py")}
+    assert packages <= set(inline(CONTRIBUTING.split("## How code reads here")[0]))
+
+
+def test_make_targets_are_there():
+    targets = set(re.findall(r"^(\w+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
+    named = {text.split()[1] for text in [*inline(CONTRIBUTING), *COMMANDS] if text.startswith("make ")}
+    assert {"install", "test", "lint"} <= named <= targets
+
+
+def test_marks_are_those_of_the_tests():
+    marks = set(re.findall(r'^    "(\w+): ', (ROOT / "pyproject.toml").read_text(), re.MULTILINE))
+    assert marks <= set(inline(CONTRIBUTING.split("## Tests")[1].split("## ")[0]))
+
+
+def test_other_commands_run(tmp_path):
+    """Those of pytest and make would run the tests within a test: their files are looked for instead."""
+    for line in COMMANDS:
+        words = shlex.split(line)
+        if words[0] == "make":
+            continue
+        if "pytest" in words:
+            assert [word for word in words if word.startswith("tests/") and not (ROOT / word).exists()] == []
+            continue
+        for name in ("scripts", "config"):
+            shutil.copytree(ROOT / name, tmp_path / name)
+        done = subprocess.run(
+            [sys.executable, *words[1:], "--frames", "1"], cwd=tmp_path, env=BARE, capture_output=True, check=False
+        )
+        assert done.returncode == 0, done.stderr[-2000:]
+
+
+def test_example_of_a_stage_works(small_config, write_raw):
+    [code] = [text for language, text in BLOCKS if language == "python"]
+    stage = {}
+    exec(compile(code, "CONTRIBUTING.md", "exec"), stage)
+    folder = small_config.directories.base / "20240705"
+    folder.mkdir()
+    good = write_raw(folder / "NG2320-1302_TIC-1_S43-20240706072737751.fits")
+    bad = folder / "NG2320-1302_TIC-1_S43-20240706072750751.fits"
+    bad.touch()
+    outcome = stage["run"](small_config, open_night(small_config, folder), quiet=True)
+    told = {entry.frame: (entry.verdict, entry.numbers.get("median_adu")) for entry in read_ledger(folder)}
+    assert told == {good.name: (DONE, np.median(fits.getdata(good))), bad.name: (REFUSED, None)}
+    assert (outcome.done, list(outcome.failed)) == ([good.name], [bad.name])
