@@ -8,7 +8,7 @@ import time
 from ngcmos.errors import UsageError, WorkError, WriteError
 from ngcmos.night.disk import require_space
 from ngcmos.night.folder import open_night
-from ngcmos.night.ledger import DONE, REFUSED, open_ledger, record
+from ngcmos.night.ledger import DONE, REFUSED, open_ledger, recall, record
 from ngcmos.night.outcome import Outcome
 from ngcmos.night.products import photometry_path
 
@@ -46,9 +46,10 @@ def run(config, folder, *, catalogs=(), only=(), skip=(), workers=1, quiet=False
     """
     total = Outcome("run_night")
     rows = []
-    special = {"simple_wrapper": {"catalogs": catalogs}, REPORT: {"commands": commands}}
+    chosen = chosen_stages(only, skip)
+    special = {"simple_wrapper": {"catalogs": catalogs} | _one_write(chosen), REPORT: {"commands": commands}}
     out_of_disk = False
-    for script in chosen_stages(only, skip):
+    for script in chosen:
         if out_of_disk and script != REPORT:
             continue
         module, parallel = STAGES[script]
@@ -61,6 +62,13 @@ def run(config, folder, *, catalogs=(), only=(), skip=(), workers=1, quiet=False
         out_of_disk |= outcome.out_of_disk
     _tell(rows, folder)
     return total
+
+
+def _one_write(chosen):
+    """Option of simple_wrapper to write the cards of adding_headers too, where that will run."""
+    if not {"simple_wrapper", "adding_headers"} <= set(chosen):
+        return {}
+    return {"prepare_cards": importlib.import_module("ngcmos.stages.adding_headers").prepare_cards}
 
 
 def chosen_stages(only=(), skip=()):
@@ -108,6 +116,9 @@ def _remember(folder, script, outcome, seconds):
     verdict = REFUSED if outcome.exit_code else DONE
     reason = "; ".join(outcome.troubles) or ("all frames refused" if outcome.exit_code else "")
     with contextlib.suppress(WriteError), open_ledger(folder) as ledger:
+        earlier = recall(ledger, RUN).get(script)
+        if not outcome.done and verdict == DONE and earlier is not None and earlier.verdict == DONE:
+            return  # nothing was left to do: the run that did it says more
         record(ledger, RUN, script, "", verdict, reason, numbers)
 
 

@@ -182,7 +182,7 @@ def copy_of(night, folder):
     return folder
 
 
-def test_scripts_one_by_one_make_the_same_tables(night, tmp_path):
+def test_scripts_one_by_one_make_the_same_tables_and_frames(night, tmp_path):
     base = copy_of(night, tmp_path / "base")
     for name in STAGES:
         run_script(name, *night_options(base), "--workers", 1)
@@ -190,6 +190,10 @@ def test_scripts_one_by_one_make_the_same_tables(night, tmp_path):
         other = base / "nights" / "20240705" / path.name
         for unit in ("PHOT", "STARS", "FRAMES"):
             assert fits.getdata(other, unit).tobytes() == fits.getdata(path, unit).tobytes()
+    frames = sorted(night.folder.glob("NG*S43*.fits"))
+    assert len(frames) == 24
+    for path in frames:  # written once by the chain, twice by the scripts
+        assert (base / "nights" / "20240705" / path.name).read_bytes() == path.read_bytes()
 
 
 def test_photometry_is_the_same_for_any_number_of_workers(night, tmp_path):

@@ -351,6 +351,11 @@ def _write_behind(text, file, temporary, path):
         raise OSError(f"the copy's pixels differ from those of {path.name}")
 
 
+def header_with(header, cards, *, remove=()):
+    """The header that a file would have after `write_cards` with the same arguments, as it would be read back."""
+    return fits.Header.fromstring(_with_cards(header, cards, remove).tostring())
+
+
 def _with_cards(header, cards, remove):
     """A copy of the header with the cards set; a checksum card that no longer holds is taken out."""
     changed = header.copy()

@@ -1,6 +1,7 @@
 """Airmass, filter, BJD and HJD into the headers of the frames."""
 
 import dataclasses
+import functools
 import math
 from pathlib import Path
 
@@ -76,11 +77,36 @@ def run(config, night, *, workers=1, quiet=False):
     return outcome
 
 
+def prepare_cards(config, frames):
+    """Function of one Frame that gives the cards `run` would write into it; for who writes its header anyway.
+
+    Parameters
+    ----------
+    config : ngcmos.config.Config
+    frames : sequence
+        All that will be asked for, with `path`, `start` (ISO, UTC) and `exptime_s`; computed at once.
+    """
+    start = Time([frame.start for frame in frames], format="isot", scale="utc")
+    earth = earth_vectors(mid_exposure(start, [frame.exptime_s for frame in frames]), config.site)
+    rows = {frame.path: earth[row : row + 1] for row, frame in enumerate(frames)}
+    return functools.partial(_cards_of, camera=config.camera, earth=rows)
+
+
+def _cards_of(frame, camera, earth):
+    facts = _facts_of(frame, camera)
+    dates = None if facts.place is None else _dates_at(earth[frame.path], star_directions(*facts.place))
+    _, cards, _ = _plan(facts, dates, camera)
+    return cards
+
+
 def _read_facts(path, camera):
-    frame = read_frame(path, camera, pixels=False)
+    return _facts_of(read_frame(path, camera, pixels=False), camera)
+
+
+def _facts_of(frame, camera):
     names = ("FILTER", "AIRMASS", "BJD", "HJD", camera.headers.altitude)
     cards = {name: frame.header[name] for name in names if name in frame.header}
-    return Facts(path, frame.start, frame.exptime, _centre(frame), cards)
+    return Facts(frame.path, frame.start, frame.exptime, _centre(frame), cards)
 
 
 def _date(frames, site):
@@ -92,9 +118,13 @@ def _date(frames, site):
         earth = earth_vectors(mid_exposure(start, [frame.exptime_s for frame in placed]), site)
         towards = star_directions(*np.transpose([frame.place for frame in placed]))
         for row, frame in enumerate(placed):
-            here, there = earth[row : row + 1], towards[row : row + 1]
-            dates[frame.path] = (float(bjd_of(here, there)[0, 0]), float(hjd_of(here, there)[0, 0]))
+            dates[frame.path] = _dates_at(earth[row : row + 1], towards[row : row + 1])
     return [(frame, dates.get(frame.path)) for frame in frames]
+
+
+def _dates_at(earth, towards):
+    """(BJD, HJD) of one frame."""
+    return float(bjd_of(earth, towards)[0, 0]), float(hjd_of(earth, towards)[0, 0])
 
 
 def _centre(frame):

@@ -1,5 +1,6 @@
 """Plate solution of one frame: read, solve, write the cards. The product is the header."""
 
+import collections.abc
 import dataclasses
 import re
 import tempfile
@@ -16,7 +17,7 @@ from ngcmos.astrometry.zeropoint import measure_zero_point, zero_point_cards
 from ngcmos.config import Camera
 from ngcmos.errors import FrameError, ToolError, UnsolvedError
 from ngcmos.night.disk import require_space
-from ngcmos.night.frames import read_frame, write_cards
+from ngcmos.night.frames import header_with, read_frame, write_cards
 from ngcmos.night.products import matched_catalog_path, write_table
 
 REDUCTION_VERSION = 8  # the last of the earlier scripts wrote 7
@@ -33,7 +34,10 @@ _OUR_CARDS = re.compile(
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Solving:
-    """What the solution of every frame of a field needs."""
+    """What the solution of every frame of a field needs.
+
+    `further_cards(frame)` are written with those of the solution, of a Frame whose header holds these already.
+    """
 
     camera: Camera
     stars: ReferenceStars
@@ -43,6 +47,7 @@ class Solving:
     defocus_mm: float
     force3rd: bool
     save_matched_cat: bool
+    further_cards: collections.abc.Callable | None = None
 
 
 @dataclasses.dataclass(frozen=True)
@@ -55,6 +60,7 @@ class Sighting:
     path: Path
     field: str
     start: str
+    exptime_s: float
     pointing: tuple[float, float] | None
     object_name: str
     is_solved: bool
@@ -78,6 +84,7 @@ def sight_frame(path, camera):
         path=path,
         field=frame.field,
         start=frame.start.isot,
+        exptime_s=frame.exptime,
         pointing=frame.pointing,
         object_name=str(frame.header.get(camera.headers.object, "")),
         is_solved=is_solved(frame.header),
@@ -178,7 +185,11 @@ def _write_solution(frame, solution, solving):
     ]
     require_space(frame.path.parent, solving.camera.files.reserve_mb)
     present = {key for key in frame.header if _OUR_CARDS.match(key)}
-    write_cards(frame.path, cards, remove=sorted(present - {key for key, _, _ in cards}))
+    remove = sorted(present - {key for key, _, _ in cards})
+    if solving.further_cards:
+        solved = dataclasses.replace(frame, header=header_with(frame.header, cards, remove=remove))
+        cards += solving.further_cards(solved)
+    write_cards(frame.path, cards, remove=remove)
     if solving.save_matched_cat:
         write_table(matched_catalog_path(frame.path.parent, frame.name), _matched(solution, solving))
     centre = to_pixels(solution, *solving.pointing)

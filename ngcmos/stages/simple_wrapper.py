@@ -1,6 +1,7 @@
 """Catalog of each field, plate solution of each frame, and the stars to measure."""
 
 import collections
+import dataclasses
 import logging
 import time
 
@@ -32,6 +33,7 @@ def run(
     save_matched_cat=False,
     catalogs=(),
     only=None,
+    prepare_cards=None,
     server=SERVER,
     sleep=time.sleep,
     workers=1,
@@ -53,6 +55,9 @@ def run(
         Local TIC extracts to use instead of the network.
     only : {None, 'catalog', 'solve'}
         Do that part alone.
+    prepare_cards : callable, optional
+        `prepare_cards(config, sightings)` returns what `Solving.further_cards` is: cards of a later stage, so
+        that a frame is written once for both.
     server : str
         Address of VizieR or a mirror.
     sleep : callable
@@ -73,6 +78,8 @@ def run(
                 if only == "catalog":
                     continue
                 solving = _prepare(config.camera, catalog, frames, defocus_mm, force3rd, save_matched_cat)
+                if prepare_cards and not all(frame.is_solved for frame in frames):
+                    solving = dataclasses.replace(solving, further_cards=prepare_cards(config, frames))
                 _solve_field(solving, field, frames, outcome, ledger, loop)
                 _select_stars(config.camera, night, field, frames, catalog, outcome)
     return outcome
