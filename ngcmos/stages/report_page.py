@@ -228,7 +228,7 @@ def _cell(value):
 
 
 def _draw_stages(facts):
-    """How long each stage took, when the chain last ran it."""
+    """How long each stage took, when it last had something to do in the chain."""
     runs = sorted((e for e in facts.entries if e.stage == RUN), key=lambda entry: entry.numbers.get("order") or 0)
     if not runs:
         why = facts.ledger_trouble or "the chain has not run over this night, only single scripts"
@@ -236,7 +236,15 @@ def _draw_stages(facts):
     rows, marks = [], []
     for run in runs:
         counts = [run.numbers.get(name) for name in ("done", "before", "refused")]
-        rows.append([run.frame, *map(_cell, counts), _cell(run.numbers.get("seconds")), run.at[:16], run.reason])
+        rows.append(
+            [
+                run.frame,
+                *map(_cell, counts),
+                _cell(run.numbers.get("seconds")),
+                run.at[:16].replace("T", " "),
+                run.reason,
+            ]
+        )
         marks.append(page.BAD if run.verdict == REFUSED else page.GOOD)
     head = ["stage", "done", "before", "refused", "seconds", "at (UTC)", "trouble"]
     return page.section("Stages", page.table(head, rows, marks=marks), anchor="stages")

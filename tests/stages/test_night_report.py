@@ -1,5 +1,6 @@
 """The morning page of nights whose truth is known: does it tell what happened?"""
 
+import dataclasses
 import html
 import json
 import re
@@ -15,12 +16,13 @@ from ngcmos import chain
 from ngcmos.config import load_camera, load_config
 from ngcmos.errors import WriteError
 from ngcmos.night.folder import open_night
-from ngcmos.night.ledger import DONE, REFUSED, open_ledger, record
+from ngcmos.night.ledger import DONE, REFUSED, open_ledger, read_ledger, record
 from ngcmos.qc.page import HEAD_BYTES, read_summary
 from ngcmos.simulate.night import simulate_night
 from ngcmos.stages import night_report, noise_model
 from ngcmos.stages.report_calibration import CalibrationFacts, compare_flats, judge_calibration
 from ngcmos.stages.report_facts import find_jumps
+from ngcmos.stages.report_page import draw_page
 from ngcmos.stages.report_verdict import judge_stages, level_of
 
 CLOUDS = [(4, 9, 0.5), (12, 14, 0.01)]
@@ -133,6 +135,16 @@ def test_seconds_of_each_stage_are_told(stormy):
     stages = text.partition("seconds")[2].partition("Disk")[0]
     order = [stages.find(name) for name in chain.STAGES if name not in ("QC_control", "night_report")]
     assert min(order) >= 0 and order == sorted(order)
+
+
+def test_seconds_are_those_of_the_run_that_did_the_work(bare):
+    config, folder = bare
+    before = {entry.frame: entry for entry in read_ledger(folder) if entry.stage == chain.RUN}
+    assert before["QC_Donuts"].numbers["done"] > 40
+    chain.run(config, folder, only=["QC_Donuts", "check_cmos"], quiet=True)
+    after = {entry.frame: entry for entry in read_ledger(folder) if entry.stage == chain.RUN}
+    assert after["QC_Donuts"] == before["QC_Donuts"]
+    assert after["check_cmos"].numbers != before["check_cmos"].numbers
 
 
 def test_command_to_run_again_stands_there_as_it_is_typed(stormy):
@@ -322,8 +334,6 @@ def test_masters_that_changed_are_named(levels, told):
 
 @pytest.mark.parametrize(("script", "level"), [("process_cmos", "bad"), ("QC_control", "look")])
 def test_failed_stage_counts_by_its_weight(tmp_path, script, level):
-    from ngcmos.night.ledger import read_ledger
-
     with open_ledger(tmp_path) as ledger:
         record(ledger, chain.RUN, script, "", REFUSED, "ffmpeg failed")
         record(ledger, chain.RUN, "adding_headers", "", DONE)
@@ -337,3 +347,26 @@ def test_damaged_page_of_another_night_is_left_out(bare):
     other.write_bytes(b"\xff\xfe<html>")
     write_page(config, folder)
     assert "20240101" not in (other.parent / "index.html").read_text()
+
+
+def test_page_of_a_full_night_is_small(facts):
+    """Three fields, 2500 frames and 3000 stars each, and 12 pictures of 40 kB."""
+    field, frames, stars = facts.fields[0], 2500, 3000
+    rng = np.random.default_rng(2)
+    noise = {"Tmag_list": rng.uniform(9, 16, stars).tolist(), "RMS_list": rng.uniform(1e-3, 1, stars).tolist()}
+    grid = np.arange(9, 16, 0.1)
+    noise |= {"synthetic_mag": grid.tolist(), "RNS": (1e-3 * 10 ** (0.2 * (grid - 9))).tolist()}
+    noise["variable_list"] = [False] * stars
+    whole = dataclasses.replace(
+        field,
+        files=tuple(field.files[row % len(field.files)] for row in range(frames)),
+        unix=1720250857.751 + 13.0 * np.arange(frames),
+        solved=np.ones(frames, bool),
+        large=np.zeros(frames, bool),
+        numbers={name: rng.normal(20, 1, frames) for name in field.numbers},
+        noise=noise,
+    )
+    fields = [dataclasses.replace(whole, name=f"NG000{number}-0000") for number in range(3)]
+    pictures = {one.name: [(bytes(40_000), "picture")] * 4 for one in fields}
+    text = draw_page(dataclasses.replace(facts, fields=fields), {}, pictures)
+    assert 1_000_000 < len(text.encode()) < 5_000_000

@@ -18,6 +18,14 @@
     return s.line ? { ...base, width: 1.5, dash: s.dash || [] } : { ...base, paths: () => null };
   }
 
+  function logTicks(low, high) {
+    const steps = Math.log10(high / low) > 3 ? [1] : [1, 2, 5];
+    const ticks = [];
+    for (let power = Math.floor(Math.log10(low)); power <= Math.log10(high); power++)
+      for (const step of steps) ticks.push(step * 10 ** power);
+    return ticks.filter((tick) => tick >= low && tick <= high);
+  }
+
   function axesOf(spec) {
     const look = { stroke: css("--dim"), font: "11px system-ui, sans-serif", labelFont: "11px system-ui, sans-serif" };
     const lines = { grid: { stroke: css("--grid"), width: 1 }, ticks: { stroke: css("--grid"), width: 1, size: 4 } };
@@ -26,9 +34,9 @@
     if (spec.time) x.incrs = [1, 5, 10, 30, 60, 300, 600, 1800, 3600, 7200, 10800, 21600];
     if (spec.time) x.values = (u, ticks) => ticks.map((t) => clock(t, ticks.length > 1 && ticks[1] - ticks[0] < 60));
     if (spec.log) {
-      const decades = (u, ticks) => ticks.map((t) => (t != null && Math.abs(Math.log10(t) - Math.round(Math.log10(t))) < 1e-6 ? t : null));
-      y.filter = y.grid.filter = y.ticks.filter = decades;
-      y.values = (u, ticks) => ticks.map((t) => (t == null ? "" : short(t)));
+      y.splits = (u, axis, low, high) => logTicks(low, high);
+      y.filter = (u, ticks) => ticks;
+      y.values = (u, ticks) => ticks.map(short);
     }
     return [x, y];
   }
