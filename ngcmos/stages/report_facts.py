@@ -188,17 +188,26 @@ def transparency(field, clear_zp):
 def find_jumps(field, large_px):
     """[(unix, px), ...] where the telescope moved from one frame to the next and stayed there.
 
-    A single frame that is off is no jump: the medians of the frames before and behind must differ.
+    Frames that are off for themselves are no jump: the medians of the frames before and behind must differ, and
+    of each five at most one may stray from its median.
     """
+    limit = JUMP_LIMITS * large_px
     places = np.column_stack([field.numbers["shift_x"], field.numbers["shift_y"]])
     known = np.isfinite(places).all(axis=1)
     places, unix = places[known], field.unix[known]
     jumps = []
     for at in range(JUMP_WINDOW, len(places) - JUMP_WINDOW + 1):
-        before = np.median(places[at - JUMP_WINDOW : at], axis=0)
-        behind = np.median(places[at : at + JUMP_WINDOW], axis=0)
-        limit = JUMP_LIMITS * large_px
-        step = float(np.hypot(*(behind - before)))
-        if step >= limit and np.hypot(*(places[at] - places[at - 1])) >= max(limit, step / 2):
-            jumps.append((float(unix[at]), step))
+        before, behind = places[at - JUMP_WINDOW : at], places[at : at + JUMP_WINDOW]
+        goal = np.median(behind, axis=0)
+        step = np.hypot(*(goal - np.median(before, axis=0)))
+        sudden = np.hypot(*(places[at] - places[at - 1])) >= max(limit, step / 2)
+        arrived = np.hypot(*(places[at] - goal)) < limit <= step
+        if sudden and arrived and _is_steady(before, limit) and _is_steady(behind, limit):
+            jumps.append((float(unix[at]), float(step)))
     return jumps
+
+
+def _is_steady(places, limit):
+    """Whether at most one of the places strays from their median."""
+    away = np.hypot(*(places - np.median(places, axis=0)).T)
+    return (away >= limit).sum() <= 1

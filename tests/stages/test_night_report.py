@@ -118,12 +118,22 @@ def test_jump_is_found_where_and_as_far_as_it_was(facts, stormy):
         assert px == pytest.approx(np.hypot(*JUMP[1:]), abs=0.3)
 
 
-def test_single_frame_that_is_off_is_no_jump(facts):
-    field = facts.fields[0]
-    numbers = field.numbers | {"shift_x": np.zeros(len(field.unix)), "shift_y": np.zeros(len(field.unix))}
-    numbers["shift_x"][10] = 40.0
-    still = types.SimpleNamespace(numbers=numbers, unix=field.unix)
-    assert find_jumps(still, 0.5) == []
+@pytest.mark.parametrize("off", [[10], [9, 11, 13], [10, 11]], ids=["single", "every other", "two"])
+def test_frames_that_are_off_for_themselves_are_no_jump(off):
+    numbers = {"shift_x": np.zeros(40), "shift_y": np.zeros(40)}
+    numbers["shift_x"][off] = 40.0
+    assert find_jumps(types.SimpleNamespace(numbers=numbers, unix=np.arange(40.0)), 0.5) == []
+
+
+def test_slow_drift_is_no_jump():
+    numbers = {"shift_x": 0.4 * np.arange(40.0), "shift_y": np.zeros(40)}
+    assert find_jumps(types.SimpleNamespace(numbers=numbers, unix=np.arange(40.0)), 0.5) == []
+
+
+def test_jump_is_found_though_a_frame_beside_it_is_off():
+    numbers = {"shift_x": np.where(np.arange(40) < 20, 0.0, 3.0), "shift_y": np.zeros(40)}
+    numbers["shift_x"][18] = 40.0
+    assert find_jumps(types.SimpleNamespace(numbers=numbers, unix=np.arange(40.0)), 0.5) == [(20.0, 3.0)]
 
 
 def test_fields_stand_in_the_order_they_were_observed(facts, stormy):
