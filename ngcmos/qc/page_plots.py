@@ -4,14 +4,14 @@
 
     shifts = plot("f0-shift", "Shift", times, [points("x", x, BLUE), points("y", y, ORANGE)], unit="px", time=True)
 
-Arrays become lists of four digits; what is not finite becomes null. The colours are those of `page.css`.
+Arrays become lists of five digits; what is not finite becomes null. The colours are those of `page.css`.
 """
 
 import numpy as np
 
 BLUE, ORANGE, GREEN, VERMILION, PURPLE, SKYBLUE, GREY = (f"--c{number}" for number in range(1, 8))
 FOREGROUND = "--fg"
-_DIGITS = 4
+_DIGITS = 5
 
 
 def points(label, values, colour, *, size=4):

@@ -128,7 +128,8 @@ def _draw_verdict(facts):
     level = level_of(facts.reasons)
     total = sum(field.counts["taken"] for field in facts.fields)
     measured = sum(field.counts[MEASURED] for field in facts.fields)
-    sentence = f"{measured} of {total} frames of {len(facts.fields)} fields measured"
+    number = len(facts.fields)
+    sentence = f"{measured} of {total} frames of {number} field{'' if number == 1 else 's'} measured"
     why = f"; {sum_up(facts.reasons)}" if facts.reasons else ""
     return page.join(page.verdict(level, sentence + why), page.items([reason.what for reason in facts.reasons]))
 

@@ -95,7 +95,7 @@ def test_licence_of_the_library_goes_with_it():
 
 
 def test_numbers_that_are_none_are_null():
-    assert plain(np.array([1.0, np.nan, np.inf, 123456.0, 0.00012345])) == [1, None, None, 123500, 0.0001234]
+    assert plain(np.array([1.0, np.nan, np.inf, 123456.0, 0.000123456])) == [1, None, None, 123460, 0.00012346]
 
 
 def test_times_keep_their_milliseconds():

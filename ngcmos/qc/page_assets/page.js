@@ -8,7 +8,7 @@
     const d = new Date(t * 1000);
     return two(d.getUTCHours()) + ":" + two(d.getUTCMinutes()) + (seconds ? ":" + two(d.getUTCSeconds()) : "");
   };
-  const short = (v) => (v == null ? "–" : String(+v.toPrecision(4)));
+  const short = (v) => (v == null ? "–" : String(+v.toPrecision(5)));
   let drawn = [];
 
   function seriesOf(s) {
