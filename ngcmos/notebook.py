@@ -23,7 +23,7 @@ from ngcmos.photometry.table import check_table, read_star
 
 RADIUS_PX = 5.0
 _DATE = re.compile(r"(19|20)\d{6}")
-_KEPT = ("x", "y", "sky", "airmass", "zp", "flags", "frame_id")
+_KEPT = ("x", "y", "sky", "airmass", "zp", "flags")
 
 
 def read_light_curve(night, *, gaia_id=None, tic_id=None, aper=RADIUS_PX, config=None):
@@ -44,7 +44,8 @@ def read_light_curve(night, *, gaia_id=None, tic_id=None, aper=RADIUS_PX, config
     -------
     astropy.timeseries.TimeSeries
         A row a frame, in time order: `time` (BJD_TDB of mid exposure), `flux` and `flux_err` (ADU), `x`, `y` (FITS
-        pixels, the first is 1), `sky`, `airmass`, `zp`, `flags`, `frame_id`. What could not be measured is NaN.
+        pixels, the first is 1), `sky`, `airmass`, `zp`, `flags`, `frame` (row of the extension FRAMES, from 0).
+        What could not be measured is NaN; all are numbers, as lightkurve cannot bin texts.
         `meta` holds FIELD, GAIA_ID, TIC_ID, TMAG, APERTURE and the cards of the table.
 
     Raises
@@ -75,6 +76,7 @@ def read_light_curve(night, *, gaia_id=None, tic_id=None, aper=RADIUS_PX, config
     )
     for name in _KEPT:
         curve[name] = star[name].quantity if star[name].unit else np.asarray(star[name])
+    curve["frame"] = np.arange(len(star))
     curve.meta |= {
         "FIELD": path.stem.removeprefix("phot_"),
         "APERTURE": float(aper),

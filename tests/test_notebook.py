@@ -15,7 +15,7 @@ import ngcmos
 from ngcmos.config import load_camera, load_config
 from ngcmos.errors import NightError, ProductError, UsageError, WorkError
 from ngcmos.night.folder import open_night
-from ngcmos.photometry.table import read_stars
+from ngcmos.photometry.table import read_frames, read_stars
 from ngcmos.simulate.night import simulate_night
 from ngcmos.stages import process_cmos, simple_wrapper
 
@@ -54,7 +54,13 @@ def test_light_curve_is_the_star_s_rows(folder, table):
     np.testing.assert_allclose(curve.time.jd, rows["jd_bary"], rtol=0, atol=1e-9)
     np.testing.assert_array_equal(curve["flux"].value, rows["flux_4"])
     np.testing.assert_array_equal(curve["flux_err"].value, rows["fluxerr_4"])
+    assert read_frames(table)["frame_id"][curve["frame"]].tolist() == rows["frame_id"].tolist()
     assert (curve.meta["FIELD"], curve.meta["TIC_ID"]) == (table.stem.removeprefix("phot_"), star["tic_id"])
+
+
+def test_all_columns_are_numbers(folder, table):
+    curve = ngcmos.read_light_curve(folder, tic_id=int(read_stars(table)["tic_id"][0]))
+    assert {curve[name].dtype.kind for name in curve.colnames[1:]} <= {"f", "i"}
 
 
 def test_gaia_id_finds_the_same_star(folder, table):
