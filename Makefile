@@ -2,6 +2,7 @@
 # make demo     a small simulated night through the whole chain, compared with its truth
 # make test     lint, import contracts, all tests
 # make bench    CPU, wall, memory and bytes of every stage on full-size simulated nights; COMPARE=old.json adds ratios
+# make precision  the numbers of docs/precision.md, on full-size nights of 300 frames (hours)
 # make torture  100 kills of the chain at random instants, each healed by the next run (half an hour)
 # make lint     ruff and import-linter alone
 
@@ -10,11 +11,12 @@ VENV ?= .venv
 DEMO ?= demo-night
 BENCH ?= bench-night
 TORTURE ?= torture-night
+PRECISION ?= precision-night
 RUN = $(VENV)/bin/python
 export OPENBLAS_NUM_THREADS = 1
 READY = $(VENV)/.ready
 
-.PHONY: install demo test lint bench torture clean
+.PHONY: install demo test lint bench precision torture clean
 
 $(READY): requirements.txt tests/requirements.txt pyproject.toml
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "ngcmos needs Python 3.11 or newer, this is " + sys.version.split()[0])'
@@ -41,8 +43,11 @@ test: lint
 bench: $(READY)
 	$(RUN) tests/bench_night.py $(BENCH) $(if $(COMPARE),--compare $(COMPARE))
 
+precision: $(READY)
+	$(RUN) tests/precision_night.py $(PRECISION)
+
 torture: $(READY)
 	$(RUN) tests/torture.py $(TORTURE)
 
 clean:
-	rm -rf $(VENV) $(DEMO) $(BENCH) $(TORTURE)
+	rm -rf $(VENV) $(DEMO) $(BENCH) $(TORTURE) $(PRECISION)
