@@ -25,6 +25,7 @@ def bundled_earth_orientation():
     """No download of Earth orientation tables; without them a time is off by microseconds only."""
     with (
         iers.conf.set_temp("auto_download", False),
+        iers.conf.set_temp("auto_max_age", None),
         iers.conf.set_temp("iers_degraded_accuracy", "ignore"),
     ):
         yield
