@@ -9,6 +9,7 @@ import contextlib
 import os
 import re
 import socket
+import time
 from pathlib import Path
 
 from ngcmos.errors import WriteError
@@ -144,7 +145,7 @@ def sweep_temporaries(folder):
     removed = []
     for entry in sorted(Path(folder).glob(".*.part")):
         match = _TEMPORARY.match(entry.name)
-        if match and match["host"] == _host() and not _is_alive(int(match["pid"])):
+        if match and match["host"] == _host() and not _is_written_by(int(match["pid"]), entry):
             entry.unlink(missing_ok=True)
             removed.append(entry.name)
     return removed
@@ -155,11 +156,23 @@ def _host():
     return socket.gethostname().partition(".")[0]
 
 
-def _is_alive(pid):
+def _is_written_by(pid, temporary):
+    """Whether the process that began a temporary file is still at work on it.
+
+    A killed process may stay as a zombie until somebody asks for it, and its number may be another's by now: one
+    that was started after the file was last written.
+    """
     try:
         os.kill(pid, 0)
     except ProcessLookupError:
         return False
     except PermissionError:
-        return True
-    return True
+        pass
+    try:
+        fields = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace").rpartition(")")[2].split()
+        up_s = float(Path("/proc/uptime").read_text(encoding="ascii").split()[0])
+        written_s = time.time() - temporary.stat().st_mtime
+    except (OSError, ValueError, IndexError):
+        return True  # not Linux, or gone in this moment: the next run will see
+    age_s = up_s - int(fields[19]) / os.sysconf("SC_CLK_TCK")
+    return fields[0] not in "ZX" and age_s > written_s - 1.0

@@ -183,3 +183,26 @@ def test_field_in_trouble_fails_but_lets_others_go_on():
 def test_full_disk_stops_the_stage():
     with pytest.raises(WriteError), Outcome("simple_wrapper").attempt("field X"):
         raise WriteError("no space")
+
+
+def test_leftovers_of_a_zombie_are_swept(tmp_path):
+    """A killed process that nobody has asked for still answers to signals, but writes nothing any more."""
+    here = socket.gethostname().partition(".")[0]
+    with subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"]) as process:
+        path = tmp_path / f".phot_A.fits.{here}-{process.pid}.part"
+        path.touch()
+        assert sweep_temporaries(tmp_path) == []
+        process.kill()
+        os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOWAIT)
+        os.kill(process.pid, 0)
+        assert sweep_temporaries(tmp_path) == [path.name]
+
+
+def test_leftovers_of_a_process_whose_number_is_another_s_now_are_swept(tmp_path):
+    here = socket.gethostname().partition(".")[0]
+    with subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"]) as process:
+        path = tmp_path / f".phot_A.fits.{here}-{process.pid}.part"
+        path.touch()
+        os.utime(path, (time.time() - 3600, time.time() - 3600))
+        assert sweep_temporaries(tmp_path) == [path.name]
+        process.kill()
