@@ -99,7 +99,16 @@ def guarded(work, options):
         return 1
     finally:
         signal.signal(signal.SIGTERM, previous)
+        _end_workers()
         _end_log()
+
+
+def _end_workers():
+    """Kill workers that a stop in a bad instant has left without work: Python would wait for them for ever."""
+    multiprocessing = sys.modules.get("multiprocessing")  # not imported: no workers
+    for worker in multiprocessing.active_children() if multiprocessing else []:
+        worker.kill()
+        worker.join()
 
 
 def _stop(_signal, _frame):

@@ -135,3 +135,22 @@ def test_frame_that_is_still_being_written_is_left_for_a_later_run(base, write_r
         writer.join()
     assert f"{growing.name}: still being written, left for a later run" in said
     assert "0 done, 0 done before, 0 refused" in said
+
+
+STOPPED = """
+import multiprocessing, sys, time
+from ngcmos import cli
+
+def work():
+    multiprocessing.get_context("fork").Process(target=time.sleep, args=(600,)).start()
+    raise KeyboardInterrupt  # between the start of a worker and that of what leads it
+
+options = cli.parser_of("", night=False).parse_args([])
+sys.exit(cli.guarded(work, options))
+"""
+
+
+def test_stop_while_workers_are_being_started_does_not_hang():
+    done = subprocess.run([sys.executable, "-c", STOPPED], capture_output=True, text=True, check=False, timeout=60)
+    assert done.returncode == 1
+    assert "stopped by the user" in done.stderr
