@@ -10,8 +10,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 from astropy.io import fits
+from hypothesis import settings
 
 from ngcmos.config import Config, Directories, load_camera
+
+# the same examples in each run: what fails here fails everywhere; machines are shared: no example has a deadline
+settings.register_profile("suite", derandomize=True, deadline=None)
+settings.load_profile("suite")
 
 
 @pytest.fixture(scope="session")
