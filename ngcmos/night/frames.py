@@ -337,6 +337,11 @@ def write_cards(path, cards, *, remove=()):
             return False
         with write_then_rename(path) as temporary:
             _write_behind(text, file, temporary, path)
+            now = os.fstat(file.fileno())
+            if (now.st_size, now.st_mtime_ns) != (status.st_size, status.st_mtime_ns):
+                raise FrameError(
+                    f"{path.name}: changed while its header was written, left as it is; expected a whole file"
+                )
             temporary.chmod(stat.S_IMODE(status.st_mode))
             os.utime(temporary, ns=(status.st_atime_ns, status.st_mtime_ns))
     return True
