@@ -142,7 +142,7 @@ def open_night(config, folder, *, settle=True, sleep=time.sleep):
     fields = {}
     for path in paths:
         if path not in growing:
-            fields.setdefault(_field_of(path, config.camera), []).append(path)
+            fields.setdefault(field_of(path, config.camera), []).append(path)
     ordered = {field: tuple(sorted(fields[field], key=_time_key)) for field in sorted(fields)}
     return Night(folder, _date_of(config, folder, paths), ordered, tuple(growing))
 
@@ -166,7 +166,7 @@ def _state(path):
     return status.st_mtime, status.st_size
 
 
-def _field_of(path, camera):
+def field_of(path, camera):
     """Field of a file; of one that cannot be read, its name without the time stamp."""
     if camera.files.field_length:
         return field_name(path, camera, {})

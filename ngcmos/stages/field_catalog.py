@@ -13,6 +13,7 @@ from astropy.utils.exceptions import AstropyWarning
 
 from ngcmos.astrometry.catalog import CATALOG_COLUMNS, ds9_regions, select_input, star_catalog, targets_of
 from ngcmos.astrometry.crowding import contamination
+from ngcmos.astrometry.distortion import to_pixels
 from ngcmos.astrometry.vizier import SERVER, load_tic
 from ngcmos.errors import CatalogError
 from ngcmos.night.products import catalog_path, input_catalog_path, region_path, write_table, write_text
@@ -67,8 +68,24 @@ def keep_catalog(config, night, field, frames, local, outcome, *, server=SERVER,
     return catalog
 
 
+def select_stars(camera, night, field, frames, catalog, solution, outcome):
+    """Write the input catalog: the stars on the chip by the plate solution of the first solved frame.
+
+    Raises
+    ------
+    CatalogError
+        No star is left.
+    """
+    rows, columns = camera.detector.shape
+    ra, dec = np.asarray(catalog["ra_deg_corr"]), np.asarray(catalog["dec_deg_corr"])
+    x, y = to_pixels(solution, ra, dec)
+    margin = camera.catalog.margin_px + 0.5
+    on_chip = (x >= -margin) & (x <= columns - 1 + margin) & (y >= -margin) & (y <= rows - 1 + margin)
+    keep_input_catalog(camera, night, field, frames, catalog, on_chip, outcome)
+
+
 def keep_input_catalog(camera, night, field, frames, catalog, on_chip, outcome):
-    """Write `{field}_catalog_input.fits`, the stars that are measured, unless it was made of this catalog already.
+    """Write `{field}_catalog_input.fits`, the stars that are measured, unless it was made of the same already.
 
     Raises
     ------
@@ -77,13 +94,14 @@ def keep_input_catalog(camera, night, field, frames, catalog, on_chip, outcome):
     """
     path = input_catalog_path(night.folder, field)
     checksum = file_checksum(catalog_path(night.folder, field))
+    targets = field_targets(frames)
+    here = set(np.asarray(catalog["tic_id"])[on_chip].tolist())
     if path.exists():
         try:
-            if read_input_catalog(night.folder, field).meta.get("CATSUM") == checksum:
+            if _is_made_of(read_input_catalog(night.folder, field), checksum, here & set(targets)):
                 return
         except CatalogError as error:
             log.warning("%s; it is made anew", error)
-    targets = field_targets(frames)
     chosen = select_input(
         _with_contamination(catalog, camera), on_chip, tmag_max=camera.catalog.tmag_max, targets=targets
     )
@@ -99,6 +117,12 @@ def keep_input_catalog(camera, night, field, frames, catalog, on_chip, outcome):
     write_table(path, chosen)
     outcome.products += [path, regions]
     log.info("%s: %d stars to measure", field, len(chosen))
+
+
+def _is_made_of(chosen, checksum, targets):
+    """Whether an input catalog was made of the catalog of that checksum and holds all these targets."""
+    known = set(np.asarray(chosen["tic_id"])[np.asarray(chosen["target"], bool)].tolist())
+    return chosen.meta.get("CATSUM") == checksum and targets <= known
 
 
 def _with_contamination(catalog, camera):

@@ -36,20 +36,17 @@ def measure_field(config, field, paths, ledger, *, workers=1, quiet=False):
     known, name = _recall(ledger, field, config.camera.checksum, paths)
     reference = None
     if name is None:
-        reference, start = _choose_reference(paths, config.camera)
+        reference = begin_shifts(config.camera, field, paths, ledger)
         name = reference.name
-        itself = MeasuredShift(name, start, Shift(0.0, 0.0, 1.0, reference.stars, REFERENCE, ""))
-        _keep(ledger, field, config.camera, name, itself)
     missing = [path for path in paths if path.name not in known and path.name != name]
     if missing:
         if reference is None:
-            here = [path for path in paths if path.name == name]
-            reference, _ = _choose_reference(here, config.camera)
+            reference, _ = _choose_reference([path for path in paths if path.name == name], config.camera)
         loop = {"workers": workers, "label": f"shifts {field}", "quiet": quiet}
-        for path, result in work_through(_measure, missing, shared=(config.camera, reference), **loop):
+        for path, result in work_through(measure_one, missing, shared=(config.camera, reference), **loop):
             measured = _unreadable(path, result) if isinstance(result, FrameError) else result
             known[path.name] = measured
-            _keep(ledger, field, config.camera, name, measured)
+            keep_shift(ledger, field, config.camera, name, measured)
     return name, sorted(known.values(), key=lambda measured: (measured.time or "", measured.name))
 
 
@@ -79,6 +76,20 @@ def _measured_of(entry):
     return MeasuredShift(entry.frame, numbers["time"], Shift(**values, reason=entry.reason))
 
 
+def begin_shifts(camera, field, paths, ledger):
+    """The Reference of a field, the first frame that shows enough stars; kept in the ledger.
+
+    Raises
+    ------
+    FrameError
+        No frame of the field can serve as a reference.
+    """
+    reference, start = _choose_reference(paths, camera)
+    itself = MeasuredShift(reference.name, start, Shift(0.0, 0.0, 1.0, reference.stars, REFERENCE, ""))
+    keep_shift(ledger, field, camera, reference.name, itself)
+    return reference
+
+
 def _choose_reference(paths, camera):
     """(Reference, start) of the first frame that shows enough stars."""
     for path in paths:
@@ -90,7 +101,8 @@ def _choose_reference(paths, camera):
     raise FrameError(f"none of {len(paths)} frames can serve as a reference, expected stars in one")
 
 
-def _measure(path, camera, reference):
+def measure_one(path, camera, reference):
+    """The MeasuredShift of a frame against a Reference; a FrameError where it cannot be read."""
     frame = read_frame(path, camera)
     return MeasuredShift(path.name, frame.start.isot, measure_shift(reference, frame.data, frame.exptime))
 
@@ -99,7 +111,8 @@ def _unreadable(path, error):
     return MeasuredShift(path.name, None, refuse_shift(UNREADABLE, str(error)))
 
 
-def _keep(ledger, field, camera, reference, measured):
+def keep_shift(ledger, field, camera, reference, measured):
+    """Write a MeasuredShift against the reference of that name into the ledger."""
     numbers = dataclasses.asdict(measured.shift) | {
         "time": measured.time,
         "reference": reference,

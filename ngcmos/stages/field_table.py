@@ -2,6 +2,7 @@
 
 import logging
 
+from ngcmos import __version__
 from ngcmos.errors import FrameError, ProductError, WorkError, WriteError
 from ngcmos.night.disk import require_space
 from ngcmos.night.ledger import REFUSED
@@ -22,6 +23,23 @@ log = logging.getLogger(__name__)
 
 # what a frame's rows depend on beyond the cards of the table
 _OWN_INPUTS = ("exptime_s", "airmass", "zp", "wcs_rms_px", "wcs_stars")
+
+
+def provenance(camera, masters, catalog_sum):
+    """Cards that say what a table was made with; frames measured with others are not its own."""
+    sums = {name: masters.checksums[name] or "none" for name in ("bias", "dark", "flat")}
+    return [
+        ("VERSION", __version__, "version of ngcmos"),
+        ("PROFILE", camera.name, "camera profile"),
+        ("PROFSUM", camera.checksum, "checksum of the camera profile"),
+        ("BIASSUM", sums["bias"], "checksum of the master bias"),
+        ("DARKSUM", sums["dark"], "checksum of the master dark"),
+        ("FLATSUM", sums["flat"], "checksum of the master flat"),
+        ("CATSUM", catalog_sum, "checksum of the input catalog"),
+        ("SKYMETH", camera.photometry.sky_method, "how the sky was measured"),
+        ("GAIN", camera.detector.gain_e_adu, "[e-/ADU]"),
+        ("RDNOISE", camera.detector.read_noise_e, "[e-]"),
+    ]
 
 
 def table_stands(path, placed, cards, verdicts):
@@ -108,7 +126,7 @@ def refused_before(verdicts, cards):
 
 def measure_missing(path, items, measuring, cards, field, outcome, ledger, loop):
     """Measure frames into parts beside the table, the unfit ones refused; {frame: Place} of the others."""
-    folder, waiting, known = parts_folder(path), [], {}
+    waiting, known = [], {}
     results = work_through(measure_frame, items, shared=(measuring,), label=f"measure {field}", **loop)
     for number, (item, result) in enumerate(results, 1):
         if isinstance(result, FrameError):
@@ -116,13 +134,18 @@ def measure_missing(path, items, measuring, cards, field, outcome, ledger, loop)
         else:
             waiting.append((item.path, *result))
         if waiting and (len(waiting) == FRAMES_A_PART or number == len(items)):
-            require_space(path.parent, measuring.camera.files.reserve_mb)
-            part = write_part(folder, [(frame.name, rows, facts) for frame, rows, facts in waiting])
-            known |= {frame.name: Place(part, index) for index, (frame, _, _) in enumerate(waiting)}
-            for frame, _, facts in waiting:
-                outcome.settle(ledger, frame, field, None, facts)
+            known |= keep_part(path, waiting, field, outcome, ledger, measuring.camera.files.reserve_mb)
             waiting = []
     return known
+
+
+def keep_part(path, measured, field, outcome, ledger, reserve_mb):
+    """Write [(path, rows, facts), ...] of frames into a part beside the table; {frame: Place}."""
+    require_space(path.parent, reserve_mb)
+    part = write_part(parts_folder(path), [(frame.name, rows, facts) for frame, rows, facts in measured])
+    for frame, _, facts in measured:
+        outcome.settle(ledger, frame, field, None, facts)
+    return {frame.name: Place(part, index) for index, (frame, _, _) in enumerate(measured)}
 
 
 def join_table(path, placed, known, stars, *, camera, cards):

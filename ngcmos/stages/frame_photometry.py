@@ -17,7 +17,15 @@ from ngcmos.photometry.apertures import Flag, measure
 from ngcmos.photometry.noise import scintillation
 from ngcmos.photometry.quality import find_trail, measure_shape, sky_gradient
 from ngcmos.photometry.table import rows_of_frame
-from ngcmos.photometry.times import EarthVectors, airmass, altitude_at, bjd_of
+from ngcmos.photometry.times import (
+    EarthVectors,
+    airmass,
+    altitude_at,
+    bjd_of,
+    earth_vectors,
+    mid_exposure,
+    star_directions,
+)
 
 SEEN_SNR = 5.0
 EXPECTED_SHARE = 0.5
@@ -53,6 +61,12 @@ class Placed:
     shift: tuple = (None, None)
 
 
+def prepare_measuring(camera, masters, stars, name_width):
+    """The Measuring of a field, from its input catalog."""
+    ra, dec = np.asarray(stars["ra_deg_corr"]), np.asarray(stars["dec_deg_corr"])
+    return Measuring(camera, masters, stars, ra, dec, star_directions(ra, dec), name_width)
+
+
 def place_frame(path, camera):
     """The Placed of a file.
 
@@ -76,6 +90,29 @@ def place_frame(path, camera):
         wcs_rms_px=_number(frame.header, "WCSRMS", path),
         wcs_stars=int(frame.header.get("WCSNSTAR", 0)),
     )
+
+
+def with_times(placed, site, shifts):
+    """The frames with their mid exposures, all computed at once, and their shifts.
+
+    Parameters
+    ----------
+    placed : list of Placed
+    site : ngcmos.config.Site
+    shifts : dict of str to dict
+        By name of the frame: its donuts shift `x` and `y`; what is missing is not known.
+    """
+    start = Time([frame.start for frame in placed])
+    earth = earth_vectors(mid_exposure(start, [frame.exptime_s for frame in placed]), site)
+    unknown = {"x": None, "y": None}
+    return [
+        dataclasses.replace(
+            frame,
+            earth=earth[row : row + 1],
+            shift=tuple(shifts.get(frame.path.name, unknown)[axis] for axis in ("x", "y")),
+        )
+        for row, frame in enumerate(placed)
+    ]
 
 
 def _number(header, key, path):

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 from astropy.table import Table
 
-from ngcmos.astrometry.detection import find_sources, subtract_background
+from ngcmos.astrometry.detection import defocus_kernel, find_sources, subtract_background
 from ngcmos.astrometry.distortion import to_pixels, wcs_cards
 from ngcmos.astrometry.platesolve import find_solve_field, solve_with_astrometry_net
 from ngcmos.astrometry.solve import FEWEST_SOURCES, ReferenceStars, solve_frame, solve_from_guess
@@ -69,6 +69,27 @@ class Sighting:
     def name(self):
         """Name of the file."""
         return self.path.name
+
+
+def prepare_solving(camera, catalog, *, defocus_mm=0.0, force3rd=False, save_matched_cat=False):
+    """The Solving of a field, from its star catalog as `ngcmos.stages.field_catalog` reads it."""
+    known = np.isfinite(catalog["Tmag"])
+    stars = ReferenceStars(
+        ra=np.asarray(catalog["ra_deg_corr"][known]),
+        dec=np.asarray(catalog["dec_deg_corr"][known]),
+        mag=np.asarray(catalog["Tmag"][known]),
+        usable=~np.asarray(catalog["blended"][known]),
+    )
+    return Solving(
+        camera=camera,
+        stars=stars,
+        tic_id=np.asarray(catalog["tic_id"][known]),
+        pointing=(float(catalog.meta["RA_CEN"]), float(catalog.meta["DEC_CEN"])),
+        kernel=defocus_kernel(defocus_mm, camera.detection.defocus_mm),
+        defocus_mm=defocus_mm,
+        force3rd=force3rd,
+        save_matched_cat=save_matched_cat,
+    )
 
 
 def sight_frame(path, camera):

@@ -1,14 +1,11 @@
 """Aperture photometry of all stars of every frame: `phot_{field}.fits`."""
 
-import dataclasses
 import datetime
 import logging
 
 import numpy as np
 from astropy.table import Table
-from astropy.time import Time
 
-from ngcmos import __version__
 from ngcmos.calibration.masters import load_masters
 from ngcmos.errors import FrameError, HeaderError, WorkError
 from ngcmos.night.folder import stamp_of
@@ -16,11 +13,17 @@ from ngcmos.night.ledger import open_ledger, recall
 from ngcmos.night.loop import work_through
 from ngcmos.night.outcome import Outcome
 from ngcmos.night.products import input_catalog_path, photometry_path
-from ngcmos.photometry.times import earth_vectors, mid_exposure, star_directions
 from ngcmos.stages.field_catalog import file_checksum, read_input_catalog
 from ngcmos.stages.field_shifts import SHIFTS
-from ngcmos.stages.field_table import find_measured, join_table, measure_missing, refused_before, table_stands
-from ngcmos.stages.frame_photometry import Measuring, place_frame
+from ngcmos.stages.field_table import (
+    find_measured,
+    join_table,
+    measure_missing,
+    provenance,
+    refused_before,
+    table_stands,
+)
+from ngcmos.stages.frame_photometry import place_frame, prepare_measuring, with_times
 
 log = logging.getLogger(__name__)
 
@@ -46,7 +49,7 @@ def run(config, night, *, overwrite=False, workers=1, quiet=False):
 def _process_field(config, night, field, paths, masters, outcome, ledger, loop, overwrite):
     camera = config.camera
     stars = read_input_catalog(night.folder, field)
-    cards = _provenance(camera, masters, file_checksum(input_catalog_path(night.folder, field)))
+    cards = provenance(camera, masters, file_checksum(input_catalog_path(night.folder, field)))
     placed = _place_frames(camera, field, paths, outcome, ledger, loop)
     if not placed:
         raise WorkError(f"none of {len(paths)} frames can be measured")
@@ -58,34 +61,12 @@ def _process_field(config, night, field, paths, masters, outcome, ledger, loop, 
     outcome.skipped.extend(known)
     done = set(known) if overwrite else set(known) | refused_before(verdicts, cards)
     shifts = {name: entry.numbers for name, entry in recall(ledger, SHIFTS, field).items()}
-    placed = _with_times(placed, config.site, shifts)
+    placed = with_times(placed, config.site, shifts)
     missing = [frame for frame in placed if frame.path.name not in done]
-    measuring = _prepare(camera, masters, stars, max(len(frame.path.name) for frame in placed))
+    measuring = prepare_measuring(camera, masters, stars, max(len(frame.path.name) for frame in placed))
     known |= measure_missing(path, missing, measuring, cards, field, outcome, ledger, loop)
     join_table(path, placed, known, _star_table(stars), camera=camera, cards=cards)
     outcome.products.append(path)
-
-
-def _prepare(camera, masters, stars, name_width):
-    ra, dec = np.asarray(stars["ra_deg_corr"]), np.asarray(stars["dec_deg_corr"])
-    return Measuring(camera, masters, stars, ra, dec, star_directions(ra, dec), name_width)
-
-
-def _provenance(camera, masters, catalog_sum):
-    """Cards that say what a table was made with."""
-    sums = {name: masters.checksums[name] or "none" for name in ("bias", "dark", "flat")}
-    return [
-        ("VERSION", __version__, "version of ngcmos"),
-        ("PROFILE", camera.name, "camera profile"),
-        ("PROFSUM", camera.checksum, "checksum of the camera profile"),
-        ("BIASSUM", sums["bias"], "checksum of the master bias"),
-        ("DARKSUM", sums["dark"], "checksum of the master dark"),
-        ("FLATSUM", sums["flat"], "checksum of the master flat"),
-        ("CATSUM", catalog_sum, "checksum of the input catalog"),
-        ("SKYMETH", camera.photometry.sky_method, "how the sky was measured"),
-        ("GAIN", camera.detector.gain_e_adu, "[e-/ADU]"),
-        ("RDNOISE", camera.detector.read_noise_e, "[e-]"),
-    ]
 
 
 def _place_frames(camera, field, paths, outcome, ledger, loop):
@@ -131,21 +112,6 @@ def _lag_s(frame):
     """Start of the exposure minus the stamp in the name, seconds; NaN without a stamp."""
     stamp = stamp_of(frame.path)
     return np.nan if stamp is None else (frame.start.to_datetime(datetime.UTC) - stamp).total_seconds()
-
-
-def _with_times(placed, site, shifts):
-    """The frames with their mid exposures, all computed at once, and their shifts."""
-    start = Time([frame.start for frame in placed])
-    earth = earth_vectors(mid_exposure(start, [frame.exptime_s for frame in placed]), site)
-    unknown = {"x": None, "y": None}
-    return [
-        dataclasses.replace(
-            frame,
-            earth=earth[row : row + 1],
-            shift=tuple(shifts.get(frame.path.name, unknown)[axis] for axis in ("x", "y")),
-        )
-        for row, frame in enumerate(placed)
-    ]
 
 
 def _star_table(stars):

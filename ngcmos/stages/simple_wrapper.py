@@ -5,19 +5,15 @@ import dataclasses
 import logging
 import time
 
-import numpy as np
-
-from ngcmos.astrometry.detection import defocus_kernel
-from ngcmos.astrometry.distortion import solution_from_header, to_pixels
-from ngcmos.astrometry.solve import ReferenceStars
+from ngcmos.astrometry.distortion import solution_from_header
 from ngcmos.astrometry.vizier import SERVER
 from ngcmos.errors import FrameError, UnsolvedError, WorkError
 from ngcmos.night.frames import read_frame
 from ngcmos.night.ledger import DONE, open_ledger, recall, record
 from ngcmos.night.loop import work_through
 from ngcmos.night.outcome import Outcome
-from ngcmos.stages.field_catalog import keep_catalog, keep_input_catalog, read_catalog
-from ngcmos.stages.frame_solution import Solving, is_solved, search_solution, sight_frame, solve_one
+from ngcmos.stages.field_catalog import keep_catalog, read_catalog, select_stars
+from ngcmos.stages.frame_solution import is_solved, prepare_solving, search_solution, sight_frame, solve_one
 
 log = logging.getLogger(__name__)
 
@@ -77,11 +73,18 @@ def run(
                     )
                 if only == "catalog":
                     continue
-                solving = _prepare(config.camera, catalog, frames, defocus_mm, force3rd, save_matched_cat)
+                solving = prepare_solving(
+                    config.camera,
+                    catalog,
+                    defocus_mm=defocus_mm,
+                    force3rd=force3rd,
+                    save_matched_cat=save_matched_cat,
+                )
                 if prepare_cards and not all(frame.is_solved for frame in frames):
                     solving = dataclasses.replace(solving, further_cards=prepare_cards(config, frames))
                 _solve_field(solving, field, frames, outcome, ledger, loop)
-                _select_stars(config.camera, night, field, frames, catalog, outcome)
+                first = _first_solution(frames, config.camera)
+                select_stars(config.camera, night, field, frames, catalog, first, outcome)
     return outcome
 
 
@@ -116,27 +119,6 @@ def _read_header(path, camera):
     return read_frame(path, camera, pixels=False).header
 
 
-def _prepare(camera, catalog, frames, defocus_mm, force3rd, save_matched_cat):
-    """What the solution of every frame of a field needs."""
-    known = np.isfinite(catalog["Tmag"])
-    stars = ReferenceStars(
-        ra=np.asarray(catalog["ra_deg_corr"][known]),
-        dec=np.asarray(catalog["dec_deg_corr"][known]),
-        mag=np.asarray(catalog["Tmag"][known]),
-        usable=~np.asarray(catalog["blended"][known]),
-    )
-    return Solving(
-        camera=camera,
-        stars=stars,
-        tic_id=np.asarray(catalog["tic_id"][known]),
-        pointing=(float(catalog.meta["RA_CEN"]), float(catalog.meta["DEC_CEN"])),
-        kernel=defocus_kernel(defocus_mm, camera.detection.defocus_mm),
-        defocus_mm=defocus_mm,
-        force3rd=force3rd,
-        save_matched_cat=save_matched_cat,
-    )
-
-
 def _solve_field(solving, field, frames, outcome, ledger, loop):
     """Solve the frames that have no solution yet, each from that of the first solved frame."""
     known = recall(ledger, STAGE, field)
@@ -164,15 +146,7 @@ def _solve_field(solving, field, frames, outcome, ledger, loop):
         outcome.settle(ledger, path, field, result, None if isinstance(result, FrameError) else result)
 
 
-def _select_stars(camera, night, field, frames, catalog, outcome):
-    """Write the input catalog: the stars on the chip of the first solved frame."""
-    for frame in frames:
-        header = _read_header(frame.path, camera)
-        if is_solved(header):
-            break
-    rows, columns = camera.detector.shape
-    ra, dec = np.asarray(catalog["ra_deg_corr"]), np.asarray(catalog["dec_deg_corr"])
-    x, y = to_pixels(solution_from_header(header), ra, dec)
-    margin = camera.catalog.margin_px + 0.5
-    on_chip = (x >= -margin) & (x <= columns - 1 + margin) & (y >= -margin) & (y <= rows - 1 + margin)
-    keep_input_catalog(camera, night, field, frames, catalog, on_chip, outcome)
+def _first_solution(frames, camera):
+    """Plate solution of the first frame of the field that has one."""
+    headers = (_read_header(frame.path, camera) for frame in frames)
+    return solution_from_header(next(header for header in headers if is_solved(header)))
