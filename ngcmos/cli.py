@@ -60,7 +60,7 @@ def _workers(text):
     return value
 
 
-def run(doc, work, *, add_options=None, lock=True, argv=None):
+def run(doc, work, *, add_options=None, choose_folder=None, lock=True, argv=None):
     """Run a script over a night; returns its exit code.
 
     Parameters
@@ -71,6 +71,8 @@ def run(doc, work, *, add_options=None, lock=True, argv=None):
         `work(config, night, options)` returning an Outcome.
     add_options : callable, optional
         Adds the script's own options to a parser.
+    choose_folder : callable, optional
+        `choose_folder(config, options)` returning the night folder; that of `find_folder` by default.
     lock : bool
         Whether the script writes into the night, so that no other may at the same time.
     argv : list of str, optional
@@ -79,7 +81,7 @@ def run(doc, work, *, add_options=None, lock=True, argv=None):
     if add_options:
         add_options(parser)
     options = parser.parse_args(argv)
-    return guarded(lambda: _run_night(work, options, lock), options)
+    return guarded(lambda: _run_night(work, options, lock, choose_folder or _named_folder), options)
 
 
 def guarded(work, options):
@@ -138,14 +140,20 @@ class _TerminalHandler(logging.StreamHandler):
         tqdm.write(self.format(record), file=sys.stderr)
 
 
-def _run_night(work, options, lock):
-    from ngcmos.night.folder import find_folder, open_night, unusable_names
+def _named_folder(config, options):
+    from ngcmos.night.folder import find_folder
+
+    return find_folder(config, directory=options.directory, night=options.night)
+
+
+def _run_night(work, options, lock, choose_folder):
+    from ngcmos.night.folder import open_night, unusable_names
     from ngcmos.night.lock import hold_night
     from ngcmos.night.session import log_in, sweep
 
     started = time.monotonic()
     config = load_config(camera=options.camera, config=options.config, directory=options.directory)
-    folder = find_folder(config, directory=options.directory, night=options.night)
+    folder = choose_folder(config, options)
     with contextlib.ExitStack() as stack:
         if lock:
             stack.enter_context(hold_night(folder))

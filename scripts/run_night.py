@@ -5,6 +5,8 @@ QC_Donuts, QC_control, simple_wrapper, check_cmos, adding_headers, create_flats,
 this order. A stage that fails does not stop those that can still work; the exit code tells, and the table at the
 end.
 
+With --follow, started in the evening, it works on each frame as it comes, and does the rest at sunrise.
+
 Example:  python scripts/run_night.py --night 20240705 --skip QC_control
 """
 
@@ -26,12 +28,30 @@ def add_options(parser):
     parser.add_argument(
         "--skip", action="append", default=[], metavar="STAGE", help="leave this one out (repeatable)"
     )
+    parser.add_argument(
+        "--follow",
+        action="store_true",
+        help="begin tonight's (or the named) night now, frame by frame; ends by itself after sunrise",
+    )
+
+
+def choose_folder(config, options):
+    """The night folder; with --follow that of tonight, waited for."""
+    if options.follow:
+        from ngcmos.follow import wait_for_folder as find
+    else:
+        from ngcmos.night.folder import find_folder as find
+    return find(config, directory=options.directory, night=options.night)
 
 
 def work(config, night, options):
-    """Run the chain over the night."""
+    """Run the chain over the night, first frame by frame where that is asked for."""
     from ngcmos import chain
 
+    if options.follow:
+        from ngcmos import follow
+
+        follow.run(config, night, catalogs=options.catalog, quiet=options.quiet)
     return chain.run(
         config,
         night.folder,
@@ -45,4 +65,4 @@ def work(config, night, options):
 
 
 if __name__ == "__main__":
-    sys.exit(cli.run(__doc__, work, add_options=add_options))
+    sys.exit(cli.run(__doc__, work, add_options=add_options, choose_folder=choose_folder))

@@ -143,22 +143,22 @@ def open_night(config, folder, *, settle=True, sleep=time.sleep):
     for path in paths:
         if path not in growing:
             fields.setdefault(field_of(path, config.camera), []).append(path)
-    ordered = {field: tuple(sorted(fields[field], key=_time_key)) for field in sorted(fields)}
+    ordered = {field: tuple(sorted(fields[field], key=time_key)) for field in sorted(fields)}
     return Night(folder, _date_of(config, folder, paths), ordered, tuple(growing))
 
 
 def _still_growing(paths, settling_s, sleep):
-    before = {path: _state(path) for path in paths}
+    before = {path: file_state(path) for path in paths}
     age = {path: time.time() - state[0] for path, state in before.items() if state}
     young = [path for path in age if age[path] < settling_s]
     if not young:
         return []
     sleep(settling_s)
-    return [path for path in young if _state(path) != before[path]]
+    return [path for path in young if file_state(path) != before[path]]
 
 
-def _state(path):
-    """(time of the last change, size), or None where the file is gone or a broken link."""
+def file_state(path):
+    """(time of the last change in Unix seconds, size) of a file; None where it is gone or a broken link."""
     try:
         status = path.stat()
     except OSError:
@@ -177,8 +177,8 @@ def field_of(path, camera):
         return _STAMP.sub("", path.name).removesuffix(".fits")
 
 
-def _time_key(path):
-    """Time stamp in the name, then the name; a name without a stamp sorts by itself."""
+def time_key(path):
+    """Sorts frames by the time stamp in the name, then the name; a name without a stamp sorts by itself."""
     match = _STAMP.search(path.name)
     return (match[1], path.name) if match else (path.name, path.name)
 

@@ -69,6 +69,19 @@ def night_almanac(date, site):
     return Almanac(times.unix[shown], sun_deg[shown], moon_deg[shown], lit)
 
 
+def sunrise(date, site):
+    """Unix time at which the night of an evening ends, to a minute; None where the Sun does not rise or set then.
+
+    Errors as `night_almanac`.
+    """
+    almanac = night_almanac(date, site)
+    down = np.flatnonzero(almanac.sun_deg < HORIZON_DEG)
+    if not down.size or down[-1] + 1 == almanac.sun_deg.size:
+        return None
+    around = slice(down[-1], down[-1] + 2)
+    return float(np.interp(HORIZON_DEG, almanac.sun_deg[around], almanac.unix[around]))
+
+
 def lit_share(sun, moon):
     """Share of the Moon's disc that is lit, from the elongation (Meeus 1998, Astronomical Algorithms, ch. 48)."""
     elongation = sun.separation(moon, origin_mismatch="ignore").rad

@@ -1,31 +1,23 @@
 """Sorting out of bad frames: too far off to `failed_donuts/`, without a plate solution to `no_wcs/`."""
 
-import dataclasses
 import logging
 
 import numpy as np
 
 from ngcmos.astrometry.distortion import solution_from_header, to_pixels, to_sky
 from ngcmos.errors import FrameError, WorkError
-from ngcmos.night.folder import FAILED_DONUTS, NO_WCS, bring_back, set_aside
+from ngcmos.night.folder import FAILED_DONUTS, NO_WCS, bring_back
 from ngcmos.night.frames import read_frame
-from ngcmos.night.ledger import DONE, REFUSED, open_ledger, recall, record
+from ngcmos.night.ledger import DONE, open_ledger, recall, record
 from ngcmos.night.loop import work_through
 from ngcmos.night.outcome import Outcome
 from ngcmos.stages.field_shifts import measure_field
+from ngcmos.stages.frame_check import Verdict, carry_out, judge_by_shift
 
 log = logging.getLogger(__name__)
 
 STAGE = "check_cmos"
 SOLVING = "simple_wrapper"
-
-
-@dataclasses.dataclass(frozen=True)
-class Verdict:
-    """Where a frame belongs (None: where it is) and why."""
-
-    folder: str | None
-    reason: str
 
 
 def run(config, night, *, dry_run=False, restore=False, workers=1, quiet=False):
@@ -44,7 +36,7 @@ def run(config, night, *, dry_run=False, restore=False, workers=1, quiet=False):
             with outcome.attempt(field):
                 verdicts = _judge_field(config, field, paths, ledger, workers=workers, quiet=quiet)
                 for path in paths:
-                    _carry_out(path, field, verdicts[path], outcome, ledger, dry_run)
+                    carry_out(path, field, verdicts[path], outcome, ledger, dry_run)
     return outcome
 
 
@@ -79,7 +71,7 @@ def _judge_unsolved(unsolved, shifts, tried, limit):
             continue
         known = tried[path.name].reason if path.name in tried else ""
         reason = (known or str(error)).removeprefix(f"{path.name}: ")
-        verdicts[path] = _judge_by_shift(shifts.get(path.name), reason, limit)
+        verdicts[path] = judge_by_shift(shifts.get(path.name), reason, limit)
     return verdicts
 
 
@@ -103,29 +95,6 @@ def _judge_by_wcs(solved, shape, limit, field):
         path: Verdict(None, "") if fine else Verdict(FAILED_DONUTS, reason.format(*distance, limit))
         for path, distance, fine in zip(solved, off, near, strict=True)
     }
-
-
-def _judge_by_shift(shift, reason, limit):
-    """Verdict of a frame without a plate solution."""
-    if shift is not None and shift.known and max(abs(shift.x), abs(shift.y)) > limit:
-        return Verdict(FAILED_DONUTS, f"{shift.x:.1f}, {shift.y:.1f} px off by donuts, expected at most {limit:g}")
-    return Verdict(NO_WCS, reason)
-
-
-def _carry_out(path, field, verdict, outcome, ledger, dry_run):
-    if verdict.folder is None and verdict.reason:
-        outcome.refuse(path.name, verdict.reason)
-        return
-    if verdict.folder is None:
-        outcome.done.append(path.name)
-        if not dry_run:
-            record(ledger, STAGE, path.name, field, DONE)
-        return
-    reason = f"{path.name}: {'would go' if dry_run else 'goes'} to {verdict.folder}/: {verdict.reason}"
-    if not dry_run:
-        record(ledger, STAGE, path.name, field, REFUSED, verdict.reason, {"folder": verdict.folder})
-        set_aside(path, verdict.folder)
-    outcome.refuse(path.name, reason)
 
 
 def _restore(folder, outcome, ledger, dry_run):

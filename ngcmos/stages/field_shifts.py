@@ -76,6 +76,21 @@ def _measured_of(entry):
     return MeasuredShift(entry.frame, numbers["time"], Shift(**values, reason=entry.reason))
 
 
+def resume_shifts(camera, field, paths, ledger):
+    """(Reference, names of the frames measured against it) as the ledger knows them; (None, {}) without.
+
+    Raises
+    ------
+    FrameError
+        The reference cannot be read any more.
+    """
+    known, name = _recall(ledger, field, camera.checksum, paths)
+    if name is None:
+        return None, set()
+    reference, _ = _choose_reference([path for path in paths if path.name == name], camera)
+    return reference, {name, *known}
+
+
 def begin_shifts(camera, field, paths, ledger):
     """The Reference of a field, the first frame that shows enough stars; kept in the ledger.
 

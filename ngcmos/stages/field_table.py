@@ -86,16 +86,22 @@ def find_measured(path, placed, cards, *, overwrite=False):
     folder = parts_folder(path)
     if overwrite:
         remove_parts(folder)
-    known = open_parts(folder, _inputs(cards))
-    if path.exists() and not overwrite:
+    known = open_parts(folder, inputs_of(cards)) if overwrite else places_known(path, cards)
+    reader = RowReader()
+    here = {frame.path.name: frame for frame in placed if frame.path.name in known}
+    return {name: known[name] for name, frame in here.items() if _is_same(frame, reader.read(known[name])[1])}
+
+
+def places_known(path, cards):
+    """{frame: Place} of all frames in the table at `path` and its parts that were measured with these inputs."""
+    known = open_parts(parts_folder(path), inputs_of(cards))
+    if path.exists():
         try:
             if not _changed_inputs(path, cards):
                 known |= {row["frame_id"]: Place(path, n) for n, row in enumerate(RowReader().facts(path))}
         except ProductError:
             log.warning("%s: damaged, its frames are measured again", path.name)
-    reader = RowReader()
-    here = {frame.path.name: frame for frame in placed if frame.path.name in known}
-    return {name: known[name] for name, frame in here.items() if _is_same(frame, reader.read(known[name])[1])}
+    return known
 
 
 def _changed_inputs(path, cards):
@@ -104,7 +110,8 @@ def _changed_inputs(path, cards):
     return [f"{comment} ({key})" for key, value, comment in cards if header.get(key) != value]
 
 
-def _inputs(cards):
+def inputs_of(cards):
+    """What rows depend on, of the cards of `provenance`; as the ledger and the parts keep it."""
     return {key: value for key, value, _ in cards}
 
 
@@ -116,7 +123,7 @@ def _is_same(placed, facts):
 
 def refused_before(verdicts, cards):
     """Names of the frames that were measured with these inputs and found unfit."""
-    wanted = _inputs(cards)
+    wanted = inputs_of(cards)
     return {
         name
         for name, entry in verdicts.items()
@@ -130,7 +137,7 @@ def measure_missing(path, items, measuring, cards, field, outcome, ledger, loop)
     results = work_through(measure_frame, items, shared=(measuring,), label=f"measure {field}", **loop)
     for number, (item, result) in enumerate(results, 1):
         if isinstance(result, FrameError):
-            outcome.settle(ledger, item.path, field, result, {"inputs": _inputs(cards)})
+            outcome.settle(ledger, item.path, field, result, {"inputs": inputs_of(cards)})
         else:
             waiting.append((item.path, *result))
         if waiting and (len(waiting) == FRAMES_A_PART or number == len(items)):
