@@ -38,13 +38,17 @@ def test_the_example_has_the_chain_and_each_script_of_it():
 
 
 @pytest.mark.parametrize(
-    "line", [line for _, line in COMMANDS], ids=[script.rpartition("/")[2] for script, _ in COMMANDS]
+    "line",
+    [line for _, line in COMMANDS],
+    ids=[script.rpartition("/")[2] + " --follow" * ("--follow" in line) for script, line in COMMANDS],
 )
 def test_line_works_and_is_silent(last_night, line):
     command = line.replace("/path/to/ngcmos/.venv/bin/python", sys.executable)
     command = command.replace("/path/to/ngcmos/directories.json", str(last_night.base / "directories.json"))
     command = command.replace("/path/to/ngcmos", str(ROOT)).replace("188620407", str(last_night.target))
     command += f" --camera {last_night.base / 'camera.toml'}"
+    if "--follow" in command:  # would wait for tonight's frames
+        command += f" --night {last_night.folder.name}"
     settings = [f"{name}={value}" for name, value in BLAS.items()]
     done = subprocess.run(
         ["env", "-i", *settings, "/bin/sh", "-c", command], cwd="/", capture_output=True, text=True, check=False
