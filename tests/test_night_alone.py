@@ -1,8 +1,6 @@
 """The night nobody watches: kills, two crons at once, a full disk, a failing disk, a read-only folder."""
 
-import errno
 import os
-import re
 import shutil
 import signal
 import subprocess
@@ -11,8 +9,18 @@ import time
 import types
 
 import pytest
-from running import BARE, ROOT, night_options, raw_checksums, run_script
-from torture import check, lay_out, prepare, read_tables, trial
+from running import BARE, ROOT, night_options, run_script
+from torture import (
+    check,
+    lay_out,
+    mount_disk,
+    prepare,
+    read_tables,
+    resize_disk,
+    trial,
+    trial_of_room,
+    trial_of_write,
+)
 
 from ngcmos import chain
 from ngcmos.config import load_config
@@ -103,76 +111,23 @@ def test_of_twenty_starts_one_works(undisturbed):
 
 
 @pytest.mark.parametrize("number", [1, 12, 40, 75])
-def test_failing_disk_leaves_everything_whole_and_the_next_run_heals(undisturbed, monkeypatch, number):
-    """The how-manieth file that is forced to disk gives an I/O error, and all after it."""
-    lay_out(undisturbed.raw, undisturbed.base)
-    night, real, calls = load_night(undisturbed.base), os.fsync, []
-
-    def failing(descriptor):
-        calls.append(descriptor)
-        if len(calls) >= number:
-            raise OSError(errno.EIO, os.strerror(errno.EIO))
-        real(descriptor)
-
-    monkeypatch.setattr(os, "fsync", failing)
-    outcome = chain.run(night.config, night.folder, skip=["QC_control"], quiet=True)
-    monkeypatch.setattr(os, "fsync", real)
-    assert len(calls) >= number
-    assert outcome.exit_code == 1
-    assert any("Input/output error" in trouble for trouble in outcome.troubles)
-    assert raw_checksums(undisturbed.base) == raw_checksums(undisturbed.raw)
-    chain.run(night.config, night.folder, quiet=True)
-    check(undisturbed.raw, undisturbed.base, undisturbed.tables)
+def test_failing_disk_leaves_everything_whole_and_the_next_run_heals(undisturbed, number):
+    assert trial_of_write(undisturbed.raw, undisturbed.tables, undisturbed.base, number)
 
 
 @pytest.fixture
 def small_disk(tmp_path):
-    """Function that mounts a file system of so many bytes, and one that changes it."""
+    """A file system of its own, and a function that changes it."""
     folder = tmp_path / "disk"
-    folder.mkdir()
-
-    def mount(options):
-        done = subprocess.run(["mount", *options, str(folder)], capture_output=True, text=True, check=False)
-        if done.returncode:
-            pytest.skip(f"a small file system cannot be mounted here: {done.stderr.strip()}")
-
-    def remount(options):
-        mount(["-o", f"remount,{options}"])
-
-    if not shutil.which("mount"):
-        pytest.skip("a small file system cannot be mounted here: no mount")
-    mount(["-t", "tmpfs", "-o", "size=1g", "tmpfs"])
-    yield types.SimpleNamespace(folder=folder, remount=remount)
+    if not mount_disk(folder):
+        pytest.skip("a small file system cannot be mounted here")
+    yield types.SimpleNamespace(folder=folder, remount=lambda options: resize_disk(folder, options))
     subprocess.run(["umount", "-l", str(folder)], check=True)
-
-
-def used_mb(folder):
-    return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file()) / 1e6
-
-
-def without_reserve(base):
-    """Let the work run into the full disk instead of stopping before."""
-    profile = base / "camera.toml"
-    text = profile.read_text().replace("movie_reserve_mb = 2000.0", "movie_reserve_mb = 0.0")
-    profile.write_text(text.replace("reserve_mb = 500.0", "reserve_mb = 0.0"))
 
 
 @pytest.mark.parametrize("room_mb", [0.3, 1.5, 3.0])
 def test_full_disk_leaves_everything_whole_and_the_next_run_heals(undisturbed, small_disk, room_mb):
-    base = small_disk.folder / "base"
-    lay_out(undisturbed.raw, base)
-    without_reserve(base)
-    small_disk.remount(f"size={int((used_mb(base) + room_mb) * 1.02e6)}")
-    said = run_script("run_night", *night_options(base), code=1).stderr
-    assert re.search(
-        r"No space left on device|disk is full|Not enough space on disk|MB free on the disk, expected 0 MB and",
-        said,
-    )
-    assert "Traceback" not in said
-    assert raw_checksums(base) == raw_checksums(undisturbed.raw)
-    small_disk.remount("size=1g")
-    run_script("run_night", *night_options(base))
-    assert read_tables(base) == undisturbed.tables
+    assert trial_of_room(undisturbed.raw, undisturbed.tables, small_disk.folder, room_mb)
 
 
 def test_low_disk_stops_the_work_before_it_is_full(undisturbed, small_disk):

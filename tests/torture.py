@@ -1,13 +1,18 @@
-"""Kill -9 of the whole process group of run_night at random instants; every rerun must come to the same end.
+"""Kill -9 of run_night at random instants, and disks that fail or fill up; every rerun must come to the same end.
 
-Run by `make torture` (100 kills); the tests do a few. After each kill the night is run again to its end: the
-tables must equal those of an undisturbed run byte for byte in their columns, no raw data unit may have changed, no
-frame be lost, no temporary be left.
+Run by `make torture`: 100 kills of the whole process group, an error at each file that is forced to disk, one
+after the other, and disks of many sizes; the tests do a few of each. After each trial no raw data unit may have
+changed. Then the night is run again to its end: the tables must equal those of an undisturbed run byte for byte in their
+columns, no frame be lost, no temporary be left.
 """
 
 import argparse
+import errno
+import logging
+import multiprocessing
 import os
 import random
+import re
 import shutil
 import signal
 import subprocess
@@ -18,11 +23,17 @@ from pathlib import Path
 from astropy.io import fits
 from running import BARE, ROOT, night_options, raw_checksums, run_script
 
-from ngcmos.config import load_camera
+from ngcmos import chain
+from ngcmos.config import load_camera, load_config
 from ngcmos.simulate.night import simulate_night
 
 FAULTS = ["empty-file", "starless", "jump-120"]
 UNITS = ("PHOT", "STARS", "FRAMES")
+DISK_ERRORS = (errno.EIO, errno.ENOSPC, errno.EROFS)
+PAGE_FILES = 6  # the page, its copy and the index: each the file and its folder
+NO_ROOM = re.compile(
+    r"No space left on device|disk is full|Not enough space on disk|MB free on the disk, expected 0 MB and"
+)
 
 
 def prepare(folder):
@@ -92,24 +103,147 @@ def trial(raw, tables, base, seconds):
     return killed
 
 
+def fail_writes(base, first, code):
+    """Run the chain in a process where the how-manieth file forced to disk, and each after it, gives an error.
+
+    Returns its troubles and how many were forced.
+    """
+    receiver, sender = multiprocessing.get_context("fork").Pipe(duplex=False)
+    process = multiprocessing.get_context("fork").Process(target=_run_failing, args=(sender, base, first, code))
+    process.start()
+    sender.close()
+    try:
+        return receiver.recv()
+    finally:
+        process.join()
+
+
+def _run_failing(sender, base, first, code):
+    real, calls = os.fsync, []
+
+    def failing(descriptor):
+        calls.append(descriptor)
+        if len(calls) >= first:
+            raise OSError(code, os.strerror(code))
+        real(descriptor)
+
+    os.fsync = failing
+    logging.disable()
+    config = load_config(camera=str(base / "camera.toml"), config=base / "directories.json")
+    outcome = chain.run(config, base / "nights" / "20240705", quiet=True)
+    sender.send((outcome.troubles, len(calls)))
+
+
+def trial_of_write(raw, tables, base, number):
+    """A disk that fails from that file on, the rerun, the check; False once only the morning page would fail.
+
+    A night whose page alone is missing is none the worse for it: the log tells that.
+    """
+    lay_out(raw, base)
+    code = DISK_ERRORS[number % len(DISK_ERRORS)]
+    troubles, forced = fail_writes(base, number, code)
+    assert raw_checksums(base) == raw_checksums(raw)
+    run_script("run_night", *night_options(base))
+    check(raw, base, tables)
+    if not troubles:
+        assert forced < number + PAGE_FILES, (number, forced)
+        return False
+    assert any(os.strerror(code) in trouble for trouble in troubles), troubles
+    return True
+
+
+def mount_disk(folder):
+    """A small file system at a folder; False where that is not allowed."""
+    folder.mkdir(exist_ok=True)
+    command = ["mount", "-t", "tmpfs", "-o", "size=1g", "tmpfs", str(folder)]
+    return shutil.which("mount") is not None and subprocess.run(command, check=False).returncode == 0
+
+
+def resize_disk(folder, options):
+    subprocess.run(["mount", "-o", f"remount,{options}", str(folder)], check=True)
+
+
+def used_mb(folder):
+    return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file()) / 1e6
+
+
+def without_reserve(base):
+    """Let the work run into the full disk instead of stopping before."""
+    profile = base / "camera.toml"
+    text = profile.read_text().replace("movie_reserve_mb = 2000.0", "movie_reserve_mb = 0.0")
+    profile.write_text(text.replace("reserve_mb = 500.0", "reserve_mb = 0.0"))
+
+
+def trial_of_room(raw, tables, disk, room_mb):
+    """A disk with so much room, the rerun once there is more, the check; False where the room was enough."""
+    base = disk / "base"
+    lay_out(raw, base)
+    without_reserve(base)
+    resize_disk(disk, f"size={int((used_mb(base) + room_mb) * 1.02e6)}")
+    command = [sys.executable, str(ROOT / "scripts" / "run_night.py"), *map(str, night_options(base))]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, cwd="/", env=BARE)
+    assert "Traceback" not in done.stderr
+    assert done.returncode == 0 or NO_ROOM.search(done.stderr), done.stderr
+    assert raw_checksums(base) == raw_checksums(raw)
+    resize_disk(disk, "size=1g")
+    run_script("run_night", *night_options(base))
+    assert read_tables(base) == tables
+    shutil.rmtree(base)
+    return done.returncode != 0
+
+
+def say(text):
+    sys.stdout.write(f"{text}\n")
+    sys.stdout.flush()
+
+
+def kill_often(raw, tables, base, took, kills, seed):
+    instants, killed = random.Random(seed), 0
+    for number in range(1, kills + 1):
+        seconds = instants.uniform(0.0, took)
+        killed += trial(raw, tables, base, seconds)
+        say(f"{number} of {kills}: stopped after {seconds:.2f} s, healed")
+    say(f"{killed} kills while at work, all healed")
+
+
+def fail_everywhere(raw, tables, base):
+    number = 1
+    while trial_of_write(raw, tables, base, number):
+        say(f"disk failed from its file {number} on, healed")
+        number += 1
+    say(f"a disk that fails at any of {number - 1} files, all healed")
+
+
+def fill_disks(raw, tables, disk, rooms):
+    if not mount_disk(disk):
+        say("no small file system can be mounted here: full disks left out")
+        return
+    try:
+        full = [room for room in rooms if trial_of_room(raw, tables, disk, room)]
+    finally:
+        subprocess.run(["umount", "-l", str(disk)], check=True)
+    say(f"{len(full)} disks that filled up, of {len(rooms)}, all healed")
+
+
 def main():
-    """Many kills, counted on stdout."""
+    """Many trials, told on stdout."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("folder", type=Path, help="scratch folder; removed first")
     parser.add_argument("--kills", type=int, default=100)
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--only", choices=["kills", "writes", "rooms"], help="one kind of trial")
     options = parser.parse_args()
     folder = options.folder.absolute()
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
     raw, tables, took = prepare(folder)
-    instants, killed = random.Random(options.seed), 0
-    for number in range(1, options.kills + 1):
-        seconds = instants.uniform(0.0, took)
-        killed += trial(raw, tables, folder / "base", seconds)
-        sys.stdout.write(f"{number} of {options.kills}: stopped after {seconds:.2f} s, healed\n")
-        sys.stdout.flush()
-    sys.stdout.write(f"{killed} kills while at work, all healed\n")
+    base = folder / "base"
+    if options.only in (None, "kills"):
+        kill_often(raw, tables, base, took, options.kills, options.seed)
+    if options.only in (None, "writes"):
+        fail_everywhere(raw, tables, base)
+    if options.only in (None, "rooms"):
+        fill_disks(raw, tables, folder / "disk", [0.1 * number for number in range(1, 51)])
 
 
 if __name__ == "__main__":
