@@ -2,8 +2,8 @@
 
 Run by `make torture`: 100 kills of the whole process group, an error at each file that is forced to disk, one
 after the other, and disks of many sizes; the tests do a few of each. After each trial no raw data unit may have
-changed. Then the night is run again to its end: the tables must equal those of an undisturbed run byte for byte in their
-columns, no frame be lost, no temporary be left.
+changed. Then the night is run again to its end: the tables must equal those of an undisturbed run byte for byte in
+their columns, no frame be lost, no temporary be left.
 """
 
 import argparse
