@@ -13,11 +13,14 @@ import dataclasses
 import math
 
 import numpy as np
+from astropy.io.fits import VerifyError
 from numpy.polynomial.polynomial import polyder, polyval2d
 
 from ngcmos.errors import UnsolvedError
 
 ORDER = 3
+FAR_PX = 1e4  # larger than any chip
+HIGHEST_ORDER = 9  # of SIP (Shupe et al. 2005, ASP Conf. 347, 491)
 INVERSE_ORDER = 5
 FIELD_LIMIT_DEG = 30.0
 TILE_PX = 512
@@ -356,7 +359,7 @@ def solution_from_header(header):
     UnsolvedError
         The header holds no such solution.
     """
-    kinds = [str(header.get(f"CTYPE{axis}", "")) for axis in (1, 2)]
+    kinds = [str(_value(header, f"CTYPE{axis}", "")) for axis in (1, 2)]
     if kinds not in (["RA---TAN-SIP", "DEC--TAN-SIP"], ["RA---TAN", "DEC--TAN"]):
         found = ", ".join(kind for kind in kinds if kind) or "missing"
         raise UnsolvedError(
@@ -372,13 +375,28 @@ def solution_from_header(header):
     full[1, 0, 1] += 1.0
     unit = 1000.0
     total = np.add.outer(np.arange(size), np.arange(size))
+    _require_sense(origin, cd, full, total)
     folded = _fold(np.einsum("kl,lij->kij", cd, full) * unit**total, crval=crval, origin=origin, unit=unit)
     rms = _number(header, "WCSRMS") if "WCSRMS" in header else math.nan
     return dataclasses.replace(folded, rms=rms, rung="header")
 
 
+def _require_sense(origin, cd, full, total):
+    """Refuse numbers that no chip has: far origins, pixels of degrees, distortions beyond all bounds."""
+    with np.errstate(over="ignore"):
+        reach = np.abs(full) * FAR_PX**total
+    if not (np.abs(origin).max() < FAR_PX**2 and np.abs(cd).max() < 1):
+        raise UnsolvedError("no plate solution in the header: CRPIX and CD are those of no chip")
+    if not reach.max() < FAR_PX**2:
+        raise UnsolvedError("no plate solution in the header: its distortion is beyond all bounds")
+
+
 def _header_square(header, name):
     order = int(_number(header, f"{name}_ORDER")) if f"{name}_ORDER" in header else ORDER
+    if not 0 <= order <= HIGHEST_ORDER:
+        raise UnsolvedError(
+            f"no plate solution in the header: {name}_ORDER is {order}, expected 0 to {HIGHEST_ORDER}"
+        )
     square = _no_distortion(order)
     for i, j in _exponents(0, order):
         if f"{name}_{i}_{j}" in header:
@@ -388,9 +406,17 @@ def _header_square(header, name):
 
 def _number(header, keyword):
     try:
-        value = float(header[keyword])
+        value = float(_value(header, keyword))
     except (KeyError, TypeError, ValueError):
         raise UnsolvedError(f"no plate solution in the header: {keyword} is missing or no number") from None
     if not math.isfinite(value):
         raise UnsolvedError(f"no plate solution in the header: {keyword} is {value}")
     return value
+
+
+def _value(header, keyword, default=None):
+    """Value of a card or the default; a card that cannot be read is as good as none of a plate solution."""
+    try:
+        return header.get(keyword, default)
+    except VerifyError:
+        raise UnsolvedError(f"no plate solution in the header: {keyword} is not readable") from None

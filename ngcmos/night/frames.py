@@ -21,7 +21,8 @@ _LONGEST_HEADER_BLOCKS = 400
 _CHUNK = 2**19  # bytes that stay in the processor's cache between reading, summing and writing
 _PIXEL_TYPES = {8: ">u1", 16: ">i2", 32: ">i4", -32: ">f4", -64: ">f8"}
 _SCALING = (("BZERO", 0), ("BSCALE", 1))
-_DATE = re.compile(r"^(?P<stamp>\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?)Z?$")
+LONGEST_EXPOSURE_S = 86400.0
+_DATE = re.compile(r"^(?P<stamp>\d{4}-\d\d-\d\dT(([01]\d|2[0-3]):[0-5]\d:[0-5]\d|23:59:60)(\.\d+)?)Z?$", re.ASCII)
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -96,7 +97,7 @@ def field_name(path, camera, header):
     length = camera.files.field_length
     if length:
         return path.name[:length]
-    value = header.get(camera.headers.object)
+    value = header_value(header, camera.headers.object, path)
     if not isinstance(value, str) or not value.strip():
         raise HeaderError(f"{path.name}: no {camera.headers.object}, expected the name of the field")
     return re.sub(r"[^A-Za-z0-9+._-]", "_", value.strip()).lstrip(".")[:68] or "_"
@@ -225,11 +226,27 @@ def header_number(header, key, path):
     return float(value)
 
 
+def header_value(header, key, path, default=None):
+    """Value of a card, or the default where there is none.
+
+    Raises
+    ------
+    HeaderError
+        The card cannot be read.
+    """
+    try:
+        return header.get(key, default)
+    except fits.VerifyError:
+        raise HeaderError(f"{path.name}: {key} is not readable, expected a value as FITS has it") from None
+
+
 def exposure_time(header, key, path):
     """EXPTIME in seconds, a positive number."""
     value = header_number(header, key, path)
     if value <= 0:
         raise HeaderError(f"{path.name}: {key} is {value:g} s, expected more than 0")
+    if value > LONGEST_EXPOSURE_S:
+        raise HeaderError(f"{path.name}: {key} is {value:g} s, expected at most {LONGEST_EXPOSURE_S:g}")
     return value
 
 
@@ -278,7 +295,7 @@ def _angle(value, sexagesimal_unit):
 def check_readmode(header, camera, path):
     """Refuse a frame taken in another read mode: its gain and noise are not those of the profile."""
     wanted = camera.detector.readmode
-    found = header.get(camera.headers.readmode, wanted)
+    found = header_value(header, camera.headers.readmode, path, wanted)
     if wanted not in str(found):
         raise FrameError(f"{path.name}: {camera.headers.readmode} is {str(found)!r}, expected one with {wanted!r}")
 
@@ -332,8 +349,8 @@ def write_cards(path, cards, *, remove=()):
         warnings.simplefilter("ignore")
         status = os.fstat(file.fileno())
         header = _read_header(file, path, status.st_size)
-        text = _with_cards(header, cards, remove).tostring(padding=True).encode("ascii")
-        if text.rstrip() == header.tostring(padding=True).encode("ascii").rstrip():
+        text, before = _text_of(_with_cards(header, cards, remove), path), _text_of(header, path)
+        if text.rstrip() == before.rstrip():
             return False
         with write_then_rename(path) as temporary:
             _write_behind(text, file, temporary, path)
@@ -345,6 +362,16 @@ def write_cards(path, cards, *, remove=()):
             temporary.chmod(stat.S_IMODE(status.st_mode))
             os.utime(temporary, ns=(status.st_atime_ns, status.st_mtime_ns))
     return True
+
+
+def _text_of(header, path):
+    """A header as it lies in a file; one with damaged cards is no basis for a new one."""
+    try:
+        return header.tostring(padding=True).encode("ascii")
+    except (ValueError, fits.VerifyError):
+        raise FrameError(
+            f"{path.name}: header damaged, holds bytes that are no text; its cards stay as they are"
+        ) from None
 
 
 def _write_behind(text, file, temporary, path):

@@ -8,6 +8,7 @@ import multiprocessing
 import signal
 import sys
 import time
+from pathlib import Path
 
 from tqdm import tqdm
 
@@ -15,6 +16,7 @@ from ngcmos.errors import FrameError, WorkError
 
 log = logging.getLogger(__name__)
 
+MOST_LOST = 5  # items in a row on which a worker dies: then it is not the items
 _LOG_EVERY_S = 60.0
 _PR_SET_PDEATHSIG = 1
 _shared = ()
@@ -41,12 +43,13 @@ def work_through(work, items, *, shared=(), workers=1, label="", quiet=False):
     ------
     item
     result
-        What `work` returned, or the `FrameError` it raised.
+        What `work` returned, or the `FrameError` it raised; anything else that goes wrong with one item is a
+        bug of ours, logged with its traceback, and a `FrameError` too.
 
     Raises
     ------
     WorkError
-        A worker process died twice on the same frames.
+        Worker processes died on several items in a row.
     """
     items = list(items)
     results = (
@@ -72,30 +75,57 @@ def _try(work, item, shared):
         return work(item, *shared)
     except FrameError as error:
         return error
+    except WorkError:
+        raise
+    except Exception as error:  # a bug of ours in one frame must not cost the others
+        log.exception("%s: a bug in ngcmos, please report it with this traceback", _name_of(item))
+        return FrameError(f"{_name_of(item)}: a bug in ngcmos: {error!r}")
+
+
+def _name_of(item):
+    """What an item of work is called: the name of its file, where it has one."""
+    for part in item if isinstance(item, tuple) else (item,):
+        path = getattr(part, "path", part)
+        if isinstance(path, Path):
+            return path.name
+    return item
 
 
 def _in_processes(work, items, shared, workers):
-    """Results in order; no more than a few frames per worker are under way, so memory stays flat."""
-    retried = set()
-    position = 0
+    """Results in order; no more than a few frames per worker are under way, so memory stays flat.
+
+    When a worker dies, the first item without a result is tried by itself, so that the one it dies on is found.
+    """
+    suspects, lost, position = set(), 0, 0
     while position < len(items):
-        pool = concurrent.futures.ProcessPoolExecutor(
-            workers,
-            mp_context=multiprocessing.get_context("fork"),  # masters and catalog are shared, not sent
-            initializer=_start_worker,
-            initargs=(shared,),
-        )
+        alone = position in suspects
+        batch = items[position : position + 1] if alone else items[position:]
+        pool = _start_pool(1 if alone else workers, shared)
         try:
-            for result in _windowed(pool, work, items[position:], 3 * workers):
+            for result in _windowed(pool, work, batch, 3 * workers):
                 yield result
-                position += 1
+                position, lost = position + 1, 0
         except concurrent.futures.process.BrokenProcessPool:
-            if position in retried:
-                raise WorkError(f"{items[position]}: a worker process died on it twice (out of memory?)") from None
-            retried.add(position)
-            log.warning("a worker process died (out of memory?); its frames are tried once more")
+            if not alone:
+                suspects.add(position)
+                log.warning("a worker process died (out of memory?); its frames are tried once more")
+                continue
+            lost += 1
+            if lost == MOST_LOST:
+                raise WorkError(f"worker processes died on {lost} items in a row (out of memory?)") from None
+            yield FrameError(f"{_name_of(batch[0])}: a worker process died on it twice (out of memory?)")
+            position += 1
         finally:
             pool.shutdown(wait=True, cancel_futures=True)
+
+
+def _start_pool(workers, shared):
+    return concurrent.futures.ProcessPoolExecutor(
+        workers,
+        mp_context=multiprocessing.get_context("fork"),  # masters and catalog are shared, not sent
+        initializer=_start_worker,
+        initargs=(shared,),
+    )
 
 
 def _windowed(pool, work, items, window):

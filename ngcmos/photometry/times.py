@@ -122,10 +122,12 @@ def airmass(altitude_deg):
         An altitude is not above 0 and up to 90 degrees.
     """
     altitude = np.asarray(altitude_deg, dtype=float)
-    wrong = ~((altitude > 0) & (altitude <= 90))
+    with np.errstate(divide="ignore", over="ignore", invalid="ignore"):
+        masses = 1 / np.sin(np.radians(altitude))
+    wrong = ~((altitude > 0) & (altitude <= 90) & np.isfinite(masses))
     if wrong.any():
         raise HeaderError(f"altitude {altitude[wrong].flat[0]:g} deg, expected above 0 and up to 90")
-    return 1 / np.sin(np.radians(altitude))
+    return masses
 
 
 def altitude_at(mid, ra, dec, site):

@@ -11,7 +11,7 @@ from astropy.time import Time
 from ngcmos.astrometry.distortion import solution_from_header, to_sky
 from ngcmos.errors import FrameError, HeaderError, UnsolvedError
 from ngcmos.night.disk import require_space
-from ngcmos.night.frames import header_number, read_frame, write_cards
+from ngcmos.night.frames import header_number, header_value, read_frame, write_cards
 from ngcmos.night.ledger import open_ledger, recall
 from ngcmos.night.loop import work_through
 from ngcmos.night.outcome import Outcome
@@ -105,7 +105,7 @@ def _read_facts(path, camera):
 
 def _facts_of(frame, camera):
     names = ("FILTER", "AIRMASS", "BJD", "HJD", camera.headers.altitude)
-    cards = {name: frame.header[name] for name in names if name in frame.header}
+    cards = {name: header_value(frame.header, name, frame.path) for name in names if name in frame.header}
     return Facts(frame.path, frame.start, frame.exptime, _centre(frame), cards)
 
 

@@ -2,7 +2,7 @@
 
 from ngcmos.errors import FrameError, WorkError
 from ngcmos.night.disk import free_mb
-from ngcmos.night.frames import read_frame
+from ngcmos.night.frames import header_value, read_frame
 from ngcmos.night.loop import work_through
 from ngcmos.qc.movie import control_card, describe_frame, error_card
 
@@ -44,6 +44,6 @@ def _require_movie_space(folder, camera):
 def _draw(item, camera, count):
     number, path, note = item
     frame = read_frame(path, camera)
-    target = str(frame.header.get(camera.headers.object, frame.field))
+    target = str(header_value(frame.header, camera.headers.object, path, frame.field))
     texts = describe_frame(frame, number=number, count=count, target=target, note=note)
     return control_card(frame.data, texts=texts, zoom_px=camera.movie.zoom_px)

@@ -88,7 +88,7 @@ def place_frame(path, camera):
         airmass=_airmass(frame, solution, camera),
         zp=_number(frame.header, "MAGZP_T", path),
         wcs_rms_px=_number(frame.header, "WCSRMS", path),
-        wcs_stars=int(frame.header.get("WCSNSTAR", 0)),
+        wcs_stars=int(header_number(frame.header, "WCSNSTAR", path)) if "WCSNSTAR" in frame.header else 0,
     )
 
 

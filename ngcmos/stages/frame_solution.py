@@ -2,22 +2,24 @@
 
 import collections.abc
 import dataclasses
+import math
 import re
 import tempfile
 from pathlib import Path
 
 import numpy as np
+from astropy.io.fits import VerifyError
 from astropy.table import Table
 
 from ngcmos.astrometry.detection import defocus_kernel, find_sources, subtract_background
-from ngcmos.astrometry.distortion import to_pixels, wcs_cards
+from ngcmos.astrometry.distortion import solution_from_header, to_pixels, wcs_cards
 from ngcmos.astrometry.platesolve import find_solve_field, solve_with_astrometry_net
 from ngcmos.astrometry.solve import FEWEST_SOURCES, ReferenceStars, solve_frame, solve_from_guess
 from ngcmos.astrometry.zeropoint import measure_zero_point, zero_point_cards
 from ngcmos.config import Camera
 from ngcmos.errors import FrameError, ToolError, UnsolvedError
 from ngcmos.night.disk import require_space
-from ngcmos.night.frames import header_with, read_frame, write_cards
+from ngcmos.night.frames import header_value, header_with, read_frame, write_cards
 from ngcmos.night.products import matched_catalog_path, write_table
 
 REDUCTION_VERSION = 8  # the last of the earlier scripts wrote 7
@@ -107,14 +109,17 @@ def sight_frame(path, camera):
         start=frame.start.isot,
         exptime_s=frame.exptime,
         pointing=frame.pointing,
-        object_name=str(frame.header.get(camera.headers.object, "")),
+        object_name=str(header_value(frame.header, camera.headers.object, path, "")),
         is_solved=is_solved(frame.header),
     )
 
 
 def is_solved(header):
     """Whether a header holds a plate solution with all that ngcmos writes beside it."""
-    return header.get("REDVER") == REDUCTION_VERSION and "WCSRMS" in header and "-SIP" in str(header.get("CTYPE1"))
+    try:
+        return header.get("REDVER") == REDUCTION_VERSION and math.isfinite(solution_from_header(header).rms)
+    except (UnsolvedError, VerifyError):
+        return False
 
 
 def search_solution(path, solving):

@@ -157,8 +157,47 @@ def die(item):
 
 
 def test_work_that_always_kills_its_worker_is_given_up():
-    with pytest.raises(WorkError, match="a worker process died on it twice"):
-        list(work_through(die, range(3), workers=2, quiet=True))
+    with pytest.raises(WorkError, match="worker processes died on 5 items in a row"):
+        list(work_through(die, range(9), workers=2, quiet=True))
+
+
+def die_at(item, deadly):
+    """Work for the loop: the process dies at some items, every time."""
+    if item in deadly:
+        os.kill(os.getpid(), signal.SIGKILL)
+    return item
+
+
+def test_items_that_kill_their_worker_are_refused_and_the_others_done():
+    deadly = {3, 4, 11}
+    results = dict(work_through(die_at, range(14), shared=(deadly,), workers=2, quiet=True))
+    assert {item for item, result in results.items() if isinstance(result, FrameError)} == deadly
+    assert all(results[item] == item for item in set(range(14)) - deadly)
+    assert str(results[3]) == "3: a worker process died on it twice (out of memory?)"
+
+
+def fail(item):
+    """Work for the loop with a mistake at 5 and a full disk at 7."""
+    if item == 5:
+        raise ZeroDivisionError("a mistake of ours")
+    if item == 7:
+        raise WriteError("disk full")
+    return item
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_mistake_in_one_item_costs_no_other(workers, caplog):
+    results = dict(work_through(fail, [4, 5, 6], workers=workers, quiet=True))
+    assert (results[4], results[6]) == (4, 6)
+    assert isinstance(results[5], FrameError)
+    assert str(results[5]) == "5: a bug in ngcmos: ZeroDivisionError('a mistake of ours')"
+    assert workers > 1 or "Traceback" in caplog.text  # workers tell it themselves
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_full_disk_ends_the_work(workers):
+    with pytest.raises(WriteError, match="disk full"):
+        list(work_through(fail, [4, 7, 6], workers=workers, quiet=True))
 
 
 def test_single_bad_frames_do_not_fail_a_night():
