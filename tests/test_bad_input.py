@@ -214,6 +214,29 @@ def test_damaged_catalog_of_the_night_is_made_anew(fresh, vizier):
     path.write_bytes(path.read_bytes()[:3000])
     assert solve(fresh, vizier.url).exit_code == 0
     assert len(Table.read(path)) > 100
+    assert path.with_name(path.name + ".old1").stat().st_size == 3000
+
+
+def test_catalog_with_one_wrong_bit_is_made_anew(fresh, vizier, caplog):
+    """A star a little off its place would be measured there without a word."""
+    solve(fresh, vizier.url)
+    [path] = fresh.folder.glob("*_catalog_input.fits")
+    good = Table.read(path)
+    content = bytearray(path.read_bytes())
+    content[-2880 * 3] ^= 1
+    path.write_bytes(bytes(content))
+    assert solve(fresh, vizier.url).exit_code == 0
+    assert "Checksum verification failed" in caplog.text
+    assert Table.read(path).pformat(max_lines=-1) == good.pformat(max_lines=-1)
+
+
+def test_catalog_is_the_same_file_whenever_it_is_made(fresh, vizier):
+    solve(fresh, vizier.url)
+    [path] = fresh.folder.glob("*_catalog_input.fits")
+    first = path.read_bytes()
+    path.unlink()
+    solve(fresh, vizier.url)
+    assert path.read_bytes() == first
 
 
 def test_solving_alone_needs_a_catalog(fresh):

@@ -7,11 +7,14 @@ script may come first: what is missing is built from the raw frames and kept in 
 
 import dataclasses
 import hashlib
+import io
 import logging
+import warnings
 from pathlib import Path
 
 import numpy as np
 from astropy.io import fits
+from astropy.utils.exceptions import AstropyWarning
 
 from ngcmos import __version__
 from ngcmos.calibration.reduce import bad_pixels, combine, edge_mask, normalise_flat, subtract_dark
@@ -26,6 +29,14 @@ FLAT_SATURATED_SHARE = 0.01
 RATE_UNIT = "ADU/s"
 
 _log = logging.getLogger(__name__)
+
+
+class DamagedMasterError(MasterError):
+    """A master that is cut off, unreadable or changed since it was made; `fact` is what was found."""
+
+    def __init__(self, fact):
+        super().__init__(f"{fact}; remove the file to have it made anew")
+        self.fact = fact
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -148,13 +159,13 @@ def find_flat(night_folder, out_folder, camera):
         if not path.exists():
             continue
         try:
-            read_image(path, pixels=False)
-        except FrameError as error:
-            damaged.append(f"{path.parent}: {error}")
+            flat = read_master(path, camera)
+        except DamagedMasterError as error:
+            damaged.append(error.fact)
             continue
         for fact in damaged:
             _log.warning("%s; %s serves instead", fact, path)
-        return read_master(path, camera)
+        return flat
     if damaged:
         raise MasterError(f"{damaged[0]}; run create_flats, or remove the file to go without a flat")
     _log.warning("no master_flat.fits in %s nor in %s: frames are not flattened", night_folder, out_folder)
@@ -169,10 +180,16 @@ def read_master(path, camera):
 
     Raises
     ------
+    DamagedMasterError
+        Unreadable, cut off, or its checksum does not hold.
     MasterError
-        Unreadable, of another shape or read mode, or a dark that tells no exposure.
+        Of another shape or read mode, or a dark that tells no exposure.
     """
     path = Path(path)
+    try:
+        _require_sound(path)
+    except FrameError as error:
+        raise DamagedMasterError(f"{path.parent}: {error}") from None
     try:
         data, header = read_image(path, shape=camera.detector.shape)
         check_readmode(header, camera, path)
@@ -249,15 +266,12 @@ def _reuse(path, camera, raw_folder, kind):
     if not path.exists():
         return None
     try:
-        read_image(path, pixels=False)
-    except FrameError as error:
+        return read_master(path, camera)
+    except DamagedMasterError as error:
         if not _raw_paths(raw_folder, kind):
-            raise MasterError(
-                f"{path.parent}: {error}, and no {kind}*.fits in {raw_folder} to make it anew"
-            ) from None
-        _log.warning("%s is damaged (%s): made anew", path, error)
+            raise MasterError(f"{error.fact}, and no {kind}*.fits in {raw_folder} to make it anew") from None
+        _log.warning("%s; it is damaged and made anew", error.fact)
         return None
-    return read_master(path, camera)
 
 
 def _build_bias(folder, camera):
@@ -390,8 +404,27 @@ def _keep(path, data, header):
 
 
 def _write(path, data, header):
+    unit = fits.PrimaryHDU(data, header)
+    unit.add_checksum(when="of this unit")  # astropy's own remark is the time, which would make no two files alike
     with write_then_rename(path) as temporary:
-        fits.PrimaryHDU(data, header).writeto(temporary)
+        unit.writeto(temporary)
+
+
+def _require_sound(path):
+    """Refuse a file that is cut off, or whose checksum (ours have one) does not hold.
+
+    Raises
+    ------
+    FrameError
+    """
+    read_image(path, pixels=False)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("error", AstropyWarning)  # astropy only warns of a wrong checksum
+            with fits.open(io.BytesIO(path.read_bytes()), checksum=True):
+                pass
+    except (OSError, ValueError, AstropyWarning) as error:
+        raise FrameError(f"{path.name}: damaged ({' '.join(str(error).split())})") from None
 
 
 def _checksum(path):

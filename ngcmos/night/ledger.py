@@ -54,6 +54,8 @@ def open_ledger(folder):
     ------
     WriteError
         The ledger cannot be written.
+    ProductError
+        It was damaged while it was open.
     """
     path = folder / LEDGER_NAME
     try:
@@ -68,6 +70,8 @@ def open_ledger(folder):
         connection.commit()
     except sqlite3.OperationalError as error:
         raise WriteError(f"{path}: ledger not written, {error}") from error
+    except sqlite3.DatabaseError as error:
+        raise ProductError(f"{path}: ledger damaged, {error}; run again, a new one is begun") from error
     finally:
         with contextlib.suppress(sqlite3.Error):
             connection.commit()  # what is known when a run is stopped
@@ -79,7 +83,9 @@ def _connect(path):
     try:
         connection.execute("PRAGMA synchronous = FULL")
         connection.execute(_SCHEMA)
-        connection.execute("SELECT count(*) FROM verdicts").fetchone()
+        [found] = connection.execute("PRAGMA quick_check(1)").fetchone()
+        if found != "ok":
+            raise sqlite3.DatabaseError(found)
         connection.commit()
     except sqlite3.DatabaseError:
         connection.close()

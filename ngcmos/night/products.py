@@ -12,7 +12,7 @@ import socket
 import time
 from pathlib import Path
 
-from ngcmos.errors import WriteError
+from ngcmos.errors import ProductError, WriteError
 
 _LONGEST_NAME = 200
 _TEMPORARY = re.compile(r"^\..+\.(?P<host>[^.]*)-(?P<pid>\d+)\.part$")
@@ -93,6 +93,8 @@ def write_then_rename(path):
     ------
     WriteError
         The disk is full, read-only or failing; an older file of that name is untouched.
+    ProductError
+        A folder of that name is in the way.
     """
     path = Path(path)
     short = path.name.encode()[:_LONGEST_NAME].decode(errors="ignore")  # the suffix must fit into 255 bytes too
@@ -102,6 +104,8 @@ def write_then_rename(path):
         force_to_disk(temporary)
         temporary.replace(path)
         force_to_disk(path.parent)
+    except IsADirectoryError:
+        raise ProductError(f"{path}: is a folder, expected a file; move it away and run again") from None
     except OSError as error:
         raise WriteError(
             f"{path}: not written, {error.strerror or error}; the earlier file, if any, is whole"
@@ -118,9 +122,31 @@ def write_text(path, text):
 
 
 def write_table(path, table):
-    """Write an astropy Table as a FITS product whole."""
+    """Write an astropy Table as a FITS product whole, with checksums that tell whether it was damaged since."""
+    from astropy.io import fits
+
+    unit = fits.table_to_hdu(table)
+    unit.add_checksum(when="of this unit")  # astropy's own remark is the time, which would make no two files alike
     with write_then_rename(path) as temporary:
-        table.write(temporary, format="fits")
+        fits.HDUList([fits.PrimaryHDU(), unit]).writeto(temporary)
+
+
+def keep_old(path):
+    """Give a damaged or foreign product another name; returns it. It may hold what there is nowhere else.
+
+    Raises
+    ------
+    WriteError
+        It could not be renamed.
+    """
+    number = 1
+    while (old := path.with_name(f"{path.name}.old{number}")).exists():
+        number += 1
+    try:
+        path.rename(old)
+    except OSError as error:
+        raise WriteError(f"{path}: not renamed to {old.name}, {error.strerror or error}") from error
+    return old
 
 
 def make_folder(path):

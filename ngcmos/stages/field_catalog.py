@@ -1,12 +1,14 @@
 """The two catalogs of a field on disk: all its stars, and those that are measured; each with its DS9 regions."""
 
 import hashlib
+import io
 import logging
 import time
 import warnings
 from pathlib import Path
 
 import numpy as np
+from astropy.io import fits
 from astropy.table import Table
 from astropy.time import Time
 from astropy.utils.exceptions import AstropyWarning
@@ -16,7 +18,7 @@ from ngcmos.astrometry.crowding import contamination
 from ngcmos.astrometry.distortion import to_pixels
 from ngcmos.astrometry.vizier import SERVER, load_tic
 from ngcmos.errors import CatalogError
-from ngcmos.night.products import catalog_path, input_catalog_path, region_path, write_table, write_text
+from ngcmos.night.products import catalog_path, input_catalog_path, keep_old, region_path, write_table, write_text
 
 log = logging.getLogger(__name__)
 
@@ -39,7 +41,7 @@ def keep_catalog(config, night, field, frames, local, outcome, *, server=SERVER,
             if not local or catalog.meta.get("SOURCE") == _source_of(local):
                 return catalog
         except CatalogError as error:
-            log.warning("%s; it is made anew", error)
+            log.warning("%s; it is kept as %s and made anew", error, keep_old(path).name)
     settings, camera = config.camera.catalog, config.camera
     ra, dec = field_centre(frames)
     rows, source = load_tic(
@@ -65,7 +67,7 @@ def keep_catalog(config, night, field, frames, local, outcome, *, server=SERVER,
     write_text(regions, ds9_regions(catalog, radius_arcsec=_circle_arcsec(camera), colour=_MASTER_COLOUR))
     write_table(path, catalog)  # last: where it stands, its regions do
     outcome.products += [path, regions]
-    return catalog
+    return read_catalog(night.folder, field)  # as every later run has it
 
 
 def select_stars(camera, night, field, frames, catalog, solution, outcome):
@@ -101,7 +103,7 @@ def keep_input_catalog(camera, night, field, frames, catalog, on_chip, outcome):
             if _is_made_of(read_input_catalog(night.folder, field), checksum, here & set(targets)):
                 return
         except CatalogError as error:
-            log.warning("%s; it is made anew", error)
+            log.warning("%s; it is kept as %s and made anew", error, keep_old(path).name)
     chosen = select_input(
         _with_contamination(catalog, camera), on_chip, tmag_max=camera.catalog.tmag_max, targets=targets
     )
@@ -161,8 +163,9 @@ def _read(path, needed):
         raise CatalogError(f"{path}: no such catalog, run simple_wrapper first")
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("error", AstropyWarning)  # astropy only warns of a truncated file
-            table = Table.read(path, format="fits", mask_invalid=False)
+            warnings.simplefilter("error", AstropyWarning)  # astropy only warns of a damaged file
+            with fits.open(io.BytesIO(path.read_bytes()), checksum=True) as units:
+                table = Table.read(units, format="fits", mask_invalid=False)
     except (OSError, ValueError, TypeError, KeyError, IndexError, AstropyWarning) as error:
         raise CatalogError(f"{path}: damaged ({error})") from error
     missing = [name for name in CATALOG_COLUMNS if name not in table.colnames]

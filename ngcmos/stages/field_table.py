@@ -3,10 +3,11 @@
 import logging
 
 from ngcmos import __version__
-from ngcmos.errors import FrameError, ProductError, WorkError, WriteError
+from ngcmos.errors import FrameError, ProductError, WorkError
 from ngcmos.night.disk import require_space
 from ngcmos.night.ledger import REFUSED
 from ngcmos.night.loop import work_through
+from ngcmos.night.products import keep_old
 from ngcmos.photometry.parts import (
     FRAMES_A_PART,
     Place,
@@ -50,7 +51,7 @@ def table_stands(path, placed, cards, verdicts):
         changed = _changed_inputs(path, cards)
         facts = RowReader().facts(path)
     except ProductError as error:
-        log.warning("%s; it is kept as %s and made anew", error, _keep_old(path).name)
+        log.warning("%s; it is kept as %s and made anew", error, keep_old(path).name)
         return False
     refused = {name for name, entry in verdicts.items() if entry.verdict == REFUSED}
     fit = {frame.path.name: frame for frame in placed if frame.path.name not in refused}
@@ -61,18 +62,6 @@ def table_stands(path, placed, cards, verdicts):
     if changed:
         log.warning("%s was made with another %s; --overwrite measures again", path.name, ", ".join(changed))
     return True
-
-
-def _keep_old(path):
-    """Give a damaged or foreign table another name: it may be all there is of what an earlier suite measured."""
-    number = 1
-    while (old := path.with_name(f"{path.name}.old{number}")).exists():
-        number += 1
-    try:
-        path.rename(old)
-    except OSError as error:
-        raise WriteError(f"{path}: not renamed to {old.name}, {error.strerror or error}") from error
-    return old
 
 
 def find_measured(path, placed, cards, *, overwrite=False):

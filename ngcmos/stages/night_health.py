@@ -14,7 +14,7 @@ from astropy.io import fits
 from astropy.utils.exceptions import AstropyWarning
 
 from ngcmos.astrometry.platesolve import PROGRAM, find_solve_field
-from ngcmos.calibration.masters import read_master
+from ngcmos.calibration.masters import DamagedMasterError, read_master
 from ngcmos.errors import FrameError, MasterError
 from ngcmos.night.folder import science_files, stamp_of
 from ngcmos.night.frames import check_readmode, exposure_time, read_image
@@ -118,13 +118,11 @@ def _check_master(kind, camera, directories):
     if not path.exists():
         return good(f"no {path} yet: {raw}, it is made of them") if usable else bad(f"no {path}: {raw}", supply)
     try:
-        read_image(path, pixels=False)
-    except FrameError as error:
-        if usable:
-            return remark(f"{path.parent}: {error}; the next run makes it anew: {raw}", "nothing to do")
-        return bad(f"{path.parent}: {error}, and {raw}", supply)
-    try:
         read_master(path, camera)
+    except DamagedMasterError as error:
+        if usable:
+            return remark(f"{error.fact}; the next run makes it anew: {raw}", "nothing to do")
+        return bad(f"{error.fact}, and {raw}", supply)
     except MasterError as error:
         return bad(str(error), f"mv {path} {path}.old" + ("" if usable else f"; {supply}"))
     age = f"{path}, {_age_days(path):.0f} days old; {raw}"

@@ -56,9 +56,9 @@ def read_calibration(config, night, earlier):
     bias, dark = (_read(out / f"master_{kind}.fits", config.camera, troubles) for kind in ("bias", "dark"))
     levels = dict.fromkeys(LEVELS)
     if bias is not None:
-        levels["bias_adu"] = float(np.median(bias))
+        levels["bias_adu"] = _level(bias)
     if dark is not None:
-        levels["dark_adu_s"] = float(np.median(dark))
+        levels["dark_adu_s"] = _level(dark)
     if bias is not None and dark is not None:
         levels["hot_pixels"] = int(bad_pixels(bias, dark, np.ones_like(bias)).sum())
     flat = _read(flat_path(night.folder), config.camera, troubles)
@@ -66,6 +66,12 @@ def read_calibration(config, night, earlier):
     if before is not None:
         levels["flat_change"], levels["new_bad_in_flat"] = compare_flats(flat, before)
     return CalibrationFacts(levels, compared, tuple(troubles))
+
+
+def _level(image):
+    """Median of the pixels that are numbers; None without any."""
+    finite = image[np.isfinite(image)]
+    return float(np.median(finite)) if finite.size else None
 
 
 def _read(path, camera, troubles):

@@ -204,6 +204,26 @@ def damage(path):
     path.write_bytes(path.read_bytes()[:3000])
 
 
+def test_a_master_with_a_wrong_bit_is_made_anew(config, raw_calibrations, caplog):
+    load_bias_and_dark(config)
+    path = config.directories.out / "master_dark.fits"
+    content = bytearray(path.read_bytes())
+    content[-2880] ^= 0x40
+    path.write_bytes(bytes(content))
+    _, dark = load_bias_and_dark(config)
+    assert np.allclose(dark.data, DARK_RATE)
+    assert "Checksum verification failed" in caplog.text
+
+
+def test_a_master_without_a_checksum_is_taken_as_it_is(config, raw_calibrations):
+    """As the earlier scripts wrote them."""
+    load_bias_and_dark(config)
+    path = config.directories.out / "master_bias.fits"
+    data, header = fits.getdata(path), fits.getheader(path)
+    fits.PrimaryHDU(data + 1, fits.Header({"READMODE": header["READMODE"]})).writeto(path, overwrite=True)
+    assert np.array_equal(load_bias_and_dark(config)[0].data, data + 1)
+
+
 def test_a_damaged_master_is_made_anew(config, raw_calibrations, caplog):
     load_bias_and_dark(config)
     damage(config.directories.out / "master_dark.fits")

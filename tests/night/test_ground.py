@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from ngcmos.errors import FrameError, LockedError, WorkError, WriteError
+from ngcmos.errors import FrameError, LockedError, ProductError, WorkError, WriteError
 from ngcmos.night.ledger import DONE, REFUSED, forget, open_ledger, recall, record
 from ngcmos.night.lock import hold_night
 from ngcmos.night.loop import work_through
@@ -23,6 +23,13 @@ def test_product_takes_its_name_whole(tmp_path):
     with write_then_rename(tmp_path / "a.json") as temporary:
         temporary.write_text("new")
         assert not (tmp_path / "a.json").exists()
+    assert [path.name for path in tmp_path.iterdir()] == ["a.json"]
+
+
+def test_folder_in_the_place_of_a_product_is_named(tmp_path):
+    (tmp_path / "a.json").mkdir()
+    with pytest.raises(ProductError, match=r"a\.json: is a folder, expected a file; move it away"):
+        write_text(tmp_path / "a.json", "new")
     assert [path.name for path in tmp_path.iterdir()] == ["a.json"]
 
 
@@ -78,6 +85,20 @@ def test_damaged_ledger_is_kept_and_a_new_one_begun(tmp_path):
         record(ledger, "solve", "a.fits", "F", DONE)
     assert (tmp_path / "ngcmos.db.damaged1").read_bytes().startswith(b"this is no")
     assert sqlite3.connect(tmp_path / "ngcmos.db").execute("SELECT count(*) FROM verdicts").fetchone() == (1,)
+
+
+def test_ledger_with_a_damaged_page_is_kept_and_a_new_one_begun(tmp_path):
+    """Damage behind the first page, which opening alone does not show."""
+    with open_ledger(tmp_path) as ledger:
+        for number in range(300):
+            record(ledger, "solve", f"{number}.fits", "F", DONE)
+    path = tmp_path / "ngcmos.db"
+    content = bytearray(path.read_bytes())
+    content[2 * 4096 : 3 * 4096] = bytes(range(256)) * 16
+    path.write_bytes(bytes(content))
+    with open_ledger(tmp_path) as ledger:
+        assert recall(ledger, "solve") == {}
+    assert (tmp_path / "ngcmos.db.damaged1").read_bytes() == bytes(content)
 
 
 def test_names_are_data_for_the_ledger(tmp_path):

@@ -380,3 +380,13 @@ def test_page_of_a_full_night_is_small(facts):
     pictures = {one.name: [(bytes(40_000), "picture")] * 4 for one in fields}
     text = draw_page(dataclasses.replace(facts, fields=fields), {}, pictures)
     assert 1_000_000 < len(text.encode()) < 5_000_000
+
+
+def test_master_with_pixels_that_are_no_numbers_has_a_level(bare):
+    """The earlier scripts could write such a one: it has no checksum."""
+    config, folder = bare
+    path = config.directories.out / "master_bias.fits"
+    data, header = fits.getdata(path), fits.getheader(path)
+    data[3, 4] = np.nan
+    fits.PrimaryHDU(data, fits.Header({"READMODE": header["READMODE"]})).writeto(path, overwrite=True)
+    assert summary_of(write_page(config, folder))["bias_adu"] == pytest.approx(np.nanmedian(data))
