@@ -37,7 +37,17 @@ FIRST_PAUSE_S = 2.0
 _TRY_AGAIN = (408, 425, 429)
 _FITS_SUFFIXES = (".fits", ".fit", ".fts")
 _VOTABLE_SUFFIXES = (".xml", ".vot", ".votable")
-_DAMAGE = (OSError, ValueError, TypeError, KeyError, IndexError, AttributeError, AstropyWarning, EOFError)
+_DAMAGE = (
+    OSError,
+    ValueError,
+    TypeError,
+    KeyError,
+    IndexError,
+    AttributeError,
+    AstropyWarning,
+    EOFError,
+    fits.VerifyError,
+)
 
 log = logging.getLogger(__name__)
 

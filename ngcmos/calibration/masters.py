@@ -423,7 +423,7 @@ def _require_sound(path):
             warnings.simplefilter("error", AstropyWarning)  # astropy only warns of a wrong checksum
             with fits.open(io.BytesIO(path.read_bytes()), checksum=True):
                 pass
-    except (OSError, ValueError, AstropyWarning) as error:
+    except (OSError, ValueError, AstropyWarning, fits.VerifyError) as error:
         raise FrameError(f"{path.name}: damaged ({' '.join(str(error).split())})") from None
 
 

@@ -325,7 +325,7 @@ def _layout(path):
                 last = units[-1].fileinfo()
     except OSError as error:
         raise ProductError(f"{path}: not readable, {error.strerror or error}") from None
-    except (KeyError, IndexError, ValueError, TypeError, Warning) as error:
+    except (KeyError, IndexError, ValueError, TypeError, Warning, fits.VerifyError) as error:
         raise ProductError(f"{path}: damaged or not made by ngcmos ({error})") from None
     _check_counts(path, header, kinds, counts, last)
     return header, kinds, info["datLoc"]

@@ -166,7 +166,7 @@ def _read(path, needed):
             warnings.simplefilter("error", AstropyWarning)  # astropy only warns of a damaged file
             with fits.open(io.BytesIO(path.read_bytes()), checksum=True) as units:
                 table = Table.read(units, format="fits", mask_invalid=False)
-    except (OSError, ValueError, TypeError, KeyError, IndexError, AstropyWarning) as error:
+    except (OSError, ValueError, TypeError, KeyError, IndexError, AstropyWarning, fits.VerifyError) as error:
         raise CatalogError(f"{path}: damaged ({error})") from error
     missing = [name for name in CATALOG_COLUMNS if name not in table.colnames]
     missing += [key for key in needed if key not in table.meta]

@@ -35,7 +35,7 @@ SOME = 8
 
 _DATE = re.compile(r"(19|20)\d{6}")
 _FLOCK = "hhqqi4x"  # struct flock of 64-bit Linux: type, whence, start, length, process
-_DAMAGE = (OSError, ValueError, TypeError, KeyError, IndexError, AttributeError, AstropyWarning)
+_DAMAGE = (OSError, ValueError, TypeError, KeyError, IndexError, AttributeError, AstropyWarning, fits.VerifyError)
 
 
 def list_nights(base):

@@ -132,7 +132,7 @@ def _is_made_of(path, made_of):
             whole = path.stat().st_size == last["datLoc"] + last["datSpan"]
             header = units["REL_PHOT"].header
             return whole and all(header.get(key) == value for key, value in made_of.items())
-    except (OSError, KeyError, ValueError, TypeError, AstropyWarning):
+    except (OSError, KeyError, ValueError, TypeError, AstropyWarning, fits.VerifyError):
         return False
 
 
