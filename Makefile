@@ -3,7 +3,7 @@
 # make test     lint, import contracts, all tests
 # make bench    CPU, wall, memory and bytes of every stage on full-size simulated nights; COMPARE=old.json adds ratios
 # make precision  the numbers of docs/precision.md, on full-size nights of 300 frames (hours)
-# make torture  kills of the chain at 100 random instants, disks that fail or fill up, each healed by the next run (an hour)
+# make torture  100 kills of the chain, disks that fail or fill up, damaged products; each healed by the next run (an hour)
 # make lint     ruff and import-linter alone
 
 PYTHON ?= python3

@@ -1,6 +1,7 @@
 """The night nobody watches: kills, two crons at once, a full disk, a failing disk, a read-only folder."""
 
 import os
+import random
 import shutil
 import signal
 import subprocess
@@ -18,6 +19,7 @@ from torture import (
     read_tables,
     resize_disk,
     trial,
+    trial_of_damage,
     trial_of_room,
     trial_of_write,
 )
@@ -108,6 +110,14 @@ def test_of_twenty_starts_one_works(undisturbed):
         os.utime(path, (1.7e9, 1.7e9))
     run_script("run_night", *night_options(undisturbed.base))
     check(undisturbed.raw, undisturbed.base, undisturbed.tables)
+
+
+def test_damaged_products_are_made_anew(undisturbed):
+    lay_out(undisturbed.raw, undisturbed.base)
+    run_script("run_night", *night_options(undisturbed.base))
+    chance = random.Random(7)
+    for _ in range(6):
+        trial_of_damage(undisturbed.raw, undisturbed.tables, undisturbed.base, chance)
 
 
 @pytest.mark.parametrize("number", [1, 12, 40, 75])

@@ -1,9 +1,9 @@
-"""Kill -9 of run_night at random instants, and disks that fail or fill up; every rerun must come to the same end.
+"""Kill -9 of run_night at random instants, disks that fail or fill up, products that are damaged; each heals.
 
-Run by `make torture`: 100 kills of the whole process group, an error at each file that is forced to disk, one
-after the other, and disks of many sizes; the tests do a few of each. After each trial no raw data unit may have
-changed. Then the night is run again to its end: the tables must equal those of an undisturbed run byte for byte in
-their columns, no frame be lost, no temporary be left.
+Run by `make torture`: 100 kills of the whole process group, an error at each file that is forced to disk, one after
+the other, disks of many sizes, and products cut off or overwritten in places; the tests do a few of each. After each
+trial no raw data unit may have changed. Then the night is run again to its end: the tables must equal those of an
+undisturbed run byte for byte in their columns, no frame be lost, no temporary be left.
 """
 
 import argparse
@@ -192,6 +192,42 @@ def trial_of_room(raw, tables, disk, room_mb):
     return done.returncode != 0
 
 
+def products_of(base):
+    """Files that the chain made and may have to make again; not the numbers of a table, which have no checksum."""
+    night, plots = base / "nights" / "20240705", base / "nights" / "shifts_plots"
+    named = ("*_catalog.fits", "*_catalog_input.fits", "*.reg", "master_flat.fits", "phot_*.fits", "ngcmos.db")
+    found = [path for pattern in named for path in night.glob(pattern)]
+    return sorted([*found, *(base / "out").glob("*.fits"), *plots.glob("donuts_*")])
+
+
+def damage(path, chance):
+    """Cut a file off, empty it, or write rubbish into or over it."""
+    content = bytearray(path.read_bytes())
+    kind = chance.choice(["cut", "empty", "rubbish", "header", "anywhere"])
+    if kind == "cut":
+        del content[chance.randrange(len(content)) :]
+    elif kind in ("empty", "rubbish"):
+        content = chance.randbytes(5000 if kind == "rubbish" else 0)
+    elif path.name.startswith("phot_"):
+        content[: len(content) // 2 : 97] = bytes(len(content[: len(content) // 2 : 97]))
+    else:
+        for _ in range(10):
+            content[chance.randrange(len(content) if kind == "anywhere" else 2880)] = chance.randrange(256)
+    path.write_bytes(content)
+    return f"{path.name}: {kind}"
+
+
+def trial_of_damage(raw, tables, base, chance):
+    """Damage to one or two products of a finished night, the rerun, the check; what was done."""
+    victims = chance.sample(products_of(base), chance.choice([1, 2]))
+    told = ", ".join(damage(path, chance) for path in victims)
+    said = run_script("run_night", *night_options(base), "--skip", "QC_control").stderr
+    assert "bug in ngcmos" not in said, (told, said)
+    assert read_tables(base) == tables, told
+    assert raw_checksums(base) == raw_checksums(raw)
+    return told
+
+
 def say(text):
     sys.stdout.write(f"{text}\n")
     sys.stdout.flush()
@@ -225,13 +261,21 @@ def fill_disks(raw, tables, disk, rooms):
     say(f"{len(full)} disks that filled up, of {len(rooms)}, all healed")
 
 
+def damage_products(raw, tables, base, trials, seed):
+    lay_out(raw, base)
+    run_script("run_night", *night_options(base))
+    chance = random.Random(seed)
+    for number in range(1, trials + 1):
+        say(f"{number} of {trials}: {trial_of_damage(raw, tables, base, chance)}, healed")
+
+
 def main():
     """Many trials, told on stdout."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("folder", type=Path, help="scratch folder; removed first")
     parser.add_argument("--kills", type=int, default=100)
     parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--only", choices=["kills", "writes", "rooms"], help="one kind of trial")
+    parser.add_argument("--only", choices=["kills", "writes", "rooms", "damage"], help="one kind of trial")
     options = parser.parse_args()
     folder = options.folder.absolute()
     shutil.rmtree(folder, ignore_errors=True)
@@ -244,6 +288,8 @@ def main():
         fail_everywhere(raw, tables, base)
     if options.only in (None, "rooms"):
         fill_disks(raw, tables, folder / "disk", [0.1 * number for number in range(1, 51)])
+    if options.only in (None, "damage"):
+        damage_products(raw, tables, base, options.kills, options.seed)
 
 
 if __name__ == "__main__":
