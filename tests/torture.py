@@ -1,9 +1,9 @@
 """Kill -9 of run_night at random instants, disks that fail or fill up, products that are damaged; each heals.
 
-Run by `make torture`: 100 kills of the whole process group, an error at each file that is forced to disk, one after
-the other, disks of many sizes, and products cut off or overwritten in places; the tests do a few of each. After each
-trial no raw data unit may have changed. Then the night is run again to its end: the tables must equal those of an
-undisturbed run byte for byte in their columns, no frame be lost, no temporary be left.
+Run by `make torture`: 100 kills of the whole process group, an error at each file that is forced to disk, one
+after the other, disks of many sizes, and products cut off or overwritten in places; the tests do a few of each.
+After each trial no raw data unit may have changed. Then the night is run again to its end: the tables must
+equal those of an undisturbed run byte for byte in their columns, no frame be lost, no temporary be left.
 """
 
 import argparse
