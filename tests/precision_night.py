@@ -35,6 +35,7 @@ SPOILT = Flag.EDGE | Flag.SATURATED | Flag.BAD_PIXEL | Flag.OFF_CHIP
 DAY_MS = 86400e3
 SEEDS = (21, 22, 23, 24)
 STARS_A_COPY = 5
+DEPTHS = (0.002, 0.02)
 
 
 def make_night(base, **plan):
@@ -134,7 +135,7 @@ def recover_copy(config, night, target, number):
     truth = read_truth(night.folder.parents[1])
     constant = truth.stars["tic_id"][(truth.stars["signal"] == "constant") & (truth.stars["Tmag"] > 11.7)]
     shutil.rmtree(target, ignore_errors=True)
-    options = {"count": STARS_A_COPY, "depths": (0.002, 0.02), "seed": number, "tmag_max": 12.8}
+    options = {"count": STARS_A_COPY, "depths": DEPTHS, "seed": number, "tmag_max": 12.8}
     injected = inject_night(config, night, target, ids=constant.tolist(), **options)
     copy_config = load_config(camera=str(config.camera.source), config=str(target / "directories.json"))
     copy = open_night(copy_config, target / "nights" / night.folder.name)
@@ -148,7 +149,7 @@ def recover_copy(config, night, target, number):
             columns = (
                 np.asarray(star[name], float) for name in ("Time_BJD", "Relative_Flux", "Relative_Flux_err")
             )
-            found.append((fit_transit(*columns, one.signal), one.signal))
+            found.append((fit_transit(*columns, one.signal, DEPTHS), one.signal))
     return found
 
 

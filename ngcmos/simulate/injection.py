@@ -33,6 +33,7 @@ TAPER_PX = 2.0  # over which the change fades out beyond the largest aperture
 RING_PX = 6.0  # width of the ring whose median is the sky
 MOST_CONTAMINATION = 0.02
 DURATION_SHARE = (0.3, 0.5)  # of the night
+ROOM_DURATIONS = 1.4  # of the transit that must lie within the series
 
 
 @dataclasses.dataclass(frozen=True)
@@ -167,7 +168,7 @@ def _inject_field(config, field, paths, folder, stars, depths, rng):
     middle = [mid_exposure(frame.start, frame.exptime) for frame in frames]
     ra, dec = np.asarray(stars["ra_deg_corr"], float), np.asarray(stars["dec_deg_corr"], float)
     bjd = np.concatenate([bjd_tdb(time, ra, dec, config.site) for time in middle])
-    signals = [_draw(bjd[:, column], depths, rng) for column in range(len(stars))]
+    signals = [draw_transit(bjd[:, column], depths, rng) for column in range(len(stars))]
     factor = np.array([relative_flux(signal, bjd[:, column]) for column, signal in enumerate(signals)])
     factor = factor.reshape(len(stars), len(paths)).T
     radius = max(config.camera.photometry.radii_px) + TAPER_PX
@@ -182,14 +183,22 @@ def _inject_field(config, field, paths, folder, stars, depths, rng):
     return [Injected(int(tic_id), field, one) for tic_id, one in zip(stars["tic_id"], signals, strict=True)]
 
 
-def _draw(bjd, depths, rng):
-    """A transit wholly within the series, of random depth, time and length."""
-    span = bjd.max() - bjd.min()
-    duration = span * rng.uniform(*DURATION_SHARE)
+def draw_transit(bjd, depths, rng):
+    """A transit of random length, depth (evenly in its logarithm) and time (evenly in `mid_time_window`)."""
+    duration = (bjd.max() - bjd.min()) * rng.uniform(*DURATION_SHARE)
     depth = np.exp(rng.uniform(*np.log(depths)))
-    room = max(span - 1.4 * duration, 0.0) / 2
-    epoch = (bjd.max() + bjd.min()) / 2 + rng.uniform(-room, room)
+    epoch = rng.uniform(*mid_time_window(bjd, duration))
     return Signal("transit", float(depth), float(epoch), float(duration))
+
+
+def mid_time_window(bjd, duration_d):
+    """(earliest, latest) mid-time (BJD) of a transit that lies within a series with some light before and after.
+
+    Mid-times are drawn evenly from it, so whoever looks for one may know no more than that.
+    """
+    middle = (bjd.max() + bjd.min()) / 2
+    room = max(bjd.max() - bjd.min() - ROOM_DURATIONS * duration_d, 0.0) / 2
+    return middle - room, middle + room
 
 
 def _write_copy(path, source, data, header):

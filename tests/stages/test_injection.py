@@ -1,5 +1,7 @@
 """Transits put into the pixels of a copy, and found again in its tables."""
 
+import dataclasses
+
 import numpy as np
 import pytest
 from running import raw_checksums
@@ -9,8 +11,8 @@ from ngcmos.config import load_config
 from ngcmos.errors import UsageError, WorkError
 from ngcmos.night.folder import open_night
 from ngcmos.photometry.table import read_star
-from ngcmos.simulate.injection import change_star, inject_night, read_injected
-from ngcmos.simulate.signals import Signal, relative_flux
+from ngcmos.simulate.injection import change_star, draw_transit, inject_night, read_injected
+from ngcmos.simulate.signals import relative_flux
 from ngcmos.stages import process_cmos
 
 
@@ -98,16 +100,29 @@ def test_no_star_that_bright(solved_night, tmp_path):
         )
 
 
-def test_fit_gives_depth_and_time_within_their_errors(rng):
-    """Pulls of 200 transits in white noise: the judge of the injections is itself fair."""
+@pytest.mark.parametrize(
+    ("depths", "noise"), [((0.005, 0.02), 0.002), ((0.002, 0.006), 0.015)], ids=["deep", "lost in noise"]
+)
+def test_fit_gives_depth_and_time_within_their_errors(rng, depths, noise):
+    """Pulls of transits in white noise: the judge of the injections is itself fair."""
+    bjd, pulls = 2460000.0 + np.arange(200) / 1440, []
+    for _ in range(400):
+        signal = draw_transit(bjd, depths, rng)
+        flux = relative_flux(signal, bjd) * 1.01 + rng.normal(0, noise, 200)
+        pulls.append(fit_transit(bjd, flux, np.full(200, noise), signal, depths).pulls(signal))
+    assert np.abs(np.mean(pulls, axis=0)).max() < 0.15
+    np.testing.assert_allclose(np.std(pulls, axis=0), 1, atol=0.1)
+
+
+def test_fit_knows_nothing_of_the_true_time(rng):
+    """A shallow transit is looked for in the same window wherever it truly is."""
     bjd = 2460000.0 + np.arange(200) / 1440
-    pulls = []
-    for _ in range(200):
-        signal = Signal("transit", rng.uniform(0.005, 0.02), 2460000.0 + rng.uniform(0.06, 0.08), 0.05)
-        flux = relative_flux(signal, bjd) * 1.01 + rng.normal(0, 0.002, 200)
-        pulls.append(fit_transit(bjd, flux, np.full(200, 0.002), signal).pulls(signal))
-    assert np.abs(np.mean(pulls, axis=0)).max() < 0.2
-    np.testing.assert_allclose(np.std(pulls, axis=0), 1, atol=0.15)
+    signal = draw_transit(bjd, (0.002, 0.002), rng)
+    flux, error = relative_flux(signal, bjd) + rng.normal(0, 0.006, 200), np.full(200, 0.006)
+    other = dataclasses.replace(signal, epoch_bjd=signal.epoch_bjd + 10 / 1440)
+    fits = [fit_transit(bjd, flux, error, one, (0.002, 0.02)) for one in (signal, other)]
+    assert fits[0] == fits[1]
+    assert 5 < fits[0].epoch_err * 1440 < 40
 
 
 @pytest.mark.real
