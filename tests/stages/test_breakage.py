@@ -16,7 +16,7 @@ from ngcmos.photometry.cube import read_cube
 from ngcmos.photometry.table import read_stars
 from ngcmos.simulate.compare import LIMITS, compare_field
 from ngcmos.simulate.night import simulate_night
-from ngcmos.stages import create_flats, noise_model, process_cmos, simple_wrapper
+from ngcmos.stages import create_flats, frame_photometry, noise_model, process_cmos, simple_wrapper
 
 POSITION, SCALE = "constant offset [px]", "flux scale from star to star [%]"
 TIME = "largest error of jd_bary [ms]"
@@ -98,8 +98,8 @@ def test_flat_left_out(whole, copy):
 
 def test_hours_for_degrees(whole, copy, monkeypatch):
     config, night = copy
-    real = process_cmos.star_directions
-    monkeypatch.setattr(process_cmos, "star_directions", lambda ra, dec: real(np.asarray(ra) / 15, dec))
+    real = frame_photometry.star_directions
+    monkeypatch.setattr(frame_photometry, "star_directions", lambda ra, dec: real(np.asarray(ra) / 15, dec))
     measure_again(config, night)
     assert numbers(whole, config, night)[TIME] > 1000 * LIMITS[TIME]
 
