@@ -39,6 +39,7 @@ class Detector:
     saturation_adu: int
     gain_step_adu: int
     gain_step_half_width_adu: int
+    high_range_slope: float
     bad_edge_px: tuple[int, ...]
     readmode: str
     filter: str
@@ -48,6 +49,8 @@ class Detector:
         _require(self.gain_e_adu > 0, "gain_e_adu must be positive")
         _require(self.read_noise_e >= 0 and self.dark_e_s >= 0, "noise terms must not be negative")
         _require(self.saturation_adu > 0, "saturation_adu must be positive")
+        _require(self.high_range_slope > 0, "high_range_slope must be positive")
+        _require(self.gain_step_adu > 0 or self.high_range_slope == 1, "high_range_slope needs a gain_step_adu")
         _require(len(self.scale_limits_arcsec) == 2, "scale_limits_arcsec must be [low, high]")
         low, high = self.scale_limits_arcsec
         _require(0 < low <= self.scale_arcsec <= high, "scale_limits_arcsec must enclose scale_arcsec")

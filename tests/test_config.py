@@ -36,6 +36,7 @@ def test_numbers_of_the_contract():
         -70.391809,
         2433.0,
     )
+    assert camera.detector.high_range_slope == 1.0
     assert camera.photometry.radii_px == (2.0, 3.0, 4.0, 5.0, 6.0)
     assert camera.headers.pointing_pairs == [("TELRAD", "TELDECD"), ("CMD_RA", "CMD_DEC"), ("TELRA", "TELDEC")]
 
@@ -57,6 +58,13 @@ def test_whole_number_stands_for_a_float(tmp_path):
             r"mine\.toml: detector\.gain_e_adu must be float, not '1\.1'",
         ),
         ("gain_e_adu = 1.131", "gain_e_adu = -1.0", r"mine\.toml: \[detector\] gain_e_adu must be positive"),
+        ("high_range_slope = 1.0", "high_range_slope = 0", r"\[detector\] high_range_slope must be positive"),
+        (
+            "gain_step_adu = 1800             # raw counts where HDR changes gain; 0 = no step\n"
+            "gain_step_half_width_adu = 200\nhigh_range_slope = 1.0",
+            "gain_step_adu = 0\ngain_step_half_width_adu = 0\nhigh_range_slope = 1.002",
+            r"\[detector\] high_range_slope needs a gain_step_adu",
+        ),
         ('"map"', '"best"', r"mine\.toml: \[photometry\] sky_method must be one of map, annulus, mean"),
         ("America/Santiago", "Chile/Paranal", r"mine\.toml: \[site\] timezone 'Chile/Paranal' is not known"),
         ("rows = 2048", "rows = ", r"mine\.toml: not readable as TOML"),

@@ -282,7 +282,10 @@ def _build_bias(folder, camera):
 
 def _build_dark(folder, camera, bias):
     def rate(frame):
-        return lambda rows: (frame.data[rows] - bias[rows]) / np.float32(frame.exptime_s)
+        return lambda rows: (
+            subtract_dark(frame.data[rows], 0.0, bias[rows], np.zeros_like(bias[rows]), detector=camera.detector)
+            / np.float32(frame.exptime_s)
+        )
 
     frames = _read_raw(folder, "dark", camera, exposed=True)
     # EXPTIME 1 s makes the file right for a reader who knows no BUNIT but divides by the exposure
@@ -348,7 +351,7 @@ def _flat_level(frame, detector, bias, dark):
     saturated = np.count_nonzero(frame.data >= detector.saturation_adu) / frame.data.size
     if saturated > FLAT_SATURATED_SHARE:
         raise FrameError(f"{frame.path.name}: {saturated:.0%} of the pixels are saturated, expected almost none")
-    level = float(np.median(subtract_dark(frame.data, frame.exptime_s, bias, dark)))
+    level = float(np.median(subtract_dark(frame.data, frame.exptime_s, bias, dark, detector=detector)))
     low, high = (share * detector.saturation_adu for share in FLAT_LEVEL)
     if not low <= level <= high:
         raise FrameError(f"{frame.path.name}: level {level:.0f} ADU, expected {low:.0f} to {high:.0f}")
@@ -358,7 +361,8 @@ def _flat_level(frame, detector, bias, dark):
 def _combine_flats(frames, levels, camera, bias, dark):
     def response(frame, level):
         return lambda rows: (
-            subtract_dark(frame.data[rows], frame.exptime_s, bias[rows], dark[rows]) / np.float32(level)
+            subtract_dark(frame.data[rows], frame.exptime_s, bias[rows], dark[rows], detector=camera.detector)
+            / np.float32(level)
         )
 
     stack = [response(frame, level) for frame, level in zip(frames, levels, strict=True)]

@@ -1,8 +1,8 @@
 """Counts of a raw frame into counts of light: combining, subtracting, dividing.
 
-``combine(frames, shape)``, ``subtract_dark(data, exptime_s, bias, dark)``,
-``calibrate(data, exptime_s, masters)``, ``normalise_flat(flat)``, ``bad_pixels(bias, dark, flat)`` and
-``edge_mask(detector)``. Nothing here knows files.
+``combine(frames, shape)``, ``subtract_dark(data, exptime_s, bias, dark, detector=...)``,
+``calibrate(data, exptime_s, masters, detector=...)``, ``normalise_flat(flat)``, ``bad_pixels(bias, dark, flat)``
+and ``edge_mask(detector)``. Nothing here knows files.
 """
 
 import numpy as np
@@ -53,14 +53,23 @@ def _median_of_last_axis(stack):
     return (stack[..., middle[0]] + stack[..., middle[1]]) / 2
 
 
-def subtract_dark(data, exptime_s, bias, dark):
-    """float32 counts of `data` (2-D, ADU) without `bias` (ADU) and without `dark` (ADU/s) times `exptime_s`."""
+def subtract_dark(data, exptime_s, bias, dark, *, detector=None):
+    """float32 counts of `data` (2-D, ADU) without `bias` (ADU) and without `dark` (ADU/s) times `exptime_s`.
+
+    With a `detector` (ngcmos.config.Detector) that counts by another slope above its gain step, counts from there
+    on are brought to the slope below it.
+    """
     counts = dark * np.float32(exptime_s)
     counts += bias
-    return np.subtract(data, counts, out=counts, dtype=np.float32)
+    counts = np.subtract(data, counts, out=counts, dtype=np.float32)
+    if detector is not None and detector.high_range_slope != 1:
+        high = np.flatnonzero(data > detector.gain_step_adu)
+        above = data.reshape(-1)[high] - bias.reshape(-1)[high]
+        counts.reshape(-1)[high] -= np.float32(1 - 1 / detector.high_range_slope) * above
+    return counts
 
 
-def calibrate(data, exptime_s, masters):
+def calibrate(data, exptime_s, masters, *, detector=None):
     """Calibrated image: (raw - bias - dark per second times exposure) / flat.
 
     Parameters
@@ -71,6 +80,8 @@ def calibrate(data, exptime_s, masters):
         Exposure in seconds.
     masters : Masters
         Anything with float32 `bias` (ADU), `dark` (ADU/s) and `flat` (about 1) of the shape of `data`.
+    detector : ngcmos.config.Detector, optional
+        As of `subtract_dark`.
 
     Returns
     -------
@@ -83,7 +94,7 @@ def calibrate(data, exptime_s, masters):
     """
     if data.shape != masters.bias.shape:
         raise MasterError(f"frame of {data.shape} pixels, expected {masters.bias.shape} as the masters")
-    image = subtract_dark(data, exptime_s, masters.bias, masters.dark)
+    image = subtract_dark(data, exptime_s, masters.bias, masters.dark, detector=detector)
     image /= masters.flat
     return image
 

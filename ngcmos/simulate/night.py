@@ -25,7 +25,7 @@ from astropy.table import Table, vstack
 from ngcmos.config import Camera
 from ngcmos.errors import UsageError, WriteError
 from ngcmos.simulate.calibration import write_calibrations, write_flats
-from ngcmos.simulate.detector import make_chip
+from ngcmos.simulate.detector import LOW_GAIN_SLOPE, make_chip
 from ngcmos.simulate.faults import FAULTS, NO_FAULT, Shot, fault_names
 from ngcmos.simulate.headers import frame_header, object_name, stamp
 from ngcmos.simulate.optics import sky_to_pixels
@@ -115,9 +115,13 @@ def simulate_night(base, camera, *, size=None, overwrite=False, **options):
 
 
 def _name_parts(base, camera, plan):
-    """The night before anything of it is written; its camera names the catalog in the base folder."""
+    """The night before anything of it is written; its camera knows the catalog and the slope of the chip."""
     catalog_file = base / "tic.fits"
-    camera = dataclasses.replace(camera, catalog=dataclasses.replace(camera.catalog, local=(str(catalog_file),)))
+    detector = camera.detector
+    if detector.gain_step_adu:
+        detector = dataclasses.replace(detector, high_range_slope=LOW_GAIN_SLOPE)
+    local = dataclasses.replace(camera.catalog, local=(str(catalog_file),))
+    camera = dataclasses.replace(camera, catalog=local, detector=detector)
     return SimulatedNight(
         base=base,
         folder=base / NIGHTS / plan.date,

@@ -150,7 +150,7 @@ def measure_frame(placed, measuring):
     """
     camera, stars, masters = measuring.camera, measuring.stars, measuring.masters
     frame = read_frame(placed.path, camera)
-    image = calibrate(frame.data, frame.exptime, masters)
+    image = calibrate(frame.data, frame.exptime, masters, detector=camera.detector)
     x, y = to_pixels(placed.solution, measuring.ra, measuring.dec)
     settings = camera.photometry
     measurement = measure(

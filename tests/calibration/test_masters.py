@@ -167,6 +167,19 @@ def test_a_dark_without_a_positive_exposure_is_left_out(config, raw_calibrations
     assert "left out: dark-00000a.fits: EXPTIME" in caplog.text
 
 
+def test_a_hot_pixel_above_the_gain_step_is_brought_to_the_slope_below_it(config):
+    detector = dataclasses.replace(config.camera.detector, high_range_slope=1.01)
+    folder = config.directories.calibration
+    write_raw(folder / "bias-00000.fits", BIAS)
+    hot = np.full((ROWS, COLUMNS), BIAS + 30)
+    hot[3, 5] = BIAS + 30000 * 1.01
+    write_raw(folder / "dark-00000.fits", hot, exptime=10.0)
+    changed = dataclasses.replace(config, camera=dataclasses.replace(config.camera, detector=detector))
+    dark = load_bias_and_dark(changed)[1].data
+    assert dark[3, 5] == pytest.approx(3000.0, rel=1e-5)
+    assert dark[0, 0] == DARK_RATE
+
+
 def old_dark(config, header):
     config.directories.out.mkdir(exist_ok=True)
     path = config.directories.out / "master_dark.fits"
@@ -335,6 +348,19 @@ def flat_of(config, night):
 def test_the_flat_is_the_response(config, raw_calibrations, night):
     write_flats(night, response=pattern())
     assert np.allclose(flat_of(config, night).data, pattern() / np.median(pattern()), rtol=1e-4)
+
+
+def test_a_flat_across_the_gain_step_is_the_response(config, raw_calibrations, night):
+    """Half of the chip above the step, half below: without the slope the halves would differ by it."""
+    detector = dataclasses.replace(config.camera.detector, high_range_slope=1.01)
+    changed = dataclasses.replace(config, camera=dataclasses.replace(config.camera, detector=detector))
+    response = np.where(np.arange(COLUMNS) < COLUMNS // 2, 0.8, 1.2) * np.ones((ROWS, 1))
+    counts = 2000 * response + DARK_RATE * 5.0
+    for number in range(3):
+        raw = BIAS + np.where(counts > 1700, counts * 1.01, counts)
+        write_raw(night / f"evening-flat-{number:05d}.fits", np.rint(raw), exptime=5.0)
+    flat = flat_of(changed, night).data
+    assert flat[0, -1] / flat[0, 0] == pytest.approx(1.5, abs=1e-3)
 
 
 def test_a_star_on_one_flat_is_gone(config, raw_calibrations, night):

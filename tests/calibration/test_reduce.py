@@ -66,6 +66,25 @@ def test_calibrate_takes_off_bias_and_dark_and_divides(rng):
     assert np.allclose(image, (raw.astype(float) - bias - dark * 12.5) / flat, atol=0.02)
 
 
+@pytest.mark.parametrize("slope", [0.99, 1.0, 1.002])
+def test_counts_above_the_gain_step_are_brought_to_the_slope_below_it(rng, slope):
+    """Light through a camera of two slopes comes out as it fell in, dark and flat taken off after the slope."""
+    detector = dataclasses.replace(load_camera().detector, high_range_slope=slope)
+    light, dark, flat = rng.uniform(0, 20000, SHAPE), rng.uniform(0, 5, SHAPE), rng.uniform(0.9, 1.1, SHAPE)
+    counts = light * flat + dark * 10.0
+    raw = 100.0 + np.where(counts > 1700, counts * slope, counts)
+    image = calibrate(raw, 10.0, masters_of(100.0, dark, flat), detector=detector)
+    assert (raw > 1800).mean() > 0.8
+    clear = np.abs(raw - 1800) > 20  # at the step itself it is the pixel that says which slope it had
+    assert np.allclose(image[clear], light[clear], atol=0.02)
+
+
+def test_the_slope_costs_nothing_where_it_is_one(rng):
+    raw = rng.integers(0, 65536, SHAPE).astype(np.uint16)
+    plain = calibrate(raw, 10.0, masters_of())
+    assert np.array_equal(calibrate(raw, 10.0, masters_of(), detector=load_camera().detector), plain)
+
+
 def test_counts_below_the_bias_come_out_negative():
     assert calibrate(np.full(SHAPE, 90, np.uint16), 0.0, masters_of())[0, 0] == -10.0
 

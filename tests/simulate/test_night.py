@@ -11,6 +11,7 @@ from astropy.time import Time
 from ngcmos.config import load_camera, load_config
 from ngcmos.errors import UsageError, WriteError
 from ngcmos.night.folder import science_files
+from ngcmos.simulate.detector import LOW_GAIN_SLOPE
 from ngcmos.simulate.night import place_faults, simulate_night
 
 TINY = {"size": 64, "frames": 2, "calibrations": 1}
@@ -218,6 +219,11 @@ def test_a_folder_that_cannot_be_made_is_refused(tmp_path, camera):
     (tmp_path / "file").touch()
     with pytest.raises(WriteError, match="cannot be prepared"):
         simulate_night(tmp_path / "file" / "base", camera, **TINY)
+
+
+def test_profile_tells_the_slope_of_the_simulated_chip(double, camera):
+    assert load_camera(double.camera_file).detector.high_range_slope == LOW_GAIN_SLOPE
+    assert camera.detector.high_range_slope == 1.0
 
 
 def test_faults_never_come_first_and_never_twice():

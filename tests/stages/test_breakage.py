@@ -9,12 +9,14 @@ import numpy as np
 import pytest
 from astropy.io import fits
 
+from ngcmos.calibration.masters import load_masters
 from ngcmos.config import load_config
 from ngcmos.night.folder import open_night
 from ngcmos.photometry.apertures import Flag
 from ngcmos.photometry.cube import read_cube
 from ngcmos.photometry.table import read_stars
 from ngcmos.simulate.compare import LIMITS, compare_field
+from ngcmos.simulate.detector import make_chip
 from ngcmos.simulate.night import simulate_night
 from ngcmos.stages import create_flats, frame_photometry, noise_model, process_cmos, simple_wrapper
 
@@ -96,6 +98,29 @@ def test_flat_left_out(whole, copy):
     assert numbers(whole, config, night)[SCALE] > 2 * LIMITS[SCALE]
 
 
+def test_slope_of_the_high_range_left_out(whole, copy):
+    """Bright stars, whose light lies above the gain step, come out 0.2 % too bright."""
+    config, night = copy
+    right = bright_excess(whole, config, night)
+    detector = dataclasses.replace(config.camera.detector, high_range_slope=1.0)
+    plain = dataclasses.replace(config, camera=dataclasses.replace(config.camera, detector=detector))
+    measure_again(plain, night)
+    wrong = bright_excess(whole, config, night)
+    assert abs(right) < 1.2e-3  # five flats know a pixel to 0.25 %
+    assert wrong > 1.2e-3
+    assert wrong - right == pytest.approx(0.002, abs=2e-4)
+
+
+def bright_excess(whole, config, night):
+    """How much too bright lonely stars of Tmag up to 11.5 are, relative, in units of what the flat calls 1."""
+    cube, true, stars = against_truth(whole, config, night, contamination=1e-3)
+    seed = json.loads((whole.base / "simulation.json").read_text())["seed"]
+    chip = make_chip(config.camera.detector, np.random.default_rng([seed, 1]))
+    scale = np.median(load_masters(config, night.folder).flat / chip.response)
+    bright = np.asarray(stars["Tmag"]) < 11.5
+    return np.nanmedian((cube["flux_5"] / true)[:, bright]) * scale - 1
+
+
 def test_hours_for_degrees(whole, copy, monkeypatch):
     config, night = copy
     real = frame_photometry.star_directions
@@ -127,14 +152,21 @@ def test_hot_pixels_moved(whole, copy, monkeypatch):
 
 def wild_share(whole, config, night):
     """Share of the counts that no flag warns of and that are off the truth by more than six errors."""
+    cube, true, stars = against_truth(whole, config, night, contamination=0.02)
+    pulls = ((cube["flux_5"] - true) / cube["fluxerr_5"])[:, np.asarray(stars["Tmag"]) > 12]
+    return np.mean(np.abs(pulls[np.isfinite(pulls)]) > 6)
+
+
+def against_truth(whole, config, night, *, contamination):
+    """(columns of the table, true counts, stars), fluxes that a flag warns of NaN, of stars that lonely."""
     truth, path = whole.truth, table_of(night)
     stars = read_stars(path)
+    stars = stars[np.asarray(stars["contamination"]) < contamination]
     rows = {tic_id: row for row, tic_id in enumerate(np.asarray(truth.stars["tic_id"]).tolist())}
     index = np.array([rows[tic_id] for tic_id in stars["tic_id"].tolist()])
-    cube = read_cube(path, ["flux_5", "fluxerr_5", "flags"])
+    lonely = np.isin(read_stars(path)["tic_id"], stars["tic_id"])
+    cube = read_cube(path, ["flux_5", "fluxerr_5", "flags"], stars=lonely)
     spoilt = Flag.EDGE | Flag.SATURATED | Flag.BAD_PIXEL | Flag.OFF_CHIP
-    alone = (np.asarray(stars["contamination"]) < 0.02) & (np.asarray(stars["Tmag"]) > 12)
-    good = ((cube["flags"] & spoilt) == 0) & alone
+    cube["flux_5"] = np.where(cube["flags"] & spoilt, np.nan, cube["flux_5"])
     true = (truth.electrons * truth.scintillation)[:, index] / config.camera.detector.gain_e_adu
-    pulls = (cube["flux_5"] - true) / cube["fluxerr_5"]
-    return np.mean(np.abs(pulls[good]) > 6)
+    return cube, true, stars
