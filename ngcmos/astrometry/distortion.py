@@ -144,6 +144,18 @@ def to_pixels(solution, ra, dec):
     return u + solution.crpix[0], v + solution.crpix[1]
 
 
+def to_pixels_roughly(solution, ra, dec):
+    """As `to_pixels`, in less than half the time: distorted as the position without distortion is.
+
+    That is off by the distortion times its slope: 0.02 px where it reaches 3 px in the corners.
+    """
+    xi, eta = project(np.asarray(ra, dtype=float), np.asarray(dec, dtype=float), solution.crval)
+    (inv11, inv12), (inv21, inv22) = np.linalg.inv(solution.cd)
+    u, v = inv11 * xi + inv12 * eta, inv21 * xi + inv22 * eta
+    x, y = u - polyval2d(u, v, solution.a), v - polyval2d(u, v, solution.b)
+    return x + solution.crpix[0], y + solution.crpix[1]
+
+
 def _undistort(solution, plane_x, plane_y):
     """u, v with u + A(u, v) = plane_x and v + B(u, v) = plane_y."""
     if not (solution.a.any() or solution.b.any()):

@@ -84,6 +84,7 @@ def measure(
     mesh_px=64,
     bad=None,
     blended=None,
+    known=None,
 ):
     """Aperture photometry of all stars of a frame.
 
@@ -104,7 +105,7 @@ def measure(
         Pixels.
     detector : ngcmos.config.Detector
     exptime_s : float
-    sky_method, annulus, mesh_px
+    sky_method, annulus, mesh_px, known
         As of `ngcmos.photometry.sky.estimate_sky`.
     bad : (rows, columns) bool array, optional
         Pixels not to be trusted.
@@ -125,7 +126,8 @@ def measure(
     on_chip = _is_on_chip(x, y, image.shape)
     image, bad = _fill_bad(image, bad)
     at_x, at_y = x[on_chip], y[on_chip]
-    sky = estimate_sky(image, at_x, at_y, method=sky_method, annulus=annulus, mesh_px=mesh_px, bad=bad)
+    of_sky = {"method": sky_method, "annulus": annulus, "mesh_px": mesh_px}
+    sky = estimate_sky(image, at_x, at_y, bad=bad, known=known, **of_sky)
     sums = _sum_apertures(image, at_x, at_y, radii)
     stamps = _cut_stamps(raw, bad, at_x, at_y, radii.max() + HALF_PIXEL)
     flux = sums - np.pi * radii[:, None] ** 2 * sky.level

@@ -1,7 +1,10 @@
 """Sky under each star: a smooth map, a clipped annulus, or the plain mean of one.
 
 ``estimate_sky(image, x, y, method=...) -> Sky``; ``pixels_around(shape, x, y, reach)`` gives the pixels around
-stars.
+stars, ``star_reach(tmag)`` and ``cover_stars(shape, x, y, reach)`` those that the map leaves out.
+
+Stars too faint to be measured lift the map, while a star without neighbours stands in a hole among them. So the
+map leaves out the pixels near every star that the catalog knows, measured or not.
 
 Counts are whole numbers. Where the sky scatters by few of them, its median snaps from one to the next (78 ADU in
 an aperture of 5 px), so the map and the annulus first spread each count evenly over its own step.
@@ -18,6 +21,9 @@ CLIP_ROUNDS = 3
 THINNED_CELL_PX = 64  # cells of this side on tell as much by every second row, in half the time
 GOLDEN_RATIO = (5**0.5 - 1) / 2  # its multiples fill the unit interval most evenly
 HALF_DIAGONAL = 0.7072  # how far a star can be from the centre of its nearest pixel
+FAINT_TMAG = 16.0  # stars this faint and fainter are left out to the least reach
+REACH_PX, REACH_PX_A_MAG = (3, 9), 0.8
+MOST_COVERED = 1 / 3  # of the chip; in a crowded field only the brightest are left out
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -40,7 +46,7 @@ class Sky:
     wanted: float
 
 
-def estimate_sky(image, x, y, *, method, annulus=(15.0, 20.0), mesh_px=64, bad=None):
+def estimate_sky(image, x, y, *, method, annulus=(15.0, 20.0), mesh_px=64, bad=None, known=None):
     """Sky at the positions of stars.
 
     Parameters
@@ -57,13 +63,15 @@ def estimate_sky(image, x, y, *, method, annulus=(15.0, 20.0), mesh_px=64, bad=N
         Side of a mesh cell.
     bad : bool array, optional
         Pixels left out of the map. A ring leaves out what is not finite.
+    known : (x, y, reach) of (m,) arrays, optional
+        Of all stars known there, brightest first: as of `cover_stars`, left out of the map.
 
     Returns
     -------
     Sky
     """
     if method == "map":
-        return _map_sky(image, x, y, mesh_px, bad)
+        return _map_sky(image, x, y, mesh_px, bad, known)
     values, wanted = _ring(image, x, y, annulus, spread=method == "annulus")
     return _clipped_sky(values, wanted) if method == "annulus" else _mean_sky(values, wanted)
 
@@ -115,10 +123,57 @@ def _offsets(outer, inner):
     return dx[order], dy[order]
 
 
-def _map_sky(image, x, y, mesh_px, bad):
+def star_reach(tmag):
+    """(n,) whole pixels around a star of that magnitude that its light spoils for the sky."""
+    reach = np.rint(REACH_PX[0] + REACH_PX_A_MAG * (FAINT_TMAG - np.asarray(tmag)))
+    return np.clip(reach, *REACH_PX).astype(int)
+
+
+def cover_stars(shape, x, y, reach, *, step=1):
+    """Mask of the pixels near stars.
+
+    Parameters
+    ----------
+    shape : (int, int)
+        Of the image.
+    x, y : (n,) arrays
+        0-based positions, brightest first; NaN and stars off the chip are passed over.
+    reach : (n,) int array
+        Pixels with their centre so near to the star's own pixel are covered.
+    step : int
+        Only every so manieth row is wanted.
+
+    Returns
+    -------
+    bool array
+        The rows ``[::step]`` of the image. No more than `MOST_COVERED` of it is covered: stars beyond are not.
+    """
+    with np.errstate(invalid="ignore"):
+        inside = (x > -0.5) & (x < shape[1] - 0.5) & (y > -0.5) & (y < shape[0] - 0.5)
+    x, y, reach = x[inside], y[inside], reach[inside]
+    room = np.cumsum(np.pi * (reach + 0.5) ** 2) <= MOST_COVERED * shape[0] * shape[1]
+    column, row, reach = np.rint(x[room]).astype(np.intp), np.rint(y[room]).astype(np.intp), reach[room]
+    pad = step * int(np.ceil((reach.max(initial=0) + 1) / step))
+    width = shape[1] + 2 * pad
+    covered = np.zeros(((shape[0] + 2 * pad) // step + 1, width), bool)
+    for length in np.unique(reach):
+        dx, dy = _offsets(length + 0.3, 0.0)
+        for phase in range(step):  # rows of the disc that are wanted hang on where the star's own row lies
+            chosen = (reach == length) & (row % step == phase)
+            wanted = (dy + phase) % step == 0
+            first = (row[chosen] - phase + pad) // step * width + column[chosen] + pad
+            covered.reshape(-1)[first[:, None] + (dy[wanted] + phase) // step * width + dx[wanted]] = True
+    top = pad // step
+    return covered[top : top + len(range(0, shape[0], step)), pad : pad + shape[1]]
+
+
+def _map_sky(image, x, y, mesh_px, bad, known):
     cell = min(mesh_px, *image.shape)
     step = 2 if cell >= THINNED_CELL_PX else 1
     mask = None if bad is None else np.ascontiguousarray(bad[::step])
+    if known is not None:
+        near = cover_stars(image.shape, *known, step=step)
+        mask = np.ascontiguousarray(near) if mask is None else near | mask
     rows = image[::step]
     mesh = sep.Background(rows + _steps(rows.shape), mask=mask, bw=cell, bh=cell // step)
     column, row = np.rint(x).astype(int), np.rint(y).astype(int) // step

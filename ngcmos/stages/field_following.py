@@ -26,6 +26,7 @@ from ngcmos.stages.field_catalog import (
     field_targets,
     file_checksum,
     keep_catalog,
+    read_catalog,
     read_input_catalog,
     select_stars,
 )
@@ -250,12 +251,13 @@ class FieldFollower:
         """Masters and stars; frames measured with them by an earlier run are not measured again."""
         folder = self._night.folder
         masters, stars = load_masters(self._config, folder), read_input_catalog(folder, self.field)
+        catalog = read_catalog(folder, self.field)
         catalog_sum = file_checksum(input_catalog_path(folder, self.field))
         self._cards = provenance(self._camera, masters, catalog_sum)
         self._unfit = refused_before(recall(self._ledger, PHOTOMETRY, self.field), self._cards)
         self._measured = set(places_known(photometry_path(folder, self.field), self._cards))
         width = max(len(name) for name in self._sightings)
-        self._measuring = prepare_measuring(self._camera, masters, stars, width)
+        self._measuring = prepare_measuring(self._camera, masters, stars, catalog, width)
 
     def _check(self, facts):
         """Say where a frame lies so far off the others that check_cmos will move it."""

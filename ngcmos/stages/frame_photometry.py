@@ -7,7 +7,14 @@ import numpy as np
 from astropy.table import Table
 from astropy.time import Time
 
-from ngcmos.astrometry.distortion import Solution, solution_from_header, to_pixels, to_sky
+from ngcmos.astrometry.distortion import (
+    Solution,
+    project,
+    solution_from_header,
+    to_pixels,
+    to_pixels_roughly,
+    to_sky,
+)
 from ngcmos.calibration.masters import Masters
 from ngcmos.calibration.reduce import calibrate
 from ngcmos.config import Camera
@@ -16,6 +23,7 @@ from ngcmos.night.frames import header_number, read_frame
 from ngcmos.photometry.apertures import Flag, measure
 from ngcmos.photometry.noise import scintillation
 from ngcmos.photometry.quality import find_trail, measure_shape, sky_gradient
+from ngcmos.photometry.sky import star_reach
 from ngcmos.photometry.table import rows_of_frame
 from ngcmos.photometry.times import (
     EarthVectors,
@@ -30,11 +38,16 @@ from ngcmos.photometry.times import (
 SEEN_SNR = 5.0
 EXPECTED_SHARE = 0.5
 SHAPE_STARS = 100
+MARGIN_PX = 60.0  # around the measured stars, in which stars are kept away from the sky
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Measuring:
-    """What the photometry of every frame of a field needs."""
+    """What the photometry of every frame of a field needs.
+
+    `ra`, `dec` and `directions` are those of `stars`, which are measured; `known` holds right ascension,
+    declination and reach of all stars among and around them, brightest first: the sky map leaves them out.
+    """
 
     camera: Camera
     masters: Masters
@@ -42,6 +55,7 @@ class Measuring:
     ra: np.ndarray
     dec: np.ndarray
     directions: np.ndarray
+    known: tuple
     name_width: int
 
 
@@ -61,10 +75,25 @@ class Placed:
     shift: tuple = (None, None)
 
 
-def prepare_measuring(camera, masters, stars, name_width):
-    """The Measuring of a field, from its input catalog."""
+def prepare_measuring(camera, masters, stars, catalog, name_width):
+    """The Measuring of a field, from its input catalog and from the catalog of all stars."""
     ra, dec = np.asarray(stars["ra_deg_corr"]), np.asarray(stars["dec_deg_corr"])
-    return Measuring(camera, masters, stars, ra, dec, star_directions(ra, dec), name_width)
+    known = _known_stars(catalog, ra, dec, MARGIN_PX * camera.detector.scale_arcsec / 3600)
+    return Measuring(camera, masters, stars, ra, dec, star_directions(ra, dec), known, name_width)
+
+
+def _known_stars(catalog, ra, dec, margin_deg):
+    """(ra, dec, reach) of the stars in the smallest box on the sky that holds the measured ones, and around it."""
+    centre = float(ra[0]), float(dec[0])
+    (low_x, low_y), (high_x, high_y) = (bound(project(ra, dec, centre), axis=1) for bound in (np.min, np.max))
+    places = np.asarray(catalog["ra_deg_corr"]), np.asarray(catalog["dec_deg_corr"])
+    xi, eta = project(*places, centre)
+    near = (xi > low_x - margin_deg) & (xi < high_x + margin_deg)
+    near &= (eta > low_y - margin_deg) & (eta < high_y + margin_deg)
+    tmag = np.asarray(catalog["Tmag"], float)
+    order = np.flatnonzero(near & np.isfinite(tmag))
+    order = order[np.argsort(tmag[order], kind="stable")]
+    return places[0][order], places[1][order], star_reach(tmag[order])
 
 
 def place_frame(path, camera):
@@ -153,6 +182,7 @@ def measure_frame(placed, measuring):
     image = calibrate(frame.data, frame.exptime, masters, detector=camera.detector)
     x, y = to_pixels(placed.solution, measuring.ra, measuring.dec)
     settings = camera.photometry
+    known_ra, known_dec, reach = measuring.known
     measurement = measure(
         image,
         frame.data,
@@ -166,6 +196,7 @@ def measure_frame(placed, measuring):
         mesh_px=settings.mesh_px,
         bad=masters.bad,
         blended=np.asarray(stars["blended"]),
+        known=(*to_pixels_roughly(placed.solution, known_ra, known_dec), reach),
     )
     counts = _count_stars(measurement)
     _require_stars(frame, counts, camera.detection.min_objects)

@@ -13,7 +13,7 @@ from ngcmos.night.ledger import open_ledger, recall
 from ngcmos.night.loop import work_through
 from ngcmos.night.outcome import Outcome
 from ngcmos.night.products import input_catalog_path, photometry_path
-from ngcmos.stages.field_catalog import file_checksum, read_input_catalog
+from ngcmos.stages.field_catalog import file_checksum, read_catalog, read_input_catalog
 from ngcmos.stages.field_shifts import SHIFTS
 from ngcmos.stages.field_table import (
     find_measured,
@@ -48,7 +48,7 @@ def run(config, night, *, overwrite=False, workers=1, quiet=False):
 
 def _process_field(config, night, field, paths, masters, outcome, ledger, loop, overwrite):
     camera = config.camera
-    stars = read_input_catalog(night.folder, field)
+    stars, catalog = read_input_catalog(night.folder, field), read_catalog(night.folder, field)
     cards = provenance(camera, masters, file_checksum(input_catalog_path(night.folder, field)))
     placed = _place_frames(camera, field, paths, outcome, ledger, loop)
     if not placed:
@@ -63,7 +63,7 @@ def _process_field(config, night, field, paths, masters, outcome, ledger, loop, 
     shifts = {name: entry.numbers for name, entry in recall(ledger, SHIFTS, field).items()}
     placed = with_times(placed, config.site, shifts)
     missing = [frame for frame in placed if frame.path.name not in done]
-    measuring = prepare_measuring(camera, masters, stars, max(len(frame.path.name) for frame in placed))
+    measuring = prepare_measuring(camera, masters, stars, catalog, max(len(frame.path.name) for frame in placed))
     known |= measure_missing(path, missing, measuring, cards, field, outcome, ledger, loop)
     join_table(path, placed, known, _star_table(stars), camera=camera, cards=cards)
     outcome.products.append(path)

@@ -15,6 +15,7 @@ from ngcmos.astrometry.distortion import (
     solution_from_header,
     tile_residuals,
     to_pixels,
+    to_pixels_roughly,
     to_sky,
     wcs_cards,
     with_matches,
@@ -31,6 +32,14 @@ def true_wcs(centre=(120.3, -30.2), *, distortion_px=3.0, seed=3):
 def chip_points(seed=4, count=400):
     rng = np.random.default_rng(seed)
     return rng.uniform(0, 2047, count), rng.uniform(0, 2047, count)
+
+
+@pytest.mark.parametrize("centre", CENTRES)
+def test_rough_pixels_are_good_to_a_twentieth(centre):
+    wcs = true_wcs(centre)
+    x, y = chip_points()
+    rough = to_pixels_roughly(fitted(wcs), *wcs.all_pix2world(x, y, 0))
+    assert 1e-4 < np.hypot(rough[0] - x, rough[1] - y).max() < 0.05
 
 
 def fitted(wcs, *, order=3, crval=None):

@@ -114,11 +114,38 @@ def test_slope_of_the_high_range_left_out(whole, copy):
 def bright_excess(whole, config, night):
     """How much too bright lonely stars of Tmag up to 11.5 are, relative, in units of what the flat calls 1."""
     cube, true, stars = against_truth(whole, config, night, contamination=1e-3)
-    seed = json.loads((whole.base / "simulation.json").read_text())["seed"]
-    chip = make_chip(config.camera.detector, np.random.default_rng([seed, 1]))
-    scale = np.median(load_masters(config, night.folder).flat / chip.response)
+    scale = flat_scale(whole, config, night)
     bright = np.asarray(stars["Tmag"]) < 11.5
     return np.nanmedian((cube["flux_5"] / true)[:, bright]) * scale - 1
+
+
+def test_known_stars_left_in_the_sky(whole, copy, monkeypatch):
+    """Stars too faint to be measured lift the sky of all others."""
+    config, night = copy
+    right = sky_excess(whole, config, night)
+    nothing = np.zeros(0), np.zeros(0), np.zeros(0, int)
+    monkeypatch.setattr(frame_photometry, "_known_stars", lambda *_: nothing)
+    measure_again(config, night)
+    wrong = sky_excess(whole, config, night)
+    assert abs(right) < 0.25  # in this crowd the faintest are left in
+    assert wrong > 0.5
+
+
+def sky_excess(whole, config, night):
+    """How far the sky under the stars is off the true one, mean over all stars and frames, ADU."""
+    truth, cube = whole.truth, read_cube(table_of(night), ["x", "y", "sky"])
+    gradient = json.loads((whole.base / "simulation.json").read_text())["sky_gradient"]
+    rows, columns = config.camera.detector.shape
+    tilt = 1 + gradient * ((cube["x"] - 1) / (columns - 1) - 0.5 + (cube["y"] - 1) / (rows - 1) / 2 - 0.25)
+    true = np.asarray(truth.frames["sky_e"])[:, None] * tilt / config.camera.detector.gain_e_adu
+    return np.nanmean(cube["sky"] - true / flat_scale(whole, config, night))
+
+
+def flat_scale(whole, config, night):
+    """What the flat calls 1, in units of the response of the chip."""
+    seed = json.loads((whole.base / "simulation.json").read_text())["seed"]
+    chip = make_chip(config.camera.detector, np.random.default_rng([seed, 1]))
+    return np.median(load_masters(config, night.folder).flat / chip.response)
 
 
 def test_hours_for_degrees(whole, copy, monkeypatch):

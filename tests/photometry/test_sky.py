@@ -1,0 +1,71 @@
+"""The sky map and the stars it leaves out."""
+
+import numpy as np
+import pytest
+
+from ngcmos.photometry.sky import MOST_COVERED, cover_stars, estimate_sky, star_reach
+
+SHAPE = (90, 121)
+
+
+@pytest.fixture
+def rng():
+    return np.random.default_rng(17)
+
+
+@pytest.mark.parametrize("step", [1, 2, 3])
+def test_covered_is_what_lies_near_a_star(rng, step):
+    """By the distance of every pixel from the pixel of every star, at the edges too."""
+    x, y = rng.uniform(-0.5, 120.5, 40), rng.uniform(-0.5, 89.5, 40)
+    x[:4], y[:4] = (0.0, 120.4, 60.0, 30.0), (40.0, 0.2, 89.4, 0.0)
+    reach = rng.integers(1, 5, 40)
+    row, column = np.mgrid[: SHAPE[0], : SHAPE[1]]
+    expected = np.zeros(SHAPE, bool)
+    for at_x, at_y, length in zip(np.rint(x), np.rint(y), reach, strict=True):
+        expected |= np.hypot(column - at_x, row - at_y) <= length + 0.3
+    assert np.array_equal(cover_stars(SHAPE, x, y, reach, step=step), expected[::step])
+
+
+def test_stars_off_the_chip_and_without_a_place_cover_nothing():
+    x, y = np.array([np.nan, -3.0, 200.0, 50.0]), np.array([5.0, 20.0, 20.0, 95.0])
+    assert not cover_stars(SHAPE, x, y, np.full(4, 5)).any()
+    assert not cover_stars(SHAPE, np.zeros(0), np.zeros(0), np.zeros(0, int), step=2).any()
+
+
+def test_in_a_crowd_the_brightest_alone_are_covered(rng):
+    x, y = rng.uniform(0, 120, 3000), rng.uniform(0, 89, 3000)
+    covered = cover_stars(SHAPE, x, y, np.full(3000, 3))
+    assert 0.15 < covered.mean() <= MOST_COVERED
+    assert covered[np.rint(y[:50]).astype(int), np.rint(x[:50]).astype(int)].all()
+
+
+def test_reach_grows_with_the_light_within_limits():
+    assert star_reach([19.0, 16.0, 14.0, 12.0, 6.0]).tolist() == [3, 3, 5, 6, 9]
+
+
+@pytest.mark.parametrize("mesh_px", [32, 64])
+def test_stars_too_faint_to_be_measured_do_not_lift_the_map(rng, paint, mesh_px):
+    """Sky of 200 ADU under 4000 stars of 100 to 600 counts: told where the stars are, the map sees it again."""
+    shape = (512, 512)
+    x, y, flux = rng.uniform(0, 511, 4000), rng.uniform(0, 511, 4000), rng.uniform(100, 600, 4000)
+    light = paint(shape, x, y, flux, sky=200.0)
+    image = rng.normal(light, np.sqrt(light)).astype(np.float32)
+    at = np.mgrid[40:480:55, 40:480:55].reshape(2, -1).astype(float)
+    known = x, y, np.full(4000, 2)
+    lifted = estimate_sky(image, *at, method="map", mesh_px=mesh_px)
+    found = estimate_sky(image, *at, method="map", mesh_px=mesh_px, known=known)
+    assert lifted.level.mean() > 200.4
+    assert found.level.mean() == pytest.approx(200.0, abs=0.15)
+    assert found.count[0] / found.wanted == pytest.approx(1 - cover_stars(shape, *known).mean(), abs=0.01)
+
+
+def test_bad_pixels_and_stars_are_left_out_together(rng):
+    image = rng.normal(200, 5, (256, 256)).astype(np.float32)
+    bad = np.zeros(image.shape, bool)
+    bad[:, ::7] = True
+    image[bad] = 240
+    x, y = rng.uniform(0, 255, (2, 300))
+    image[np.rint(y).astype(int), np.rint(x).astype(int)] += 60
+    place = np.array([128.0]), np.array([128.0])
+    sky = estimate_sky(image, *place, method="map", mesh_px=64, bad=bad, known=(x, y, np.full(300, 1)))
+    assert sky.level[0] == pytest.approx(200, abs=0.6)
