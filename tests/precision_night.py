@@ -5,6 +5,7 @@ docs/precision.md to stdout. FOLDER must be new or hold what an earlier run bega
 """
 
 import argparse
+import json
 import logging
 import shutil
 import sys
@@ -35,15 +36,17 @@ SPOILT = Flag.EDGE | Flag.SATURATED | Flag.BAD_PIXEL | Flag.OFF_CHIP
 DAY_MS = 86400e3
 SEEDS = (21, 22, 23, 24)
 STARS_A_COPY = 5
+MORE_SEEDS, FEW_FRAMES = (13, 14, 15, 16), 60
 DEPTHS = (0.002, 0.02)
 
 
 def make_night(base, **plan):
     """(config, night) of a simulated night after its photometry."""
-    done = base / "done"
-    if not done.exists():
+    simulated, done = base / "simulated", base / "done"
+    if not simulated.exists():
         shutil.rmtree(base, ignore_errors=True)
         simulate_night(base, load_camera(), **plan)
+        simulated.touch()
     config = load_config(camera=str(base / "camera.toml"), config=str(base / "directories.json"))
     night = open_night(config, next((base / "nights").iterdir()))
     if not done.exists():
@@ -81,33 +84,50 @@ def audit_night(config, night):
 
 
 def compare_truth(base, config, night):
-    """Rows of pulls, positions and times against the truth."""
-    truth, path, camera = read_truth(base), table_of(night), config.camera
-    stars = read_stars(path)
-    rows = {tic_id: row for row, tic_id in enumerate(np.asarray(truth.stars["tic_id"]).tolist())}
-    index = np.array([rows[tic_id] for tic_id in stars["tic_id"].tolist()])
-    cube = read_cube(path, ["flux_5", "fluxerr_5", "flags", "x", "y", "jd_bary"])
-    masters = load_masters(config, night.folder)
-    seed = 11 if base.name != "sparse" else 12
-    chip = make_chip(camera.detector, np.random.default_rng([seed, 1]))
-    scale = float(np.median(masters.flat / chip.response))  # what the flat calls 1
-    true = (truth.electrons * truth.scintillation)[:, index] / camera.detector.gain_e_adu / scale
-    alone = (np.asarray(stars["contamination"]) < ALONE) & ~np.asarray(stars["blended"], bool)
-    good = ((cube["flags"] & SPOILT) == 0) & alone
-    pulls = np.where(good, (cube["flux_5"] - true) / cube["fluxerr_5"], np.nan)
-    tmag = np.asarray(stars["Tmag"], float)
-    for low, high in ((9.5, 11), (11, 12), (12, 13), (13, 14), (14, 15), (15, 16)):
-        inside = pulls[:, (tmag >= low) & (tmag < high)]
-        inside = inside[:, np.isfinite(inside).mean(axis=0) > 0.9]
-        if inside.size:
-            own = inside - np.nanmean(inside, axis=0)
-            yield f"pulls of flux_5, {low:g}-{high:g} mag: scatter of a star", np.nanstd(own), "1.00 +- 0.05"
-            yield f"pulls of flux_5, {low:g}-{high:g} mag: mean", np.nanmean(inside), "0 +- 0.05"
+    """Rows of positions and times against the truth."""
+    truth, path = read_truth(base), table_of(night)
+    index = in_truth(truth, read_stars(path))
+    cube = read_cube(path, ["x", "y", "jd_bary"])
     away = np.hypot(cube["x"] - 1 - truth.x[:, index], cube["y"] - 1 - truth.y[:, index])
     yield "astrometry, median [px]", np.median(away), "<= 0.0040"
     yield "astrometry, 95th percentile [px]", np.percentile(away, 95), "<= 0.0105"
     late = np.abs(cube["jd_bary"] - truth.bjd[:, index]).max() * DAY_MS
     yield "BJD_TDB against astropy's light travel time, worst [ms]", late, "<= 1"
+
+
+def in_truth(truth, stars):
+    """Row of each star in the truth."""
+    rows = {tic_id: row for row, tic_id in enumerate(np.asarray(truth.stars["tic_id"]).tolist())}
+    return np.array([rows[tic_id] for tic_id in stars["tic_id"].tolist()])
+
+
+def star_pulls(base, config, night):
+    """(Tmag, mean and scatter of the pulls of flux_5 against the truth) of each star without neighbours."""
+    truth, path, camera = read_truth(base), table_of(night), config.camera
+    stars = read_stars(path)
+    cube = read_cube(path, ["flux_5", "fluxerr_5", "flags"])
+    seed = json.loads((base / "simulation.json").read_text(encoding="utf-8"))["seed"]
+    chip = make_chip(camera.detector, np.random.default_rng([seed, 1]))
+    scale = float(np.median(load_masters(config, night.folder).flat / chip.response))  # what the flat calls 1
+    light = (truth.electrons * truth.scintillation)[:, in_truth(truth, stars)]
+    pulls = (cube["flux_5"] - light / camera.detector.gain_e_adu / scale) / cube["fluxerr_5"]
+    good = ((cube["flags"] & SPOILT) == 0) & np.isfinite(pulls)
+    alone = (np.asarray(stars["contamination"]) < ALONE) & ~np.asarray(stars["blended"], bool)
+    chosen = alone & (good.mean(axis=0) > 0.9)
+    pulls = np.where(good, pulls, np.nan)[:, chosen]
+    return np.asarray(stars["Tmag"], float)[chosen], np.nanmean(pulls, axis=0), np.nanstd(pulls, axis=0, ddof=1)
+
+
+def pull_rows(pulls):
+    """Rows of the pulls of stars: the mean with its own error, which is that from star to star."""
+    tmag, mean, spread = (np.concatenate(column) for column in zip(*pulls, strict=True))
+    for low, high in ((9.5, 11), (11, 12), (12, 13), (13, 14), (14, 15), (15, 16)):
+        inside = (tmag >= low) & (tmag < high)
+        name = f"pulls of flux_5, {low:g}-{high:g} mag, {inside.sum()} stars"
+        if inside.sum() > 1:
+            yield f"{name}: scatter of a star", np.sqrt(np.mean(spread[inside] ** 2)), "1.00 +- 0.05"
+            error = mean[inside].std(ddof=1) / np.sqrt(inside.sum())
+            yield f"{name}: mean (itself known to {error:.3f})", mean[inside].mean(), "0 +- 0.05"
 
 
 def inject_and_recover(folder, trials):
@@ -163,14 +183,26 @@ def main():
     logging.getLogger("ngcmos").addHandler(logging.NullHandler())
     plan = {"size": options.size, "frames": options.frames, "cadence_s": 60.0, "calibrations": 21}
     sys.stdout.write("| what | measured | expected |\n|---|---|---|\n")
-    for name, more in (("usual", {"seed": 11}), ("sparse", {"seed": 12, "density": 0.25, "frames": 60})):
+    few = {"frames": min(FEW_FRAMES, options.frames)}
+    usual = []
+    for name, more in (("usual", {"seed": 11}), ("sparse", {"seed": 12, "density": 0.25} | few)):
         base = options.folder / name
         config, night = make_night(base, **plan | more)
-        rows = list(audit_night(config, night)) if name == "usual" else []
-        for what, value, expected in [*rows, *compare_truth(base, config, night)]:
-            sys.stdout.write(f"| {name} field: {what} | {value:.4g} | {expected} |\n")
-    for what, value, expected in inject_and_recover(options.folder, options.trials):
-        sys.stdout.write(f"| {what} | {value:.3g} | {expected} |\n")
+        pulls = star_pulls(base, config, night)
+        usual += [pulls] if name == "usual" else []
+        rows = audit_night(config, night) if name == "usual" else ()
+        write_rows(f"{name} field: ", [*rows, *pull_rows([pulls]), *compare_truth(base, config, night)])
+    for seed in MORE_SEEDS:
+        base = options.folder / f"usual{seed}"
+        usual.append(star_pulls(base, *make_night(base, **plan | few, seed=seed)))
+    write_rows(f"{len(usual)} usual fields with flats of their own: ", pull_rows(usual))
+    write_rows("", inject_and_recover(options.folder, options.trials))
+
+
+def write_rows(prefix, rows):
+    for what, value, expected in rows:
+        sys.stdout.write(f"| {prefix}{what} | {value:.3g} | {expected} |\n")
+    sys.stdout.flush()
 
 
 if __name__ == "__main__":
