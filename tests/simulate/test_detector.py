@@ -72,6 +72,17 @@ def test_counts_have_mean_and_scatter_of_poisson_and_read_noise(detector, light)
     assert counts.std() == pytest.approx(expected, rel=0.01)
 
 
+@pytest.mark.parametrize("light", [20.0, 250.0, 1500.0])
+def test_counts_are_as_skew_as_poisson_numbers(detector, light):
+    """Third central moment: that of the electrons, their mean, as read noise has none."""
+    large = dataclasses.replace(detector, rows=2000, columns=2000)
+    counts = expose(plain_chip(large), np.float32(light), 10.0, np.random.default_rng(1)).astype(float)
+    electrons = (counts - counts.mean()) * detector.gain_e_adu
+    error = np.sqrt(15 * electrons.var() ** 3 / counts.size)
+    assert np.mean(electrons**3) == pytest.approx(light, abs=4 * error)
+    assert 4 * error < 0.6 * light
+
+
 def test_few_electrons_come_in_poisson_numbers(detector):
     quiet = dataclasses.replace(detector, read_noise_e=0.0, gain_e_adu=1.0)
     counts = expose(plain_chip(quiet), np.float32(3.0), 1.0, np.random.default_rng(2)) - 100.0
