@@ -127,7 +127,7 @@ def measure(
     image, bad = _fill_bad(image, bad)
     at_x, at_y = x[on_chip], y[on_chip]
     of_sky = {"method": sky_method, "annulus": annulus, "mesh_px": mesh_px}
-    sky = estimate_sky(image, at_x, at_y, bad=bad, known=known, **of_sky)
+    sky = estimate_sky(image, at_x, at_y, bad=bad, known=known, detector=detector, **of_sky)
     sums = _sum_apertures(image, at_x, at_y, radii)
     stamps = _cut_stamps(raw, bad, at_x, at_y, radii.max() + HALF_PIXEL)
     flux = sums - np.pi * radii[:, None] ** 2 * sky.level

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from ngcmos.config import load_camera
 from ngcmos.photometry.sky import MOST_COVERED, cover_stars, estimate_sky, star_reach
 
 SHAPE = (90, 121)
@@ -69,3 +70,18 @@ def test_bad_pixels_and_stars_are_left_out_together(rng):
     place = np.array([128.0]), np.array([128.0])
     sky = estimate_sky(image, *place, method="map", mesh_px=64, bad=bad, known=(x, y, np.full(300, 1)))
     assert sky.level[0] == pytest.approx(200, abs=0.6)
+
+
+@pytest.mark.parametrize(("method", "below"), [("map", 0.3), ("annulus", 0.1)])
+@pytest.mark.parametrize("electrons", [60.0, 266.0, 2000.0])
+def test_sky_of_poisson_counts_is_their_mean(rng, method, below, electrons):
+    """Not their mode or median, which lie below it; whatever the level of the sky."""
+    detector = load_camera().detector
+    read = rng.normal(100 * detector.gain_e_adu, detector.read_noise_e, (1024, 1024))
+    image = np.rint((rng.poisson(electrons, read.shape) + read) / detector.gain_e_adu).astype(np.float32)
+    at = np.mgrid[40:980:20, 40:980:20].reshape(2, -1).astype(float)
+    raw, found = (estimate_sky(image, *at, method=method, detector=one).level for one in (None, detector))
+    expected = image.mean(dtype=float)
+    error = 2 * float(image.std()) / 1024
+    assert raw.mean() < expected - below + 2 * error
+    assert found.mean() == pytest.approx(expected, abs=0.04 + 2 * error)
