@@ -86,6 +86,20 @@ def test_hjd_utc_is_that_of_astropy(date):
     assert np.abs(difference).max() < 1e-4 * SECOND
 
 
+@pytest.mark.parametrize(("ours", "kind"), [(bjd_tdb, "barycentric"), (hjd_utc, "heliocentric")])
+def test_random_stars_on_random_dates(ours, kind):
+    """1000 pairs of a star and an instant of 2015 to 2035: the worst is within 0.1 ms of astropy's."""
+    rng = np.random.default_rng(1000)
+    ra, dec = random_stars(1000)
+    mid = Time(2457023.5, rng.uniform(0, 20 * 365.25, 1000), format="jd", scale="utc")
+    travel, tdb = astropy_travel_times(mid, ra, dec, PARANAL, kind)
+    scale = tdb if kind == "barycentric" else mid
+    difference = (scale.jd1 - np.diagonal(ours(mid, ra, dec, PARANAL))) + scale.jd2 + travel
+    assert np.ptp(mid.jd) > 7000
+    assert np.ptp(travel) > 900 * SECOND
+    assert np.abs(difference).max() < 1e-4 * SECOND
+
+
 def test_the_sun_is_eight_minutes_away():
     mid = Time("2024-07-06T07:27:37.751")
     sun = get_sun(mid)
