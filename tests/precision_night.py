@@ -101,16 +101,25 @@ def in_truth(truth, stars):
     return np.array([rows[tic_id] for tic_id in stars["tic_id"].tolist()])
 
 
+def chip_of(base, config):
+    """The chip of a simulated night."""
+    seed = json.loads((base / "simulation.json").read_text(encoding="utf-8"))["seed"]
+    return make_chip(config.camera.detector, np.random.default_rng([seed, 1]))
+
+
+def flat_scale(base, config, night):
+    """What the flat calls 1, in units of the response of the simulated chip."""
+    return float(np.median(load_masters(config, night.folder).flat / chip_of(base, config).response))
+
+
 def star_pulls(base, config, night):
     """(Tmag, mean and scatter of the pulls of flux_5 against the truth) of each star without neighbours."""
     truth, path, camera = read_truth(base), table_of(night), config.camera
     stars = read_stars(path)
     cube = read_cube(path, ["flux_5", "fluxerr_5", "flags"])
-    seed = json.loads((base / "simulation.json").read_text(encoding="utf-8"))["seed"]
-    chip = make_chip(camera.detector, np.random.default_rng([seed, 1]))
-    scale = float(np.median(load_masters(config, night.folder).flat / chip.response))  # what the flat calls 1
     light = (truth.electrons * truth.scintillation)[:, in_truth(truth, stars)]
-    pulls = (cube["flux_5"] - light / camera.detector.gain_e_adu / scale) / cube["fluxerr_5"]
+    true = light / camera.detector.gain_e_adu / flat_scale(base, config, night)
+    pulls = (cube["flux_5"] - true) / cube["fluxerr_5"]
     good = ((cube["flags"] & SPOILT) == 0) & np.isfinite(pulls)
     alone = (np.asarray(stars["contamination"]) < ALONE) & ~np.asarray(stars["blended"], bool)
     chosen = alone & (good.mean(axis=0) > 0.9)
@@ -201,7 +210,7 @@ def main():
 
 def write_rows(prefix, rows):
     for what, value, expected in rows:
-        sys.stdout.write(f"| {prefix}{what} | {value:.3g} | {expected} |\n")
+        sys.stdout.write(f"| {prefix}{what} | {value:.4g} | {expected} |\n")
     sys.stdout.flush()
 
 
