@@ -86,7 +86,7 @@ def measure(folder, repeats):
         "repeats": repeats,
         "stages": stages,
         "movie_frame_ms": stages[MOVIES]["cpu_ms"] * load_camera().movie.every,
-        "table": measure_table(folder / "base", folder / "table.fits"),
+        "table": measure_table(folder / "base", folder / "season"),
         "help_ms": {path.stem: measure_help(path) for path in sorted(SCRIPTS.glob("*.py"))},
     }
 
@@ -149,14 +149,18 @@ def added(few, many, frames):
     return (many - few) / (frames - FEW)
 
 
-def measure_table(base, path):
-    """Writing a table of a whole season's night, and reading one star of it."""
-    [source] = (base / "nights" / NIGHT).glob("phot_*.fits")
+def measure_table(base, season):
+    """Writing a table of a whole season's night, reading one star of it, relative light curves of all stars."""
+    lay_out(base, season, 1)
+    [path] = (season / "nights" / NIGHT).glob("phot_*.fits")
+    path.unlink()  # a hard link to the source
     script = Path(__file__).with_name("bench_table.py")
-    written = run_script(script, "write", source, path, TABLE_FRAMES)
+    written = run_script(script, "write", base / path.relative_to(season), path, TABLE_FRAMES)
     size_mb = path.stat().st_size / 1e6
     read = run_script(script, "read", path)
-    path.unlink()
+    night = ["--config", season / "directories.json", "--camera", season / "camera.toml", "--night", NIGHT]
+    related = run_script(SCRIPTS / "relative_photometry.py", *night, "--quiet", "--overwrite", "--tmag_max", "16")
+    shutil.rmtree(season)
     return {
         "frames": TABLE_FRAMES,
         "size_mb": size_mb,
@@ -164,6 +168,9 @@ def measure_table(base, path):
         "write_peak_mb": written.parent_mb,
         "read_star_s": float(read.said),
         "read_mb": read.disk_read_mb,
+        "relate_cpu_s": related.cpu_s,
+        "relate_wall_s": related.wall_s,
+        "relate_peak_mb": related.parent_mb,
     }
 
 
@@ -183,6 +190,8 @@ def describe(result):
         f"a movie frame: {result['movie_frame_ms']:.0f} ms CPU",
         "a table of {frames} frames, {size_mb:.0f} MB: written in {write_cpu_s:.1f} s CPU with {write_peak_mb:.0f}"
         " MB of memory; one star read in {read_star_s:.2f} s".format(**table),
+        "relative light curves of all its stars: {relate_cpu_s:.0f} s CPU, {relate_wall_s:.0f} s, with"
+        " {relate_peak_mb:.0f} MB of memory".format(**table),
         f"--help: at most {helps[slowest]:.0f} ms CPU ({slowest})",
     ]
 
