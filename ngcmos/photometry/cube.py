@@ -1,7 +1,8 @@
 """Columns of a photometry table as (frames, stars) arrays, and the comparison stars they give.
 
 ``read_cube(path, names, stars=...) -> {name: array}`` reads the table once, some frames at a time, however
-large it is; ``relate_stars(field, radius_px) -> Relative`` compares all stars of a field in one aperture.
+large it is; ``relate_stars(field, radius_px) -> Relative`` compares all stars of a field in one aperture,
+``relate_best(field)`` in the best aperture of each.
 """
 
 import dataclasses
@@ -9,13 +10,14 @@ import dataclasses
 import numpy as np
 from astropy.table import Table
 
-from ngcmos.errors import WorkError
+from ngcmos.errors import ProductError, WorkError
 from ngcmos.photometry.apertures import Flag
-from ngcmos.photometry.ensemble import Counts, Kinship, relate
+from ngcmos.photometry.ensemble import Counts, Kinship, choose_best, relate
 from ngcmos.photometry.noise import scintillation
-from ngcmos.photometry.table import check_table, read_frames, read_stars, rows_of_table
+from ngcmos.photometry.table import check_table, chunks_of_table, read_frames, read_stars
 
 CHUNK_BYTES = 2**26
+FRAME_COLUMNS = ("frame_id", "jd_mid", "exptime_s", "airmass", "sky", "sky_rms")
 SPOILT = Flag.SATURATED | Flag.OFF_CHIP  # no light curve can be made of such a count
 DOUBTFUL = SPOILT | Flag.EDGE | Flag.BAD_PIXEL | Flag.POOR_SKY  # good enough for itself, not to compare others
 
@@ -30,6 +32,8 @@ class FieldCounts:
     stars, frames : Table
         Of the extensions, a row a star and a row a frame.
     columns : dict of str to (frames, stars) array
+    x, y : (stars,) arrays
+        Median places, FITS pixels; that of all stars where one has none.
     radii : list of float
         Apertures, pixels.
     air_rms : (frames,) array
@@ -40,11 +44,13 @@ class FieldCounts:
     stars: Table
     frames: Table
     columns: dict
+    x: np.ndarray
+    y: np.ndarray
     radii: list
     air_rms: np.ndarray
 
 
-def read_field(path, camera, *, tmag_max, radii=None):
+def read_field(path, camera, *, tmag_max, radii=None, further=()):
     """FieldCounts of the stars brighter than `tmag_max`, and of targets of any magnitude.
 
     Parameters
@@ -54,15 +60,18 @@ def read_field(path, camera, *, tmag_max, radii=None):
     tmag_max : float
     radii : sequence of float, optional
         Apertures to read; all by default.
+    further : sequence of str
+        Columns to read beside counts, their errors, sky and flags.
 
     Raises
     ------
     ProductError
-        The table is damaged.
+        The table is damaged, or of a version that had other columns.
     WorkError
         It has no such star or no such aperture.
     """
     header, stars, frames = check_table(path), read_stars(path), read_frames(path)
+    _require_columns(path, FRAME_COLUMNS, frames.colnames)
     known = sorted(header[key] for key in header if key.startswith("RADIUS"))
     radii = known if radii is None else list(radii)
     if not set(radii) <= set(known):
@@ -73,30 +82,44 @@ def read_field(path, camera, *, tmag_max, radii=None):
     if not wanted.any():
         raise WorkError(f"{path}: no star with Tmag up to {tmag_max:g}")
     names = [f"{name}_{radius:g}" for radius in radii for name in ("flux", "fluxerr")]
-    columns = read_cube(path, [*names, "jd_bary", "x", "y", "sky", "airmass", "zp", "flags"], stars=wanted)
+    columns = read_cube(path, [*names, "x", "y", "sky", "flags", *further], stars=wanted)
+    x, y = (_middle(columns.pop(name)) for name in ("x", "y"))
     air = scintillation(
         np.asarray(frames["exptime_s"], float),
         np.nan_to_num(np.asarray(frames["airmass"], float), nan=1.0),
         telescope=camera.telescope,
         elevation_m=camera.site.elevation_m,
     )
-    return FieldCounts(header, stars[wanted], frames, columns, radii, air)
+    return FieldCounts(header, stars[wanted], frames, columns, x, y, radii, air)
 
 
 def read_cube(path, names, *, stars=slice(None)):
     """{name: (frames, stars) array in the machine's byte order} of columns of the table at `path`.
 
     `stars` chooses among the stars as an index of numpy. Memory holds what is returned and a few frames more.
+
+    Raises
+    ------
+    ProductError
+        The table is damaged, or of a version that had other columns.
     """
-    rows = rows_of_table(path)
-    chosen = np.arange(rows.shape[1])[stars]
-    cube = {name: np.empty((len(rows), chosen.size), rows.dtype[name].newbyteorder("=")) for name in names}
-    step = max(1, CHUNK_BYTES // (rows.shape[1] * rows.dtype.itemsize))
-    for first in range(0, len(rows), step):
-        chunk = np.array(rows[first : first + step])
+    header, cube = check_table(path), {}
+    chosen = np.arange(header["NSTARS"])[stars]
+    for first, chunk in chunks_of_table(path, most_bytes=CHUNK_BYTES):
+        if not cube:
+            _require_columns(path, names, chunk.dtype.names)
+            shape = (header["NFRAMES"], chosen.size)
+            cube = {name: np.empty(shape, chunk.dtype[name].newbyteorder("=")) for name in names}
         for name, values in cube.items():
-            values[first : first + step] = chunk[name][:, chosen]
+            values[first : first + len(chunk)] = chunk[name][:, chosen]
     return cube
+
+
+def _require_columns(path, names, there):
+    missing = [name for name in names if name not in there]
+    if missing:
+        known = "expected those of this version; process_cmos.py --overwrite makes the table anew"
+        raise ProductError(f"{path}: no column {', '.join(missing)}, {known}")
 
 
 def relate_stars(field, radius_px):
@@ -108,11 +131,17 @@ def relate_stars(field, radius_px):
     kinship = Kinship(
         mag=np.asarray(stars["Tmag"], float),
         colour=colours(stars),
-        x=_middle(field.columns["x"]),
-        y=_middle(field.columns["y"]),
+        x=field.x,
+        y=field.y,
         barred=np.asarray(stars["blended"], bool),
     )
     return relate(counts, kinship, field.air_rms)
+
+
+def relate_best(field):
+    """(Relative of all stars, each in the aperture where it is the quietest; (stars,) index of that aperture)."""
+    curves = (relate_stars(field, radius) for radius in field.radii)
+    return choose_best(curves, np.asarray(field.stars["Tmag"], float))
 
 
 def colours(stars):

@@ -1,7 +1,7 @@
 """Light curves of all stars of a field against comparison stars, all at once.
 
 ``relate(counts, kinship, air_rms) -> Relative`` for the counts of one aperture;
-``choose_best([Relative, ...], mag)`` takes for each star the aperture whose curve is the quietest.
+``choose_best(curves, mag)`` takes for each star the aperture whose curve is the quietest.
 
 The way: counts over their median; one factor a frame that all stars share; stars that scatter more than their
 like are variable and compare no longer; weights by the scatter of each comparison star (Broeg et al. 2005,
@@ -80,6 +80,9 @@ class Relative:
     comparisons: np.ndarray
 
 
+_OF_STARS = [field.name for field in dataclasses.fields(Relative) if field.name != "factor"]
+
+
 def relate(counts, kinship, air_rms):
     """Light curves of all stars against their comparison stars.
 
@@ -102,20 +105,15 @@ def relate(counts, kinship, air_rms):
     trusted = counts.trusted & np.isfinite(value) & np.isfinite(variance)
     able = (trusted.mean(axis=0) >= FEWEST_SHARE) & np.isfinite(predicted) & ~kinship.barred
     factor, sigma, variable = _share_factor(value, trusted, predicted, able, kinship.mag)
-    with np.errstate(invalid="ignore", divide="ignore"):
-        deviation = value / factor[:, None] - 1
-        variance = variance / factor[:, None] ** 2
+    deviation, variance = _over_factor(value, factor) - 1, _over_factor(variance, factor**2)
     wild = np.abs(deviation) > OUTLIER_SIGMA * np.maximum(np.sqrt(variance), scatter(deviation))
     trusted = trusted & ~wild & np.isfinite(deviation)
     weights = choose_comparisons(sigma, predicted, able & ~variable, kinship)
-    common, common_variance = _compare(deviation, variance, trusted, weights)
-    flux = (1 + deviation) / (1 + common)
-    own = (1 + common) * _median(flux)  # the median of counts under clouds is not that of the star
-    flux = (1 + deviation) / own
+    flux, error = _compared(deviation, variance, trusted, weights)
     total, squares = weights.sum(axis=1), (weights**2).sum(axis=1)
     return Relative(
         flux=flux,
-        error=np.sqrt(variance + common_variance) / own,
+        error=error,
         factor=factor,
         rms=scatter(flux),
         predicted=predicted,
@@ -129,19 +127,28 @@ def choose_best(curves, mag):
 
     Quiet is a small scatter times how far stars of like magnitude are from white noise in that aperture: a
     narrow one may be the best from frame to frame and follow every slow drift over the pixels.
+
+    Parameters
+    ----------
+    curves : iterable of Relative
+        One an aperture; where they are made one by one, memory holds one of them and the quietest.
+    mag : (stars,) array
     """
-    noise = np.stack([curve.rms * np.fmax(1, _of_like(redness(curve.flux), mag)) for curve in curves])
-    best = np.argmin(np.where(np.isfinite(noise), noise, np.inf), axis=0)
-    names = [field.name for field in dataclasses.fields(Relative) if field.name != "factor"]
-    chosen = {name: np.stack([getattr(curve, name) for curve in curves]) for name in names[2:]}
-    chosen = {name: np.take_along_axis(values, best[None], axis=0)[0] for name, values in chosen.items()}
-    for name in names[:2]:
-        values = getattr(curves[0], name).copy()
-        for index, curve in enumerate(curves[1:], start=1):
-            values[:, best == index] = getattr(curve, name)[:, best == index]
-        chosen[name] = values
-    usual = np.bincount(best, minlength=len(curves)).argmax()
-    return Relative(factor=curves[usual].factor, **chosen), best
+    factors, chosen = [], {}
+    for index, curve in enumerate(curves):
+        noise = curve.rms * np.fmax(1, _of_like(redness(curve.flux), mag))
+        noise = np.where(np.isfinite(noise), noise, np.inf)
+        factors.append(curve.factor)
+        if not chosen:
+            lowest, best = noise, np.zeros(noise.size, int)
+            chosen = {name: getattr(curve, name).copy() for name in _OF_STARS}
+        quieter = noise < lowest
+        lowest, best = np.minimum(noise, lowest), np.where(quieter, index, best)
+        for name, values in chosen.items():
+            values[..., quieter] = getattr(curve, name)[..., quieter]
+        del curve  # else it lies in memory until the next one is there
+    usual = np.bincount(best, minlength=len(factors)).argmax()
+    return Relative(factor=factors[usual], **chosen), best
 
 
 def choose_comparisons(sigma, predicted, able, kinship):
@@ -220,8 +227,8 @@ def _share_factor(value, trusted, predicted, able, mag):
     sigma, variable = predicted.copy(), np.zeros(len(mag), bool)
     factor = _median(np.where(trusted & able, value, np.nan).T)  # no satellite over half of the stars moves it
     for _ in range(ROUNDS):
+        deviation = _over_factor(value, factor) - 1
         with np.errstate(invalid="ignore", divide="ignore"):
-            deviation = value / factor[:, None] - 1
             kept = trusted & (np.abs(deviation) <= OUTLIER_SIGMA * np.maximum(scatter(deviation), predicted))
         good = np.where(kept, deviation, np.nan)
         variable = find_variables(good, predicted, mag) & able
@@ -230,6 +237,20 @@ def _share_factor(value, trusted, predicted, able, mag):
         weight = np.divide(1, sigma**2, out=np.zeros(sigma.size), where=usable)
         factor = _weighted_mean(np.where(kept, value, 0), kept, weight)
     return factor, sigma, variable
+
+
+def _compared(deviation, variance, trusted, weights):
+    """(frames, stars) flux over that of the comparison stars, 1 in the median, and its error."""
+    common, common_variance = _compare(deviation, variance, trusted, weights)
+    common += 1
+    common *= _median((1 + deviation) / common)  # the median of counts under clouds is not that of the star
+    return (1 + deviation) / common, np.sqrt(variance + common_variance) / common
+
+
+def _over_factor(values, factor):
+    """(frames, stars) values over the factor of their frame, in single precision: a night's are many."""
+    with np.errstate(invalid="ignore", divide="ignore"):
+        return values / factor[:, None].astype(np.float32)
 
 
 def _compare(deviation, variance, trusted, weights):
@@ -311,5 +332,5 @@ def _mean(values):
 def _deviation(values):
     """Standard deviation of each column over what is finite; NaN for fewer than two points."""
     count = np.isfinite(values).sum(axis=0)
-    squares = _mean((values - _mean(values)) ** 2) * count
+    squares = _mean((values - _mean(values).astype(values.dtype)) ** 2) * count
     return np.sqrt(np.divide(squares, count - 1, out=np.full(count.shape, np.nan), where=count > 1))

@@ -2,13 +2,14 @@
 
 ``write_photometry(path, stars, ...)`` writes frame by frame what ``rows_of_frame(...)`` makes;
 ``read_star(path, gaia_id=...)``, ``read_frames`` and ``read_stars`` read; ``check_table(path)`` and
-``is_sound(path)`` tell whether it is whole.
+``is_sound(path)`` tell whether it is whole, ``table_checksum(path)`` whether it is another one than before.
 
 Every frame has the same stars in the same order, so a star is one row in NSTARS. A column of an aperture
 carries its radius in pixels: `flux_3`, or `flux_2.5` where the profile has such.
 """
 
 import contextlib
+import hashlib
 import io
 import os
 import warnings
@@ -220,6 +221,25 @@ def is_sound(path):
     return True
 
 
+def table_checksum(path):
+    """First 16 hex digits of a SHA-256 that tells a table from any other, without its rows being read.
+
+    It is over the header, which says what the table was made with, over STARS, and over FRAMES, which holds what
+    was measured of every frame: its sky, its zero point, its width, its numbers of stars.
+
+    Raises
+    ------
+    ProductError
+        As `check_table`.
+    """
+    header, kinds, start = _layout(path)
+    with Path(path).open("rb") as file:
+        digest = hashlib.sha256(file.read(start))
+        file.seek(start + header["NFRAMES"] * header["NSTARS"] * kinds.itemsize)
+        digest.update(file.read())
+    return digest.hexdigest()[:16]
+
+
 def read_star(path, *, gaia_id=None, tic_id=None):
     """All rows of one star, a row a frame.
 
@@ -271,6 +291,26 @@ def rows_of_table(path):
     """
     header, kinds, start = _layout(path)
     return np.memmap(path, dtype=kinds, mode="r", offset=start, shape=(header["NFRAMES"], header["NSTARS"]))
+
+
+def chunks_of_table(path, *, most_bytes):
+    """(first frame, (frames, stars) structured array) of pieces of a whole table, one after the other.
+
+    Read, not mapped into memory, where the pages of the whole file would pile up.
+
+    Raises
+    ------
+    ProductError
+        As `check_table`.
+    """
+    header, kinds, start = _layout(path)
+    frames, stars = header["NFRAMES"], header["NSTARS"]
+    step = max(1, most_bytes // (stars * kinds.itemsize))
+    with Path(path).open("rb") as file:
+        file.seek(start)
+        for first in range(0, frames, step):
+            count = min(step, frames - first)
+            yield first, np.fromfile(file, kinds, count * stars).reshape(count, stars)
 
 
 def _read_rows(path, kinds, start, count, *, times=1, step=0):

@@ -13,6 +13,7 @@ row a frame of the night: those measured first, with their quality (which the le
 """
 
 import hashlib
+import json
 import logging
 import warnings
 
@@ -23,17 +24,18 @@ from astropy.utils.exceptions import AstropyWarning
 
 from ngcmos import __version__
 from ngcmos.errors import UsageError, WorkError
+from ngcmos.night.disk import require_space
 from ngcmos.night.ledger import REFUSED, open_ledger, recall, record
 from ngcmos.night.outcome import Outcome
 from ngcmos.night.products import photometry_path, write_then_rename
-from ngcmos.photometry.cube import colours, read_field, relate_stars
-from ngcmos.photometry.ensemble import choose_best
+from ngcmos.photometry.cube import colours, read_field, relate_best
 from ngcmos.photometry.quality import VERDICTS, Judged, judge_frames
+from ngcmos.photometry.table import read_frames, table_checksum
 
 log = logging.getLogger(__name__)
 
 STAGE = "relative_photometry"
-PHOTOMETRY = "process_cmos"
+REFUSING = ("simple_wrapper", "check_cmos", "process_cmos")
 QUALITY, UNKNOWN = "quality", "unknown"
 TMAG_MAX = 14.0
 COLUMNS = [
@@ -51,6 +53,7 @@ COLUMNS = [
     ("flags", ">i4", None),
     ("frame", ">i4", None),
 ]
+_BYTES_OF_ROW = np.dtype([(name, kind) for name, kind, _ in COLUMNS]).itemsize
 
 
 def relative_path(folder, field):
@@ -68,7 +71,7 @@ def run(config, night, *, tmag_max=TMAG_MAX, overwrite=False):
     tmag_max : float
         Fainter stars are left out, but for targets.
     overwrite : bool
-        Make curves anew that were made of this photometry table already.
+        Make curves anew that were made of this photometry table and these refused frames already.
 
     Raises
     ------
@@ -92,18 +95,19 @@ def run(config, night, *, tmag_max=TMAG_MAX, overwrite=False):
 
 def _relate_field(camera, folder, field, path, tmag_max, overwrite, outcome):
     target = relative_path(folder, field)
-    made_of = {"PHOTSUM": file_checksum(path), "TMAGMAX": tmag_max, "VERSION": __version__}
+    refused = _refused_frames(folder, field, path)
+    made_of = {"PHOTSUM": table_checksum(path), "TMAGMAX": tmag_max, "VERSION": __version__}
+    made_of["PROFSUM"] = camera.checksum
+    made_of["REFSUM"] = hashlib.sha256(json.dumps(refused).encode()).hexdigest()[:16]
     if not overwrite and _is_made_of(target, made_of):
         outcome.skipped.append(target.name)
         return
-    counts = read_field(path, camera, tmag_max=tmag_max)
-    curves, best = choose_best(
-        [relate_stars(counts, radius) for radius in counts.radii], np.asarray(counts.stars["Tmag"], float)
-    )
+    counts = read_field(path, camera, tmag_max=tmag_max, further=("jd_bary", "airmass", "zp"))
+    curves, best = relate_best(counts)
     judged = _judge(counts.frames, camera.donuts.large_px)
     with open_ledger(folder) as ledger:
-        refused = {n: e for n, e in recall(ledger, PHOTOMETRY, field).items() if e.verdict == REFUSED}
         _keep_quality(ledger, field, counts.frames, judged)
+    require_space(folder, camera.files.reserve_mb, needed_mb=curves.flux.size * _BYTES_OF_ROW / 1e6)
     units = [
         fits.PrimaryHDU(),
         _curve_unit(counts, curves, made_of, camera),
@@ -117,10 +121,16 @@ def _relate_field(camera, folder, field, path, tmag_max, overwrite, outcome):
     _tell(field, counts, curves, judged, refused)
 
 
-def file_checksum(path):
-    """First 16 hex digits of the SHA-256 of a file of any size."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()[:16]
+def _refused_frames(folder, field, path):
+    """{frame: why it was refused first} of the frames of a field that its table does not hold."""
+    measured = {str(name) for name in read_frames(path)["frame_id"]}
+    refused = {}
+    with open_ledger(folder) as ledger:
+        for stage in REFUSING:
+            for name, entry in recall(ledger, stage, field).items():
+                if entry.verdict == REFUSED and name not in measured:
+                    refused.setdefault(name, entry.reason)
+    return refused
 
 
 def _is_made_of(path, made_of):
@@ -181,8 +191,7 @@ def _frame_table(counts, curves, judged, refused):
     quality = [*judged.verdict.tolist(), *[REFUSED] * len(refused)]
     table["quality"] = np.char.encode(quality, "ascii", "replace")
     table["points"] = np.concatenate([np.isfinite(curves.flux).sum(axis=1), np.zeros(len(refused), int)])
-    reasons = [entry.reason for entry in refused.values()]
-    table["reason"] = np.char.encode([*[""] * len(names), *reasons], "ascii", "replace")
+    table["reason"] = np.char.encode([*[""] * len(names), *refused.values()], "ascii", "replace")
     table.meta["EXTNAME"] = "FRAMES"
     return table
 

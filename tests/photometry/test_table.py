@@ -11,12 +11,15 @@ from ngcmos.errors import ProductError, WorkError
 from ngcmos.photometry.apertures import Measurement
 from ngcmos.photometry.table import (
     check_table,
+    chunks_of_table,
     columns,
     is_sound,
     read_frames,
     read_star,
     read_stars,
     rows_of_frame,
+    rows_of_table,
+    table_checksum,
     write_photometry,
 )
 
@@ -272,6 +275,32 @@ def test_readers_refuse_a_truncated_table(path, read):
 def test_a_whole_table_is_sound(path):
     assert is_sound(path)
     assert check_table(path)["NSTARS"] == STARS
+
+
+def test_checksum_is_that_of_what_was_measured(path, stars, tmp_path):
+    same, more = tmp_path / "same.fits", tmp_path / "more.fits"
+    write(same, stars)
+    write(more, stars, frames=FRAMES + 1)
+    assert table_checksum(same) == table_checksum(path) != table_checksum(more)
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [(b"SKYMETH = 'map     '", b"SKYMETH = 'mean    '"), (np.array(0.1, ">f8").tobytes(), bytes(8))],
+    ids=["header", "fact of a frame"],
+)
+def test_checksum_changes_with_what_a_table_is_made_of(path, old, new):
+    before, whole = table_checksum(path), path.read_bytes()
+    assert whole.count(old) == 1
+    path.write_bytes(whole.replace(old, new))
+    assert table_checksum(path) != before
+
+
+@pytest.mark.parametrize("most_bytes", [1, 3000, 10**9])
+def test_chunks_are_the_rows(path, most_bytes):
+    chunks = list(chunks_of_table(path, most_bytes=most_bytes))
+    assert [first for first, _ in chunks][:2] in ([0], [0, len(chunks[0][1])])
+    assert b"".join(rows.tobytes() for _, rows in chunks) == rows_of_table(path).tobytes()
 
 
 def test_the_table_takes_its_name_only_when_it_is_whole(tmp_path, stars):

@@ -31,6 +31,8 @@ def copy(solved_night, tmp_path_factory):
     with open_ledger(folder) as ledger:
         field = truths[0].field
         record(ledger, "process_cmos", "lost.fits", field, REFUSED, "lost.fits: no star seen")
+        record(ledger, "simple_wrapper", "dark.fits", field, REFUSED, "dark.fits: not solved")
+        record(ledger, "check_cmos", "dark.fits", field, REFUSED, "dark.fits: goes to no_wcs/")
     return config, open_night(config, folder), truths
 
 
@@ -104,16 +106,16 @@ def test_errors_are_those_of_constant_stars(made, copy):
 
 def test_refused_frames_are_told_with_their_reason(made, copy):
     frames = Table.read(made[1][copy[2][0].field], hdu="FRAMES", mask_invalid=False, character_as_bytes=False)
-    assert len(frames) == 13
-    lost = frames[frames["frame_id"] == "lost.fits"]
-    assert lost["reason"][0] == "lost.fits: no star seen"
-    assert np.isnan(lost["factor"][0])
+    assert len(frames) == 14
+    told = dict(zip(frames["frame_id"][12:], frames["reason"][12:], strict=True))
+    assert told == {"dark.fits": "dark.fits: not solved", "lost.fits": "lost.fits: no star seen"}
+    assert np.isnan(frames["factor"][12:]).all()
 
 
 def test_frames_tell_their_quality_and_so_does_the_ledger(made, copy):
     _, night, truths = copy
     frames = Table.read(made[1][truths[0].field], hdu="FRAMES", mask_invalid=False, character_as_bytes=False)
-    assert frames["quality"].tolist() == ["good"] * 12 + ["refused"]
+    assert frames["quality"].tolist() == ["good"] * 12 + ["refused"] * 2
     expected = np.asarray(truths[0].frames["transparency"])
     np.testing.assert_allclose(
         frames["transparency"][:12] / np.median(frames["transparency"][:12]), expected, atol=0.02
@@ -130,6 +132,37 @@ def test_second_run_makes_nothing(made, copy):
     outcome = relative_photometry.run(config, night, tmag_max=15.0)
     assert (len(outcome.skipped), outcome.done) == (2, [])
     assert {path: path.stat().st_mtime_ns for path in before} == before
+
+
+def test_another_refused_frame_is_told_of(made, copy, tmp_path):
+    config, night, truths = copy
+    folder = tmp_path / night.folder.name
+    shutil.copytree(night.folder, folder)
+    with open_ledger(folder) as ledger:
+        record(ledger, "process_cmos", "late.fits", truths[0].field, REFUSED, "late.fits: no star seen")
+    path = relative_photometry.relative_path(folder, truths[0].field)
+    assert relative_photometry.run(config, open_night(config, folder), tmag_max=15.0).done == [path.name]
+    assert "late.fits" in Table.read(path, hdu="FRAMES", character_as_bytes=False)["frame_id"]
+
+
+def test_whether_curves_stand_is_known_without_reading_the_rows(made, copy, monkeypatch):
+    config, night, _ = copy
+    monkeypatch.setattr(relative_photometry, "read_field", None)
+    assert len(relative_photometry.run(config, night, tmag_max=15.0).skipped) == 2
+
+
+def test_table_of_another_version_is_told_in_a_line(copy, tmp_path):
+    """It has another name for a column."""
+    config, night, truths = copy
+    folder = tmp_path / night.folder.name
+    shutil.copytree(night.folder, folder)
+    path = folder / f"phot_{truths[0].field}.fits"
+    with fits.open(path, mode="update") as units:
+        number = units["PHOT"].columns.names.index("jd_bary") + 1
+        units["PHOT"].header[f"TTYPE{number}"] = "jd_helio"
+    outcome = relative_photometry.run(config, open_night(config, folder))
+    assert "no column jd_bary, expected those of this version" in outcome.troubles[0]
+    assert len(outcome.done) == 1
 
 
 def test_damaged_curves_are_made_anew(made, copy, tmp_path):
