@@ -16,15 +16,15 @@ def add_options(parser):
     parser.add_argument("--aper", type=float, metavar="R", help="one radius in pixels (default: each star's best)")
     parser.add_argument("--tmag_max", type=float, default=16.0, metavar="T", help="faintest star (default: 16)")
     parser.add_argument("--bin", type=float, default=30.0, metavar="MIN", help="minutes of a bin (default: 30)")
+    parser.add_argument("--overwrite", action="store_true", help="make files anew that are made already")
 
 
 def work(config, night, options):
     """Run the stage over the night."""
     from ngcmos.stages import noise_model
 
-    return noise_model.run(
-        config, night, radius_px=options.aper, tmag_max=options.tmag_max, bin_minutes=options.bin
-    )
+    chosen = {"radius_px": options.aper, "tmag_max": options.tmag_max, "bin_minutes": options.bin}
+    return noise_model.run(config, night, **chosen, overwrite=options.overwrite)
 
 
 if __name__ == "__main__":

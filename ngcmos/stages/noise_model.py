@@ -7,7 +7,9 @@ figure `noise_model_{field}.png`. All scatters are relative. Keys of the JSON:
     negative_fluxes_stars               TIC ids of stars whose median count is not positive
     synthetic_mag photon_shot_noise sky_noise read_noise dc_noise N RNS     the model; N scintillation, RNS total
     TIC_list predicted_list variable_list radius_list rounding_noise sky_estimate_noise     new
-    points_a_bin audit sentence sky_ratio sky_sentence                                      new
+    points_a_bin audit sentence sky_ratio sky_sentence made_of binned                       new
+
+`made_of` tells the table and the options: files that were made of the same are kept.
 """
 
 import dataclasses
@@ -16,14 +18,16 @@ import logging
 
 import numpy as np
 
+from ngcmos import __version__
 from ngcmos.errors import UsageError, WorkError
 from ngcmos.night.outcome import Outcome
 from ngcmos.night.products import photometry_path, write_then_rename
 from ngcmos.photometry.audit import audit, bin_curves, judge, judge_sky, sky_ratio
-from ngcmos.photometry.cube import read_field, relate_stars
-from ngcmos.photometry.ensemble import choose_best, scatter
+from ngcmos.photometry.cube import read_field, relate_best
+from ngcmos.photometry.ensemble import scatter
 from ngcmos.photometry.lightcurve import BinLength, assign_bins
 from ngcmos.photometry.noise import noise_curve, noise_terms
+from ngcmos.photometry.table import table_checksum
 from ngcmos.qc.noise_plot import NoisePanel, plot_noise
 
 log = logging.getLogger(__name__)
@@ -33,6 +37,11 @@ BIN_MINUTES = 30.0
 TMAG_MAX = 16.0
 CURVE_STEP_MAG = 0.1
 DOTS_PER_INCH = 120
+FRAMES_AT_ONCE = 100
+FEWEST_POINTS = 8  # to tell a scatter by
+FEWEST_SHARE = 0.5  # of the frames: a star that is seen in a cloud alone, else saturated, tells nothing
+EACH_FRAME = "1"
+_PNG_END = b"IEND\xaeB`\x82"
 _TERM_KEYS = {
     "star": "photon_shot_noise",
     "sky": "sky_noise",
@@ -69,7 +78,7 @@ class FieldNoise:
     model: dict
 
 
-def run(config, night, *, radius_px=None, tmag_max=TMAG_MAX, bin_minutes=BIN_MINUTES):
+def run(config, night, *, radius_px=None, tmag_max=TMAG_MAX, bin_minutes=BIN_MINUTES, overwrite=False):
     """Write the noise model of each field that has a photometry table; an Outcome.
 
     Parameters
@@ -80,6 +89,8 @@ def run(config, night, *, radius_px=None, tmag_max=TMAG_MAX, bin_minutes=BIN_MIN
         One aperture for all; without it the best one of each star.
     tmag_max : float
     bin_minutes : float
+    overwrite : bool
+        Make files anew that were made of this photometry table with these options already.
 
     Raises
     ------
@@ -96,42 +107,95 @@ def run(config, night, *, radius_px=None, tmag_max=TMAG_MAX, bin_minutes=BIN_MIN
         raise WorkError(f"{night.folder}: no phot_*.fits, expected one a field; run process_cmos first")
     for path in tables:
         with outcome.attempt(path.name):
+            made_of = {"table": table_checksum(path), "version": __version__, "aper": radius_px}
+            made_of |= {"profile": config.camera.checksum, "tmag_max": tmag_max, "bin_minutes": bin_minutes}
+            if not overwrite and _stands(path, made_of):
+                outcome.skipped.append(path.name)
+                continue
             radii = None if radius_px is None else [radius_px]
             counts = read_field(path, config.camera, tmag_max=tmag_max, radii=radii)
-            _audit_field(config.camera, night, path, counts, bin_minutes, outcome)
+            _audit_field(config.camera, night, path, counts, made_of, outcome)
     return outcome
 
 
-def _audit_field(camera, night, path, counts, bin_minutes, outcome):
+def json_path(table, name):
+    """The scatters of the stars of a table in bins of that name; `EACH_FRAME` is unbinned."""
+    return table.with_name(f"rms_mags_{table.stem}_{name}.json")
+
+
+def picture_path(table):
+    """The figure of a table."""
+    return table.with_name(f"noise_model_{table.stem.removeprefix('phot_')}.png")
+
+
+def _stands(table, made_of):
+    """Whether all files of a table are there, whole, and made of these things."""
+    try:
+        content = json.loads(json_path(table, EACH_FRAME).read_text(encoding="utf-8"))
+        if content["made_of"] != made_of:
+            return False
+        if content["binned"]:
+            binned = json_path(table, _bin_name(made_of["bin_minutes"])).read_text(encoding="utf-8")
+            if json.loads(binned)["made_of"] != made_of:
+                return False
+        picture = picture_path(table).read_bytes()
+    except (OSError, ValueError, KeyError, TypeError):
+        return False
+    return json.dumps(made_of).encode() in picture and picture.endswith(_PNG_END)
+
+
+def _bin_name(minutes):
+    return f"{minutes:g}min"
+
+
+def _name_in_words(name):
+    return "each frame" if name == EACH_FRAME else f"bins of {name}"
+
+
+def _audit_field(camera, night, path, counts, made_of, outcome):
     field = path.stem.removeprefix("phot_")
-    frames = {name: np.asarray(counts.frames[name], float) for name in ("sky", "sky_rms", "exptime_s")}
-    sky = sky_ratio(*frames.values(), camera.detector)
-    if judge_sky(sky):
-        log.warning("%s: %s: %s", STAGE, field, judge_sky(sky))
     noise = model_noise(counts, camera)
-    panels = []
-    for one in measure_scatter(noise, bin_minutes):
-        bins = audit_scatter(noise, one)
-        sentence = judge(bins)
-        tell = log.warning if sentence else log.info
-        tell("%s: %s, %s: %s", STAGE, field, one.name, sentence or "as predicted")
-        told = {"audit": [dataclasses.asdict(each) for each in bins], "sentence": sentence}
-        told |= {"sky_ratio": sky, "sky_sentence": judge_sky(sky)}
-        _write_json(night.folder / f"rms_mags_{path.stem}_{one.name}.json", noise, one, told, outcome)
-        panels.append(_panel(noise, one, bins))
-    picture = night.folder / f"noise_model_{field}.png"
+    scatters = list(measure_scatter(noise, made_of["bin_minutes"]))
+    told = {"made_of": made_of, "binned": len(scatters) > 1} | _judge_sky(counts, camera)
+    audits = {one.name: audit_scatter(noise, one) for one in scatters}
+    _tell(field, audits, told["sky_sentence"])
     title = f"{field}, {night.date}: {len(counts.stars)} stars, {len(counts.frames)} frames"
-    with write_then_rename(picture) as temporary:
-        plot_noise(panels, title=title).savefig(temporary, format="png", dpi=DOTS_PER_INCH)
-    outcome.products.append(picture)
+    panels = [_panel(noise, one, audits[one.name]) for one in scatters]
+    _draw(picture_path(path), panels, title, made_of, outcome)
+    for one in reversed(scatters):  # that of each frame is the last: it says that all are there
+        bins = audits[one.name]
+        own = {"audit": [dataclasses.asdict(each) for each in bins], "sentence": judge(bins)}
+        _write_json(json_path(path, one.name), noise, one, own | told, outcome)
     outcome.done.append(path.name)
+
+
+def _judge_sky(counts, camera):
+    """What the pixels of the sky say of the detector's numbers."""
+    frames = [np.asarray(counts.frames[name], float) for name in ("sky", "sky_rms", "exptime_s")]
+    ratio = sky_ratio(*frames, camera.detector)
+    return {"sky_ratio": ratio, "sky_sentence": judge_sky(ratio)}
+
+
+def _tell(field, audits, sky_sentence):
+    """No warning: the photometry is whole, and the page of the night says it again."""
+    for name, bins in audits.items():
+        usual = "scatter is as predicted" if bins else "too few frames or stars to compare scatter"
+        log.info("%s: %s, %s: %s", STAGE, field, _name_in_words(name), judge(bins) or usual)
+    if sky_sentence:
+        log.info("%s: %s: %s", STAGE, field, sky_sentence)
+
+
+def _draw(path, panels, title, made_of, outcome):
+    """Write the figure; it carries what it was made of."""
+    with write_then_rename(path) as temporary:
+        marks = {"Description": json.dumps(made_of)}
+        plot_noise(panels, title=title).savefig(temporary, format="png", dpi=DOTS_PER_INCH, metadata=marks)
+    outcome.products.append(path)
 
 
 def model_noise(counts, camera):
     """FieldNoise of a FieldCounts: the curves in the best of its apertures, and the model."""
-    curves, best = choose_best(
-        [relate_stars(counts, radius) for radius in counts.radii], np.asarray(counts.stars["Tmag"], float)
-    )
+    curves, best = relate_best(counts)
     levels = np.stack([_middle(counts.columns[f"flux_{radius:g}"]) for radius in counts.radii])
     tmag, exptime_s = np.asarray(counts.stars["Tmag"], float), np.median(np.asarray(counts.frames["exptime_s"]))
     with np.errstate(invalid="ignore", divide="ignore"):
@@ -157,29 +221,40 @@ def _model(counts, camera, index, light):
         "exptime_s": float(np.median(np.asarray(counts.frames["exptime_s"], float))),
     }
     sky = float(_middle(counts.columns["sky"].reshape(-1, 1))[0])
-    terms = noise_terms(counts.columns[f"flux_{radius:g}"], counts.columns["sky"], **ccd)
-    rest = counts.columns[f"fluxerr_{radius:g}"].astype(float) ** 2 - terms.total
+    columns = [counts.columns[name] for name in (f"flux_{radius:g}", f"fluxerr_{radius:g}", "sky")]
+    rest = _unexplained(*columns, ccd)
     area = np.pi * radius**2
     sky_sigma = np.sqrt(max(float(_middle(rest.reshape(-1, 1))[0]), 0.0)) / area
     air = float(np.sqrt(np.mean(counts.air_rms**2)))
     return noise_curve(light, sky, scintillation_rms=air, sky_sigma=sky_sigma, sky_count=1.0, **ccd)
 
 
+def _unexplained(flux, fluxerr, sky, ccd):
+    """(frames, stars) part of the variance of counts that no term but the error of the sky explains."""
+    rest = np.empty(flux.shape, np.float32)
+    for first in range(0, len(flux), FRAMES_AT_ONCE):  # the terms of a whole night would take a GB
+        part = slice(first, first + FRAMES_AT_ONCE)
+        rest[part] = fluxerr[part].astype(float) ** 2 - noise_terms(flux[part], sky[part], **ccd).total
+    return rest
+
+
 def measure_scatter(noise, bin_minutes):
     """Scatter of each frame and in bins."""
     curves = noise.curves
-    yield Scatter("1", curves.rms, curves.predicted, len(curves.flux), 1.0)
+    yield Scatter(EACH_FRAME, curves.rms, curves.predicted, len(curves.flux), 1.0)
     bins = assign_bins(np.asarray(noise.counts.frames["jd_mid"], float), BinLength(minutes=bin_minutes))
     means, length = bin_curves(curves.flux, bins)
     if len(means) > 1:
         expected = curves.predicted / np.sqrt(length)
-        yield Scatter(f"{bin_minutes:g}min", scatter(means), expected, len(means), length)
+        yield Scatter(_bin_name(bin_minutes), scatter(means), expected, len(means), length)
 
 
 def audit_scatter(noise, one):
-    """AuditBins of the stars that are constant and alone."""
-    stars = noise.counts.stars
-    usable = ~noise.curves.variable & ~np.asarray(stars["blended"], bool)
+    """AuditBins of the stars that are constant, alone and counted in most frames; none of too short a series."""
+    if one.points < FEWEST_POINTS:
+        return []
+    stars, known = noise.counts.stars, np.isfinite(noise.curves.flux).mean(axis=0)
+    usable = ~noise.curves.variable & ~np.asarray(stars["blended"], bool) & (known >= FEWEST_SHARE)
     with np.errstate(invalid="ignore", divide="ignore"):
         ratio = np.where(usable, one.measured / one.predicted, np.nan)
     return audit(ratio, np.asarray(stars["Tmag"], float), one.points)
@@ -220,7 +295,8 @@ def _plain(value):
 
 
 def _panel(noise, one, bins):
-    name = "each frame" if one.length == 1 else f"bins of {one.name}, {one.points} of {one.length:.0f} frames"
+    frames = "" if one.name == EACH_FRAME else f", {one.points} of {one.length:.0f} frames"
+    name = _name_in_words(one.name) + frames
     return NoisePanel(
         name=name,
         mag=np.asarray(noise.counts.stars["Tmag"], float),

@@ -76,7 +76,8 @@ def test_gain_off_by_20_per_cent(copy, factor):
     wrong = dataclasses.replace(detector, gain_e_adu=factor * detector.gain_e_adu)
     noise_model.run(config, night)
     before = json.loads(next(night.folder.glob("rms_mags_*_1.json")).read_text())
-    noise_model.run(dataclasses.replace(config, camera=dataclasses.replace(config.camera, detector=wrong)), night)
+    camera = dataclasses.replace(config.camera, detector=wrong)
+    noise_model.run(dataclasses.replace(config, camera=camera), night, overwrite=True)
     after = json.loads(next(night.folder.glob("rms_mags_*_1.json")).read_text())
     assert before["sky_sentence"] == ""
     assert after["sky_sentence"].startswith("pixels of the sky scatter")

@@ -9,9 +9,10 @@ import pytest
 
 from ngcmos.errors import UsageError, WorkError
 from ngcmos.night.folder import open_night
+from ngcmos.photometry.apertures import Flag
 from ngcmos.photometry.audit import judge
 from ngcmos.photometry.cube import read_field
-from ngcmos.stages import noise_model
+from ngcmos.stages import noise_model, process_cmos
 
 KEYS = ["RMS_list", "mags_list", "Tmag_list", "negative_fluxes_stars", "synthetic_mag", "photon_shot_noise"]
 KEYS += ["sky_noise", "read_noise", "dc_noise", "N", "RNS"]
@@ -100,6 +101,90 @@ def test_errors_of_a_wrong_gain_are_told(copy):
 def test_bin_must_be_some_time(copy):
     with pytest.raises(UsageError, match="bins are 0"):
         noise_model.run(*copy[:2], bin_minutes=0.0)
+
+
+@pytest.fixture
+def finished(copy, made, tmp_path):
+    """(config, night, files of the first field) of a copy with its noise model."""
+    config, night, truths = copy
+    folder = tmp_path / night.folder.name
+    shutil.copytree(night.folder, folder)
+    table = folder / f"phot_{truths[0].field}.fits"
+    names = [noise_model.json_path(table, "1"), noise_model.json_path(table, "8min")]
+    return config, open_night(config, folder), [*names, noise_model.picture_path(table)]
+
+
+def test_second_run_makes_nothing(finished, monkeypatch):
+    config, night, files = finished
+    monkeypatch.setattr(noise_model, "read_field", None)
+    before = [path.stat().st_mtime_ns for path in files]
+    outcome = noise_model.run(config, night, bin_minutes=8.0)
+    assert (len(outcome.skipped), outcome.done) == (2, [])
+    assert [path.stat().st_mtime_ns for path in files] == before
+
+
+@pytest.mark.parametrize("index", [0, 1, 2])
+@pytest.mark.parametrize("keep", [None, 0.5], ids=["missing", "truncated"])
+def test_file_that_is_missing_or_damaged_is_made_anew(finished, index, keep):
+    config, night, files = finished
+    whole = files[index].read_bytes()
+    files[index].unlink()
+    if keep:
+        files[index].write_bytes(whole[: int(keep * len(whole))])
+    assert len(noise_model.run(config, night, bin_minutes=8.0).done) == 1
+    assert files[index].read_bytes() == whole
+
+
+@pytest.mark.parametrize("options", [{"radius_px": 4.0}, {"tmag_max": 15.0}, {"overwrite": True}], ids=str)
+def test_other_options_make_it_anew(finished, options):
+    config, night, _ = finished
+    assert len(noise_model.run(config, night, bin_minutes=8.0, **options).done) == 2
+
+
+def test_picture_of_other_options_is_made_anew(finished):
+    """A run that was stopped between its files leaves a picture that is not theirs."""
+    config, night, files = finished
+    kept = [path.read_bytes() for path in files[:2]]
+    noise_model.run(config, night, bin_minutes=8.0, radius_px=4.0)
+    for path, content in zip(files, kept, strict=False):
+        path.write_bytes(content)
+    assert len(noise_model.run(config, night, bin_minutes=8.0).done) == 2
+
+
+def test_other_photometry_makes_it_anew(finished):
+    config, night, _ = finished
+    detector = dataclasses.replace(config.camera.detector, gain_e_adu=1.2 * config.camera.detector.gain_e_adu)
+    other = dataclasses.replace(config, camera=dataclasses.replace(config.camera, detector=detector))
+    process_cmos.run(other, night, overwrite=True)
+    assert len(noise_model.run(config, night, bin_minutes=8.0).done) == 2
+
+
+def test_other_profile_makes_it_anew(finished):
+    config, night, _ = finished
+    other = dataclasses.replace(config, camera=dataclasses.replace(config.camera, checksum="another"))
+    assert len(noise_model.run(other, night, bin_minutes=8.0).done) == 2
+
+
+def test_star_that_is_seen_in_a_cloud_alone_tells_nothing(copy):
+    """Saturated but for two frames under a cloud: its scatter is that of these two."""
+    config, night, truths = copy
+    counts = read_field(night.folder / f"phot_{truths[0].field}.fits", config.camera, tmag_max=16.0, radii=[5.0])
+    flags = counts.columns["flags"].copy()
+    flags[2:, np.asarray(counts.stars["Tmag"]) < 13] |= int(Flag.SATURATED)
+    noise = noise_model.model_noise(
+        dataclasses.replace(counts, columns=counts.columns | {"flags": flags}), config.camera
+    )
+    bins = noise_model.audit_scatter(noise, next(noise_model.measure_scatter(noise, 8.0)))
+    assert bins and min(one.low for one in bins) == 13
+
+
+@pytest.mark.parametrize("points", [2, 7])
+def test_short_series_tell_nothing(copy, points):
+    config, night, truths = copy
+    counts = read_field(night.folder / f"phot_{truths[0].field}.fits", config.camera, tmag_max=16.0, radii=[5.0])
+    noise = noise_model.model_noise(counts, config.camera)
+    one = dataclasses.replace(next(noise_model.measure_scatter(noise, 8.0)), points=points)
+    assert noise_model.audit_scatter(noise, one) == []
 
 
 def test_unknown_aperture_is_told(copy):
