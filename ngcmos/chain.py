@@ -23,9 +23,13 @@ STAGES = {
     "adding_headers": ("adding_headers", True),
     "create_flats": ("create_flats", False),
     "process_cmos": ("process_cmos", True),
+    "relative_photometry": ("relative_photometry", False),
+    "noise_model": ("noise_model", False),
     "night_report": ("night_report", False),
 }
 REPORT = "night_report"
+OF_TABLES = ("relative_photometry", "noise_model")
+EXTRAS = (*OF_TABLES, REPORT)  # what goes wrong in them is told; the photometry of the night is none the worse
 RUN = "run"
 
 
@@ -55,13 +59,30 @@ def run(config, folder, *, catalogs=(), only=(), skip=(), workers=1, quiet=False
         module, parallel = STAGES[script]
         options = {"workers": workers, "quiet": quiet} if parallel else {}
         started = time.monotonic()
+        if script in OF_TABLES and not _tables(folder) and not _are_extras(chosen):
+            log.info("%s: no photometry table, nothing to make", script)
+            continue
         outcome = _run_stage(config, folder, script, module, options | special.get(script, {}))
         rows.append((script, outcome, time.monotonic() - started))
         _remember(folder, *rows[-1])
-        _add(total, script, outcome)
+        _add(total, script, outcome, excused=_is_excused(script, outcome, chosen))
         out_of_disk |= outcome.out_of_disk
     _tell(rows, folder)
     return total
+
+
+def _tables(folder):
+    return sorted(folder.glob(photometry_path(folder, "*").name))
+
+
+def _is_excused(script, outcome, chosen):
+    """Whether a night is none the worse for a stage that failed; not where nothing else was asked for."""
+    full = outcome.out_of_disk and script != REPORT
+    return script in EXTRAS and not full and not _are_extras(chosen)
+
+
+def _are_extras(chosen):
+    return set(chosen) <= set(EXTRAS)
 
 
 def _one_write(chosen):
@@ -122,10 +143,10 @@ def _remember(folder, script, outcome, seconds):
         record(ledger, RUN, script, "", verdict, reason, numbers)
 
 
-def _add(total, script, outcome):
+def _add(total, script, outcome, *, excused):
     total.products.extend(outcome.products)
-    if script == REPORT and outcome.exit_code:
-        return  # told in the log; the night itself is none the worse for it
+    if excused and outcome.exit_code:
+        return  # told in the log and on the page
     total.troubles.extend(f"{script}: {trouble}" for trouble in outcome.troubles)
     if outcome.exit_code:
         total.failed[script] = outcome.troubles[0] if outcome.troubles else "all frames refused"
@@ -135,9 +156,9 @@ def _add(total, script, outcome):
 
 def _tell(rows, folder):
     """The table at the end: a line a stage, then where the photometry lies."""
-    log.info("%-15s %8s %8s %8s %8s", "stage", "done", "before", "refused", "seconds")
+    log.info("%-19s %8s %8s %8s %8s", "stage", "done", "before", "refused", "seconds")
     for script, outcome, seconds in rows:
         counts = (len(outcome.done), len(outcome.skipped), len(outcome.failed), seconds)
-        log.info("%-15s %8d %8d %8d %8.1f%s", script, *counts, "  in trouble" if outcome.troubles else "")
-    for path in sorted(folder.glob(photometry_path(folder, "*").name)):
+        log.info("%-19s %8d %8d %8d %8.1f%s", script, *counts, "  in trouble" if outcome.troubles else "")
+    for path in _tables(folder):
         log.info("photometry: %s", path)

@@ -179,7 +179,6 @@ def commands_again(options, folder):
     wanted = [
         ("All that is missing or failed is done by:", "run_night.py", [*shared, *catalogs]),
         ("Why frames were not measured:", "why.py", shared),
-        ("Measured against expected noise:", "noise_model.py", shared),
         ("This page alone:", "night_report.py", shared),
     ]
     return [(what, shlex.join(map(str, [sys.executable, scripts / name, *given]))) for what, name, given in wanted]

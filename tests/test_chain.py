@@ -12,13 +12,16 @@ from astropy.io import fits
 from astropy.table import Table
 from running import STAGES, night_options, raw_checksums, run_script
 
+from ngcmos import chain
 from ngcmos.config import load_camera, load_config
+from ngcmos.errors import WriteError
 from ngcmos.night.folder import open_night
+from ngcmos.night.ledger import read_ledger
 from ngcmos.photometry.apertures import measure
 from ngcmos.photometry.table import check_table, read_frames, read_star, read_stars
 from ngcmos.simulate.compare import compare_night
 from ngcmos.simulate.night import simulate_night
-from ngcmos.stages import process_cmos
+from ngcmos.stages import process_cmos, relative_photometry
 
 
 @pytest.fixture(scope="module")
@@ -171,6 +174,13 @@ def test_second_run_changes_nothing(night):
     assert "0 refused" in said
 
 
+def test_light_curves_and_noise_model_of_every_field_are_there(night):
+    for truth in night.truths:
+        assert fits.getheader(night.folder / f"rel_phot_{truth.field}.fits", 1)["NFRAMES"] == 12
+        assert json.loads((night.folder / f"rms_mags_phot_{truth.field}_1.json").read_text())["audit"]
+        assert (night.folder / f"noise_model_{truth.field}.png").stat().st_size > 10000
+
+
 def test_quiet_run_says_nothing(night):
     done = run_script("run_night", *night_options(night.base), "--quiet")
     assert done.stdout + done.stderr == ""
@@ -272,6 +282,71 @@ def test_frame_that_comes_later_is_measured_by_the_next_run(night, tmp_path):
     outcome = process_cmos.run(config, open_night(config, folder), quiet=True)
     assert late.name in outcome.done
     assert (folder / f"phot_{field}.fits").read_bytes() == (night.folder / f"phot_{field}.fits").read_bytes()
+
+
+@pytest.fixture
+def bare(night, tmp_path):
+    """(config, night folder) of a copy."""
+    base = tmp_path / "base"
+    shutil.copytree(night.base, base)
+    config = load_config(camera=str(base / "camera.toml"), config=base / "directories.json")
+    return config, base / "nights" / "20240705"
+
+
+def put_table_in_the_way(folder, field):
+    """A table of the old suite, which process_cmos does not touch as it does not know the field."""
+    Table({"flux": np.arange(5.0)}).write(folder / f"phot_{field}.fits", overwrite=True)
+
+
+def test_light_curves_that_cannot_be_made_do_not_fail_a_night_that_is_measured(bare):
+    config, folder = bare
+    put_table_in_the_way(folder, "NG0000+0000")
+    outcome = chain.run(config, folder, skip=["QC_control"], quiet=True)
+    assert (outcome.exit_code, outcome.troubles) == (0, [])
+    told = {entry.frame: entry for entry in read_ledger(folder) if entry.stage == chain.RUN}
+    for script in ("relative_photometry", "noise_model"):
+        assert "phot_NG0000+0000.fits: damaged or not made by ngcmos" in told[script].reason
+    assert "relative_photometry failed: NG0000+0000" in (folder / "night_report.html").read_text()
+
+
+def test_light_curves_that_alone_were_asked_for_fail_by_themselves(bare):
+    config, folder = bare
+    put_table_in_the_way(folder, "NG0000+0000")
+    assert chain.run(config, folder, only=["relative_photometry"], quiet=True).exit_code == 1
+
+
+def test_full_disk_fails_the_chain_at_the_light_curves_too(bare, monkeypatch):
+    config, folder = bare
+    for path in folder.glob("rel_phot_*"):
+        path.unlink()
+
+    def no_space(*_args, **_options):
+        raise WriteError("no space at all")
+
+    monkeypatch.setattr(relative_photometry, "require_space", no_space)
+    outcome = chain.run(config, folder, only=["process_cmos", "relative_photometry", "noise_model"], quiet=True)
+    assert outcome.troubles == ["relative_photometry: no space at all"]
+    assert outcome.exit_code == 1
+
+
+def test_night_without_any_table_is_told_of_once(bare, caplog):
+    config, folder = bare
+    for path in folder.glob("phot_*"):
+        path.unlink()
+    outcome = chain.run(config, folder, only=["check_cmos", "relative_photometry", "noise_model"], quiet=True)
+    assert (outcome.exit_code, outcome.troubles) == (0, [])
+
+
+@pytest.mark.parametrize("frames", [1, 2, 3])
+def test_night_of_so_few_frames_is_as_good_as_any(tmp_path, frames):
+    base = tmp_path / "base"
+    options = {"size": 320, "density": 2.0, "frames": frames, "cadence_s": 120.0, "calibrations": 3}
+    simulated = simulate_night(base, load_camera(), **options)
+    said = run_script("run_night", *night_options(base), "--skip", "QC_control", "--quiet").stderr
+    assert said == ""
+    [truth] = simulated.truths
+    assert fits.getheader(simulated.folder / f"rel_phot_{truth.field}.fits", 1)["NFRAMES"] == frames
+    assert "too few frames or stars to tell" in (simulated.folder / "night_report.html").read_text()
 
 
 def test_profile_that_asks_for_more_stars_refuses_the_frames(night, tmp_path):

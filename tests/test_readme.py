@@ -161,7 +161,7 @@ def test_script_has_a_section_and_an_example(name):
 
 
 def test_stages_are_listed_in_their_order():
-    assert re.findall(r"^\d\. `(\w+)`: ", README, re.MULTILINE) == list(STAGES)
+    assert re.findall(r"^\d+\. `(\w+)`: ", README, re.MULTILINE) == list(STAGES)
 
 
 @pytest.mark.parametrize("name", SCRIPTS)

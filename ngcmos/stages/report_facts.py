@@ -14,7 +14,7 @@ from ngcmos.errors import ProductError
 from ngcmos.night.folder import stamp_of
 from ngcmos.night.ledger import DONE, REFUSED
 from ngcmos.night.products import photometry_path
-from ngcmos.photometry.table import read_frames
+from ngcmos.photometry.table import read_frames, table_checksum
 from ngcmos.qc.shifts import CLOUD_SHARE, CONSTANT, LARGE, UNREADABLE
 from ngcmos.stages.field_shifts import SHIFTS
 from ngcmos.stages.frame_story import kind_of
@@ -46,7 +46,7 @@ class FieldFacts:
     noise : dict or None
         The noise model of each frame as `noise_model` wrote it.
     stale_noise : bool
-        Whether the photometry is younger than that.
+        Whether that was made of other photometry than there is now.
     """
 
     name: str
@@ -159,15 +159,18 @@ def _is_solved(stages, file, table):
 
 
 def _read_noise(folder, field):
-    """(content of the noise model of each frame or None, whether the photometry is younger)."""
+    """(content of the noise model of each frame or None, whether it was made of other photometry)."""
     table = photometry_path(folder, field)
     path = folder / f"rms_mags_{table.stem}_1.json"
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
-        stale = table.stat().st_mtime > path.stat().st_mtime
-    except (OSError, ValueError):
+        made_of = content["made_of"]["table"]
+    except (OSError, ValueError, KeyError, TypeError):
         return None, False
-    return (content, stale) if isinstance(content, dict) else (None, False)
+    try:
+        return content, made_of != table_checksum(table)
+    except ProductError:
+        return content, True
 
 
 def clear_zero_point(fields):

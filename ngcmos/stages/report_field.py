@@ -177,8 +177,11 @@ def _column(noise, name):
 
 
 def _say_noise(field):
+    if not field.counts[MEASURED]:
+        return ""
     if field.noise is None:
         return page.paragraph("No noise model of this field: run noise_model.py, then this page again.", dim=True)
-    sentence = field.noise.get("sentence") or "The scatter of the stars is as predicted."
-    stale = " (made before the photometry was)" if field.stale_noise else ""
-    return page.paragraph(f"Noise{stale}: {sentence}")
+    stale = " (of earlier photometry: run noise_model.py, then this page again)" if field.stale_noise else ""
+    usual = "the stars scatter as predicted" if field.noise.get("audit") else "too few frames or stars to tell"
+    told = [field.noise.get("sentence") or usual, field.noise.get("sky_sentence")]
+    return page.paragraph(f"Noise{stale}: {'; '.join(one for one in told if one)}.")

@@ -201,8 +201,34 @@ def test_numbers_of_the_plots_are_those_of_the_truth(stormy):
         assert share[unix] == pytest.approx(expected if expected > 10 else 0, abs=6)
 
 
+def test_scatter_is_shown_by_the_chain_on_its_own(stormy):
+    text = (stormy.folder / "night_report.html").read_text()
+    content = json.loads(re.search(r'id="plots">(.*?)</script>', text)[1])
+    assert {"f0-rms", "f1-rms"} <= {plot["id"] for plot in content["plots"]}
+    assert len(re.findall(r"Noise: [^.]*(predicted|magnitude|mag)", said(text))) == 2
+
+
+def test_scatter_of_earlier_photometry_is_told(bare):
+    config, folder = bare
+    assert "of earlier photometry" not in said(write_page(config, folder))
+    path = next(folder.glob("rms_mags_*_1.json"))
+    content = json.loads(path.read_text())
+    content["made_of"]["table"] = "another"
+    path.write_text(json.dumps(content))
+    assert "Noise (of earlier photometry" in said(write_page(config, folder))
+
+
+def test_noise_of_too_few_frames_is_not_called_good(bare):
+    config, folder = bare
+    for path in folder.glob("rms_mags_*_1.json"):
+        path.write_text(json.dumps(json.loads(path.read_text()) | {"audit": [], "sentence": ""}))
+    assert said(write_page(config, folder)).count("Noise: too few frames or stars to tell.") == 2
+
+
 def test_scatter_is_shown_once_the_noise_model_was_run(bare):
     config, folder = bare
+    for path in folder.glob("rms_mags_*.json"):
+        path.unlink()
     assert "run noise_model.py" in said(write_page(config, folder))
     noise_model.run(config, open_night(config, folder))
     text = write_page(config, folder)
@@ -292,8 +318,10 @@ def test_page_that_cannot_be_made_does_not_fail_the_chain(bare):
     config, folder = bare
     (folder / "night_report.html").unlink()
     (folder / "night_report.html").mkdir()
-    outcome = chain.run(config, folder, only=["night_report"], quiet=True)
+    outcome = chain.run(config, folder, only=["check_cmos", "night_report"], quiet=True)
     assert outcome.exit_code == 0
+    outcome = chain.run(config, folder, only=["night_report"], quiet=True)
+    assert outcome.exit_code == 1
 
 
 def test_night_as_it_should_be_is_good(solved_night, tmp_path):
