@@ -134,6 +134,7 @@ def _remember(folder, script, outcome, seconds):
     """Write into the ledger what a stage did and how long it took, where anything can be written."""
     counts = {"done": len(outcome.done), "before": len(outcome.skipped), "refused": len(outcome.failed)}
     numbers = counts | {"seconds": round(seconds, 1), "order": list(STAGES).index(script)}
+    numbers["troubles"] = list(outcome.troubles)
     verdict = REFUSED if outcome.exit_code else DONE
     reason = "; ".join(outcome.troubles) or ("all frames refused" if outcome.exit_code else "")
     with contextlib.suppress(WriteError), open_ledger(folder) as ledger:

@@ -200,7 +200,8 @@ def read_local(paths, ra, dec, box_deg):
     rows = tidy_rows(vstack([within_box(_read_extract(Path(path)), ra, dec, box_deg) for path in paths]))
     if not len(rows):
         names = ", ".join(str(path) for path in paths)
-        raise CatalogError(f"{names}: no stars within {box_deg:g} deg of {ra:.4f} {dec:+.4f}")
+        place = f"{box_deg:g} deg of {ra:.4f} {dec:+.4f}"
+        raise CatalogError(f"{names}: no stars within {place}, expected some: are the pointing cards right?")
     return rows
 
 

@@ -19,8 +19,8 @@ WINDOWS_PX = (1.5, 3.0, 6.0)  # sigma; a wider one where the stars fill it
 FILLED = 0.6  # of the window's variance
 REACH_SIGMA, RING_SIGMA = 4.0, 6.0
 EXTINCTION_MAG = 0.1  # an airmass, in Tmag; only tells clouds from low altitude
-CLEAR_SHARE = 80.0  # percentile of the zero points that stands for a clear sky
-CLOUD_TRANSPARENCY = 0.85
+CLEAR_QUANTILE = 0.9  # of the zero points of a night: stands for a clear sky
+CLOUD_TRANSPARENCY = 0.85  # a frame that has less of the light of a clear one is cloudy
 CLOUD_STARS = 0.7  # of the stars that the field usually shows
 SLEW_ELONGATION = 1.4  # over that of the night
 TWILIGHT_SKY = 1.5  # over the sky of the night
@@ -42,7 +42,7 @@ class Shape:
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Judged:
-    """Of each frame: transparency against the clearest of the night, and one of `VERDICTS`."""
+    """Of each frame: transparency against a clear one, and one of `VERDICTS`."""
 
     transparency: np.ndarray
     verdict: np.ndarray
@@ -175,7 +175,43 @@ def _straightest(points, across):
     return np.unique(best).size
 
 
-def judge_frames(facts, *, jump_px):
+def clear_zero_point(zp, airmass):
+    """Zero point of a clear frame in the zenith: that which a tenth of all exceed; NaN where none is known.
+
+    Parameters
+    ----------
+    zp, airmass : arrays
+        Of all frames of a night; NaN where unknown.
+    """
+    zenith = _in_zenith(zp, airmass)
+    known = zenith[np.isfinite(zenith)]
+    return float(np.quantile(known, CLEAR_QUANTILE)) if known.size else np.nan
+
+
+def transparency_of(zp, airmass, clear_zp):
+    """Share of the light of a clear frame at the same airmass that came through; NaN where unknown."""
+    return 10 ** (0.4 * (_in_zenith(zp, airmass) - clear_zp))
+
+
+def find_clouds(transparency, stars_seen):
+    """Whether each frame of a field is cloudy: by its light, or by the stars it shows against those usual.
+
+    Parameters
+    ----------
+    transparency : array
+        Of `transparency_of`; NaN where unknown.
+    stars_seen : array
+        Number of stars, or their share; NaN where unknown.
+    """
+    with np.errstate(invalid="ignore"):
+        return (transparency < CLOUD_TRANSPARENCY) | (stars_seen < CLOUD_STARS * _usual(stars_seen))
+
+
+def _in_zenith(zp, airmass):
+    return np.asarray(zp, float) + EXTINCTION_MAG * (np.nan_to_num(np.asarray(airmass, float), nan=1.0) - 1.0)
+
+
+def judge_frames(facts, *, jump_px, clear_zp=None):
     """Judged frames of one field.
 
     Parameters
@@ -185,21 +221,19 @@ def judge_frames(facts, *, jump_px):
         NaN where unknown.
     jump_px : float
         A frame this far off the median place of those before has jumped.
+    clear_zp : float, optional
+        Of `clear_zero_point` for all fields of the night; that of these frames by default.
     """
     column = {name: np.asarray(facts[name], float) for name in (*_COLUMNS, "stars_seen", "trail")}
-    clear = column["zp"] + EXTINCTION_MAG * np.nan_to_num(column["airmass"], nan=1.0)
-    known = np.isfinite(clear)
-    reference = np.percentile(clear[known], CLEAR_SHARE) if known.any() else np.nan
-    transparency = 10 ** (0.4 * (clear - reference))
-    usual = {name: _usual(column[name]) for name in ("elongation", "sky", "stars_seen")}
+    if clear_zp is None:
+        clear_zp = clear_zero_point(column["zp"], column["airmass"])
+    transparency = transparency_of(column["zp"], column["airmass"], clear_zp)
+    usual = {name: _usual(column[name]) for name in ("elongation", "sky")}
     with np.errstate(invalid="ignore"):
         tests = [
             (TWILIGHT, column["sky"] > TWILIGHT_SKY * usual["sky"]),
             (JUMP, _jumps(column["place_x"], column["place_y"]) >= jump_px),
-            (
-                CLOUD,
-                (transparency < CLOUD_TRANSPARENCY) | (column["stars_seen"] < CLOUD_STARS * usual["stars_seen"]),
-            ),
+            (CLOUD, find_clouds(transparency, column["stars_seen"])),
             (TRAIL, column["trail"] >= TRAIL_SHARE),
             (SLEW, column["elongation"] > SLEW_ELONGATION * usual["elongation"]),
         ]

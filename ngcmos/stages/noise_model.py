@@ -239,22 +239,26 @@ def _unexplained(flux, fluxerr, sky, ccd):
 
 
 def measure_scatter(noise, bin_minutes):
-    """Scatter of each frame and in bins."""
+    """Scatter of each frame and in bins; NaN for stars that have counts in too few of them."""
     curves = noise.curves
-    yield Scatter(EACH_FRAME, curves.rms, curves.predicted, len(curves.flux), 1.0)
+    yield Scatter(EACH_FRAME, _of_most(curves.flux, curves.rms), curves.predicted, len(curves.flux), 1.0)
     bins = assign_bins(np.asarray(noise.counts.frames["jd_mid"], float), BinLength(minutes=bin_minutes))
     means, length = bin_curves(curves.flux, bins)
     if len(means) > 1:
         expected = curves.predicted / np.sqrt(length)
-        yield Scatter(_bin_name(bin_minutes), scatter(means), expected, len(means), length)
+        yield Scatter(_bin_name(bin_minutes), _of_most(means, scatter(means)), expected, len(means), length)
+
+
+def _of_most(series, values):
+    return np.where(np.isfinite(series).mean(axis=0) >= FEWEST_SHARE, values, np.nan)
 
 
 def audit_scatter(noise, one):
-    """AuditBins of the stars that are constant, alone and counted in most frames; none of too short a series."""
+    """AuditBins of the stars that are constant and alone; none where the series are too short."""
     if one.points < FEWEST_POINTS:
         return []
-    stars, known = noise.counts.stars, np.isfinite(noise.curves.flux).mean(axis=0)
-    usable = ~noise.curves.variable & ~np.asarray(stars["blended"], bool) & (known >= FEWEST_SHARE)
+    stars = noise.counts.stars
+    usable = ~noise.curves.variable & ~np.asarray(stars["blended"], bool)
     with np.errstate(invalid="ignore", divide="ignore"):
         ratio = np.where(usable, one.measured / one.predicted, np.nan)
     return audit(ratio, np.asarray(stars["Tmag"], float), one.points)

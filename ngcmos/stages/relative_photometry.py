@@ -12,6 +12,7 @@ row a frame of the night: those measured first, with their quality (which the le
 `quality`), then those that were refused, with the reason.
 """
 
+import contextlib
 import hashlib
 import json
 import logging
@@ -23,13 +24,13 @@ from astropy.table import Table
 from astropy.utils.exceptions import AstropyWarning
 
 from ngcmos import __version__
-from ngcmos.errors import UsageError, WorkError
+from ngcmos.errors import ProductError, UsageError, WorkError
 from ngcmos.night.disk import require_space
 from ngcmos.night.ledger import REFUSED, open_ledger, recall, record
 from ngcmos.night.outcome import Outcome
 from ngcmos.night.products import photometry_path, write_then_rename
 from ngcmos.photometry.cube import colours, read_field, relate_best
-from ngcmos.photometry.quality import VERDICTS, Judged, judge_frames
+from ngcmos.photometry.quality import VERDICTS, Judged, clear_zero_point, judge_frames
 from ngcmos.photometry.table import read_frames, table_checksum
 
 log = logging.getLogger(__name__)
@@ -86,25 +87,37 @@ def run(config, night, *, tmag_max=TMAG_MAX, overwrite=False):
     tables = sorted(night.folder.glob(photometry_path(night.folder, "*").name))
     if not tables:
         raise WorkError(f"{night.folder}: no phot_*.fits, expected one a field; run process_cmos first")
+    clear_zp = _clear_zero_point(tables)
     for path in tables:
-        field = path.stem.removeprefix("phot_")
-        with outcome.attempt(field):
-            _relate_field(config.camera, night.folder, field, path, tmag_max, overwrite, outcome)
+        with outcome.attempt(path.stem.removeprefix("phot_")):
+            _relate_field(config.camera, night.folder, path, tmag_max, clear_zp, overwrite, outcome)
     return outcome
 
 
-def _relate_field(camera, folder, field, path, tmag_max, overwrite, outcome):
+def _clear_zero_point(tables):
+    """Zero point of a clear frame of the night, in hundredths: a field all under clouds does not tell it."""
+    numbers = []
+    for path in tables:
+        with contextlib.suppress(ProductError, KeyError):  # told where the field is worked on
+            frames = read_frames(path)
+            numbers.append([np.asarray(frames[name], float) for name in ("zp", "airmass")])
+    clear = clear_zero_point(*np.concatenate(numbers, axis=1)) if numbers else np.nan
+    return round(clear, 2) if np.isfinite(clear) else None
+
+
+def _relate_field(camera, folder, path, tmag_max, clear_zp, overwrite, outcome):
+    field = path.stem.removeprefix("phot_")
     target = relative_path(folder, field)
     refused = _refused_frames(folder, field, path)
     made_of = {"PHOTSUM": table_checksum(path), "TMAGMAX": tmag_max, "VERSION": __version__}
-    made_of["PROFSUM"] = camera.checksum
+    made_of |= {"PROFSUM": camera.checksum, "CLEARZP": clear_zp}
     made_of["REFSUM"] = hashlib.sha256(json.dumps(refused).encode()).hexdigest()[:16]
     if not overwrite and _is_made_of(target, made_of):
         outcome.skipped.append(target.name)
         return
     counts = read_field(path, camera, tmag_max=tmag_max, further=("jd_bary", "airmass", "zp"))
     curves, best = relate_best(counts)
-    judged = _judge(counts.frames, camera.donuts.large_px)
+    judged = _judge(counts.frames, camera.donuts.large_px, clear_zp)
     with open_ledger(folder) as ledger:
         _keep_quality(ledger, field, counts.frames, judged)
     require_space(folder, camera.files.reserve_mb, needed_mb=curves.flux.size * _BYTES_OF_ROW / 1e6)
@@ -196,10 +209,10 @@ def _frame_table(counts, curves, judged, refused):
     return table
 
 
-def _judge(frames, jump_px):
+def _judge(frames, jump_px, clear_zp):
     """Judged frames; unknown ("") where the table was made before frames told of their quality."""
     try:
-        return judge_frames(frames, jump_px=jump_px)
+        return judge_frames(frames, jump_px=jump_px, clear_zp=clear_zp)
     except KeyError:
         return Judged(np.full(len(frames), np.nan), np.full(len(frames), ""))
 

@@ -14,6 +14,7 @@ from ngcmos.errors import ProductError
 from ngcmos.night.folder import stamp_of
 from ngcmos.night.ledger import DONE, REFUSED
 from ngcmos.night.products import photometry_path
+from ngcmos.photometry.quality import CLEAR_QUANTILE, clear_zero_point, find_clouds, transparency_of
 from ngcmos.photometry.table import read_frames, table_checksum
 from ngcmos.qc.shifts import CLOUD_SHARE, CONSTANT, LARGE, UNREADABLE
 from ngcmos.stages.field_shifts import SHIFTS
@@ -21,13 +22,21 @@ from ngcmos.stages.frame_story import kind_of
 from ngcmos.stages.night_story import MEASURED, PHOTOMETRY, SOLVING, WAITING, read_story
 
 RUN = "run"
-CLEAR = 0.8  # a frame below this share of the light of a clear one counts as cloudy
-CLEAR_QUANTILE = 0.9
 JUMP_WINDOW = 5
 JUMP_LIMITS = 2.0  # times what counts as a large shift: from one frame to the next, and staying there
 TABLE_NUMBERS = ("shift_x", "shift_y", "wcs_rms_px", "sky", "fwhm_px", "zp", "airmass", "exptime_s")
 COLUMNS = (*TABLE_NUMBERS, "seen_share", "stars")
 _SOLVED_NAMES = {"wcs_rms_px": "rms_px", "zp": "zp"}
+
+
+@dataclasses.dataclass(frozen=True)
+class Refusal:
+    """So many frames that a stage refused for a kind of reason; `example` is that of the first in full."""
+
+    count: int
+    kind: str
+    stage: str
+    example: str
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -72,9 +81,13 @@ class FieldFacts:
 
     @property
     def reasons(self):
-        """[(number, reason, stage), ...] of the frames that were refused, the most frequent first."""
-        refused = [(kind_of(file.reason), file.stage) for file in self.files if file.state == REFUSED]
-        return [(count, *reason) for reason, count in collections.Counter(refused).most_common()]
+        """Refusals of the frames that were refused, the most frequent first."""
+        groups = collections.defaultdict(list)
+        for file in self.files:
+            if file.state == REFUSED:
+                groups[kind_of(file.reason), file.stage].append(file.reason)
+        found = [Refusal(len(own), kind, stage, own[0]) for (kind, stage), own in groups.items()]
+        return sorted(found, key=lambda one: -one.count)
 
 
 def read_fields(config, night, entries):
@@ -173,19 +186,23 @@ def _read_noise(folder, field):
         return content, True
 
 
-def clear_zero_point(fields):
-    """The zero point of a clear frame of this night: that which a tenth of all frames exceed; NaN without any."""
-    known = np.concatenate([field.numbers["zp"] for field in fields] or [np.zeros(0)])
-    known = known[np.isfinite(known)]
-    return float(np.quantile(known, CLEAR_QUANTILE)) if known.size else np.nan
+def clear_zero_point_of(fields):
+    """The zero point of a clear frame of this night; NaN without any."""
+    known = [np.concatenate([field.numbers[name] for field in fields] or [[]]) for name in ("zp", "airmass")]
+    return clear_zero_point(*known)
 
 
 def transparency(field, clear_zp):
     """Share of a clear frame's light in each frame by its zero point; 0 where few stars were seen, else NaN."""
-    share = 10 ** (0.4 * (field.numbers["zp"] - clear_zp))
+    share = transparency_of(field.numbers["zp"], field.numbers["airmass"], clear_zp)
     stars = field.numbers["stars"]
     usual = np.quantile(stars[np.isfinite(stars)], CLEAR_QUANTILE) if np.isfinite(stars).any() else np.nan
     return np.where(np.isnan(share) & (stars < CLOUD_SHARE * usual), 0.0, share)
+
+
+def cloudy_frames(field, clear_zp):
+    """Whether each frame of a field is cloudy, as relative_photometry judges those it has."""
+    return find_clouds(transparency(field, clear_zp), field.numbers["seen_share"])
 
 
 def find_jumps(field, large_px):

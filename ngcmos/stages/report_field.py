@@ -1,5 +1,7 @@
 """The chapter of one field on the morning page: counts, plots, thumbnails, links."""
 
+import textwrap
+
 import numpy as np
 
 from ngcmos.night.ledger import REFUSED
@@ -20,7 +22,8 @@ from ngcmos.qc.page_plots import (
 )
 from ngcmos.stages.night_story import MEASURED, WAITING
 
-REASONS_SHOWN = 12
+REASONS_SHOWN = 20
+REASON_LENGTH = 120
 FAR_LIMITS = 6.0  # a shift so many times the usual ones would flatten the plot
 LEAST_TERM = 0.03  # of the total: below it a noise term does not matter
 _PPM = 1e6
@@ -66,10 +69,11 @@ def draw_field_section(key, field, clear_zp, links, pictures, plots):
 
 
 def _draw_reasons(field):
-    """Why frames were refused, with the first frame of each kind."""
+    """Why frames were refused, by kinds; the whole reason where it is one frame's."""
     rows = []
-    for count, reason, stage in field.reasons[:REASONS_SHOWN]:
-        rows.append([count, reason, stage or "–"])
+    for one in field.reasons[:REASONS_SHOWN]:
+        reason = one.kind if one.count > 1 else textwrap.shorten(one.example, REASON_LENGTH, placeholder=" …")
+        rows.append([one.count, reason, one.stage or "–"])
     hidden = len(field.reasons) - REASONS_SHOWN
     more = page.paragraph(f"and {hidden} more reasons", dim=True) if hidden > 0 else ""
     return page.join(page.table(["frames", "refused because", "by"], rows) if rows else "", more)

@@ -13,7 +13,7 @@ from ngcmos.qc.almanac import Almanac
 from ngcmos.qc.page_plots import FOREGROUND, GREEN, GREY, ORANGE, SKYBLUE, VERMILION, band, line, plot, points
 from ngcmos.stages.night_story import MEASURED, WAITING
 from ngcmos.stages.report_calibration import CalibrationFacts
-from ngcmos.stages.report_facts import RUN, clear_zero_point, transparency
+from ngcmos.stages.report_facts import RUN, clear_zero_point_of, transparency
 from ngcmos.stages.report_field import draw_field_section
 from ngcmos.stages.report_verdict import clock, level_of, sum_up
 
@@ -73,7 +73,7 @@ class NightFacts:
 def summarise_night(facts):
     """What other pages keep of this night."""
     counts = [field.counts for field in facts.fields]
-    clear = clear_zero_point(facts.fields)
+    clear = clear_zero_point_of(facts.fields)
     return {
         "night": facts.date,
         "verdict": level_of(facts.reasons),
@@ -106,7 +106,7 @@ def draw_page(facts, products, pictures):
     for number, field in enumerate(facts.fields):
         names[f"f{number}"] = [file.name for file in field.files]
         key, shown = f"f{number}", (products.get(field.name, []), pictures.get(field.name, []))
-        fields.append(draw_field_section(key, field, clear_zero_point(facts.fields), *shown, plots))
+        fields.append(draw_field_section(key, field, clear_zero_point_of(facts.fields), *shown, plots))
     body = page.join(
         page.Html(f"<h1>Night {page.text(facts.date)}</h1>"),
         _draw_verdict(facts),
@@ -149,12 +149,12 @@ def _draw_overview(facts):
         counts = field.counts
         known = field.unix[np.isfinite(field.unix)]
         span = f"{clock(known.min())}–{clock(known.max())}" if known.size else "unknown"
-        numbers = [counts[name] for name in ("taken", "solved", MEASURED, REFUSED, WAITING)]
+        numbers = [counts[name] for name in (MEASURED, "taken", REFUSED, WAITING, "solved")]
         middle = [_median(field.numbers[name]) for name in ("fwhm_px", "sky", "wcs_rms_px")]
-        rows.append([field.name, span, *numbers, *middle])
+        rows.append([field.name, *numbers, span, *middle])
         whole = counts[MEASURED] == counts["taken"]
         marks.append(page.GOOD if whole else page.BAD if not counts[MEASURED] else page.LOOK)
-    head = ["field", "UTC", "taken", "solved", "measured", "refused", "not yet", "FWHM [px]", "sky [ADU]"]
+    head = ["field", "measured", "of", "refused", "not yet", "solved", "UTC", "FWHM [px]", "sky [ADU]"]
     return page.table([*head, "residual [px]"], rows, marks=marks)
 
 
@@ -165,7 +165,7 @@ def _median(values):
 
 def _draw_timeline(facts, plots):
     """Sun, Moon and fields; light that came through; sky: the whole night on one axis."""
-    clear = clear_zero_point(facts.fields)
+    clear = clear_zero_point_of(facts.fields)
     bands = [
         band(np.nanmin(field.unix), np.nanmax(field.unix), field.name)
         for field in facts.fields

@@ -12,11 +12,13 @@ import numpy as np
 from ngcmos.night.ledger import REFUSED
 from ngcmos.qc.page import BAD, GOOD, LOOK
 from ngcmos.stages.night_story import MEASURED, WAITING
-from ngcmos.stages.report_facts import CLEAR, RUN, clear_zero_point, find_jumps, transparency
+from ngcmos.stages.report_facts import RUN, clear_zero_point_of, cloudy_frames, find_jumps, transparency
 
 MOST_MEASURED, HALF_MEASURED = 0.95, 0.5
 CLOUDY_SHARE = 0.05
 MOVED_SHARE = 0.05
+SPELLS_SHOWN, SPELL_GAP = 4, 1
+REASONS_TOLD = 3
 FRAMES_FOR_SHARES = 10  # fewer frames than this say nothing about shares
 GRAVE = ("simple_wrapper", "check_cmos", "process_cmos")
 FIELD_LOST, STAGE_FAILED, DISK = "no photometry", "failed stage", "disk"
@@ -76,8 +78,9 @@ def judge(fields, entries, *, large_px, free_mb, reserve_mb, size_mb, calibratio
     calibration : sequence of str
         What is odd about the masters.
     """
-    found = [reason for field in fields for reason in _judge_field(field)]
-    found += judge_stages(entries) + _judge_disk(free_mb, reserve_mb, size_mb)
+    found = [reason for field in fields for reason in _judge_field(field, find_trouble(field.name, entries))]
+    lost = [field.name for field in fields if not field.counts[MEASURED]]
+    found += judge_stages(entries, told=lost) + _judge_disk(free_mb, reserve_mb, size_mb)
     found += _judge_sky(fields) + [one for field in fields for one in _judge_pointing(field, large_px)]
     found += [Reason(LOOK, CALIBRATION, sentence) for sentence in calibration]
     if not fields:
@@ -85,12 +88,13 @@ def judge(fields, entries, *, large_px, free_mb, reserve_mb, size_mb, calibratio
     return sorted(found, key=lambda reason: reason.level != BAD)
 
 
-def _judge_field(field):
-    """What became of the frames of a field."""
+def _judge_field(field, trouble):
+    """What became of the frames of a field; `trouble` is what a stage said of the whole of it."""
     counts = field.counts
     taken, measured, waiting = counts["taken"], counts[MEASURED], counts[WAITING]
-    if measured == 0 and taken > waiting:
-        return [Reason(BAD, FIELD_LOST, f"{field.name}: none of {taken} frames measured ({_main_reason(field)})")]
+    if measured == 0 and (taken > waiting or trouble):
+        why = trouble if waiting and trouble else _main_reasons(field)
+        return [Reason(BAD, FIELD_LOST, f"{field.name}: none of {taken} frames measured: {why}")]
     found = []
     if waiting:
         found.append(Reason(LOOK, NOT_YET, f"{field.name}: {waiting} of {taken} frames not measured yet"))
@@ -98,27 +102,66 @@ def _judge_field(field):
     if judged and measured < MOST_MEASURED * judged:
         level = BAD if measured < HALF_MEASURED * judged else LOOK
         refused = f"{counts[REFUSED]} of {taken} frames refused"
-        found.append(Reason(level, REFUSALS, f"{field.name}: {refused}, most often: {_main_reason(field)}"))
+        found.append(Reason(level, REFUSALS, f"{field.name}: {refused}: {_main_reasons(field)}"))
     return found
 
 
-def _main_reason(field):
-    return field.reasons[0][1] if field.reasons else "no reason is known"
+def _main_reasons(field):
+    """The most frequent reasons with their numbers, in a few words."""
+    kinds = collections.Counter()
+    for one in field.reasons:
+        kinds[one.kind.partition(",")[0]] += one.count
+    told = [f"{count} {kind}" for kind, count in kinds.most_common(REASONS_TOLD)]
+    others = sum(kinds.values()) - sum(count for _, count in kinds.most_common(REASONS_TOLD))
+    return ", ".join([*told, f"{others} for other reasons"] if others else told) or "no reason is known"
+
+
+def find_trouble(field, entries):
+    """What the first stage of the chain that failed over a whole field said of it; "" where none did."""
+    for entry in _failed_stages(entries):
+        for trouble in _troubles_of(entry):
+            if trouble.startswith(f"{field}: "):
+                return f"{trouble.removeprefix(f'{field}: ')} ({entry.frame})"
+    return ""
+
+
+def _failed_stages(entries):
+    failed = [entry for entry in entries if entry.stage == RUN and entry.verdict == REFUSED]
+    return sorted(failed, key=lambda entry: entry.numbers.get("order") or 0)
+
+
+def _troubles_of(entry):
+    return entry.numbers.get("troubles") or [entry.reason]
 
 
 def _judge_sky(fields):
     """Clouds: frames that lost light against the clearest of the night."""
-    clear = clear_zero_point(fields)
+    clear = clear_zero_point_of(fields)
     found = []
     for field in fields:
         share = transparency(field, clear)
         known = np.isfinite(share)
-        cloudy = known & (share < CLEAR)
+        cloudy = known & cloudy_frames(field, clear)
         if known.sum() >= FRAMES_FOR_SHARES and cloudy.sum() > CLOUDY_SHARE * known.sum():
-            span = f"between {clock(field.unix[cloudy].min())} and {clock(field.unix[cloudy].max())} UTC"
-            lost = f"{cloudy.sum()} of {known.sum()} frames lost more than {100 * (1 - CLEAR):.0f} % of the light"
-            found.append(Reason(LOOK, CLOUD, f"{field.name}: cloud, {lost}, {span}"))
+            when = ", ".join(_spells(field.unix[known], cloudy[known]))
+            left = f"down to {100 * np.min(share[cloudy]):.0f} % of the light"
+            told = f"cloud in {cloudy.sum()} of {known.sum()} frames, {left}, {when} UTC"
+            found.append(Reason(LOOK, CLOUD, f"{field.name}: {told}"))
     return found
+
+
+def _spells(unix, holds):
+    """When something held, in words: from the first to the last frame of each spell, the longest in their order.
+
+    A single frame in between that is free does not end a spell.
+    """
+    rows = np.flatnonzero(holds)
+    spells = np.split(rows, np.flatnonzero(np.diff(rows) > 1 + SPELL_GAP) + 1)
+    shown = sorted(sorted(spells, key=len)[-SPELLS_SHOWN:], key=lambda spell: spell[0])
+    ends = [(clock(unix[spell[0]]), clock(unix[spell[-1]])) for spell in shown]
+    told = [first if first == last else f"{first}–{last}" for first, last in ends]
+    more = len(spells) - len(shown)
+    return [*told, f"{more} more times"] if more else told
 
 
 def _judge_pointing(field, large_px):
@@ -135,13 +178,15 @@ def _judge_pointing(field, large_px):
     return []
 
 
-def judge_stages(entries):
-    """Stages of the chain that failed, by the ledger."""
-    failed = [entry for entry in entries if entry.stage == RUN and entry.verdict == REFUSED]
-    return [
-        Reason(BAD if entry.frame in GRAVE else LOOK, STAGE_FAILED, f"{entry.frame} failed: {entry.reason}")
-        for entry in failed
-    ]
+def judge_stages(entries, *, told=()):
+    """Stages of the chain that failed, by the ledger; not where they did so only over fields told of already."""
+    found = []
+    for entry in _failed_stages(entries):
+        own = [one for one in _troubles_of(entry) if not one.startswith(tuple(f"{field}: " for field in told))]
+        if own:
+            level = BAD if entry.frame in GRAVE else LOOK
+            found.append(Reason(level, STAGE_FAILED, f"{entry.frame} failed: {'; '.join(own)}"))
+    return found
 
 
 def _judge_disk(free_mb, reserve_mb, size_mb):

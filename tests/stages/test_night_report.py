@@ -1,5 +1,6 @@
 """The morning page of nights whose truth is known: does it tell what happened?"""
 
+import contextlib
 import dataclasses
 import html
 import json
@@ -11,6 +12,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from astropy.io import fits
+from astropy.table import Table
 
 from ngcmos import chain
 from ngcmos.config import load_camera, load_config
@@ -20,10 +22,11 @@ from ngcmos.night.ledger import DONE, REFUSED, open_ledger, read_ledger, record
 from ngcmos.qc.page import HEAD_BYTES, read_summary
 from ngcmos.simulate.night import simulate_night
 from ngcmos.stages import night_report, noise_model
+from ngcmos.stages.relative_photometry import relative_path
 from ngcmos.stages.report_calibration import CalibrationFacts, compare_flats, judge_calibration
-from ngcmos.stages.report_facts import find_jumps
+from ngcmos.stages.report_facts import clear_zero_point_of, cloudy_frames, find_jumps
 from ngcmos.stages.report_page import draw_page
-from ngcmos.stages.report_verdict import judge_stages, level_of
+from ngcmos.stages.report_verdict import _spells, judge_stages, level_of
 
 CLOUDS = [(4, 9, 0.5), (12, 14, 0.01)]
 JUMP = (18, 4.0, -3.0)
@@ -94,20 +97,57 @@ def test_frames_are_counted_as_they_were_made(facts, stormy):
 
 def test_broken_frames_are_told_by_their_reasons(facts, stormy):
     field = next(field for field in facts.fields if field.name == stormy.truths[0].field)
-    reasons = {reason.partition(",")[0] for _, reason, _ in field.reasons}
+    reasons = {one.kind.partition(",")[0] for one in field.reasons}
     assert {"empty", "not solved"} <= reasons
-    assert sum(count for count, _, _ in field.reasons) == field.counts["refused"]
+    assert sum(one.count for one in field.reasons) == field.counts["refused"]
+    told = next(one.what for one in facts.reasons if one.topic == "refused frames" and field.name in one.what)
+    assert re.search(r": 3 not solved, .*, 1 for other reasons$", told) or told.count(" 1 ") == 3
+
+
+def test_reason_of_a_single_frame_is_told_in_full(stormy):
+    text = said((stormy.folder / "night_report.html").read_text())
+    assert "not FITS, begins with b'<html>" in text
+    assert re.search(r"truncated or still being written, holds \d+ bytes of pixels, expected \d+", text)
 
 
 def test_clouds_are_counted_and_timed(facts, stormy):
     for truth in stormy.truths:
-        cloudy = np.nonzero((truth.frames["transparency"] < 0.8) & (truth.frames["fault"] == ""))[0]
-        first, last = (str(truth.frames["date_obs"][row])[11:16] for row in cloudy[[0, -1]])
+        cloudy = np.nonzero((truth.frames["transparency"] < 0.85) & (truth.frames["fault"] == ""))[0]
+        thin, thick = (cloudy[np.isclose(truth.frames["transparency"][cloudy], t, rtol=0.1)] for t in (0.5, 0.01))
+        spells = [
+            "–".join(str(truth.frames["date_obs"][row])[11:16] for row in rows[[0, -1]]) for rows in (thin, thick)
+        ]
         [told] = [
             reason.what for reason in facts.reasons if reason.topic == "cloud" and truth.field in reason.what
         ]
-        assert f"{len(cloudy)} of {len(truth.good)} frames" in told
-        assert f"between {first} and {last} UTC" in told
+        assert f"cloud in {len(cloudy)} of {len(truth.good)} frames" in told
+        assert told.endswith(f" of the light, {', '.join(spells)} UTC")
+
+
+def test_page_and_light_curves_call_the_same_frames_cloudy(facts, stormy):
+    clear = clear_zero_point_of(facts.fields)
+    for field in facts.fields:
+        path = relative_path(stormy.folder, field.name)
+        frames = Table.read(path, hdu="FRAMES", mask_invalid=False, character_as_bytes=False)
+        cloudy = {
+            str(name) for name, word in zip(frames["frame_id"], frames["quality"], strict=True) if word == "cloud"
+        }
+        measured = {file.name for file in field.files if file.state == "measured"}
+        on_page = {
+            file.name for file, is_so in zip(field.files, cloudy_frames(field, clear), strict=True) if is_so
+        }
+        assert len(cloudy) >= 4
+        assert on_page & measured == cloudy
+
+
+def test_spells_of_clouds_are_told_apart():
+    unix, holds = 60.0 * np.arange(30), np.zeros(30, bool)
+    holds[[2, 3, 5, 9, 12, 13, 14]] = True
+    assert _spells(unix, holds) == ["00:02–00:05", "00:09", "00:12–00:14"]
+    holds[::3] = True
+    holds[20:] = False
+    holds[[23, 26, 29]] = True
+    assert _spells(unix, holds)[-1].endswith("more times") and len(_spells(unix, holds)) == 5
 
 
 def test_jump_is_found_where_and_as_far_as_it_was(facts, stormy):
@@ -292,6 +332,28 @@ def test_lost_field_makes_the_night_bad(bare):
     assert summary_of(text)["verdict"] == "bad"
     line = re.search(r'<p class="verdict bad">(.*?)</p>', text)[1]
     assert f"{field}: none of" in line
+
+
+def test_field_that_no_stage_could_work_on_is_told_once_with_its_first_cause(bare):
+    """Its pointing is wrong: simple_wrapper finds no stars there, and all that follow fail over it too."""
+    config, folder = bare
+    names = sorted(path.stem.removeprefix("phot_") for path in folder.glob("phot_*"))
+    for path in folder.glob("NG*_S43*.fits"):
+        if not path.name.startswith(names[0]):
+            continue
+        with contextlib.suppress(OSError), fits.open(path, mode="update") as units:
+            for key in ("TELRAD", "CTYPE1", "REDVER"):
+                units[0].header.pop(key, None)
+            units[0].header.pop("TELRA", None)
+    for pattern in (f"phot_{names[0]}.fits", f"{names[0]}_catalog*"):
+        for path in folder.glob(pattern):
+            path.unlink()
+    (folder / "ngcmos.db").unlink()
+    chain.run(config, folder, skip=["QC_Donuts", "QC_control"], quiet=True)
+    text = (folder / "night_report.html").read_text()
+    line = html.unescape(re.search(r'<p class="verdict bad">(.*?)</p>', text)[1])
+    assert re.search(rf"{re.escape(names[0])}: none of \d+ frames measured: .*pointing.*\(simple_wrapper\)", line)
+    assert "failed" not in line
 
 
 def test_full_disk_is_told_and_the_page_is_made(bare, monkeypatch):
