@@ -79,5 +79,5 @@ class Outcome:
         except WriteError:
             raise
         except WorkError as error:
-            self.troubles.append(f"{what}: {error}")
-            log.error("%s: %s: %s", self.stage, what, error)
+            self.troubles.append(f"{what}: {str(error).removeprefix(f'{what}: ')}")
+            log.error("%s: %s", self.stage, self.troubles[-1])

@@ -242,7 +242,7 @@ def _draw_stages(facts):
                 run.frame,
                 *map(_cell, counts),
                 _cell(run.numbers.get("seconds")),
-                run.at[:16].replace("T", " "),
+                run.at[:16].replace("T", "\N{NO-BREAK SPACE}"),
                 run.reason,
             ]
         )

@@ -6,6 +6,7 @@ the line. Bad means that photometry is missing; look means that a human should.
 
 import collections
 import dataclasses
+import re
 
 import numpy as np
 
@@ -19,6 +20,7 @@ CLOUDY_SHARE = 0.05
 MOVED_SHARE = 0.05
 SPELLS_SHOWN, SPELL_GAP = 4, 1
 REASONS_TOLD = 3
+_FOLDERS = re.compile(r"(?<!\S)/\S*/")
 FRAMES_FOR_SHARES = 10  # fewer frames than this say nothing about shares
 GRAVE = ("simple_wrapper", "check_cmos", "process_cmos")
 FIELD_LOST, STAGE_FAILED, DISK = "no photometry", "failed stage", "disk"
@@ -121,7 +123,7 @@ def find_trouble(field, entries):
     for entry in _failed_stages(entries):
         for trouble in _troubles_of(entry):
             if trouble.startswith(f"{field}: "):
-                return f"{trouble.removeprefix(f'{field}: ')} ({entry.frame})"
+                return f"{_FOLDERS.sub('', trouble.removeprefix(f'{field}: '))} ({entry.frame})"
     return ""
 
 

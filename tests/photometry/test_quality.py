@@ -16,6 +16,7 @@ from ngcmos.photometry.quality import (
     TRAIL,
     TWILIGHT,
     VERDICTS,
+    clear_zero_point,
     find_trail,
     judge_frames,
     measure_shape,
@@ -154,6 +155,18 @@ def test_transparency_is_that_of_the_zero_point_and_not_of_the_airmass():
     assert judge_frames(facts, jump_px=0.5).transparency[7] == pytest.approx(0.6, rel=1e-6)
     low = night_facts(zp=(7, 20.9), airmass=(7, 2.0))
     assert judge_frames(low, jump_px=0.5).transparency[7] == pytest.approx(1, rel=1e-6)
+
+
+@pytest.mark.parametrize(("share", "expected"), [(0.9, GOOD), (0.87, GOOD), (0.83, CLOUD), (0.5, CLOUD)])
+def test_thin_cloud_is_one_from_its_limit_on(share, expected):
+    assert judge_frames(night_facts(zp=(7, 21 + 2.5 * np.log10(share))), jump_px=0.5).verdict[7] == expected
+
+
+def test_field_all_under_a_cloud_is_known_by_the_rest_of_the_night():
+    clear, cloudy = night_facts(), night_facts(zp=(slice(None), 20.5))
+    assert set(judge_frames(cloudy, jump_px=0.5).verdict) == {GOOD}
+    night = clear_zero_point(*(np.concatenate([clear[name], cloudy[name]]) for name in ("zp", "airmass")))
+    assert set(judge_frames(cloudy, jump_px=0.5, clear_zp=night).verdict) == {CLOUD}
 
 
 def test_frame_of_unknown_facts_is_not_blamed():
