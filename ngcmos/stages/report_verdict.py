@@ -80,9 +80,11 @@ def judge(fields, entries, *, large_px, free_mb, reserve_mb, size_mb, calibratio
     calibration : sequence of str
         What is odd about the masters.
     """
-    found = [reason for field in fields for reason in _judge_field(field, find_trouble(field.name, entries))]
-    lost = [field.name for field in fields if not field.counts[MEASURED]]
-    found += judge_stages(entries, told=lost) + _judge_disk(free_mb, reserve_mb, size_mb)
+    troubles = {field.name: find_trouble(field.name, entries) for field in fields}
+    lost = [field.name for field in fields if troubles[field.name] and not field.counts[MEASURED]]
+    found = _judge_disk(free_mb, reserve_mb, size_mb)
+    found += [reason for field in fields for reason in _judge_field(field, troubles[field.name])]
+    found += judge_stages(entries, told=lost)
     found += _judge_sky(fields) + [one for field in fields for one in _judge_pointing(field, large_px)]
     found += [Reason(LOOK, CALIBRATION, sentence) for sentence in calibration]
     if not fields:
@@ -94,8 +96,8 @@ def _judge_field(field, trouble):
     """What became of the frames of a field; `trouble` is what a stage said of the whole of it."""
     counts = field.counts
     taken, measured, waiting = counts["taken"], counts[MEASURED], counts[WAITING]
-    if measured == 0 and (taken > waiting or trouble):
-        why = trouble if waiting and trouble else _main_reasons(field)
+    if measured == 0 and (trouble or not waiting):
+        why = trouble or _main_reasons(field)
         return [Reason(BAD, FIELD_LOST, f"{field.name}: none of {taken} frames measured: {why}")]
     found = []
     if waiting:
@@ -119,10 +121,10 @@ def _main_reasons(field):
 
 
 def find_trouble(field, entries):
-    """What the first stage of the chain that failed over a whole field said of it; "" where none did."""
+    """What the first stage without which there is no photometry said of a whole field; "" where none failed."""
     for entry in _failed_stages(entries):
         for trouble in _troubles_of(entry):
-            if trouble.startswith(f"{field}: "):
+            if entry.frame in GRAVE and trouble.startswith(f"{field}: "):
                 return f"{_FOLDERS.sub('', trouble.removeprefix(f'{field}: '))} ({entry.frame})"
     return ""
 
@@ -182,12 +184,13 @@ def _judge_pointing(field, large_px):
 
 def judge_stages(entries, *, told=()):
     """Stages of the chain that failed, by the ledger; not where they did so only over fields told of already."""
-    found = []
+    found, fields = [], tuple(f"{field}: " for field in told)
     for entry in _failed_stages(entries):
-        own = [one for one in _troubles_of(entry) if not one.startswith(tuple(f"{field}: " for field in told))]
+        grave = entry.frame in GRAVE
+        own = [_FOLDERS.sub("", one) for one in _troubles_of(entry) if not (grave and one.startswith(fields))]
         if own:
-            level = BAD if entry.frame in GRAVE else LOOK
-            found.append(Reason(level, STAGE_FAILED, f"{entry.frame} failed: {'; '.join(own)}"))
+            more = f" (and {len(own) - 1} more)" if len(own) > 1 else ""
+            found.append(Reason(BAD if grave else LOOK, STAGE_FAILED, f"{entry.frame} failed: {own[0]}{more}"))
     return found
 
 

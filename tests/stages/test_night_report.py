@@ -24,9 +24,9 @@ from ngcmos.simulate.night import simulate_night
 from ngcmos.stages import night_report, noise_model
 from ngcmos.stages.relative_photometry import relative_path
 from ngcmos.stages.report_calibration import CalibrationFacts, compare_flats, judge_calibration
-from ngcmos.stages.report_facts import clear_zero_point_of, cloudy_frames, find_jumps
+from ngcmos.stages.report_facts import COLUMNS, FieldFacts, clear_zero_point_of, cloudy_frames, find_jumps
 from ngcmos.stages.report_page import draw_page
-from ngcmos.stages.report_verdict import _spells, find_trouble, judge_stages, level_of
+from ngcmos.stages.report_verdict import _spells, find_trouble, judge, judge_stages, level_of
 
 CLOUDS = [(4, 9, 0.5), (12, 14, 0.01)]
 JUMP = (18, 4.0, -3.0)
@@ -352,6 +352,28 @@ def test_field_that_no_stage_could_work_on_is_told_once_with_its_first_cause(bar
     why = "no frame has a pointing in its header, expected one at least (simple_wrapper)"
     assert re.search(rf"; {re.escape(names[0])}: none of \d+ frames measured: {re.escape(why)}", line)
     assert "failed" not in line
+
+
+def test_full_disk_is_the_first_cause_and_no_field_is_blamed_for_it():
+    """As simple_wrapper left it when the disk was full before photometry, and no movie was made either."""
+    full = "/n/20240705: 499 MB free on the disk, expected 500 MB"
+    movies = [f"{name}: /n/plots: 590 MB free on the disk, movies need 2000 MB" for name in ("A", "B")]
+    entries = [
+        Entry("QC_control", chain.RUN, "", REFUSED, "; ".join(movies), {"order": 1, "troubles": movies}, "0", ""),
+        Entry("process_cmos", chain.RUN, "", REFUSED, full, {"order": 6, "troubles": [full]}, "0", ""),
+    ]
+    nan = {name: np.full(3, np.nan) for name in COLUMNS}
+    files = tuple(types.SimpleNamespace(name=f"{n}.fits", state="not yet seen") for n in range(3))
+    yes = np.ones(3, bool)
+    fields = [FieldFacts(name, files, 60.0 * np.arange(3), yes, ~yes, nan, None, False) for name in ("A", "B")]
+    reasons = judge(fields, entries, large_px=0.5, free_mb=499.0, reserve_mb=500.0, size_mb=1.0)
+    assert [reason.what for reason in reasons] == [
+        "the disk is full: 499 MB free, work needs 500",
+        "process_cmos failed: 20240705: 499 MB free on the disk, expected 500 MB",
+        "A: 3 of 3 frames not measured yet",
+        "B: 3 of 3 frames not measured yet",
+        "QC_control failed: A: plots: 590 MB free on the disk, movies need 2000 MB (and 1 more)",
+    ]
 
 
 def test_folders_are_left_out_of_the_cause():
