@@ -18,7 +18,8 @@ import numpy as np
 from ngcmos.config import DEFAULT_CAMERA, load_config
 from ngcmos.errors import NightError, ProductError, UsageError, WorkError
 from ngcmos.night.folder import find_folder
-from ngcmos.night.products import photometry_path
+from ngcmos.night.products import photometry_path, relative_path
+from ngcmos.photometry.relative import read_relative_star
 from ngcmos.photometry.table import check_table, read_star
 
 RADIUS_PX = 5.0
@@ -45,6 +46,8 @@ def read_light_curve(night, *, gaia_id=None, tic_id=None, aper=RADIUS_PX, config
     astropy.timeseries.TimeSeries
         A row a frame, in time order: `time` (BJD_TDB of mid exposure), `flux` and `flux_err` (ADU), `x`, `y` (FITS
         pixels, the first is 1), `sky`, `airmass`, `zp`, `flags`, `frame` (row of the extension FRAMES, from 0).
+        Where relative_photometry has compared the star with others, `relative_flux` and `relative_flux_err` too
+        (about 1, in the best aperture of the star, whatever `aper` is).
         What could not be measured is NaN; all are numbers, as lightkurve cannot bin texts.
         `meta` holds FIELD, GAIA_ID, TIC_ID, TMAG, APERTURE and the cards of the table.
 
@@ -76,9 +79,12 @@ def read_light_curve(night, *, gaia_id=None, tic_id=None, aper=RADIUS_PX, config
     )
     for name in _KEPT:
         curve[name] = star[name].quantity if star[name].unit else np.asarray(star[name])
+    compared = read_relative_star(relative_path(path.parent, _field(path)), path, tic_id=star["tic_id"][0])
+    if compared is not None:
+        curve["relative_flux"], curve["relative_flux_err"] = compared
     curve["frame"] = np.arange(len(star))
     curve.meta |= {
-        "FIELD": path.stem.removeprefix("phot_"),
+        "FIELD": _field(path),
         "APERTURE": float(aper),
         "TMAG": float(star["Tmag"][0]),
     }
@@ -113,7 +119,7 @@ def read_photometry(night, field=None, *, config=None):
     from astropy.table import Table
 
     tables = _find_tables(_find_night(night, config))
-    fields = {path.stem.removeprefix("phot_"): path for path in tables}
+    fields = {_field(path): path for path in tables}
     if field is None and len(fields) > 1:
         raise UsageError(f"{tables[0].parent} has several fields, expected one of {', '.join(fields)}")
     name = next(iter(fields)) if field is None else field
@@ -131,6 +137,10 @@ def _find_night(night, config):
     if not folder.is_dir():
         raise NightError(f"no night found: {folder} is not a folder")
     return folder
+
+
+def _field(table):
+    return table.stem.removeprefix("phot_")
 
 
 def _find_tables(folder):

@@ -18,6 +18,7 @@ from transit_fit import fit_transit
 from ngcmos.calibration.masters import load_masters
 from ngcmos.config import load_camera, load_config
 from ngcmos.night.folder import open_night
+from ngcmos.night.products import relative_path
 from ngcmos.photometry.apertures import Flag
 from ngcmos.photometry.audit import audit, bin_curves
 from ngcmos.photometry.cube import read_cube, read_field
@@ -170,7 +171,7 @@ def recover_copy(config, night, target, number):
     copy = open_night(copy_config, target / "nights" / night.folder.name)
     process_cmos.run(copy_config, copy, quiet=True)
     relative_photometry.run(copy_config, copy, tmag_max=15.0)
-    rows = Table.read(relative_photometry.relative_path(copy.folder, truth.field), hdu=1, mask_invalid=False)
+    rows = Table.read(relative_path(copy.folder, truth.field), hdu=1, mask_invalid=False)
     found = []
     for one in injected:
         star = rows[rows["TIC_ID"] == one.tic_id]

@@ -7,6 +7,7 @@ import sys
 
 import numpy as np
 import pytest
+from astropy.io import fits
 from astropy.table import Table
 from astropy.timeseries import TimeSeries
 from running import BARE, ROOT
@@ -15,9 +16,10 @@ import ngcmos
 from ngcmos.config import load_camera, load_config
 from ngcmos.errors import NightError, ProductError, UsageError, WorkError
 from ngcmos.night.folder import open_night
+from ngcmos.night.products import relative_path
 from ngcmos.photometry.table import read_frames, read_stars
 from ngcmos.simulate.night import simulate_night
-from ngcmos.stages import process_cmos, simple_wrapper
+from ngcmos.stages import process_cmos, relative_photometry, simple_wrapper
 
 
 @pytest.fixture(scope="module")
@@ -29,6 +31,7 @@ def base(tmp_path_factory):
     config = load_config(camera=str(night.camera_file), config=str(night.directories_file))
     for stage in (simple_wrapper, process_cmos):
         assert stage.run(config, open_night(config, night.folder), quiet=True).exit_code == 0
+    assert relative_photometry.run(config, open_night(config, night.folder)).exit_code == 0
     return base
 
 
@@ -62,6 +65,42 @@ def test_light_curve_is_the_star_s_rows(folder, table):
 def test_all_columns_are_numbers(folder, table):
     curve = ngcmos.read_light_curve(folder, tic_id=int(read_stars(table)["tic_id"][0]))
     assert {curve[name].dtype.kind for name in curve.colnames[1:]} <= {"f", "i"}
+
+
+def test_flux_against_comparison_stars_is_there_where_it_was_made(folder, table):
+    made = relative_path(folder, table.stem.removeprefix("phot_"))
+    stars = Table.read(made, hdu="STARS")
+    star = stars[stars["points"] == 5][7]
+    curve = ngcmos.read_light_curve(folder, tic_id=int(star["tic_id"]))
+    rows = Table.read(made, hdu="REL_PHOT", mask_invalid=False)
+    rows = rows[rows["TIC_ID"] == star["tic_id"]]
+    assert curve["relative_flux"].tolist() == rows["Relative_Flux"].tolist()
+    assert curve["relative_flux_err"].tolist() == rows["Relative_Flux_err"].tolist()
+    assert curve["frame"].tolist() == rows["frame"].tolist()
+
+
+def test_star_that_was_not_compared_has_no_such_column(folder, table):
+    stars = read_stars(table)
+    faint = stars["tic_id"][(stars["Tmag"] > 15) & ~stars["target"]][0]
+    assert "relative_flux" not in ngcmos.read_light_curve(folder, tic_id=int(faint)).colnames
+
+
+def test_curves_of_an_earlier_table_do_not_count(folder, table, tmp_path):
+    copy = tmp_path / "night"
+    shutil.copytree(folder, copy)
+    with fits.open(copy / table.name, mode="update") as units:
+        units["PHOT"].header["CATSUM"] = "another"
+    curve = ngcmos.read_light_curve(copy, tic_id=int(read_stars(table)["tic_id"][0]))
+    assert "relative_flux" not in curve.colnames
+
+
+def test_damaged_curves_are_told(folder, table, tmp_path):
+    copy = tmp_path / "night"
+    shutil.copytree(folder, copy)
+    damaged = relative_path(copy, table.stem.removeprefix("phot_"))
+    damaged.write_bytes(damaged.read_bytes()[:20000])
+    with pytest.raises(ProductError, match=f"{damaged.name}: damaged or of another kind"):
+        ngcmos.read_light_curve(copy, tic_id=int(read_stars(table)["tic_id"][0]))
 
 
 def test_gaia_id_finds_the_same_star(folder, table):
@@ -146,7 +185,7 @@ def test_example_notebook_runs(base, tmp_path):
     """Its code cells one after the other, as a notebook would, without a display."""
     content = json.loads((ROOT / "docs" / "light_curve.ipynb").read_text(encoding="utf-8"))
     cells = ["".join(cell["source"]) for cell in content["cells"] if cell["cell_type"] == "code"]
-    code = "\n".join([*cells, "assert abs(flux.value - 1).max() < 0.1 and len(flux) == 5"])
+    code = "\n".join([*cells, "assert abs(flux - 1).max() < 0.1 and len(flux) == 5"])
     env = BARE | {"MPLBACKEND": "agg", "HOME": str(tmp_path)}
     done = subprocess.run(
         [sys.executable, "-W", "error", "-c", code],

@@ -259,7 +259,7 @@ def test_keys_of_the_json_are_described(demo):
         products.region_path(Path("n"), "{field}", "input"),
         products.photometry_path(Path("n"), "{field}"),
         products.flat_path(Path("n")),
-        relative_photometry.relative_path(Path("n"), "{field}"),
+        products.relative_path(Path("n"), "{field}"),
         products.shifts_path(Path("n"), "{field}", "{night}", ".json"),
         products.shifts_path(Path("n"), "{field}", "{night}", ".pdf"),
         products.bad_donuts_path(Path("n"), "{field}", "{night}"),

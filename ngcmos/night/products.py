@@ -43,6 +43,11 @@ def photometry_path(night, field):
     return night / f"phot_{field}.fits"
 
 
+def relative_path(night, field):
+    """The light curves of a field against comparison stars."""
+    return night / f"rel_phot_{field}.fits"
+
+
 def flat_path(folder):
     """The master flat of a night or of the masters' folder."""
     return folder / "master_flat.fits"

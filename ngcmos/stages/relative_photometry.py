@@ -28,7 +28,7 @@ from ngcmos.errors import ProductError, UsageError, WorkError
 from ngcmos.night.disk import require_space
 from ngcmos.night.ledger import REFUSED, open_ledger, recall, record
 from ngcmos.night.outcome import Outcome
-from ngcmos.night.products import photometry_path, write_then_rename
+from ngcmos.night.products import photometry_path, relative_path, write_then_rename
 from ngcmos.photometry.cube import colours, read_field, relate_best
 from ngcmos.photometry.quality import VERDICTS, Judged, clear_zero_point, judge_frames
 from ngcmos.photometry.table import read_frames, table_checksum
@@ -55,11 +55,6 @@ COLUMNS = [
     ("frame", ">i4", None),
 ]
 _BYTES_OF_ROW = np.dtype([(name, kind) for name, kind, _ in COLUMNS]).itemsize
-
-
-def relative_path(folder, field):
-    """The relative light curves of a field."""
-    return folder / f"rel_phot_{field}.fits"
 
 
 def run(config, night, *, tmag_max=TMAG_MAX, overwrite=False):
@@ -116,6 +111,7 @@ def _relate_field(camera, folder, path, tmag_max, clear_zp, overwrite, outcome):
         outcome.skipped.append(target.name)
         return
     counts = read_field(path, camera, tmag_max=tmag_max, further=("jd_bary", "airmass", "zp"))
+    log.info("%s: %s: %d stars in %d frames", STAGE, field, len(counts.stars), len(counts.frames))
     curves, best = relate_best(counts)
     judged = _judge(counts.frames, camera.donuts.large_px, clear_zp)
     with open_ledger(folder) as ledger:
@@ -131,7 +127,7 @@ def _relate_field(camera, folder, path, tmag_max, clear_zp, overwrite, outcome):
         fits.HDUList(units).writeto(temporary)
     outcome.products.append(target)
     outcome.done.append(target.name)
-    _tell(field, counts, curves, judged, refused)
+    _tell(field, counts, curves, judged)
 
 
 def _refused_frames(folder, field, path):
@@ -225,13 +221,13 @@ def _keep_quality(ledger, field, frames, judged):
         record(ledger, QUALITY, str(name), field, verdict or UNKNOWN, numbers={"transparency": transparency})
 
 
-def _tell(field, counts, curves, judged, refused):
-    frames, stars = curves.flux.shape
-    log.info("%s: %s: %d stars, %d frames, %d refused before", STAGE, field, stars, frames, len(refused))
-    variable = np.asarray(counts.stars["tic_id"])[curves.variable]
-    log.info("%s: %s: %d stars vary and compare no others", STAGE, field, variable.size)
+def _tell(field, counts, curves, judged):
+    """No warning: every frame is measured, and the files say the rest."""
+    variable = int(curves.variable.sum())
+    if variable:
+        log.info("%s: %s: %d stars vary, no other is compared with them", STAGE, field, variable)
     bad = ", ".join(f"{(judged.verdict == name).sum()} {name}" for name in VERDICTS if name in judged.verdict)
     log.info("%s: %s: frames: %s", STAGE, field, bad or "of unknown quality")
     alone = int((~(curves.comparisons > 0)).sum())
     if alone:
-        log.warning("%s: %s: %d stars have no comparison star", STAGE, field, alone)
+        log.info("%s: %s: %d stars have no comparison star, so no curve", STAGE, field, alone)

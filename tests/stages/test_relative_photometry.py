@@ -11,6 +11,7 @@ from ngcmos.config import load_config
 from ngcmos.errors import UsageError, WorkError
 from ngcmos.night.folder import open_night
 from ngcmos.night.ledger import REFUSED, open_ledger, recall, record
+from ngcmos.night.products import relative_path
 from ngcmos.photometry.cube import read_cube, read_field
 from ngcmos.photometry.table import read_stars
 from ngcmos.stages import analyse_cmos, process_cmos, relative_photometry, simple_wrapper
@@ -42,7 +43,7 @@ def made(copy):
     config, night, truths = copy
     outcome = relative_photometry.run(config, night, tmag_max=15.0)
     assert outcome.exit_code == 0, outcome.summary()
-    return outcome, {truth.field: relative_photometry.relative_path(night.folder, truth.field) for truth in truths}
+    return outcome, {truth.field: relative_path(night.folder, truth.field) for truth in truths}
 
 
 def rows_of(path, tic_id):
@@ -140,7 +141,7 @@ def test_another_refused_frame_is_told_of(made, copy, tmp_path):
     shutil.copytree(night.folder, folder)
     with open_ledger(folder) as ledger:
         record(ledger, "process_cmos", "late.fits", truths[0].field, REFUSED, "late.fits: no star seen")
-    path = relative_photometry.relative_path(folder, truths[0].field)
+    path = relative_path(folder, truths[0].field)
     assert relative_photometry.run(config, open_night(config, folder), tmag_max=15.0).done == [path.name]
     assert "late.fits" in Table.read(path, hdu="FRAMES", character_as_bytes=False)["frame_id"]
 
