@@ -19,10 +19,10 @@ from ngcmos.config import load_camera, load_config
 from ngcmos.errors import WriteError
 from ngcmos.night.folder import open_night
 from ngcmos.night.ledger import DONE, REFUSED, Entry, open_ledger, read_ledger, record
+from ngcmos.night.products import relative_path
 from ngcmos.qc.page import HEAD_BYTES, read_summary
 from ngcmos.simulate.night import simulate_night
 from ngcmos.stages import night_report, noise_model
-from ngcmos.stages.relative_photometry import relative_path
 from ngcmos.stages.report_calibration import CalibrationFacts, compare_flats, judge_calibration
 from ngcmos.stages.report_facts import COLUMNS, FieldFacts, clear_zero_point_of, cloudy_frames, find_jumps
 from ngcmos.stages.report_page import draw_page
@@ -432,7 +432,7 @@ def test_next_night_is_compared_with_this_one(bare):
     with fits.open(folder / "master_flat.fits") as units:
         units[0].data[10:20, 10:20] = 0
         del units[0].header["CHECKSUM"], units[0].header["DATASUM"]
-        units.writeto(later / "master_flat.fits")
+        units.writeto(later / "master_flat.fits", checksum=True)
     text = write_page(config, later)
     assert summary_of(text)["new_bad_in_flat"] == 100
     assert f"The flat is compared with that of {folder.name}." in said(text)
