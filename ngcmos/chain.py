@@ -33,6 +33,16 @@ EXTRAS = (*OF_TABLES, REPORT)  # what goes wrong in them is told; the photometry
 RUN = "run"
 
 
+class ChainOutcome(Outcome):
+    """Outcome whose `done` and `failed` are stages."""
+
+    def summary(self):
+        """One line for the log."""
+        told = f"{self.stage}: {len(self.done)} stages done"
+        trouble = f", {len(self.failed)} in trouble, the first: {self.troubles[0]}" if self.troubles else ""
+        return told + trouble
+
+
 def run(config, folder, *, catalogs=(), only=(), skip=(), workers=1, quiet=False, commands=()):
     """Run the stages of a night; an Outcome whose `done` and `failed` are stages.
 
@@ -48,7 +58,7 @@ def run(config, folder, *, catalogs=(), only=(), skip=(), workers=1, quiet=False
     commands : sequence of (str, str)
         For the morning page: what for, and the line to type.
     """
-    total = Outcome("run_night")
+    total = ChainOutcome("run_night")
     rows = []
     chosen = chosen_stages(only, skip)
     special = {"simple_wrapper": {"catalogs": catalogs} | _one_write(chosen), REPORT: {"commands": commands}}

@@ -75,7 +75,8 @@ def read_field(path, camera, *, tmag_max, radii=None, further=()):
     known = sorted(header[key] for key in header if key.startswith("RADIUS"))
     radii = known if radii is None else list(radii)
     if not set(radii) <= set(known):
-        raise WorkError(f"{path}: has apertures of {known} px, expected {radii}")
+        there, wanted = (", ".join(f"{radius:g}" for radius in some) for some in (known, radii))
+        raise WorkError(f"{path}: has apertures of {there} px, expected {wanted}")
     wanted = np.asarray(stars["Tmag"], float) <= tmag_max
     if "target" in stars.colnames:
         wanted |= np.asarray(stars["target"], bool)

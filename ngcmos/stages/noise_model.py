@@ -101,12 +101,14 @@ def run(config, night, *, radius_px=None, tmag_max=TMAG_MAX, bin_minutes=BIN_MIN
     """
     if not bin_minutes > 0:
         raise UsageError(f"bins are {bin_minutes} minutes, expected more than 0")
+    if not np.isfinite(tmag_max):
+        raise UsageError(f"tmag_max is {tmag_max}, expected a magnitude")
     outcome = Outcome(STAGE)
     tables = sorted(night.folder.glob(photometry_path(night.folder, "*").name))
     if not tables:
         raise WorkError(f"{night.folder}: no phot_*.fits, expected one a field; run process_cmos first")
     for path in tables:
-        with outcome.attempt(path.name):
+        with outcome.attempt(path.stem.removeprefix("phot_")):
             made_of = {"table": table_checksum(path), "version": __version__, "aper": radius_px}
             made_of |= {"profile": config.camera.checksum, "tmag_max": tmag_max, "bin_minutes": bin_minutes}
             if not overwrite and _stands(path, made_of):
@@ -154,6 +156,7 @@ def _name_in_words(name):
 
 def _audit_field(camera, night, path, counts, made_of, outcome):
     field = path.stem.removeprefix("phot_")
+    log.info("%s: %s: %d stars in %d frames", STAGE, field, len(counts.stars), len(counts.frames))
     noise = model_noise(counts, camera)
     scatters = list(measure_scatter(noise, made_of["bin_minutes"]))
     told = {"made_of": made_of, "binned": len(scatters) > 1} | _judge_sky(counts, camera)

@@ -177,7 +177,10 @@ def _judge_pointing(field, large_px):
         return [Reason(LOOK, JUMP, f"{field.name}: the telescope jumped by {told} UTC{more}")]
     known = np.isfinite(field.numbers["shift_x"])
     if known.sum() >= FRAMES_FOR_SHARES and field.large.sum() > MOVED_SHARE * known.sum():
-        moved = f"{field.large.sum()} of {known.sum()} frames moved by {large_px:g} px or more"
+        far = np.nanmax(np.hypot(field.numbers["shift_x"], field.numbers["shift_y"])[field.large])
+        moved = (
+            f"{field.large.sum()} of {known.sum()} frames moved by {large_px:g} px or more, at most {far:.1f} px"
+        )
         return [Reason(LOOK, MOVED, f"{field.name}: {moved}")]
     return []
 

@@ -187,6 +187,11 @@ def test_short_series_tell_nothing(copy, points):
     assert noise_model.audit_scatter(noise, one) == []
 
 
+def test_magnitude_limit_must_be_a_number(copy):
+    with pytest.raises(UsageError, match="tmag_max is nan"):
+        noise_model.run(*copy[:2], tmag_max=float("nan"))
+
+
 def test_unknown_aperture_is_told(copy):
     outcome = noise_model.run(*copy[:2], radius_px=7.5)
     assert outcome.exit_code == 1
