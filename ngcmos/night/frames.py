@@ -1,5 +1,6 @@
 """One frame: its pixels and what its header says; and header cards written without touching a pixel."""
 
+import collections.abc
 import dataclasses
 import math
 import os
@@ -14,9 +15,10 @@ from astropy.io import fits
 from astropy.time import Time
 
 from ngcmos.errors import FrameError, HeaderError
+from ngcmos.night.cards import BLOCK, PlainHeader, bytes_of_header, plain_text, read_plain, text_with
 from ngcmos.night.products import write_then_rename
 
-_BLOCK = 2880
+_USUAL_HEADER_BLOCKS = 8
 _LONGEST_HEADER_BLOCKS = 400
 _CHUNK = 2**19  # bytes that stay in the processor's cache between reading, summing and writing
 _PIXEL_TYPES = {8: ">u1", 16: ">i2", 32: ">i4", -32: ">f4", -64: ">f8"}
@@ -35,7 +37,8 @@ class Frame:
     data : ndarray or None
         Raw counts (rows, columns), native byte order, BZERO applied: uint16 for this camera. None where only
         the header was asked for.
-    header : astropy.io.fits.Header
+    header : mapping
+        Values by keyword: an `ngcmos.night.cards.PlainHeader`, or an `astropy.io.fits.Header` of unusual cards.
     field : str
     start : astropy.time.Time
         Start of the exposure, UTC.
@@ -47,7 +50,7 @@ class Frame:
 
     path: Path
     data: np.ndarray | None
-    header: fits.Header
+    header: collections.abc.Mapping
     field: str
     start: Time
     exptime: float
@@ -116,7 +119,8 @@ def read_image(path, *, shape=None, pixels=True):
     Returns
     -------
     data : ndarray (rows, columns), native byte order, BSCALE and BZERO applied
-    header : astropy.io.fits.Header
+    header : mapping
+        As that of a `Frame`.
 
     Raises
     ------
@@ -127,7 +131,7 @@ def read_image(path, *, shape=None, pixels=True):
     with _open_regular(path) as file, warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of a card astropy mends; cards that matter are checked one by one
         size = os.fstat(file.fileno()).st_size
-        header = _read_header(file, path, size)
+        header = _read_header(file, path)
         _check_geometry(header, path, shape)
         count = header["NAXIS1"] * header["NAXIS2"]
         stored = np.dtype(_PIXEL_TYPES[header["BITPIX"]])
@@ -155,12 +159,28 @@ def _open_regular(path):
     return os.fdopen(descriptor, "rb")
 
 
-def _read_header(file, path, size):
-    if size == 0:
+def _read_start(file, path):
+    """The first bytes of a FITS file: all of a header of usual length."""
+    start = file.read(_USUAL_HEADER_BLOCKS * BLOCK)
+    if not start:
         raise FrameError(f"{path.name}: empty, expected a FITS file")
-    start = file.read(80)
     if not start.startswith(b"SIMPLE  ="):
         raise FrameError(f"{path.name}: not FITS, begins with {start[:12]!r}, expected 'SIMPLE  ='")
+    return start
+
+
+def _read_header(file, path):
+    """The header of a file, which is left where its data begin: plain if it can be, else as astropy reads it."""
+    text = plain_text(_read_start(file, path))
+    header = None if text is None else read_plain(text)
+    if header is None:
+        return _read_with_astropy(file, path)
+    file.seek(bytes_of_header(len(text)))
+    return header
+
+
+def _read_with_astropy(file, path):
+    """The header of a FITS file as astropy reads it, from its beginning."""
     file.seek(0)
     _require_end(file, path)
     file.seek(0)
@@ -173,10 +193,10 @@ def _read_header(file, path, size):
 def _require_end(file, path):
     """Refuse a header that does not end, before astropy looks for its end through the whole file."""
     for _ in range(_LONGEST_HEADER_BLOCKS):
-        cards = file.read(_BLOCK)
+        cards = file.read(BLOCK)
         if any(cards[at : at + 80].rstrip() == b"END" for at in range(0, len(cards), 80)):
             return
-        if len(cards) < _BLOCK:
+        if len(cards) < BLOCK:
             break
     raise FrameError(f"{path.name}: header truncated or unreadable, no END in its first {file.tell()} bytes")
 
@@ -305,7 +325,7 @@ def data_checksum(path):
     path = Path(path)
     with _open_regular(path) as file, warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        _read_header(file, path, os.fstat(file.fileno()).st_size)
+        _read_header(file, path)
         return _sum_rest(file)
 
 
@@ -348,12 +368,11 @@ def write_cards(path, cards, *, remove=()):
     with _open_regular(path) as file, warnings.catch_warnings():
         warnings.simplefilter("ignore")
         status = os.fstat(file.fileno())
-        header = _read_header(file, path, status.st_size)
-        text, before = _text_of(_with_cards(header, cards, remove), path), _text_of(header, path)
-        if text.rstrip() == before.rstrip():
+        before, after = _read_texts(file, path, cards, remove)
+        if before.rstrip() == after.rstrip():
             return False
         with write_then_rename(path) as temporary:
-            _write_behind(text, file, temporary, path)
+            _write_behind(_with_end(after), file, temporary, path)
             now = os.fstat(file.fileno())
             if (now.st_size, now.st_mtime_ns) != (status.st_size, status.st_mtime_ns):
                 raise FrameError(
@@ -364,20 +383,38 @@ def write_cards(path, cards, *, remove=()):
     return True
 
 
+def _read_texts(file, path, cards, remove):
+    """Text of a header as it is and as it would be, without END; the file is left where its data begin."""
+    header = _read_header(file, path)
+    if not isinstance(header, PlainHeader):
+        return _text_of(header, path), _text_of(_with_cards(header, cards, remove), path)
+    file.seek(0)
+    text = plain_text(_read_start(file, path))
+    file.seek(bytes_of_header(len(text)))
+    return text, text_with(text, _plain_values(cards), _outdated(cards, remove))
+
+
 def _text_of(header, path):
     """A header as it lies in a file; one with damaged cards is no basis for a new one."""
     try:
-        return header.tostring(padding=True).encode("ascii")
+        text = header.tostring(endcard=False, padding=False)
+        text.encode("ascii")
+        return text
     except (ValueError, fits.VerifyError):
         raise FrameError(
             f"{path.name}: header damaged, holds bytes that are no text; its cards stay as they are"
         ) from None
 
 
-def _write_behind(text, file, temporary, path):
+def _with_end(text):
+    """Bytes of a header: its cards, END, and blanks up to a whole block."""
+    return (text + "END").ljust(bytes_of_header(len(text))).encode("ascii")
+
+
+def _write_behind(header, file, temporary, path):
     """Write a header and the rest of an open file behind it, and read it back."""
     with temporary.open("wb") as target:
-        target.write(text)
+        target.write(header)
         checksum = _sum_rest(file, target)
     if data_checksum(temporary) != checksum:
         raise OSError(f"the copy's pixels differ from those of {path.name}")
@@ -385,15 +422,28 @@ def _write_behind(text, file, temporary, path):
 
 def header_with(header, cards, *, remove=()):
     """The header that a file would have after `write_cards` with the same arguments, as it would be read back."""
+    if isinstance(header, PlainHeader):
+        return header.with_cards(_plain_values(cards), _outdated(cards, remove))
     return fits.Header.fromstring(_with_cards(header, cards, remove).tostring())
 
 
+def _outdated(cards, remove):
+    """Keywords to take out: those named, and a checksum that no longer holds."""
+    return [*remove, *(["CHECKSUM"] if cards else [])]
+
+
+def _plain_values(cards):
+    """The cards with Python's own kinds of numbers."""
+    return [
+        (key, value.item() if isinstance(value, np.generic) else value, comment) for key, value, comment in cards
+    ]
+
+
 def _with_cards(header, cards, remove):
-    """A copy of the header with the cards set; a checksum card that no longer holds is taken out."""
+    """A copy of an astropy header with the cards set."""
     changed = header.copy()
-    for key in [*remove, *(key for key in ("CHECKSUM",) if cards)]:
+    for key in _outdated(cards, remove):
         changed.remove(key, ignore_missing=True, remove_all=True)
-    for key, value, comment in cards:
-        value = value.item() if isinstance(value, np.generic) else value
+    for key, value, comment in _plain_values(cards):
         changed[key] = (value, comment)
     return changed

@@ -1,0 +1,141 @@
+"""Plain FITS headers: their values, each parsed when it is asked for, and cards set in their text.
+
+astropy takes a millisecond to understand a header of a hundred cards, most of which nobody asks for, and three to
+set them. This does the same ten times faster where all cards are as the FITS standard has them (4.00, sections 4.1
+and 4.2). `read_plain` leaves every other header to astropy; so do a value and a card that are not written plainly.
+"""
+
+import collections.abc
+import functools
+import math
+import re
+
+from astropy.io import fits
+
+BLOCK = 2880
+CARD = 80
+_VALUE_COLUMNS = 20
+_END = b"END".ljust(CARD)
+_COMMENTARY = ("", "COMMENT", "HISTORY")
+_KEY = re.compile(r"[A-Z0-9_-]{1,8}\Z")
+_NOT_PLAIN = ("END", "CONTINUE", "HIERARCH")  # these speak of more than their own card, or end the header
+_RECORD = re.compile(r"= \s*'[A-Za-z_][\w.]*: ", re.ASCII)  # `KEY = 'name: 1.0'` is a number KEY.name to astropy
+_VALUE = re.compile(
+    r" *(?:'(?P<text>[ -&(-~]*)'|(?P<whole>[+-]?[0-9]+)"
+    r"|(?P<number>[+-]?(?:[0-9]+\.[0-9]*|\.[0-9]+)(?:E[+-]?[0-9]+)?)|(?P<truth>[TF])) *(?:/[ -~]*)?\Z"
+)
+
+
+class PlainHeader(collections.abc.Mapping):
+    """Values by keyword, as `astropy.io.fits.Header` has them; without commentary cards.
+
+    A keyword is found however it is capitalised, the first card counts where it stands twice, and a value
+    that makes no sense raises `astropy.io.fits.VerifyError` when it is asked for.
+    """
+
+    def __init__(self, images):
+        self._images = images
+        self._values = {}
+
+    def __getitem__(self, key):
+        key = key.strip().upper()
+        if key not in self._values:
+            self._values[key] = _value_of(key, self._images[key])
+        return self._values[key]
+
+    def __contains__(self, key):
+        return key.strip().upper() in self._images
+
+    def __iter__(self):
+        return iter(self._images)
+
+    def __len__(self):
+        return len(self._images)
+
+    def with_cards(self, cards, remove=()):
+        """The header that holds these (keyword, value, comment) too, and those keywords no more."""
+        kept = {key: image for key, image in self._images.items() if key not in remove}
+        return PlainHeader(kept | {key: format_card(key, value, comment) for key, value, comment in cards})
+
+
+def _value_of(key, image):
+    """Value of a card of 80 characters."""
+    match = _VALUE.match(image, 10)
+    if match is None:
+        return fits.Header.fromstring(image)[key]
+    kind, text = match.lastgroup, match[match.lastgroup]
+    if kind == "text":
+        return text.rstrip()
+    if kind == "truth":
+        return text == "T"
+    return int(text) if kind == "whole" else float(text)
+
+
+def read_plain(text):
+    """The PlainHeader of a header's cards, without the card END; None where a card is not plain."""
+    if _RECORD.search(text):
+        return None
+    images = {}
+    for at in range(0, len(text), CARD):
+        key = _keyword(text[at : at + 10])
+        if key is None:
+            return None
+        if key not in images:
+            images[key] = text[at : at + CARD]
+    for key in _COMMENTARY:
+        images.pop(key, None)
+    return PlainHeader(images)
+
+
+@functools.lru_cache(maxsize=4096)
+def _keyword(start):
+    """Keyword of a card by its first ten characters; None where it is not plain."""
+    key = start[:8].rstrip(" ")
+    plain = start[8:] == "= " and _KEY.match(key) and key not in _NOT_PLAIN
+    return key if key in _COMMENTARY or plain else None
+
+
+def plain_text(start):
+    """Text of the cards before END; None where these first bytes of a file lack END, or have it otherwise."""
+    end = start.find(_END)
+    while end % CARD and end >= 0:
+        end = start.find(_END, end + 1)
+    whole = start[: bytes_of_header(end)]
+    if end < 0 or len(whole) < bytes_of_header(end) or whole[end + 3 :].strip(b" ") or not whole.isascii():
+        return None
+    return whole[:end].decode("ascii")
+
+
+def bytes_of_header(length):
+    """Bytes that so many characters of cards take in a file, with END and whole blocks."""
+    return (length // BLOCK + 1) * BLOCK
+
+
+def text_with(text, cards, remove=()):
+    """Text of a plain header with cards set, and keywords taken out first; without END.
+
+    A keyword that is there keeps its place, a new one comes before the comments at the end, and takes the place
+    of a blank card there.
+    """
+    new = {key: format_card(key, value, comment) for key, value, comment in cards}
+    images = [text[at : at + CARD] for at in range(0, len(text), CARD)]
+    images = [image for image in images if _keyword(image[:10]) not in remove]
+    images = [new.pop(_keyword(image[:10]), image) for image in images]
+    tail = len(images)
+    while tail and _keyword(images[tail - 1][:10]) in _COMMENTARY:
+        tail -= 1
+    comments = images[tail:]
+    for _ in new:
+        if comments and comments[-1].isspace():
+            comments.pop()
+    return "".join([*images[:tail], *new.values(), *comments])
+
+
+def format_card(key, value, comment):
+    """A card of 80 characters, as astropy writes it."""
+    if type(value) in (int, float):
+        text = str(value).replace("e", "E")
+        image = f"{key:8s}= {text:>{_VALUE_COLUMNS}s}{' / ' if comment.strip() else ''}{comment}"
+        if math.isfinite(value) and len(text) <= _VALUE_COLUMNS and len(image) <= CARD and _KEY.match(key):
+            return image.ljust(CARD)
+    return str(fits.Card(key, value, comment))
