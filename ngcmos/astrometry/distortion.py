@@ -28,6 +28,7 @@ NEWTON_STEPS = 6
 CONVERGED_PX = 1e-7
 ROOT_CONVERGED = 1e-14
 FOLD_LIMIT = 0.5
+DEGENERATE = "the fit is degenerate: the stars do not span the chip"
 
 
 def _no_distortion(order=ORDER):
@@ -245,7 +246,7 @@ def _least_squares(design, values, weights=None):
     try:
         return np.linalg.solve(weighted.T @ design, weighted.T @ values)
     except np.linalg.LinAlgError:
-        raise UnsolvedError("the fit is degenerate: the stars do not span the chip") from None
+        raise UnsolvedError(DEGENERATE) from None
 
 
 def _fold(squares, *, crval, origin, unit):
@@ -255,15 +256,14 @@ def _fold(squares, *, crval, origin, unit):
         moved = [_shift_origin(square, root) for square in squares]
         linear = np.array([[square[1, 0], square[0, 1]] for square in moved])
         if not abs(np.linalg.det(linear)) > 0:
-            raise UnsolvedError("the fit is degenerate: the stars do not span the chip")
+            raise UnsolvedError(DEGENERATE)
         step = np.linalg.solve(linear, [square[0, 0] for square in moved])
         root = root - step
         if np.max(np.abs(step)) < ROOT_CONVERGED:
             break
     moved = [_shift_origin(square, root) for square in squares]
     linear = np.array([[square[1, 0], square[0, 1]] for square in moved])
-    size = len(squares[0])
-    total = np.add.outer(np.arange(size), np.arange(size))
+    total = _total_order(len(squares[0]))
     scaled = np.where(total >= 2, np.stack(moved) * unit ** (1.0 - total), 0.0)
     a, b = np.einsum("kl,lij->kij", np.linalg.inv(linear), scaled)
     crpix = origin + unit * root
@@ -381,25 +381,38 @@ def solution_from_header(header):
     origin = np.array([_number(header, f"CRPIX{axis}") - 1.0 for axis in (1, 2)])
     cd = np.array([[_number(header, f"CD{i}_{j}") for j in (1, 2)] for i in (1, 2)])
     a, b = _header_square(header, "A"), _header_square(header, "B")
+    _require_sense(origin, cd, (a, b))
+    rms = _number(header, "WCSRMS") if "WCSRMS" in header else math.nan
+    if any(square[i, j] for square in (a, b) for i, j in _exponents(0, 1)):
+        return dataclasses.replace(_fold_into_linear(crval, origin, cd, a, b), rms=rms, rung="header")
+    if not abs(np.linalg.det(cd)) > 0:
+        raise UnsolvedError(DEGENERATE)
+    return Solution(tuple(crval), tuple(map(float, origin)), cd, a, b, rms=rms, rung="header")
+
+
+def _fold_into_linear(crval, origin, cd, a, b):
+    """Solution of distortion polynomials that hold constant and linear terms too."""
     size = max(len(a), len(b), ORDER + 1)
     full = np.stack([np.pad(square, (0, size - len(square))) for square in (a, b)])
     full[0, 1, 0] += 1.0
     full[1, 0, 1] += 1.0
     unit = 1000.0
-    total = np.add.outer(np.arange(size), np.arange(size))
-    _require_sense(origin, cd, full, total)
-    folded = _fold(np.einsum("kl,lij->kij", cd, full) * unit**total, crval=crval, origin=origin, unit=unit)
-    rms = _number(header, "WCSRMS") if "WCSRMS" in header else math.nan
-    return dataclasses.replace(folded, rms=rms, rung="header")
+    total = _total_order(size)
+    return _fold(np.einsum("kl,lij->kij", cd, full) * unit**total, crval=crval, origin=origin, unit=unit)
 
 
-def _require_sense(origin, cd, full, total):
+def _total_order(size):
+    """(size, size) array of i + j."""
+    return np.add.outer(np.arange(size), np.arange(size))
+
+
+def _require_sense(origin, cd, squares):
     """Refuse numbers that no chip has: far origins, pixels of degrees, distortions beyond all bounds."""
-    with np.errstate(over="ignore"):
-        reach = np.abs(full) * FAR_PX**total
     if not (np.abs(origin).max() < FAR_PX**2 and np.abs(cd).max() < 1):
         raise UnsolvedError("no plate solution in the header: CRPIX and CD are those of no chip")
-    if not reach.max() < FAR_PX**2:
+    with np.errstate(over="ignore"):
+        reach = [np.max(np.abs(square) * FAR_PX ** _total_order(len(square))) for square in squares]
+    if not max(reach) < FAR_PX**2:
         raise UnsolvedError("no plate solution in the header: its distortion is beyond all bounds")
 
 
@@ -409,7 +422,7 @@ def _header_square(header, name):
         raise UnsolvedError(
             f"no plate solution in the header: {name}_ORDER is {order}, expected 0 to {HIGHEST_ORDER}"
         )
-    square = _no_distortion(order)
+    square = _no_distortion(max(order, ORDER))
     for i, j in _exponents(0, order):
         if f"{name}_{i}_{j}" in header:
             square[i, j] = _number(header, f"{name}_{i}_{j}")

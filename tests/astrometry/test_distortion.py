@@ -219,6 +219,27 @@ def test_plain_tan_header_is_read():
     np.testing.assert_allclose(to_sky(solution_from_header(header), x, y), expected, rtol=0, atol=1e-9)
 
 
+def test_our_own_cards_are_taken_as_they_are():
+    solution = fitted(true_wcs())
+    read = solution_from_header(header_of(solution))
+    assert (read.crval, read.crpix) == (solution.crval, pytest.approx(solution.crpix, abs=1e-9))
+    header = header_of(solution)
+    assert read.cd.tolist() == [[header["CD1_1"], header["CD1_2"]], [header["CD2_1"], header["CD2_2"]]]
+    assert (read.a[0, 2], read.b[2, 1]) == (header["A_0_2"], header["B_2_1"])
+
+
+def test_one_polynomial_alone():
+    header = header_of(fitted(true_wcs()))
+    for keyword in [key for key in header if key.startswith("A_")]:
+        del header[keyword]
+    header["A_ORDER"] = 0
+    x, y = chip_points(seed=10)
+    expected = to_sky(
+        dataclasses.replace(solution_from_header(header_of(fitted(true_wcs()))), a=np.zeros((4, 4))), x, y
+    )
+    np.testing.assert_allclose(to_sky(solution_from_header(header), x, y), expected, rtol=0, atol=1e-12)
+
+
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
@@ -228,6 +249,8 @@ def test_plain_tan_header_is_read():
         ({"CD2_1": "none"}, "CD2_1 is missing or no number"),
         ({"CRPIX2": None}, "CRPIX2"),
         ({"A_ORDER": "three"}, "A_ORDER"),
+        ({"A_ORDER": -2}, "A_ORDER is -2, expected 0 to 9"),
+        ({"B_ORDER": 100000}, "B_ORDER is 100000, expected 0 to 9"),
     ],
 )
 def test_header_without_a_solution(changes, message):
