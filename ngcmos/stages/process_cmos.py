@@ -111,7 +111,11 @@ def find_wrong_times(placed, key):
 def _lag_s(frame):
     """Start of the exposure minus the stamp in the name, seconds; NaN without a stamp."""
     stamp = stamp_of(frame.path)
-    return np.nan if stamp is None else (frame.start.to_datetime(datetime.UTC) - stamp).total_seconds()
+    if stamp is None:
+        return np.nan
+    text = frame.start.isot
+    minute = datetime.datetime.fromisoformat(f"{text[:17]}00").replace(tzinfo=datetime.UTC)
+    return (minute - stamp).total_seconds() + float(text[17:])  # a datetime knows no leap second
 
 
 def _star_table(stars):
