@@ -1,10 +1,11 @@
 """What every stage costs on simulated full-size nights of 2, 30 and 60 frames: a table, and `bench.json`.
 
 Run by `make bench`; `make bench COMPARE=old.json` adds ratios to an earlier run. Each stage runs as its script,
-by one worker and by two; then the chain as one process without the movies, and once more over what is done. The
-nights hold the same frames, so a frame's cost is what 58 of them add (start-up and what is done once a night drop
-out), and growth is that cost over the cost with 28 of them. All numbers are medians of the repeats: CPU can be
-trusted on a busy machine, wall time cannot.
+by one worker and by two; then the chain as one process without the movies, and once more over what is done; at
+last the chain over a night of 2000 small frames. The nights of full-size frames hold the same frames, so a frame's
+cost is what 58 of them add (start-up and what is done once a night drop out), and growth is that cost over the
+cost with 28 of them. All numbers are medians of the repeats: CPU can be trusted on a busy machine, wall time
+cannot.
 """
 
 import argparse
@@ -17,11 +18,11 @@ import statistics
 import sys
 from pathlib import Path
 
+from bench_small import describe_small, lay_out, measure_small
 from meter import NUMBERS, Usage, run_script
 
 from ngcmos.chain import STAGES
 from ngcmos.config import load_camera
-from ngcmos.night.folder import science_files
 
 ROOT = Path(__file__).resolve().parents[1]
 SCRIPTS = ROOT / "scripts"
@@ -87,6 +88,7 @@ def measure(folder, repeats):
         "stages": stages,
         "movie_frame_ms": stages[MOVIES]["cpu_ms"] * load_camera().movie.every,
         "table": measure_table(folder / "base", folder / "season"),
+        "small": measure_small(SCRIPTS, folder / "small"),
         "help_ms": {path.stem: measure_help(path) for path in sorted(SCRIPTS.glob("*.py"))},
     }
 
@@ -98,21 +100,13 @@ def measure_runs(raw, base):
         frames, workers = run
         night = ["--config", base / "directories.json", "--camera", base / "camera.toml", "--night", NIGHT]
         night += ["--workers", workers, "--quiet"]
-        lay_out(raw, base, frames)
+        lay_out(raw, base, NIGHT, frames)
         for stage in STAGES:
             runs[stage][run] = run_script(SCRIPTS / f"{stage}.py", *night)
-        lay_out(raw, base, frames)
+        lay_out(raw, base, NIGHT, frames)
         runs[CHAIN][run] = run_script(SCRIPTS / "run_night.py", *night, "--skip", MOVIES)
         runs[SECOND][run] = run_script(SCRIPTS / "run_night.py", *night, "--skip", MOVIES)
     return runs
-
-
-def lay_out(raw, base, frames):
-    """A fresh night of the first frames; by hard links, as ngcmos never writes into a raw file."""
-    shutil.rmtree(base, ignore_errors=True)
-    shutil.copytree(raw, base, copy_function=os.link)
-    for path in science_files(base / "nights" / NIGHT)[frames:]:
-        path.unlink()
 
 
 def median(usages):
@@ -192,6 +186,7 @@ def describe(result):
         " MB of memory; one star read in {read_star_s:.2f} s".format(**table),
         "relative light curves of all its stars: {relate_cpu_s:.0f} s CPU, {relate_wall_s:.0f} s, with"
         " {relate_peak_mb:.0f} MB of memory".format(**table),
+        *describe_small(result["small"]),
         f"--help: at most {helps[slowest]:.0f} ms CPU ({slowest})",
     ]
 
