@@ -221,7 +221,9 @@ def _scale(data, header, path):
     bzero, bscale = (header_number(header, key, path) if key in header else neutral for key, neutral in _SCALING)
     native = data.astype(data.dtype.newbyteorder("="))
     if native.dtype == np.int16 and (bzero, bscale) == (32768, 1):
-        return native.view(np.uint16) ^ np.uint16(0x8000)  # adds 32768 without leaving 16 bits
+        counts = native.view(np.uint16)
+        counts ^= np.uint16(0x8000)  # adds 32768 without leaving 16 bits
+        return counts
     if (bzero, bscale) == (0, 1):
         return native
     return (native * bscale + bzero).astype(np.float32)

@@ -12,7 +12,7 @@ import sep
 
 from ngcmos.errors import FrameError
 from ngcmos.photometry.noise import noise_terms
-from ngcmos.photometry.sky import estimate_sky, pixels_around
+from ngcmos.photometry.sky import estimate_sky, pixels_around, pixels_within
 
 
 class Flag(enum.IntFlag):
@@ -162,13 +162,14 @@ class _Stamps:
         return self.distance <= self.reach
 
     def largest(self, reach):
-        return np.where(self.distance <= reach, self.counts, 0).max(axis=1, initial=0)
+        near = pixels_within(reach)
+        return np.where(self.distance[:, :near] <= reach, self.counts[:, :near], 0).max(axis=1, initial=0)
 
 
 def _cut_stamps(raw, bad, x, y, reach):
     index, distance = pixels_around(raw.shape, x, y, reach)
-    counts = np.ascontiguousarray(raw).reshape(-1)[index]
-    marked = np.zeros(index.shape, bool) if bad is None else np.ascontiguousarray(bad).reshape(-1)[index]
+    counts = np.ascontiguousarray(raw).reshape(-1).take(index)
+    marked = np.zeros(index.shape, bool) if bad is None else np.ascontiguousarray(bad).reshape(-1).take(index)
     return _Stamps(counts, marked, distance, reach)
 
 
@@ -203,22 +204,24 @@ def _room(x, y, shape):
 def _fill_bad(image, bad):
     """(image with bad pixels filled from their neighbours or NaN, mask of the bad ones or None)."""
     image = np.ascontiguousarray(image, dtype=np.float64 if image.dtype == np.float64 else np.float32)
-    if not np.isfinite(image.sum(dtype=np.float64)):
+    with np.errstate(over="ignore", invalid="ignore"):
+        total = image.sum()  # the fastest look at every pixel
+    if not np.isfinite(total):
         bad = ~np.isfinite(image) if bad is None else bad | ~np.isfinite(image)
     spots = np.flatnonzero(bad) if bad is not None else np.empty(0, int)
     if spots.size == 0:
         return image, None
     rows, columns = np.divmod(spots, bad.shape[1])
-    total, count = np.zeros(rows.size), np.zeros(rows.size, int)
+    near_sum, count = np.zeros(rows.size), np.zeros(rows.size, int)
     for row, column in _NEIGHBOURS:
         near_row, near_column = rows + row, columns + column
         inside = (near_row >= 0) & (near_row < bad.shape[0]) & (near_column >= 0) & (near_column < bad.shape[1])
         near_row, near_column = np.where(inside, near_row, rows), np.where(inside, near_column, columns)
         good = ~bad[near_row, near_column]
-        total += np.where(good, image[near_row, near_column], 0.0)
+        near_sum += np.where(good, image[near_row, near_column], 0.0)
         count += good
     filled = image.copy()
-    filled[rows, columns] = np.where(count >= MIN_GOOD_NEIGHBOURS, total / np.maximum(count, 1), np.nan)
+    filled[rows, columns] = np.where(count >= MIN_GOOD_NEIGHBOURS, near_sum / np.maximum(count, 1), np.nan)
     return filled, bad
 
 

@@ -28,6 +28,7 @@ NEIGHBOURS = 5  # frames before, whose median place a frame is compared with
 TRAIL_STEP_PX = 16  # rows and columns looked at
 TRAIL_SIGMA = 5.0
 TRAIL_SHARE = 0.4  # of the lines looked at that one straight line must cross
+TRAIL_BLOCK = 250_000  # points times slopes at a time, so that memory stays flat under a bright sky
 STAR_REACH_PX = 8.0
 _SLOPES = np.tan(np.radians(np.linspace(-45, 45, 181)))
 
@@ -138,6 +139,8 @@ def find_trail(image, x, y, *, sky, sky_rms, bad=None):
     """
     limit = sky + TRAIL_SIGMA * sky_rms
     rows, columns = image.shape
+    known = np.isfinite(x) & np.isfinite(y)
+    stars = cKDTree(np.column_stack([x[known], y[known]])) if known.any() else None
     share = 0.0
     for across, length in ((False, rows), (True, columns)):
         step = slice(None, None, TRAIL_STEP_PX)
@@ -147,16 +150,16 @@ def find_trail(image, x, y, *, sky, sky_rms, bad=None):
             bright &= ~(bad[:, step].T if across else bad[step])
         line, place = np.nonzero(bright)
         points = (line * TRAIL_STEP_PX, place) if across else (place, line * TRAIL_STEP_PX)
-        points = _without_stars(np.column_stack(points), x, y)
+        points = _without_stars(np.column_stack(points), stars)
         share = max(share, _straightest(points, across) / (length / TRAIL_STEP_PX))
     return float(share)
 
 
-def _without_stars(points, x, y):
-    known = np.isfinite(x) & np.isfinite(y)
-    if not known.any() or not len(points):
+def _without_stars(points, stars):
+    """The points that lie near none of the stars, a cKDTree or None."""
+    if stars is None or not len(points):
         return points
-    away, _ = cKDTree(np.column_stack([x[known], y[known]])).query(points, distance_upper_bound=STAR_REACH_PX)
+    away, _ = stars.query(points, distance_upper_bound=STAR_REACH_PX)
     return points[np.isinf(away)]
 
 
@@ -166,12 +169,15 @@ def _straightest(points, across):
         return 0
     along, place = (points[:, 1], points[:, 0]) if not across else (points[:, 0], points[:, 1])
     most, best = 0, None
-    for slope in _SLOPES:
-        offset = np.rint((place - slope * along) / 3).astype(int)
-        offset -= offset.min()
-        counts = np.bincount(offset)
+    pieces = min(_SLOPES.size, 1 + _SLOPES.size * along.size // TRAIL_BLOCK)
+    for slopes in np.array_split(_SLOPES, pieces):
+        offsets = np.rint((place - slopes[:, None] * along) / 3).astype(int)
+        offsets -= offsets.min()
+        width = offsets.max() + 1
+        counts = np.bincount((np.arange(slopes.size)[:, None] * width + offsets).ravel())
         if counts.max() > most:
-            most, best = counts.max(), along[offset == counts.argmax()]
+            slope, offset = divmod(counts.argmax(), width)
+            most, best = counts.max(), along[offsets[slope] == offset]
     return np.unique(best).size
 
 

@@ -125,6 +125,12 @@ def pixels_around(shape, x, y, reach, *, inner=0.0):
     return index, distance
 
 
+def pixels_within(reach):
+    """How many of the first pixels that `pixels_around` gives can lie within this distance of their star."""
+    return _offsets(reach + HALF_DIAGONAL, -HALF_DIAGONAL)[0].size
+
+
+@functools.lru_cache(maxsize=64)
 def _offsets(outer, inner):
     """Whole-pixel offsets (dx, dy) with inner <= length <= outer, by length."""
     side = int(np.ceil(outer))
@@ -192,7 +198,7 @@ def _map_sky(image, x, y, mesh_px, bad, known):
     level = mesh.back(dtype=np.float32)[row, column].astype(float)
     rms = mesh.rms(dtype=np.float32)[row, column].astype(float)
     wanted = float(cell**2 // step)
-    good = 1.0 if mask is None else 1.0 - mask.mean()
+    good = 1.0 if mask is None else 1.0 - np.count_nonzero(mask) / mask.size
     if good == 0:
         level, rms = np.full((2, x.size), np.nan)
     return Sky(level, rms, np.full(x.shape, good * wanted), wanted)

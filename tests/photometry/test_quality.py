@@ -114,6 +114,11 @@ def test_stars_are_no_trail(paint):
     assert find_trail(image, np.zeros(0), np.zeros(0), sky=300.0, sky_rms=10.0) < 0.3
 
 
+def test_bright_frame_is_crossed_by_every_line():
+    nowhere = np.array([np.nan])
+    assert find_trail(np.full((2048, 2048), 9.0, np.float32), nowhere, nowhere, sky=0.0, sky_rms=1.0) == 1.0
+
+
 def test_bad_row_is_no_trail():
     image = np.full((320, 320), 200.0)
     image[40] = 5000
