@@ -19,10 +19,11 @@ log = logging.getLogger(__name__)
 MOST_LOST = 5  # items in a row on which a worker dies: then it is not the items
 _LOG_EVERY_S = 60.0
 _PR_SET_PDEATHSIG = 1
+HEADERS_TOGETHER = 16  # a header takes a fifth of a millisecond, as long as handing over a name and a result
 _shared = ()
 
 
-def work_through(work, items, *, shared=(), workers=1, label="", quiet=False):
+def work_through(work, items, *, shared=(), workers=1, together=1, label="", quiet=False):
     """Results of `work(item, *shared)` for each item, in the order of the items.
 
     Parameters
@@ -34,6 +35,8 @@ def work_through(work, items, *, shared=(), workers=1, label="", quiet=False):
         What all calls need; handed to each process once.
     workers : int
         Processes; 1 works in this one. The results are the same for any number.
+    together : int
+        Items that a process gets at a time: `HEADERS_TOGETHER` where handing one over takes as long as its work.
     label : str
         What the progress says.
     quiet : bool
@@ -53,7 +56,7 @@ def work_through(work, items, *, shared=(), workers=1, label="", quiet=False):
     """
     items = list(items)
     results = (
-        _in_processes(work, items, shared, workers)
+        _in_processes(work, items, shared, workers, together)
         if workers > 1 and len(items) > 1
         else (_try(work, item, shared) for item in items)
     )
@@ -91,7 +94,7 @@ def _name_of(item):
     return item
 
 
-def _in_processes(work, items, shared, workers):
+def _in_processes(work, items, shared, workers, together):
     """Results in order; no more than a few frames per worker are under way, so memory stays flat.
 
     When a worker dies, the first item without a result is tried by itself, so that the one it dies on is found.
@@ -102,12 +105,13 @@ def _in_processes(work, items, shared, workers):
         batch = items[position : position + 1] if alone else items[position:]
         pool = _start_pool(1 if alone else workers, shared)
         try:
-            for result in _windowed(pool, work, batch, 3 * workers):
+            for result in _windowed(pool, work, batch, 3 * workers, together):
                 yield result
                 position, lost = position + 1, 0
         except concurrent.futures.process.BrokenProcessPool:
             if not alone:
                 suspects.add(position)
+                together = 1
                 log.warning("a worker process died (out of memory?); its frames are tried once more")
                 continue
             lost += 1
@@ -128,14 +132,14 @@ def _start_pool(workers, shared):
     )
 
 
-def _windowed(pool, work, items, window):
+def _windowed(pool, work, items, window, together):
     waiting = collections.deque()
-    for item in items:
-        waiting.append(pool.submit(_try_in_worker, work, item))
+    for first in range(0, len(items), together):
+        waiting.append(pool.submit(_try_in_worker, work, items[first : first + together]))
         if len(waiting) >= window:
-            yield waiting.popleft().result()
+            yield from waiting.popleft().result()
     while waiting:
-        yield waiting.popleft().result()
+        yield from waiting.popleft().result()
 
 
 def _start_worker(shared):
@@ -153,5 +157,5 @@ def follow_parent():
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
-def _try_in_worker(work, item):
-    return _try(work, item, _shared)
+def _try_in_worker(work, items):
+    return [_try(work, item, _shared) for item in items]

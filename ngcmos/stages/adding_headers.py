@@ -13,7 +13,7 @@ from ngcmos.errors import FrameError, HeaderError, UnsolvedError
 from ngcmos.night.disk import require_space
 from ngcmos.night.frames import header_number, header_value, read_frame, write_cards
 from ngcmos.night.ledger import open_ledger, recall
-from ngcmos.night.loop import work_through
+from ngcmos.night.loop import HEADERS_TOGETHER, work_through
 from ngcmos.night.outcome import Outcome
 from ngcmos.photometry.times import (
     airmass,
@@ -62,7 +62,8 @@ def run(config, night, *, workers=1, quiet=False):
     with open_ledger(night.folder) as ledger:
         for field, paths in night.fields.items():
             frames = []
-            for path, result in work_through(_read_facts, paths, shared=(config.camera,), **loop):
+            reading = loop | {"together": HEADERS_TOGETHER}
+            for path, result in work_through(_read_facts, paths, shared=(config.camera,), **reading):
                 if isinstance(result, FrameError):
                     outcome.settle(ledger, path, field, result)
                 else:

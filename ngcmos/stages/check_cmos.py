@@ -9,7 +9,7 @@ from ngcmos.errors import FrameError, WorkError
 from ngcmos.night.folder import FAILED_DONUTS, NO_WCS, bring_back
 from ngcmos.night.frames import read_frame
 from ngcmos.night.ledger import DONE, open_ledger, recall, record
-from ngcmos.night.loop import work_through
+from ngcmos.night.loop import HEADERS_TOGETHER, work_through
 from ngcmos.night.outcome import Outcome
 from ngcmos.stages.field_shifts import measure_field
 from ngcmos.stages.frame_check import Verdict, carry_out, judge_by_shift
@@ -43,7 +43,8 @@ def run(config, night, *, dry_run=False, restore=False, workers=1, quiet=False):
 def _judge_field(config, field, paths, ledger, *, workers, quiet):
     """{path: Verdict} of all frames of a field."""
     loop = {"workers": workers, "quiet": quiet}
-    results = dict(work_through(_read_solution, paths, shared=(config.camera,), label=f"check {field}", **loop))
+    reading = loop | {"together": HEADERS_TOGETHER, "label": f"check {field}"}
+    results = dict(work_through(_read_solution, paths, shared=(config.camera,), **reading))
     solved = {path: result for path, result in results.items() if not isinstance(result, FrameError)}
     if not solved:
         count = f"none of {len(paths)} frames has a plate solution"

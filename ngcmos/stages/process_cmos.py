@@ -10,7 +10,7 @@ from ngcmos.calibration.masters import load_masters
 from ngcmos.errors import FrameError, HeaderError, WorkError
 from ngcmos.night.folder import stamp_of
 from ngcmos.night.ledger import open_ledger, recall
-from ngcmos.night.loop import work_through
+from ngcmos.night.loop import HEADERS_TOGETHER, work_through
 from ngcmos.night.outcome import Outcome
 from ngcmos.night.products import input_catalog_path, photometry_path
 from ngcmos.stages.field_catalog import file_checksum, read_catalog, read_input_catalog
@@ -72,7 +72,8 @@ def _process_field(config, night, field, paths, masters, outcome, ledger, loop, 
 def _place_frames(camera, field, paths, outcome, ledger, loop):
     """Frames that have a plate solution and a time that can be believed, in time order; the others refused."""
     placed = []
-    for path, result in work_through(place_frame, paths, shared=(camera,), label=f"headers {field}", **loop):
+    loop = loop | {"together": HEADERS_TOGETHER, "label": f"headers {field}"}
+    for path, result in work_through(place_frame, paths, shared=(camera,), **loop):
         if isinstance(result, FrameError):
             outcome.settle(ledger, path, field, result)
         else:

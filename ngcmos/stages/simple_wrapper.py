@@ -10,7 +10,7 @@ from ngcmos.astrometry.vizier import SERVER
 from ngcmos.errors import FrameError, UnsolvedError, WorkError
 from ngcmos.night.frames import read_frame
 from ngcmos.night.ledger import DONE, open_ledger, recall, record
-from ngcmos.night.loop import work_through
+from ngcmos.night.loop import HEADERS_TOGETHER, work_through
 from ngcmos.night.outcome import Outcome
 from ngcmos.stages.field_catalog import keep_catalog, read_catalog, select_stars
 from ngcmos.stages.frame_solution import is_solved, prepare_solving, search_solution, sight_frame, solve_one
@@ -91,7 +91,8 @@ def run(
 def _read_facts(camera, field, paths, outcome, ledger, loop):
     """The frames of a field by their headers, those that cannot be read refused."""
     frames = []
-    for path, result in work_through(sight_frame, paths, shared=(camera,), label=f"headers {field}", **loop):
+    loop = loop | {"together": HEADERS_TOGETHER, "label": f"headers {field}"}
+    for path, result in work_through(sight_frame, paths, shared=(camera,), **loop):
         if isinstance(result, FrameError):
             outcome.settle(ledger, path, field, result)
         else:

@@ -151,9 +151,9 @@ def halve(number, factor):
     return number * factor
 
 
-@pytest.mark.parametrize("workers", [1, 2, 3])
-def test_loop_keeps_the_order_and_survives_bad_frames(workers):
-    results = list(work_through(halve, range(40), shared=(0.5,), workers=workers, quiet=True))
+@pytest.mark.parametrize(("workers", "together"), [(1, 1), (2, 1), (3, 1), (2, 7), (2, 100)])
+def test_loop_keeps_the_order_and_survives_bad_frames(workers, together):
+    results = list(work_through(halve, range(40), shared=(0.5,), workers=workers, together=together, quiet=True))
     assert [item for item, _ in results] == list(range(40))
     assert [result for item, result in results if item % 2 == 0] == [item / 2 for item in range(0, 40, 2)]
     assert all(isinstance(result, FrameError) for item, result in results if item % 2)
@@ -189,9 +189,10 @@ def die_at(item, deadly):
     return item
 
 
-def test_items_that_kill_their_worker_are_refused_and_the_others_done():
+@pytest.mark.parametrize("together", [1, 5])
+def test_items_that_kill_their_worker_are_refused_and_the_others_done(together):
     deadly = {3, 4, 11}
-    results = dict(work_through(die_at, range(14), shared=(deadly,), workers=2, quiet=True))
+    results = dict(work_through(die_at, range(14), shared=(deadly,), workers=2, together=together, quiet=True))
     assert {item for item, result in results.items() if isinstance(result, FrameError)} == deadly
     assert all(results[item] == item for item in set(range(14)) - deadly)
     assert str(results[3]) == "3: a worker process died on it twice (out of memory?)"
