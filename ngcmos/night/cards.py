@@ -133,9 +133,17 @@ def text_with(text, cards, remove=()):
 
 def format_card(key, value, comment):
     """A card of 80 characters, as astropy writes it."""
-    if type(value) in (int, float):
-        text = str(value).replace("e", "E")
+    if type(value) in (int, float) and math.isfinite(value) and _KEY.match(key):
+        text = _shorten(str(value).replace("e", "E"))
         image = f"{key:8s}= {text:>{_VALUE_COLUMNS}s}{' / ' if comment.strip() else ''}{comment}"
-        if math.isfinite(value) and len(text) <= _VALUE_COLUMNS and len(image) <= CARD and _KEY.match(key):
+        if len(image) <= CARD:
             return image.ljust(CARD)
     return str(fits.Card(key, value, comment))
+
+
+def _shorten(number):
+    """A number of at most twenty characters, its last digits cut off as astropy does; a long whole one stays."""
+    if len(number) <= _VALUE_COLUMNS or number.lstrip("-").isdecimal():
+        return number
+    digits, mark, exponent = number.partition("E")
+    return digits[: _VALUE_COLUMNS - len(mark + exponent)] + mark + exponent
