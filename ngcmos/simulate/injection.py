@@ -179,7 +179,7 @@ def _inject_field(config, field, paths, folder, stars, depths, rng):
         for at_x, at_y, one in zip(x, y, factors, strict=True):
             if one != 1 and 0 <= at_x < data.shape[1] - 0.5 and 0 <= at_y < data.shape[0] - 0.5:
                 data = change_star(data, at_x, at_y, one, radius_px=radius, rng=rng)
-        _write_copy(folder / path.name, path, data, frame.header)
+        _write_copy(folder / path.name, path, data)
     return [Injected(int(tic_id), field, one) for tic_id, one in zip(stars["tic_id"], signals, strict=True)]
 
 
@@ -201,8 +201,8 @@ def mid_time_window(bjd, duration_d):
     return middle - room, middle + room
 
 
-def _write_copy(path, source, data, header):
-    fits.PrimaryHDU(data, header).writeto(path)
+def _write_copy(path, source, data):
+    fits.PrimaryHDU(data, fits.getheader(source)).writeto(path)
     known = source.stat()
     os.utime(path, ns=(known.st_atime_ns, known.st_mtime_ns))
 
