@@ -1,9 +1,9 @@
 """What every stage costs on simulated full-size nights of 2, 30 and 60 frames: a table, and `bench.json`.
 
 Run by `make bench`; `make bench COMPARE=old.json` adds ratios to an earlier run. Each stage runs as its script,
-by one worker and by two; then the chain as one process without the movies, and once more over what is done; at
-last the chain over a night of 2000 small frames. The nights of full-size frames hold the same frames, so a frame's
-cost is what 58 of them add (start-up and what is done once a night drop out), and growth is that cost over the
+by one worker and by two; then the chain as one process without the movies, once more over what is done, and after
+following the frames one by one; at last a night of 2000 small frames. The other nights hold the same frames, so a
+frame costs what 58 of them add (start-up and what is done once a night drop out), and growth is that cost over the
 cost with 28 of them. All numbers are medians of the repeats: CPU can be trusted on a busy machine, wall time
 cannot.
 """
@@ -29,7 +29,7 @@ SCRIPTS = ROOT / "scripts"
 FEW, HALF, ALL = 2, 30, 60
 RUNS = ((FEW, 1), (HALF, 1), (ALL, 1), (FEW, 2), (ALL, 2))  # frames, workers
 NIGHT = "20240705"
-MOVIES, CHAIN, SECOND = "QC_control", "chain without movies", "second run"
+MOVIES, CHAIN, SECOND, FOLLOW = "QC_control", "chain without movies", "second run", "followed, then chain"
 TABLE_FRAMES = 2500
 LEAST_S = 0.005  # a frame that costs less shows no growth, only the noise of the start-up
 COLUMNS = {  # number: (heading, width and format)
@@ -95,7 +95,7 @@ def measure(folder, repeats):
 
 def measure_runs(raw, base):
     """{stage: {(frames, workers): Usage}} of one repeat; the last night stays, measured."""
-    runs = {stage: {} for stage in (*STAGES, CHAIN, SECOND)}
+    runs = {stage: {} for stage in (*STAGES, CHAIN, SECOND, FOLLOW)}
     for run in RUNS:
         frames, workers = run
         night = ["--config", base / "directories.json", "--camera", base / "camera.toml", "--night", NIGHT]
@@ -106,6 +106,8 @@ def measure_runs(raw, base):
         lay_out(raw, base, NIGHT, frames)
         runs[CHAIN][run] = run_script(SCRIPTS / "run_night.py", *night, "--skip", MOVIES)
         runs[SECOND][run] = run_script(SCRIPTS / "run_night.py", *night, "--skip", MOVIES)
+        lay_out(raw, base, frames)
+        runs[FOLLOW][run] = run_script(SCRIPTS / "run_night.py", *night, "--skip", MOVIES, "--follow")
     return runs
 
 
