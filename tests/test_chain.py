@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import os
 import shutil
 import sqlite3
 import types
@@ -347,6 +348,24 @@ def test_night_of_so_few_frames_is_as_good_as_any(tmp_path, frames):
     [truth] = simulated.truths
     assert fits.getheader(simulated.folder / f"rel_phot_{truth.field}.fits", 1)["NFRAMES"] == frames
     assert "too few frames or stars to tell" in (simulated.folder / "night_report.html").read_text()
+
+
+def test_header_edited_in_place_is_noticed_and_so_is_its_return(night, tmp_path):
+    base = tmp_path / "base"
+    shutil.copytree(night.base, base)
+    config = load_config(camera=str(base / "camera.toml"), config=base / "directories.json")
+    field, folder = night.truths[0].field, base / "nights" / "20240705"
+    path = sorted(folder.glob(f"{field}_*S43*.fits"))[5]
+    whole, status = path.read_bytes(), path.stat()
+    at = whole.index(b"AIRMASS =") + 9
+    for content, airmass in ((whole[:at] + b"                  1.5" + whole[at + 21 :], 1.5), (whole, None)):
+        path.write_bytes(content)
+        os.utime(path, ns=(status.st_atime_ns, status.st_mtime_ns))
+        outcome = process_cmos.run(config, open_night(config, folder), quiet=True)
+        assert outcome.done == [path.name]
+        facts = read_frames(folder / f"phot_{field}.fits")
+        assert airmass is None or facts["airmass"][5] == airmass
+    assert (folder / f"phot_{field}.fits").read_bytes() == (night.folder / f"phot_{field}.fits").read_bytes()
 
 
 def test_profile_that_asks_for_more_stars_refuses_the_frames(night, tmp_path):
