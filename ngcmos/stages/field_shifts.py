@@ -4,6 +4,7 @@ import dataclasses
 import logging
 
 from ngcmos.errors import FrameError
+from ngcmos.night.folder import find_frame
 from ngcmos.night.frames import read_frame
 from ngcmos.night.ledger import DONE, REFUSED, recall, record
 from ngcmos.night.loop import work_through
@@ -41,7 +42,7 @@ def measure_field(config, field, paths, ledger, *, workers=1, quiet=False):
     missing = [path for path in paths if path.name not in known and path.name != name]
     if missing:
         if reference is None:
-            reference, _ = _choose_reference([path for path in paths if path.name == name], config.camera)
+            reference, _ = _choose_reference([find_frame(paths[0].parent, name)], config.camera)
         loop = {"workers": workers, "label": f"shifts {field}", "quiet": quiet}
         for path, result in work_through(measure_one, missing, shared=(config.camera, reference), **loop):
             measured = _unreadable(path, result) if isinstance(result, FrameError) else result
@@ -51,13 +52,13 @@ def measure_field(config, field, paths, ledger, *, workers=1, quiet=False):
 
 
 def _recall(ledger, field, checksum, paths):
-    """({frame: MeasuredShift}, reference) of the ledger, measured with this profile against a frame still here.
+    """({frame: MeasuredShift}, reference) of the ledger, measured with this profile against a frame of the night.
 
-    Without such a reference: ({}, None).
+    The reference may have been set aside since. Without one: ({}, None).
     """
-    here = {path.name for path in paths}
     entries = [e for e in recall(ledger, SHIFTS, field).values() if e.numbers["profile"] == checksum]
-    references = [e.frame for e in entries if e.numbers["verdict"] == REFERENCE and e.frame in here]
+    references = [e.frame for e in entries if e.numbers["verdict"] == REFERENCE]
+    references = [name for name in references if find_frame(paths[0].parent, name).exists()] if paths else []
     if len(references) != 1:
         return {}, None
     name = references[0]
@@ -87,7 +88,7 @@ def resume_shifts(camera, field, paths, ledger):
     known, name = _recall(ledger, field, camera.checksum, paths)
     if name is None:
         return None, set()
-    reference, _ = _choose_reference([path for path in paths if path.name == name], camera)
+    reference, _ = _choose_reference([find_frame(paths[0].parent, name)], camera)
     return reference, {name, *known}
 
 
