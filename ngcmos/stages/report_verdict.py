@@ -114,10 +114,10 @@ def _main_reasons(field):
     """The most frequent reasons with their numbers, in a few words."""
     kinds = collections.Counter()
     for one in field.reasons:
-        kinds[one.kind.partition(",")[0]] += one.count
-    told = [f"{count} {kind}" for kind, count in kinds.most_common(REASONS_TOLD)]
+        kinds[one.kind.lstrip("…, ").partition(",")[0]] += one.count
+    told = [f"{kind} ({count})" for kind, count in kinds.most_common(REASONS_TOLD)]
     others = sum(kinds.values()) - sum(count for _, count in kinds.most_common(REASONS_TOLD))
-    return ", ".join([*told, f"{others} for other reasons"] if others else told) or "no reason is known"
+    return ", ".join([*told, f"other reasons ({others})"] if others else told) or "no reason is known"
 
 
 def find_trouble(field, entries):
