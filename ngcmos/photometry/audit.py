@@ -16,22 +16,25 @@ MAG_EDGES = tuple(float(edge) for edge in range(5, 21))
 LOWEST, HIGHEST = 0.9, 1.15  # ratios outside say that the detector's numbers, or the measurement, are wrong
 SKY_LOWEST, SKY_HIGHEST = 0.95, 1.06  # faint stars add a little; a gain off by 20 % is off by 0.1
 FEWEST_STARS = 5
+ERRORS_OF_LEEWAY = 2.0  # few stars in few frames stray beyond the limits by chance
 _ANY_RADIUS_PX = 5.0
 WHOLE_SHARE = 0.5  # a bin with fewer of the usual frames is no whole one
 
 
 @dataclasses.dataclass(frozen=True)
 class AuditBin:
-    """Median measured over predicted scatter of the stars from `low` to `high` mag."""
+    """Median measured over predicted scatter of the stars from `low` to `high` mag, and its own error."""
 
     low: float
     high: float
     stars: int
     ratio: float
+    error: float = 0.0
 
     @property
     def is_good(self):
-        return LOWEST <= self.ratio <= HIGHEST
+        leeway = ERRORS_OF_LEEWAY * self.error
+        return LOWEST - leeway <= self.ratio <= HIGHEST + leeway
 
 
 def bin_curves(flux, bins):
@@ -69,7 +72,8 @@ def audit(ratio, mag, points):
     """AuditBin of each magnitude that has enough stars.
 
     A scatter by few points is too small by half of them more often than not: medians are divided by that of
-    the chi distribution of `points` - 1 degrees of freedom.
+    the chi distribution of `points` - 1 degrees of freedom. One star's scatter is known to 1 / sqrt(2 (`points` - 1)),
+    the median of n stars to sqrt(pi / 2n) of that.
 
     Parameters
     ----------
@@ -84,7 +88,8 @@ def audit(ratio, mag, points):
     for low, high in itertools.pairwise(MAG_EDGES):
         inside = ratio[(mag >= low) & (mag < high) & np.isfinite(ratio)]
         if inside.size >= FEWEST_STARS:
-            found.append(AuditBin(low, high, int(inside.size), float(np.median(inside) / usual)))
+            error = np.sqrt(np.pi / (4 * inside.size * freedom))
+            found.append(AuditBin(low, high, int(inside.size), float(np.median(inside) / usual), float(error)))
     return found
 
 

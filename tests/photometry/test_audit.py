@@ -53,6 +53,21 @@ def test_no_sentence_where_all_is_well():
     assert judge([AuditBin(9.0, 10.0, 8, 1.14), AuditBin(10.0, 11.0, 8, 0.91)]) == ""
 
 
+def test_true_noise_of_few_stars_in_few_frames_is_not_blamed():
+    """Six stars in 20 frames: their median alone strays by 8 %, as far as the limit is away."""
+    rng = np.random.default_rng(5)
+    measured = np.std(rng.normal(0, 1.0, (400, 20, 6)), axis=1, ddof=1)
+    blamed = [judge(audit(stars, np.full(6, 11.5), 20)) for stars in measured]
+    assert sum(map(bool, blamed)) < 20
+
+
+@pytest.mark.parametrize("factor", [0.8, 1.3])
+def test_wrong_noise_of_many_frames_is_blamed_for_few_stars_too(factor):
+    rng = np.random.default_rng(6)
+    measured = factor * np.std(rng.normal(0, 1.0, (300, 6)), axis=0, ddof=1)
+    assert "at 11-12 mag" in judge(audit(measured, np.full(6, 11.5), 300))
+
+
 def test_bins_do_not_bridge_gaps():
     time_d = np.concatenate([np.arange(4), 100 + np.arange(4)]) / 1440
     flux = np.r_[np.ones(4), 3 * np.ones(4)][:, None]
