@@ -72,8 +72,8 @@ def audit(ratio, mag, points):
     """AuditBin of each magnitude that has enough stars.
 
     A scatter by few points is too small by half of them more often than not: medians are divided by that of
-    the chi distribution of `points` - 1 degrees of freedom. One star's scatter is known to 1 / sqrt(2 (`points` - 1)),
-    the median of n stars to sqrt(pi / 2n) of that.
+    the chi distribution of `points` - 1 degrees of freedom. One star's scatter is known to
+    1 / sqrt(2 (`points` - 1)), the median of n stars to sqrt(pi / 2n) of that.
 
     Parameters
     ----------

@@ -87,7 +87,7 @@ def _format(value):
     return str(value)
 
 
-def tell_frames(story, title, files):
+def tell_frames(story, title, files, holder):
     """All frames that were not measured, grouped by reason, and the sum of all.
 
     Parameters
@@ -96,6 +96,8 @@ def tell_frames(story, title, files):
     title : str
     files : sequence of ngcmos.stages.night_story.FrameFile
         Those of the field or the night.
+    holder : str
+        The run that is at the night now; "" where there is none.
     """
     counts = collections.Counter(file.state for file in files)
     lines = [f"{title}, {story.folder}", ""]
@@ -103,6 +105,7 @@ def tell_frames(story, title, files):
         lines += [f"{state}: {counts[state]}", *_tell_groups([file for file in files if file.state == state]), ""]
     lines += _tell_sum(files, counts)
     lines += _tell_remarks(story, files)
+    lines += _tell_what_next(story, files, holder)
     return "\n".join([*lines, ""])
 
 
@@ -164,11 +167,19 @@ def _tell_remarks(story, files):
         ]
         lines += _tell_names(f"{len(gone)} of {field} in the ledger, but nowhere on disk", gone)
         lines += _tell_table(story, field, files)
-    waiting = any(file.state == "not yet seen" for file in files)
-    if waiting:
-        lines.append(f"For those not yet seen run again: scripts/run_night.py --directory {story.folder}")
-        lines.append("If a stage stopped, the last lines of ngcmos.log there say why.")
     return lines
+
+
+def _tell_what_next(story, files, holder):
+    """What to do about frames not yet seen."""
+    if not any(file.state == "not yet seen" for file in files):
+        return []
+    if holder:
+        return [f"{holder} is at this night, with those not yet seen too: ask again when it has ended"]
+    return [
+        f"For those not yet seen run again: scripts/run_night.py --directory {story.folder}",
+        "If a stage stopped, the last lines of ngcmos.log there say why.",
+    ]
 
 
 def _tell_names(what, names):

@@ -1,10 +1,7 @@
 """What the doctor asks of the folders: nights, locks, masters, catalogs, and the room a night needs."""
 
-import fcntl
 import io
-import os
 import re
-import struct
 import time
 import warnings
 from pathlib import Path
@@ -18,7 +15,7 @@ from ngcmos.calibration.masters import DamagedMasterError, read_master
 from ngcmos.errors import FrameError, MasterError
 from ngcmos.night.folder import science_files, stamp_of
 from ngcmos.night.frames import check_readmode, exposure_time, read_image
-from ngcmos.night.lock import LOCK_NAME
+from ngcmos.night.lock import holder_of
 from ngcmos.night.products import catalog_path, flat_path
 from ngcmos.photometry.table import columns
 from ngcmos.stages.field_catalog import KEPT_FOLDER
@@ -34,7 +31,6 @@ CONNECT_TIMEOUT_S = 5.0
 SOME = 8
 
 _DATE = re.compile(r"(19|20)\d{6}")
-_FLOCK = "hhqqi4x"  # struct flock of 64-bit Linux: type, whence, start, length, process
 _DAMAGE = (OSError, ValueError, TypeError, KeyError, IndexError, AttributeError, AstropyWarning, fits.VerifyError)
 
 
@@ -66,28 +62,13 @@ def room_needed(camera, directories):
 
 def check_locks(nights):
     """Findings about the runs that hold a night now."""
-    held = [(folder, holder) for folder in nights if (holder := _holder_of(folder))]
+    held = [(folder, holder) for folder in nights if (holder := holder_of(folder))]
     for folder, holder in held:
         yield remark(
             f"{folder} is held by {holder}", "wait for it or stop it; until then a run there ends with exit code 3"
         )
     if not held:
         yield good(f"no run holds a night ({len(nights)} looked at)")
-
-
-def _holder_of(folder):
-    """Who holds a night, "" where nobody does; asked of the kernel without touching the lock."""
-    try:
-        descriptor = os.open(folder / LOCK_NAME, os.O_RDONLY)
-    except OSError:
-        return ""
-    try:
-        question = struct.pack(_FLOCK, fcntl.F_WRLCK, os.SEEK_SET, 0, 0, 0)
-        kind, _, _, _, process = struct.unpack(_FLOCK, fcntl.fcntl(descriptor, fcntl.F_GETLK, question))
-        told = os.read(descriptor, 200).decode(errors="replace").strip()
-    finally:
-        os.close(descriptor)
-    return "" if kind == fcntl.F_UNLCK else told or f"process {process}"
 
 
 def check_masters(camera, directories):

@@ -13,6 +13,7 @@ from pathlib import Path
 from ngcmos.config import DEFAULT_CAMERA, load_config
 from ngcmos.errors import NightError, WorkError
 from ngcmos.night.folder import FAILED_DONUTS, NO_WCS, find_folder, stamp_of
+from ngcmos.night.lock import holder_of
 from ngcmos.stages.field_shifts import SHIFTS
 from ngcmos.stages.frame_story import tell_frame, tell_frames
 from ngcmos.stages.night_story import CHECK, PHOTOMETRY, SOLVING, read_story
@@ -59,7 +60,7 @@ def run(wanted="", *, camera=DEFAULT_CAMERA, config=None, directory=None, night=
     folder = find_folder(settings, directory=directory, night=night)
     story = read_story(settings, folder)
     subject = "" if wanted in (night, folder.name) else wanted
-    return _tell(story, subject)
+    return _tell(story, subject, holder_of(folder))
 
 
 def _split_path(wanted):
@@ -93,28 +94,28 @@ def _night_in(wanted, config):
     return date if (base / date).is_dir() else None
 
 
-def _tell(story, subject):
+def _tell(story, subject, holder):
     """The text about a night (subject ""), a field or a frame of it."""
     if not subject:
-        return tell_frames(story, f"night {story.date}", story.files)
+        return tell_frames(story, f"night {story.date}", story.files, holder)
     if subject in story.fields:
-        return _tell_field(story, subject)
+        return _tell_field(story, subject, holder)
     names = [name for name in story.names if subject in (name, Path(name).stem)]
     names = names or [name for name in story.names if subject.lower() in name.lower()]
     if len(names) == 1:
         return tell_frame(story, names[0], ORDER)
     fields = [field for field in story.fields if subject.lower() in field.lower()]
     if len(fields) == 1:
-        return _tell_field(story, fields[0])
+        return _tell_field(story, fields[0], holder)
     if names:
         some = ", ".join(names[:NEAREST])
         raise WorkError(f"{len(names)} frames of {story.folder} have {subject!r} in their names: {some}, ...")
     raise WorkError(f"no frame, field or night {subject!r} in {story.folder}; {_nearest_in(story, subject)}")
 
 
-def _tell_field(story, field):
+def _tell_field(story, field, holder):
     files = [file for file in story.files if file.field == field]
-    return tell_frames(story, f"field {field} of night {story.date}", files)
+    return tell_frames(story, f"field {field} of night {story.date}", files, holder)
 
 
 def _nearest_in(story, wanted):

@@ -316,6 +316,15 @@ def test_works_beside_a_run_and_changes_nothing(copy):
     assert said.stderr == ""
 
 
+def test_frames_of_a_run_that_is_at_the_night_are_its_own_affair(copy):
+    (copy.folder / f"phot_{copy.field}.fits").unlink()
+    with hold_night(copy.folder):
+        beside = run_script("why", *night_options(copy.base)).stdout
+    assert re.search(r"process \d+ on \S+ since \S+ is at this night, .*not yet seen", beside)
+    assert "run again" not in beside
+    assert "run again" in run_script("why", *night_options(copy.base)).stdout
+
+
 def test_output_that_cannot_show_all_characters(bad_night):
     said = run_script("why", *night_options(bad_night.base), env={"PYTHONIOENCODING": "ascii"})
     assert "holds ? bytes of pixels" in said.stdout
