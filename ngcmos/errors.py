@@ -64,6 +64,10 @@ class UnsolvedError(FrameError):
     """No plate solution was found or accepted for a frame."""
 
 
+class LastResortError(UnsolvedError):
+    """Not even the outside program, asked at last, found one."""
+
+
 class MasterError(WorkError):
     """A calibration master is missing, unreadable or of another shape or read mode."""
 

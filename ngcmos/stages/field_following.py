@@ -34,7 +34,14 @@ from ngcmos.stages.field_shifts import begin_shifts, keep_shift, measure_one, re
 from ngcmos.stages.field_table import inputs_of, keep_part, places_known, provenance, refused_before
 from ngcmos.stages.frame_check import carry_out, judge_by_shift
 from ngcmos.stages.frame_photometry import measure_frame, place_frame, prepare_measuring, with_times
-from ngcmos.stages.frame_solution import is_solved, prepare_solving, search_solution, sight_frame, solve_one
+from ngcmos.stages.frame_solution import (
+    after_failure,
+    is_solved,
+    prepare_solving,
+    search_solution,
+    sight_frame,
+    solve_one,
+)
 
 log = logging.getLogger(__name__)
 
@@ -120,6 +127,7 @@ class FieldFollower:
                 numbers = {"inputs": inputs_of(self._cards)} if isinstance(error, UnfitError) else None
                 self._outcomes[stage].settle(self._ledger, path, self.field, error, numbers)
                 if step == self._solve:
+                    self._solving = after_failure(self._solving, error, self.field)
                     self._unsolved.append((path, str(error)))
                     self._sort_out()
                 break

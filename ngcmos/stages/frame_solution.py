@@ -2,6 +2,7 @@
 
 import collections.abc
 import dataclasses
+import logging
 import math
 import re
 import tempfile
@@ -17,10 +18,12 @@ from ngcmos.astrometry.platesolve import find_solve_field, solve_with_astrometry
 from ngcmos.astrometry.solve import FEWEST_SOURCES, ReferenceStars, solve_frame, solve_from_guess
 from ngcmos.astrometry.zeropoint import measure_zero_point, zero_point_cards
 from ngcmos.config import Camera
-from ngcmos.errors import FrameError, ToolError, UnsolvedError
+from ngcmos.errors import FrameError, LastResortError, ToolError, UnsolvedError
 from ngcmos.night.disk import require_space
 from ngcmos.night.frames import header_value, header_with, read_frame, write_cards
 from ngcmos.night.products import matched_catalog_path, write_table
+
+log = logging.getLogger(__name__)
 
 REDUCTION_VERSION = 8  # the last of the earlier scripts wrote 7
 SKY_SAMPLING = 8
@@ -34,11 +37,15 @@ _OUR_CARDS = re.compile(
 )
 
 
+LAST_RESORTS = 3  # of a field that nothing solves; each may take two minutes
+
+
 @dataclasses.dataclass(frozen=True, eq=False)
 class Solving:
     """What the solution of every frame of a field needs.
 
     `further_cards(frame)` are written with those of the solution, of a Frame whose header holds these already.
+    `last_resorts` frames more may ask solve-field.
     """
 
     camera: Camera
@@ -50,6 +57,7 @@ class Solving:
     force3rd: bool
     save_matched_cat: bool
     further_cards: collections.abc.Callable | None = None
+    last_resorts: int = LAST_RESORTS
 
 
 @dataclasses.dataclass(frozen=True)
@@ -138,6 +146,17 @@ def search_solution(path, solving):
     return _write_solution(frame, solution, solving)
 
 
+def after_failure(solving, error, field):
+    """The Solving for the next frame of a field: a last resort that keeps failing is not asked for ever."""
+    if not isinstance(error, LastResortError):
+        return solving
+    left = solving.last_resorts - 1
+    if not left:
+        told = "%s: solve-field found nothing on %d frames, it is not asked again in this run"
+        log.warning(told, field, LAST_RESORTS)
+    return dataclasses.replace(solving, last_resorts=left)
+
+
 def solve_one(path, solving, reference):
     """Solve a frame from the solution of another one of its field; the numbers for the ledger; errors as above."""
     frame = read_frame(path, solving.camera)
@@ -166,35 +185,47 @@ def _tables(camera):
 def _solve_by_astrometry_net(frame, solving, error):
     """The solution that starts from solve-field's, or the error of our own solver where that has none."""
     camera = solving.camera
-    if not (camera.solve.solve_field and find_solve_field()):
+    if not (solving.last_resorts and camera.solve.solve_field and find_solve_field()):
         raise error
-    detection = camera.detection
     try:
-        sources = find_sources(
-            subtract_background(frame.data, mesh_px=detection.mesh_px),
-            threshold_sigma=detection.threshold_sigma,
-            min_area_px=detection.min_area_px,
-            max_area_px=detection.max_area_px,
-            border_px=detection.border_px,
-            kernel=solving.kernel,
-            at_least=FEWEST_SOURCES,
-        )
-        with tempfile.TemporaryDirectory(prefix="ngcmos-") as folder:
-            guess = solve_with_astrometry_net(
-                sources.x,
-                sources.y,
-                sources.flux,
-                frame.data.shape,
-                pointing=frame.pointing or solving.pointing,
-                radius_deg=max(camera.solve.radius_deg),
-                scale_limits=camera.detector.scale_limits_arcsec,
-                folder=Path(folder),
-            )
+        sources = _find_sources(frame, solving)
+    except FrameError as failure:
+        raise UnsolvedError(f"{error}; solve-field: {failure}") from None
+    try:
+        guess = _ask_solve_field(sources, frame, solving)
         return solve_from_guess(
             frame.data, solving.stars, guess, rung="solve-field", kernel=solving.kernel, **_tables(camera)
         )
     except (FrameError, ToolError) as failure:
-        raise UnsolvedError(f"{error}; solve-field: {failure}") from None
+        raise LastResortError(f"{error}; {failure}") from None
+
+
+def _find_sources(frame, solving):
+    detection = solving.camera.detection
+    return find_sources(
+        subtract_background(frame.data, mesh_px=detection.mesh_px),
+        threshold_sigma=detection.threshold_sigma,
+        min_area_px=detection.min_area_px,
+        max_area_px=detection.max_area_px,
+        border_px=detection.border_px,
+        kernel=solving.kernel,
+        at_least=FEWEST_SOURCES,
+    )
+
+
+def _ask_solve_field(sources, frame, solving):
+    camera = solving.camera
+    with tempfile.TemporaryDirectory(prefix="ngcmos-") as folder:
+        return solve_with_astrometry_net(
+            sources.x,
+            sources.y,
+            sources.flux,
+            frame.data.shape,
+            pointing=frame.pointing or solving.pointing,
+            radius_deg=max(camera.solve.radius_deg),
+            scale_limits=camera.detector.scale_limits_arcsec,
+            folder=Path(folder),
+        )
 
 
 def _write_solution(frame, solution, solving):

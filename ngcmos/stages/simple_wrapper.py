@@ -13,7 +13,14 @@ from ngcmos.night.ledger import DONE, open_ledger, recall, record
 from ngcmos.night.loop import HEADERS_TOGETHER, work_through
 from ngcmos.night.outcome import Outcome
 from ngcmos.stages.field_catalog import keep_catalog, read_catalog, select_stars
-from ngcmos.stages.frame_solution import is_solved, prepare_solving, search_solution, sight_frame, solve_one
+from ngcmos.stages.frame_solution import (
+    after_failure,
+    is_solved,
+    prepare_solving,
+    search_solution,
+    sight_frame,
+    solve_one,
+)
 
 log = logging.getLogger(__name__)
 
@@ -137,6 +144,7 @@ def _solve_field(solving, field, frames, outcome, ledger, loop):
             numbers = search_solution(path, solving)
         except FrameError as error:
             outcome.settle(ledger, path, field, error)
+            solving = after_failure(solving, error, field)
             continue
         outcome.settle(ledger, path, field, None, numbers)
         reference = solution_from_header(_read_header(path, solving.camera))
