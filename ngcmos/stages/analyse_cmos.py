@@ -16,7 +16,7 @@ from ngcmos.errors import FrameError, ProductError, UsageError, WorkError
 from ngcmos.night.folder import find_frame
 from ngcmos.night.frames import read_frame
 from ngcmos.night.outcome import Outcome
-from ngcmos.night.products import photometry_path, write_then_rename
+from ngcmos.night.products import input_catalog_path, photometry_path, write_then_rename
 from ngcmos.photometry.apertures import flag_names
 from ngcmos.photometry.lightcurve import assign_bins, bin_points, find_outliers, frame_to_frame
 from ngcmos.photometry.table import read_star, read_stars
@@ -186,15 +186,23 @@ def _explain_missing(config, folder, key, wanted, tables, outcome):
     for field, stars in tables.items():
         if wanted in stars[other]:
             log.warning("%s: %s: %d is a %s, expected --%s", STAGE, field, wanted, other, other)
-        known = np.asarray(stars[key])[np.asarray(stars[key]) > 0]
-        span = f"{known.size} stars with {key} from {known.min()} to {known.max()}" if known.size else f"no {key}"
-        log.warning("%s: %s: the table has %s", STAGE, field, span)
+        _tell_ids(folder, field, key, stars)
         with outcome.attempt(field):
             catalog = read_catalog(folder, field)
             for row in catalog[catalog[key] == wanted]:
                 why = _why_not_measured(row, config.camera.catalog)
                 log.warning("%s: %s: TIC %d of the catalog is not measured: %s", STAGE, field, row["tic_id"], why)
                 log.warning("%s: %s: nearest measured stars: %s", STAGE, field, _name_nearest(row, stars))
+
+
+def _tell_ids(folder, field, key, stars):
+    """Say which ids of the kind there are, where they stand, and those of the targets."""
+    known = np.asarray(stars[key])[np.asarray(stars[key]) > 0]
+    span = f"{known.size} stars with {key} from {known.min()} to {known.max()}" if known.size else f"no {key}"
+    place = input_catalog_path(folder, field).name
+    log.warning("%s: %s: the table has %s; all stand in %s", STAGE, field, span, place)
+    for row in stars[np.asarray(stars["target"], bool)]:
+        log.warning("%s: %s: its target is TIC %d, gaia_id %d", STAGE, field, row["tic_id"], row["gaia_id"])
 
 
 def _why_not_measured(row, settings):
@@ -325,7 +333,7 @@ def _tell(star):
         return
     level = np.median(flux[measured])
     log.info(
-        "%s: %s: flux %.0f ADU, scatter from frame to frame %.0f, errors say %.0f",
+        "%s: %s: flux %.0f ADU, scatter from frame to frame %.0f, errors (no scintillation) say %.0f",
         STAGE,
         star.field,
         level,

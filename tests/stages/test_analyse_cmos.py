@@ -254,7 +254,14 @@ def test_unknown_id_tells_the_tables_and_their_ids(analyse, solved_night, caplog
     for truth in truths:
         ids = np.asarray(read_stars(folder / f"phot_{truth.field}.fits")["gaia_id"])
         span = f"{(ids > 0).sum()} stars with gaia_id from {ids[ids > 0].min()} to {ids.max()}"
-        assert f"{truth.field}: the table has {span}" in caplog.text
+        assert f"{truth.field}: the table has {span}; all stand in {truth.field}_catalog_input.fits" in caplog.text
+
+
+def test_unknown_id_tells_the_target(analyse, solved_night, target, caplog):
+    gaia_id, tic_id = target
+    with pytest.raises(WorkError, match="no star with gaia_id 123 "):
+        analyse(gaia_id=123)
+    assert f"{solved_night[2][0].field}: its target is TIC {tic_id}, gaia_id {gaia_id}" in caplog.text
 
 
 def test_an_id_beyond_64_bits_is_unknown_too(analyse):
