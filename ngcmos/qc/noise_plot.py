@@ -22,6 +22,7 @@ _LINES = {
     "scintillation": ("scintillation", "0.45", "-."),
     "total": ("total", BLACK, "-"),
 }
+_LOWEST_SHARE = 0.05  # of the stars, that may lie below the axes
 _PPM = 1e6
 
 
@@ -84,8 +85,9 @@ def _draw_scatter(axes, panel):
     for term, (name, colour, style) in _LINES.items():
         if term in panel.terms:
             axes.plot(panel.curve_mag, _PPM * panel.terms[term], style, color=colour, lw=1.4, label=name)
-    shown = np.concatenate([panel.rms, panel.terms["total"]])
-    lowest = np.min(shown[shown > 0], initial=np.inf)
+    usual = panel.rms[panel.rms > 0]  # of few points it may be next to nothing by chance
+    usual = np.quantile(usual, _LOWEST_SHARE, keepdims=True) if usual.size else usual
+    lowest = np.min([*usual, *panel.terms["total"]], initial=np.inf)
     axes.set_yscale("log")
     if np.isfinite(lowest):
         axes.set_ylim(bottom=_PPM * lowest / 10)
@@ -97,6 +99,10 @@ def _draw_ratios(axes, panel):
     axes.axhline(1, color="0.5", lw=0.8)
     for low, high, ratio in panel.ratios:
         axes.plot([low, high], [ratio, ratio], color=BLUE, lw=2)
+    if not panel.ratios:
+        axes.text(
+            0.5, 0.25, "too few points or stars to compare", ha="center", transform=axes.transAxes, fontsize=9
+        )
     axes.set_ylim(0.7, max([1.4, *(1.1 * ratio for _, _, ratio in panel.ratios)]))
     axes.set_xlabel("Tmag")
     axes.grid(alpha=0.3)

@@ -1,5 +1,6 @@
 """The figure of scatter against magnitude holds what it was given."""
 
+import dataclasses
 import io
 
 import numpy as np
@@ -36,6 +37,18 @@ def test_each_term_given_has_its_line_and_no_other(panel):
 def test_ratios_are_all_inside_their_axes(panel):
     axes = plot_noise([panel, panel], title="field").axes[2]
     assert axes.get_ylim()[1] > 1.6
+
+
+def test_scatter_by_chance_far_below_the_model_does_not_stretch_the_axes(panel):
+    rms = panel.rms.copy()
+    rms[0] = 1e-9
+    axes = plot_noise([dataclasses.replace(panel, rms=rms)], title="field").axes[0]
+    assert axes.get_ylim()[0] > 50
+
+
+def test_panel_without_ratios_says_so(panel):
+    axes = plot_noise([dataclasses.replace(panel, ratios=[])], title="field").axes[1]
+    assert [text.get_text() for text in axes.texts] == ["too few points or stars to compare"]
 
 
 def test_field_without_any_scatter_is_drawn(panel):
