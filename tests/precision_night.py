@@ -1,7 +1,7 @@
 """How precise is it? Simulated nights, and the real one where it is, through the chain; the numbers as a table.
 
-``python tests/precision_night.py FOLDER [--frames 300] [--size 2048] [--trials 100]`` writes the table of
-docs/precision.md to stdout. FOLDER must be new or hold what an earlier run began; about 6 GB for a full chip.
+``python tests/precision_night.py FOLDER [--frames 300] [--size 2048] [--trials 300]`` writes the table of
+docs/precision.md to stdout. FOLDER must be new or hold what an earlier run began; about 12 GB for a full chip.
 """
 
 import argparse
@@ -188,7 +188,7 @@ def main():
     parser.add_argument("folder", type=Path)
     parser.add_argument("--size", type=int, default=2048)
     parser.add_argument("--frames", type=int, default=300)
-    parser.add_argument("--trials", type=int, default=100)
+    parser.add_argument("--trials", type=int, default=300)
     options = parser.parse_args()
     logging.getLogger("ngcmos").addHandler(logging.NullHandler())
     plan = {"size": options.size, "frames": options.frames, "cadence_s": 60.0, "calibrations": 21}
