@@ -2,7 +2,7 @@
 # make demo     a small simulated night through the whole chain, compared with its truth
 # make test     lint, import contracts, all tests
 # make bench    CPU, wall, memory and bytes of every stage on full-size simulated nights; COMPARE=old.json adds ratios
-# make precision  the numbers of docs/precision.md, on full-size nights of 300 frames (half an hour)
+# make precision  the numbers of docs/precision.md, on full-size nights of 300 frames (about an hour)
 # make torture  100 kills of the chain, disks that fail or fill up, damaged products; each healed by the next run (an hour)
 # make lint     ruff and import-linter alone
 
