@@ -69,6 +69,26 @@ def test_stopped_photometry_is_continued_not_begun_anew(undisturbed, monkeypatch
     check(undisturbed.raw, undisturbed.base, undisturbed.tables)
 
 
+def test_stop_between_the_table_and_the_removal_of_its_parts_leaves_none(undisturbed, monkeypatch):
+    from ngcmos.stages import field_table, process_cmos
+
+    lay_out(undisturbed.raw, undisturbed.base)
+    config = load_night(undisturbed.base)
+    real = field_table.remove_parts
+
+    def die(_folder):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(field_table, "remove_parts", die)
+    with pytest.raises(KeyboardInterrupt):
+        chain.run(config.config, config.folder, quiet=True)
+    monkeypatch.setattr(field_table, "remove_parts", real)
+    assert list(config.folder.glob(".phot_*.parts"))
+    assert process_cmos.run(config.config, config.night(), quiet=True).exit_code == 0
+    chain.run(config.config, config.folder, quiet=True)
+    check(undisturbed.raw, undisturbed.base, undisturbed.tables)
+
+
 def load_night(base):
     """Config, folder and a function that opens the night, of a base folder."""
     from ngcmos.night.folder import open_night

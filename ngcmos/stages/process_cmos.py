@@ -13,6 +13,7 @@ from ngcmos.night.ledger import open_ledger, recall
 from ngcmos.night.loop import HEADERS_TOGETHER, work_through
 from ngcmos.night.outcome import Outcome
 from ngcmos.night.products import input_catalog_path, photometry_path
+from ngcmos.photometry.parts import parts_folder, remove_parts
 from ngcmos.stages.field_catalog import file_checksum, read_catalog, read_input_catalog
 from ngcmos.stages.field_shifts import SHIFTS
 from ngcmos.stages.field_table import (
@@ -55,6 +56,7 @@ def _process_field(config, night, field, paths, masters, outcome, ledger, loop, 
         raise WorkError(f"none of {len(paths)} frames can be measured")
     path, verdicts = photometry_path(night.folder, field), recall(ledger, STAGE, field)
     if not overwrite and table_stands(path, placed, cards, verdicts):
+        remove_parts(parts_folder(path))  # of a run that was stopped between the table and their removal
         outcome.skipped.extend(frame.path.name for frame in placed)
         return
     known = find_measured(path, placed, cards, overwrite=overwrite)
