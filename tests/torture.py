@@ -242,12 +242,12 @@ def kill_often(raw, tables, base, took, kills, seed):
     say(f"{killed} kills while at work, all healed")
 
 
-def fail_everywhere(raw, tables, base):
-    number = 1
+def fail_everywhere(raw, tables, base, first):
+    number = first
     while trial_of_write(raw, tables, base, number):
         say(f"disk failed from its file {number} on, healed")
         number += 1
-    say(f"a disk that fails at any of {number - 1} files, all healed")
+    say(f"a disk that fails at file {first} to {number - 1}, all healed")
 
 
 def fill_disks(raw, tables, disk, rooms):
@@ -275,6 +275,7 @@ def main():
     parser.add_argument("folder", type=Path, help="scratch folder; removed first")
     parser.add_argument("--kills", type=int, default=100)
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--first", type=int, default=1, metavar="N", help="first file on which the disk fails")
     parser.add_argument("--only", choices=["kills", "writes", "rooms", "damage"], help="one kind of trial")
     options = parser.parse_args()
     folder = options.folder.absolute()
@@ -285,7 +286,7 @@ def main():
     if options.only in (None, "kills"):
         kill_often(raw, tables, base, took, options.kills, options.seed)
     if options.only in (None, "writes"):
-        fail_everywhere(raw, tables, base)
+        fail_everywhere(raw, tables, base, options.first)
     if options.only in (None, "rooms"):
         fill_disks(raw, tables, folder / "disk", [0.1 * number for number in range(1, 51)])
     if options.only in (None, "damage"):
