@@ -106,7 +106,7 @@ def measure_runs(raw, base):
         lay_out(raw, base, NIGHT, frames)
         runs[CHAIN][run] = run_script(SCRIPTS / "run_night.py", *night, "--skip", MOVIES)
         runs[SECOND][run] = run_script(SCRIPTS / "run_night.py", *night, "--skip", MOVIES)
-        lay_out(raw, base, frames)
+        lay_out(raw, base, NIGHT, frames)
         runs[FOLLOW][run] = run_script(SCRIPTS / "run_night.py", *night, "--skip", MOVIES, "--follow")
     return runs
 
