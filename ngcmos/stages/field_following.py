@@ -273,7 +273,8 @@ class FieldFollower:
         off = np.array([facts["place_x"], facts["place_y"]]) - np.median(places, axis=0)
         limit = self._camera.check.limit_px
         if np.abs(off).max() > limit:
-            log.warning("%s: %.1f, %.1f px off, expected at most %g", facts["frame_id"], *off, limit)
+            told = "%s: %.1f, %.1f px off the field, expected at most %g; %s moves it in the morning"
+            log.warning(told, facts["frame_id"], *off, limit, CHECKING)
 
     def _tell(self, path):
         shift = self._shifts.get(path.name)
