@@ -147,7 +147,7 @@ def added(few, many, frames):
 
 def measure_table(base, season):
     """Writing a table of a whole season's night, reading one star of it, relative light curves of all stars."""
-    lay_out(base, season, 1)
+    lay_out(base, season, NIGHT, 1)
     [path] = (season / "nights" / NIGHT).glob("phot_*.fits")
     path.unlink()  # a hard link to the source
     script = Path(__file__).with_name("bench_table.py")
