@@ -155,6 +155,16 @@ def test_full_disk_at_night_is_waited_out(nights, caplog, monkeypatch):
     check(nights)
 
 
+def test_frame_that_cannot_be_set_aside_at_first_is_set_aside_later(nights):
+    """Something stands in the way of its folder for a while: no frame is moved twice, none stops the night."""
+    config, folder = begin(nights)
+    (folder / "no_wcs").write_text("in the way")
+    follow_night(config, folder, Camera(nights.raw / "nights" / DATE, folder, at={25: (folder / "no_wcs").unlink}))
+    assert len(list((folder / "no_wcs").iterdir())) >= 6
+    chain.run(config, folder, quiet=True)
+    check(nights)
+
+
 def test_script_follows_a_night_that_is_over_at_once(nights):
     lay_out(nights.raw, nights.base)
     said = run_script("run_night", *night_options(nights.base), "--follow").stderr

@@ -100,7 +100,7 @@ class FieldFollower:
         self._shifts, self._unshifted = {}, []
         self._sightings, self._targets = {}, set()
         self._solving = self._solution = None
-        self._unsolved = []
+        self._unsolved = {}
         self._measuring, self._cards, self._measured, self._unfit = None, None, set(), set()
         self._waiting, self._facts = [], collections.deque(maxlen=RECENT)
 
@@ -128,7 +128,7 @@ class FieldFollower:
                 self._outcomes[stage].settle(self._ledger, path, self.field, error, numbers)
                 if step == self._solve:
                     self._solving = after_failure(self._solving, error, self.field)
-                    self._unsolved.append((path, str(error)))
+                    self._unsolved[path] = str(error)
                     self._sort_out()
                 break
         self._ledger.commit()
@@ -226,11 +226,12 @@ class FieldFollower:
         """Frames without a plate solution go where check_cmos moves them, once the field has one."""
         if self._solution is None:
             return
-        for path, error in self._unsolved:
+        for path, error in list(self._unsolved.items()):
             reason = error.removeprefix(f"{path.name}: ")
             verdict = judge_by_shift(self._shifts.get(path.name), reason, self._camera.check.limit_px)
-            carry_out(path, self.field, verdict, self._outcomes[CHECKING], self._ledger)
-        self._unsolved = []
+            if path.exists():
+                carry_out(path, self.field, verdict, self._outcomes[CHECKING], self._ledger)
+            del self._unsolved[path]  # only now: what could not be moved is tried again
 
     def _measure(self, path):
         """Rows of a frame; kept on the disk with those of others."""
