@@ -19,8 +19,8 @@ from ngcmos.config import DEFAULT_CAMERA, load_config
 from ngcmos.errors import NightError, ProductError, UsageError, WorkError
 from ngcmos.night.folder import find_folder
 from ngcmos.night.products import photometry_path, relative_path
-from ngcmos.photometry.relative import read_relative_star
-from ngcmos.photometry.table import check_table, read_star
+from ngcmos.tables.relative import read_relative_star
+from ngcmos.tables.table import check_table, read_star
 
 RADIUS_PX = 5.0
 _DATE = re.compile(r"(19|20)\d{6}")

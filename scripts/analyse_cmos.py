@@ -41,7 +41,7 @@ def _id(text):
 
 
 def _bin(text):
-    from ngcmos.photometry.lightcurve import parse_bin
+    from ngcmos.lightcurves.series import parse_bin
 
     try:
         return parse_bin(text)
@@ -51,7 +51,7 @@ def _bin(text):
 
 def work(config, night, options):
     """Draw the star."""
-    from ngcmos.stages import analyse_cmos
+    from ngcmos.report import star as analyse_cmos
 
     return analyse_cmos.run(
         config,

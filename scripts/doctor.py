@@ -24,8 +24,8 @@ except ImportError as error:  # the wrong Python is the first thing to be told
 
 def work(options):
     """Write the findings to the standard output as they are made; the exit code."""
-    from ngcmos.stages import doctor
-    from ngcmos.stages.finding import BAD, REMARK
+    from ngcmos.doctor import doctor
+    from ngcmos.doctor.finding import BAD, REMARK
 
     counts = collections.Counter()
     for finding in doctor.run(

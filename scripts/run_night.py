@@ -38,7 +38,7 @@ def add_options(parser):
 def choose_folder(config, options):
     """The night folder; with --follow that of tonight, waited for."""
     if options.follow:
-        from ngcmos.follow import wait_for_folder as find
+        from ngcmos.chain.follow import wait_for_folder as find
     else:
         from ngcmos.night.folder import find_folder as find
     return find(config, directory=options.directory, night=options.night)
@@ -46,10 +46,10 @@ def choose_folder(config, options):
 
 def work(config, night, options):
     """Run the chain over the night, first frame by frame where that is asked for."""
-    from ngcmos import chain
+    from ngcmos.chain import night as chain
 
     if options.follow:
-        from ngcmos import follow
+        from ngcmos.chain import follow
 
         follow.run(config, night, catalogs=options.catalog, quiet=options.quiet)
     return chain.run(

@@ -40,7 +40,7 @@ def work(options):
     """Run the chain over the nights; the exit code."""
     from pathlib import Path
 
-    from ngcmos import nights
+    from ngcmos.chain import nights
     from ngcmos.config import load_config
 
     config = load_config(camera=options.camera, config=options.config)

@@ -18,7 +18,7 @@ from ngcmos import cli
 
 def work(options):
     """Write the story to the standard output; the exit code."""
-    from ngcmos.stages import why
+    from ngcmos.report import why
 
     text = why.run(
         options.wanted,

@@ -8,8 +8,8 @@ import sys
 import time
 from pathlib import Path
 
-from ngcmos.photometry.parts import Place, RowReader
-from ngcmos.photometry.table import read_star, read_stars, rows_of_table, write_photometry
+from ngcmos.tables.parts import Place, RowReader
+from ngcmos.tables.table import read_star, read_stars, rows_of_table, write_photometry
 
 RADII = [2.0, 3.0, 4.0, 5.0, 6.0]
 

@@ -17,18 +17,18 @@ from transit_fit import fit_transit
 
 from ngcmos.calibration.masters import load_masters
 from ngcmos.config import load_camera, load_config
+from ngcmos.lightcurves.audit import audit, bin_curves
+from ngcmos.lightcurves.cube import read_cube, read_field, relate_stars
+from ngcmos.lightcurves.ensemble import choose_best, scatter
+from ngcmos.lightcurves.series import BinLength, assign_bins
+from ngcmos.names import Flag
 from ngcmos.night.folder import open_night
-from ngcmos.photometry.apertures import Flag
-from ngcmos.photometry.audit import audit, bin_curves
-from ngcmos.photometry.cube import read_cube, read_field, relate_stars
-from ngcmos.photometry.ensemble import choose_best, scatter
-from ngcmos.photometry.lightcurve import BinLength, assign_bins
-from ngcmos.photometry.table import read_stars
 from ngcmos.simulate.detector import make_chip
 from ngcmos.simulate.injection import inject_night
 from ngcmos.simulate.night import simulate_night
 from ngcmos.simulate.truth import read_truth
 from ngcmos.stages import create_flats, noise_model, process_cmos, simple_wrapper
+from ngcmos.tables.table import read_stars
 
 ALONE = 1e-3  # light of neighbours in the largest aperture
 BRIGHTEST = 9.5

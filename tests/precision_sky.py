@@ -24,8 +24,8 @@ from ngcmos.night.folder import open_night
 from ngcmos.simulate.scene import sky_image
 from ngcmos.simulate.truth import read_truth
 from ngcmos.stages import process_cmos, relative_photometry, simple_wrapper
-from ngcmos.stages.field_catalog import read_catalog, read_input_catalog
-from ngcmos.stages.frame_photometry import measure_frame, place_frame, prepare_measuring, with_times
+from ngcmos.steps.catalog import read_catalog, read_input_catalog
+from ngcmos.steps.measuring import measure_frame, place_frame, prepare_measuring, with_times
 
 EVERY = 15  # frames of the simulated night
 BRIGHT = (9.5, 11.0)

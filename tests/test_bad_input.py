@@ -16,10 +16,10 @@ from running import night_options, raw_checksums, run_script
 from ngcmos.config import load_camera, load_config
 from ngcmos.errors import WriteError
 from ngcmos.night.folder import open_night
-from ngcmos.photometry.table import read_frames
 from ngcmos.simulate.compare import compare_night
 from ngcmos.simulate.night import simulate_night
 from ngcmos.stages import create_flats, process_cmos, simple_wrapper
+from ngcmos.tables.table import read_frames
 
 REASONS = {
     "empty-file": "empty, expected a FITS file",

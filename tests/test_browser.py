@@ -8,7 +8,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
-from ngcmos import chain
+from ngcmos.chain import night as chain
 from ngcmos.config import load_camera, load_config
 from ngcmos.night.folder import open_night
 from ngcmos.simulate.night import simulate_night

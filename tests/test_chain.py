@@ -13,16 +13,16 @@ from astropy.io import fits
 from astropy.table import Table
 from running import STAGES, night_options, raw_checksums, run_script
 
-from ngcmos import chain
+from ngcmos.chain import night as chain
 from ngcmos.config import load_camera, load_config
 from ngcmos.errors import WriteError
 from ngcmos.night.folder import open_night
 from ngcmos.night.ledger import read_ledger
 from ngcmos.photometry.apertures import measure
-from ngcmos.photometry.table import check_table, read_frames, read_star, read_stars
 from ngcmos.simulate.compare import compare_night
 from ngcmos.simulate.night import simulate_night
 from ngcmos.stages import process_cmos, relative_photometry
+from ngcmos.tables.table import check_table, read_frames, read_star, read_stars
 
 
 @pytest.fixture(scope="module")

@@ -12,7 +12,8 @@ import pytest
 from running import night_options, raw_checksums, run_script
 from torture import lay_out, read_tables
 
-from ngcmos import chain, follow
+from ngcmos.chain import follow
+from ngcmos.chain import night as chain
 from ngcmos.config import load_camera, load_config
 from ngcmos.errors import NightError, UsageError
 from ngcmos.night.folder import open_night, science_files, stamp_of
@@ -98,7 +99,7 @@ def check(nights):
 
 def test_followed_night_is_that_of_the_morning(nights, caplog):
     config, folder = begin(nights)
-    with caplog.at_level("INFO", "ngcmos.follow"):
+    with caplog.at_level("INFO", "ngcmos.chain.follow"):
         follow_night(config, folder, Camera(nights.raw / "nights" / DATE, folder))
     lags = [int(lag) for lag in re.findall(r"waiting, lag (\d+) s;", caplog.text)]
     assert len(lags) > 5

@@ -12,9 +12,9 @@ from astropy.wcs import WCS
 from running import night_options, raw_checksums, run_script
 
 from ngcmos.config import load_camera
-from ngcmos.photometry.table import read_frames, read_stars
 from ngcmos.simulate.compare import LIMITS, compare_night
 from ngcmos.simulate.night import simulate_night
+from ngcmos.tables.table import read_frames, read_stars
 
 pytestmark = [
     pytest.mark.slow,

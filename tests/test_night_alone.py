@@ -24,7 +24,7 @@ from torture import (
     trial_of_write,
 )
 
-from ngcmos import chain
+from ngcmos.chain import night as chain
 from ngcmos.config import load_config
 
 pytestmark = pytest.mark.slow
@@ -45,7 +45,8 @@ def test_killed_at_any_instant_the_next_run_heals(undisturbed, share):
 
 def test_stopped_photometry_is_continued_not_begun_anew(undisturbed, monkeypatch):
     """With parts of two frames, a run that dies at its fifth frame has four of them on disk."""
-    from ngcmos.stages import field_table, process_cmos
+    from ngcmos.stages import process_cmos
+    from ngcmos.steps import table as field_table
 
     lay_out(undisturbed.raw, undisturbed.base)
     config = load_night(undisturbed.base)
@@ -70,7 +71,8 @@ def test_stopped_photometry_is_continued_not_begun_anew(undisturbed, monkeypatch
 
 
 def test_stop_between_the_table_and_the_removal_of_its_parts_leaves_none(undisturbed, monkeypatch):
-    from ngcmos.stages import field_table, process_cmos
+    from ngcmos.stages import process_cmos
+    from ngcmos.steps import table as field_table
 
     lay_out(undisturbed.raw, undisturbed.base)
     config = load_night(undisturbed.base)

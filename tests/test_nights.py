@@ -15,9 +15,9 @@ import pytest
 from astropy.io import fits
 from running import BARE, ROOT, raw_checksums, run_script
 
+from ngcmos.chain.nights import choose_nights, run_one
 from ngcmos.config import load_camera, load_config
 from ngcmos.errors import NightError, UsageError
-from ngcmos.nights import choose_nights, run_one
 from ngcmos.simulate.night import simulate_night
 
 pytestmark = pytest.mark.slow

@@ -17,9 +17,9 @@ from ngcmos.config import load_camera, load_config
 from ngcmos.errors import NightError, ProductError, UsageError, WorkError
 from ngcmos.night.folder import open_night
 from ngcmos.night.products import relative_path
-from ngcmos.photometry.table import read_frames, read_stars
 from ngcmos.simulate.night import simulate_night
 from ngcmos.stages import process_cmos, relative_photometry, simple_wrapper
+from ngcmos.tables.table import read_frames, read_stars
 
 
 @pytest.fixture(scope="module")

@@ -20,12 +20,12 @@ from astropy.io import fits
 from running import BARE, ROOT, run_script
 
 from ngcmos.astrometry.catalog import CATALOG_COLUMNS
-from ngcmos.chain import STAGES
+from ngcmos.chain.night import STAGES
 from ngcmos.config import Directories, load_camera
+from ngcmos.names import flag_names
 from ngcmos.night import products
-from ngcmos.photometry.apertures import flag_names
-from ngcmos.photometry.table import columns, read_frames, read_stars
 from ngcmos.stages import relative_photometry
+from ngcmos.tables.table import columns, read_frames, read_stars
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 DETAILS = (ROOT / "docs" / "tables.md").read_text(encoding="utf-8")

@@ -10,7 +10,7 @@ from astropy.io import fits
 from astropy.table import Table
 from running import STAGES, night_options, raw_checksums, run_script
 
-from ngcmos.photometry.table import read_frames, read_star
+from ngcmos.tables.table import read_frames, read_star
 
 pytestmark = pytest.mark.real
 FIELD = "NG0204+4641"

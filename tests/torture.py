@@ -25,7 +25,7 @@ from pathlib import Path
 from astropy.io import fits
 from running import BARE, ROOT, night_options, raw_checksums, run_script
 
-from ngcmos import chain
+from ngcmos.chain import night as chain
 from ngcmos.config import load_camera, load_config
 from ngcmos.simulate.night import simulate_night
 

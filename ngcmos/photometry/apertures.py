@@ -5,27 +5,14 @@ counts ADU of the calibrated image; `Flag` is the one place that says what the b
 """
 
 import dataclasses
-import enum
 
 import numpy as np
 import sep
 
 from ngcmos.errors import FrameError
+from ngcmos.names import Flag
 from ngcmos.photometry.noise import noise_terms
 from ngcmos.photometry.sky import estimate_sky, pixels_around, pixels_within
-
-
-class Flag(enum.IntFlag):
-    """Bits of a star's `flags`; all speak of its largest aperture."""
-
-    EDGE = 1  # reaches over the edge: NaN at the radii that do
-    SATURATED = 2  # a raw pixel at or above saturation
-    BAD_PIXEL = 4  # holds a pixel that calibration cannot help
-    GAIN_STEP = 8  # a raw pixel within the range where the camera changes its gain
-    BLENDED = 16  # the catalog has a neighbour of like brightness too near
-    POOR_SKY = 32  # too few sky pixels, or sky far more restless than around most stars
-    OFF_CHIP = 64  # centre off the chip, or no position: all numbers are NaN
-
 
 POOR_SKY_RATIO = 3.0  # sky scatter above this many times that of the median star is poor
 POOR_SKY_COVER = 0.5  # fewer than this share of the wanted sky pixels is poor
@@ -63,11 +50,6 @@ class Measurement:
     sky: np.ndarray
     sky_rms: np.ndarray
     flags: np.ndarray
-
-
-def flag_names():
-    """[(bit, name), ...] as tables and headers list them."""
-    return [(flag.value, flag.name.lower()) for flag in Flag]
 
 
 def measure(

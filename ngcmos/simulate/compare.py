@@ -13,10 +13,10 @@ from astropy.table import Table
 
 from ngcmos.config import Camera, load_camera
 from ngcmos.errors import NgcmosError
-from ngcmos.photometry.apertures import Flag
-from ngcmos.photometry.table import check_table, read_frames, read_stars
+from ngcmos.names import Flag
 from ngcmos.simulate.signals import scintillation_sigma
 from ngcmos.simulate.truth import FOLDER, read_truth
+from ngcmos.tables.table import check_table, read_frames, read_stars
 
 RADIUS_PX = 5
 MAG_BINS = (9.0, 10.0, 11.0, 12.0, 13.0, 14.0, 15.0, 16.0)

@@ -11,8 +11,8 @@ from ngcmos.night.frames import read_frame
 from ngcmos.night.ledger import DONE, open_ledger, recall, record
 from ngcmos.night.loop import HEADERS_TOGETHER, work_through
 from ngcmos.night.outcome import Outcome
-from ngcmos.stages.field_shifts import measure_field
-from ngcmos.stages.frame_check import Verdict, carry_out, judge_by_shift
+from ngcmos.steps.shifts import measure_field
+from ngcmos.steps.sorting import Verdict, carry_out, judge_by_shift
 
 log = logging.getLogger(__name__)
 

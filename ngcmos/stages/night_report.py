@@ -26,12 +26,12 @@ from ngcmos.night.products import (
     write_text,
 )
 from ngcmos.qc.almanac import night_almanac
-from ngcmos.qc.page import HEAD_BYTES, read_summary
-from ngcmos.stages.report_calibration import judge_calibration, read_calibration
-from ngcmos.stages.report_facts import read_fields
-from ngcmos.stages.report_page import NightFacts, draw_index, draw_page
-from ngcmos.stages.report_pictures import draw_field
-from ngcmos.stages.report_verdict import judge, level_of
+from ngcmos.report.calibration import judge_calibration, read_calibration
+from ngcmos.report.facts import read_fields
+from ngcmos.report.html import HEAD_BYTES, read_summary
+from ngcmos.report.page import NightFacts, draw_index, draw_page
+from ngcmos.report.pictures import draw_field
+from ngcmos.report.verdict import judge, level_of
 
 log = logging.getLogger(__name__)
 

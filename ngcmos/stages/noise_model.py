@@ -20,15 +20,15 @@ import numpy as np
 
 from ngcmos import __version__
 from ngcmos.errors import UsageError, WorkError
+from ngcmos.lightcurves.audit import audit, bin_curves, judge, judge_sky, sky_ratio
+from ngcmos.lightcurves.cube import read_field, relate_best
+from ngcmos.lightcurves.ensemble import scatter
+from ngcmos.lightcurves.series import BinLength, assign_bins
 from ngcmos.night.outcome import Outcome
 from ngcmos.night.products import photometry_path, write_then_rename
-from ngcmos.photometry.audit import audit, bin_curves, judge, judge_sky, sky_ratio
-from ngcmos.photometry.cube import read_field, relate_best
-from ngcmos.photometry.ensemble import scatter
-from ngcmos.photometry.lightcurve import BinLength, assign_bins
 from ngcmos.photometry.noise import noise_curve, noise_terms
-from ngcmos.photometry.table import table_checksum
 from ngcmos.qc.noise_plot import NoisePanel, plot_noise
+from ngcmos.tables.table import table_checksum
 
 log = logging.getLogger(__name__)
 

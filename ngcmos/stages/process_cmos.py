@@ -13,18 +13,19 @@ from ngcmos.night.ledger import open_ledger, recall
 from ngcmos.night.loop import HEADERS_TOGETHER, work_through
 from ngcmos.night.outcome import Outcome
 from ngcmos.night.products import input_catalog_path, photometry_path
-from ngcmos.photometry.parts import parts_folder, remove_parts
-from ngcmos.stages.field_catalog import file_checksum, read_catalog, read_input_catalog
-from ngcmos.stages.field_shifts import SHIFTS
-from ngcmos.stages.field_table import (
+from ngcmos.steps.catalog import file_checksum, read_catalog, read_input_catalog
+from ngcmos.steps.measuring import measure_frame, place_frame, prepare_measuring, with_times
+from ngcmos.steps.shifts import SHIFTS
+from ngcmos.steps.table import (
     find_measured,
+    inputs_of,
     join_table,
-    measure_missing,
+    keep_part,
     provenance,
     refused_before,
     table_stands,
 )
-from ngcmos.stages.frame_photometry import place_frame, prepare_measuring, with_times
+from ngcmos.tables.parts import FRAMES_A_PART, parts_folder, remove_parts
 
 log = logging.getLogger(__name__)
 
@@ -66,7 +67,7 @@ def _process_field(config, night, field, paths, masters, outcome, ledger, loop, 
     placed = with_times(placed, config.site, shifts)
     missing = [frame for frame in placed if frame.path.name not in done]
     measuring = prepare_measuring(camera, masters, stars, catalog, max(len(frame.path.name) for frame in placed))
-    known |= measure_missing(path, missing, measuring, cards, field, outcome, ledger, loop)
+    known |= _measure_missing(path, missing, measuring, cards, field, outcome, ledger, loop)
     join_table(path, placed, known, _star_table(stars), camera=camera, cards=cards)
     outcome.products.append(path)
 
@@ -86,6 +87,21 @@ def _place_frames(camera, field, paths, outcome, ledger, loop):
             outcome.settle(ledger, frame.path, field, wrong[frame.path])
     fit = [frame for frame in placed if frame.path not in wrong]
     return sorted(fit, key=lambda frame: (frame.start.isot, frame.path.name))
+
+
+def _measure_missing(path, items, measuring, cards, field, outcome, ledger, loop):
+    """Measure frames into parts beside the table, the unfit ones refused; {frame: Place} of the others."""
+    waiting, known = [], {}
+    results = work_through(measure_frame, items, shared=(measuring,), label=f"measure {field}", **loop)
+    for number, (item, result) in enumerate(results, 1):
+        if isinstance(result, FrameError):
+            outcome.settle(ledger, item.path, field, result, {"inputs": inputs_of(cards)})
+        else:
+            waiting.append((item.path, *result))
+        if waiting and (len(waiting) == FRAMES_A_PART or number == len(items)):
+            known |= keep_part(path, waiting, field, outcome, ledger, measuring.camera.files.reserve_mb)
+            waiting = []
+    return known
 
 
 def find_wrong_times(placed, key):

@@ -6,7 +6,7 @@ from ngcmos.night.ledger import DONE, open_ledger, recall, record
 from ngcmos.night.outcome import Outcome
 from ngcmos.night.products import control_path, make_folder, plots_folder
 from ngcmos.qc.movie import write_movie
-from ngcmos.stages.field_cards import draw_cards
+from ngcmos.steps.movie_cards import draw_cards
 
 log = logging.getLogger(__name__)
 

@@ -18,8 +18,8 @@ from ngcmos.night.products import (
 from ngcmos.qc.movie import write_movie
 from ngcmos.qc.plots import plot_shifts
 from ngcmos.qc.shifts import LARGE, format_json, summarise
-from ngcmos.stages.field_cards import draw_cards
-from ngcmos.stages.field_shifts import measure_field
+from ngcmos.steps.movie_cards import draw_cards
+from ngcmos.steps.shifts import measure_field
 
 log = logging.getLogger(__name__)
 

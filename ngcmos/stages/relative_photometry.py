@@ -25,13 +25,13 @@ from astropy.utils.exceptions import AstropyWarning
 
 from ngcmos import __version__
 from ngcmos.errors import ProductError, UsageError, WorkError
+from ngcmos.lightcurves.cube import colours, read_field, relate_best
 from ngcmos.night.disk import require_space
 from ngcmos.night.ledger import REFUSED, open_ledger, recall, record
 from ngcmos.night.outcome import Outcome
 from ngcmos.night.products import photometry_path, relative_path, write_then_rename
-from ngcmos.photometry.cube import colours, read_field, relate_best
 from ngcmos.photometry.quality import VERDICTS, Judged, clear_zero_point, judge_frames
-from ngcmos.photometry.table import read_frames, table_checksum
+from ngcmos.tables.table import read_frames, table_checksum
 
 log = logging.getLogger(__name__)
 

@@ -12,8 +12,8 @@ from ngcmos.night.frames import read_frame
 from ngcmos.night.ledger import DONE, open_ledger, recall, record
 from ngcmos.night.loop import HEADERS_TOGETHER, work_through
 from ngcmos.night.outcome import Outcome
-from ngcmos.stages.field_catalog import keep_catalog, read_catalog, select_stars
-from ngcmos.stages.frame_solution import (
+from ngcmos.steps.catalog import keep_catalog, read_catalog, select_stars
+from ngcmos.steps.solution import (
     after_failure,
     is_solved,
     prepare_solving,

@@ -9,7 +9,8 @@ from photutils.aperture import ApertureStats, CircularAnnulus, CircularAperture,
 
 from ngcmos.config import load_camera
 from ngcmos.errors import FrameError
-from ngcmos.photometry.apertures import Flag, flag_names, measure
+from ngcmos.names import Flag, flag_names
+from ngcmos.photometry.apertures import measure
 
 SHAPE = (300, 320)
 RADII = (2.0, 3.0, 4.0, 5.0, 6.0)

@@ -12,12 +12,12 @@ from astropy.table import Table
 from running import night_options, run_script
 
 from ngcmos.errors import UsageError, WorkError
+from ngcmos.lightcurves.series import BinLength
 from ngcmos.night.folder import open_night, set_aside
 from ngcmos.night.lock import hold_night
-from ngcmos.photometry.lightcurve import BinLength
-from ngcmos.photometry.table import columns, read_stars, write_photometry
+from ngcmos.report import star as analyse_cmos
 from ngcmos.simulate.signals import extinction_factor
-from ngcmos.stages import analyse_cmos
+from ngcmos.tables.table import columns, read_stars, write_photometry
 
 RADIUS_PX = 5.0
 VERMILION = (213, 94, 0)

@@ -11,14 +11,15 @@ from astropy.io import fits
 
 from ngcmos.calibration.masters import load_masters
 from ngcmos.config import load_config
+from ngcmos.lightcurves.cube import read_cube
+from ngcmos.names import Flag
 from ngcmos.night.folder import open_night
-from ngcmos.photometry.apertures import Flag
-from ngcmos.photometry.cube import read_cube
-from ngcmos.photometry.table import read_stars
 from ngcmos.simulate.compare import LIMITS, compare_field
 from ngcmos.simulate.detector import make_chip
 from ngcmos.simulate.night import simulate_night
-from ngcmos.stages import create_flats, frame_photometry, noise_model, process_cmos, simple_wrapper
+from ngcmos.stages import create_flats, noise_model, process_cmos, simple_wrapper
+from ngcmos.steps import measuring as frame_photometry
+from ngcmos.tables.table import read_stars
 
 POSITION, SCALE = "constant offset [px]", "flux scale from star to star [%]"
 TIME = "largest error of jd_bary [ms]"

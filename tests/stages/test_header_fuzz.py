@@ -8,8 +8,8 @@ from ngcmos.errors import FrameError
 from ngcmos.night.folder import open_night
 from ngcmos.night.frames import write_cards
 from ngcmos.stages import adding_headers, check_cmos
-from ngcmos.stages.frame_photometry import place_frame, with_times
-from ngcmos.stages.frame_solution import sight_frame
+from ngcmos.steps.measuring import place_frame, with_times
+from ngcmos.steps.solution import sight_frame
 
 CARD, BLOCK = 80, 2880
 VALUES = [

@@ -10,10 +10,10 @@ from transit_fit import fit_transit
 from ngcmos.config import load_config
 from ngcmos.errors import UsageError, WorkError
 from ngcmos.night.folder import open_night
-from ngcmos.photometry.table import read_star
 from ngcmos.simulate.injection import change_star, draw_transit, inject_night, read_injected
 from ngcmos.simulate.signals import relative_flux
 from ngcmos.stages import process_cmos
+from ngcmos.tables.table import read_star
 
 
 @pytest.fixture

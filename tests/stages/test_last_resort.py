@@ -10,7 +10,7 @@ from ngcmos.config import load_camera, load_config
 from ngcmos.night.folder import open_night
 from ngcmos.simulate.night import simulate_night
 from ngcmos.stages import simple_wrapper
-from ngcmos.stages.frame_solution import LAST_RESORTS
+from ngcmos.steps.solution import LAST_RESORTS
 
 FRAMES = LAST_RESORTS + 3
 

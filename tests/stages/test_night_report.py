@@ -14,19 +14,19 @@ import pytest
 from astropy.io import fits
 from astropy.table import Table
 
-from ngcmos import chain
+from ngcmos.chain import night as chain
 from ngcmos.config import load_camera, load_config
 from ngcmos.errors import WriteError
 from ngcmos.night.folder import open_night
 from ngcmos.night.ledger import DONE, REFUSED, Entry, open_ledger, read_ledger, record
 from ngcmos.night.products import relative_path
-from ngcmos.qc.page import HEAD_BYTES, read_summary
+from ngcmos.report.calibration import CalibrationFacts, compare_flats, judge_calibration
+from ngcmos.report.facts import COLUMNS, FieldFacts, clear_zero_point_of, cloudy_frames, find_jumps
+from ngcmos.report.html import HEAD_BYTES, read_summary
+from ngcmos.report.page import draw_page
+from ngcmos.report.verdict import _spells, find_trouble, judge, judge_stages, level_of
 from ngcmos.simulate.night import simulate_night
 from ngcmos.stages import night_report, noise_model
-from ngcmos.stages.report_calibration import CalibrationFacts, compare_flats, judge_calibration
-from ngcmos.stages.report_facts import COLUMNS, FieldFacts, clear_zero_point_of, cloudy_frames, find_jumps
-from ngcmos.stages.report_page import draw_page
-from ngcmos.stages.report_verdict import _spells, find_trouble, judge, judge_stages, level_of
 
 CLOUDS = [(4, 9, 0.5), (12, 14, 0.01)]
 JUMP = (18, 4.0, -3.0)

@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 
 from ngcmos.errors import UsageError, WorkError
+from ngcmos.lightcurves.audit import judge
+from ngcmos.lightcurves.cube import read_field
+from ngcmos.names import Flag
 from ngcmos.night.folder import open_night
-from ngcmos.photometry.apertures import Flag
-from ngcmos.photometry.audit import judge
-from ngcmos.photometry.cube import read_field
 from ngcmos.stages import noise_model, process_cmos
 
 KEYS = ["RMS_list", "mags_list", "Tmag_list", "negative_fluxes_stars", "synthetic_mag", "photon_shot_noise"]

@@ -9,12 +9,13 @@ from astropy.table import Table
 
 from ngcmos.config import load_config
 from ngcmos.errors import UsageError, WorkError
+from ngcmos.lightcurves.cube import read_cube, read_field
 from ngcmos.night.folder import open_night
 from ngcmos.night.ledger import REFUSED, open_ledger, recall, record
 from ngcmos.night.products import relative_path
-from ngcmos.photometry.cube import read_cube, read_field
-from ngcmos.photometry.table import read_stars
-from ngcmos.stages import analyse_cmos, process_cmos, relative_photometry, simple_wrapper
+from ngcmos.report import star as analyse_cmos
+from ngcmos.stages import process_cmos, relative_photometry, simple_wrapper
+from ngcmos.tables.table import read_stars
 
 COLUMNS = ["TIC_ID", "Tmag", "Time_BJD", "Relative_Flux", "Relative_Flux_err"]
 COLUMNS += ["RMS", "Sky", "Airmass", "ZP", "COLOR"]

@@ -1,0 +1,246 @@
+"""A night followed while it is observed: each frame is worked on as it comes, so that dawn only brings the end.
+
+``wait_for_folder(config)`` finds tonight's folder, ``run(config, night)`` follows it until sunrise; the chain over
+the night then finds nearly everything done. What it writes is what the chain would have written in the morning.
+"""
+
+import datetime
+import logging
+import os
+import sys
+import time
+import zoneinfo
+
+import numpy as np
+from tqdm import tqdm
+
+from ngcmos.chain.following import FieldFollower
+from ngcmos.errors import NightError, UsageError, WorkError, WriteError
+from ngcmos.night.folder import field_of, file_state, find_folder, science_files, time_key
+from ngcmos.night.ledger import open_ledger
+from ngcmos.qc.almanac import sunrise
+from ngcmos.stages import create_flats
+from ngcmos.stages.adding_headers import prepare_cards
+
+log = logging.getLogger(__name__)
+
+NICENESS = 10
+LOOK_EVERY_S = 1.0
+TELL_EVERY_S = 60.0
+TRY_AGAIN_S = 60.0
+FLUSH_AFTER_S = 300.0  # without a frame
+FOLDER_EVERY_S = 10.0
+
+
+def wait_for_folder(config, *, directory=None, night=None, now=time.time, sleep=time.sleep):
+    """The night folder that the options name, else tonight's; waited for until sunrise where it is not there yet.
+
+    Raises
+    ------
+    UsageError
+        Both options, or a night that is no date.
+    NightError
+        There was no such folder when the Sun rose.
+    """
+    if directory is None and night is None:
+        night = tonight(config.site, now())
+    waited = False
+    while True:
+        try:
+            return find_folder(config, directory=directory, night=night)
+        except NightError as error:
+            if directory is not None or now() >= end_of_night(night, config.site):
+                raise
+            if not waited:
+                log.info("%s; waiting for it until sunrise", error)
+            waited = True
+            sleep(FOLDER_EVERY_S)
+
+
+def tonight(site, unix):
+    """YYYYMMDD of the evening of the night that this moment belongs to: until noon that of yesterday."""
+    local = datetime.datetime.fromtimestamp(unix, zoneinfo.ZoneInfo(site.timezone))
+    return (local - datetime.timedelta(hours=12)).strftime("%Y%m%d")
+
+
+def end_of_night(date, site):
+    """Unix time of the sunrise that ends a night.
+
+    Raises
+    ------
+    UsageError
+        The date is none, or the Sun does not set or rise.
+    """
+    try:
+        end = sunrise(date, site)
+    except ValueError:
+        raise UsageError(f"--follow: {date!r} is no date as 20240705, expected it of the night") from None
+    if end is None:
+        raise UsageError(f"--follow: the Sun does not set and rise in the night of {date} at the site")
+    return end
+
+
+def run(config, night, *, catalogs=(), quiet=False, now=time.time, sleep=time.sleep, nice=os.nice):
+    """Work on the frames of a night as they come, until sunrise.
+
+    Parameters
+    ----------
+    config : ngcmos.config.Config
+    night : ngcmos.night.folder.Night
+        As it is now; held by this process.
+    catalogs : sequence of paths
+        Local TIC extracts.
+    quiet : bool
+        No live line.
+    now, sleep, nice : callables
+        The clock (Unix seconds), how to wait, and how to stand back behind other processes.
+    """
+    nice(NICENESS)
+    end = end_of_night(night.date, config.site)
+    log.info("following %s until sunrise, %s UTC", night.folder, _clock(end))
+    with open_ledger(night.folder) as ledger, LiveLine(now, quiet=quiet) as line:
+        watch = _Watch(config, night, ledger, catalogs, line, now)
+        try:
+            while watch.work() or now() < end:
+                sleep(LOOK_EVERY_S)
+        finally:
+            watch.flush()
+    log.info("followed: %s; now the rest of the night", line.text or "no frame came")
+
+
+def _clock(unix):
+    return datetime.datetime.fromtimestamp(unix, datetime.UTC).strftime("%H:%M")
+
+
+class Arrivals:
+    """Files of a night as they become whole: unchanged for the profile's settling time."""
+
+    def __init__(self, folder, settling_s):
+        self._folder, self._settling_s = folder, settling_s
+        self._growing, self._done = {}, {}
+
+    def ready(self, now):
+        """[(path, state), ...] of frames that are whole and new or changed, in the order of their time stamps."""
+        found = []
+        for path in science_files(self._folder):
+            state = file_state(path)
+            if state is None or self._done.get(path.name) == state:
+                continue
+            known, since = self._growing.get(path.name, (None, now))
+            if known != state:
+                self._growing[path.name], since = (state, now), now
+            if now - min(since, state[0]) >= self._settling_s:
+                found.append((path, state))
+        return sorted(found, key=lambda one: time_key(one[0]))
+
+    def settle(self, path, state):
+        """Count a frame as dealt with as long as it is in this state."""
+        self._growing.pop(path.name, None)
+        self._done[path.name] = state
+
+
+class LiveLine:
+    """One line that tells how the night goes: on a terminal always, in the log once a minute."""
+
+    def __init__(self, now, *, quiet=False):
+        self.text = ""
+        self._now, self._logged = now, -np.inf
+        self._shown = not quiet and sys.stderr.isatty()
+        self._bar = tqdm(bar_format="{desc}", disable=not self._shown, leave=False)
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self._bar.close()
+
+    def tell(self, text):
+        """Show the newest state."""
+        self.text = text
+        self._bar.set_description_str(text)
+        if self._now() - self._logged >= TELL_EVERY_S:
+            self._logged = self._now()
+            log.log(logging.DEBUG if self._shown else logging.INFO, "%s", text)
+
+
+class _Watch:
+    """The fields of a night while frames come."""
+
+    def __init__(self, config, night, ledger, catalogs, line, now):
+        self._config, self._night, self._ledger = config, night, ledger
+        self._catalogs, self._line, self._now = catalogs, line, now
+        self._arrivals = Arrivals(night.folder, config.camera.files.settling_s)
+        self._followers, self._refused = {}, set()
+        self._paused, self._told = {}, {}
+        self._flat_is_made = False
+        self._newest = now()
+
+    def work(self):
+        """Take the frames that are there; whether there were any."""
+        try:
+            ready = self._arrivals.ready(self._now())
+        except NightError as error:
+            self._pause("", error)
+            return False
+        taken = 0
+        for number, (path, state) in enumerate(ready, 1):
+            field = field_of(path, self._config.camera)
+            if self._now() >= max(self._paused.get(field, 0.0), self._paused.get("", 0.0)):
+                taken += self._take(field, path, state, len(ready) - number)
+        if not taken and self._now() - self._newest > FLUSH_AFTER_S:
+            self.flush()
+        return taken > 0
+
+    def flush(self):
+        """Put what was measured on the disk."""
+        for follower in self._followers.values():
+            try:
+                follower.flush()
+            except WriteError as error:
+                log.error("%s: %s; these frames will be measured again", follower.field, error)
+
+    def _take(self, field, path, state, waiting):
+        """Take one frame; whether it was dealt with."""
+        try:
+            seen = self._follow(field).take(path)
+        except WriteError as error:
+            self._pause("", error)
+            return False
+        except WorkError as error:
+            self._pause(field, error)
+            return False
+        except Exception:  # a bug of ours in one frame must not cost the night
+            log.exception("%s: a bug in ngcmos, please report it with this traceback", path.name)
+            self._arrivals.settle(path, state)
+            return True
+        self._arrivals.settle(path, file_state(path) if seen.measured else state)
+        self._newest = self._now()
+        (self._refused.discard if seen.measured else self._refused.add)(path.name)
+        self._line.tell(self._describe(seen, waiting, self._now() - state[0]))
+        return True
+
+    def _follow(self, field):
+        """The FieldFollower of a field; the flat of the evening is made before the first."""
+        if not self._flat_is_made:
+            create_flats.run(self._config, self._night)
+            self._flat_is_made = True
+        if field not in self._followers:
+            options = {"prepare_cards": prepare_cards, "catalogs": self._catalogs}
+            self._followers[field] = FieldFollower(self._config, self._night, field, self._ledger, **options)
+        return self._followers[field]
+
+    def _pause(self, field, error):
+        """Leave a field ("": all) alone for a while; the reason is told when it changes."""
+        self._paused[field] = self._now() + TRY_AGAIN_S
+        if self._told.get(field) != str(error):
+            self._told[field] = str(error)
+            log.error("%s; tried again every %.0f s", error, TRY_AGAIN_S)
+
+    def _describe(self, seen, waiting, lag_s):
+        measured = sum(follower.measured for follower in self._followers.values())
+        counts = f"{measured} frames done, {len(self._refused)} refused, {waiting} waiting, lag {lag_s:.0f} s"
+        told = [seen.field + ":", "measured" if seen.measured else "refused"]
+        told += [f"({seen.quality})"] if seen.quality else []
+        told += [f"light {100 * seen.light:.0f} %"] if np.isfinite(seen.light) else []
+        told += ["shift {:+.2f} {:+.2f} px".format(*seen.shift)] if seen.shift else []
+        return f"{counts}; {' '.join(told)}"

@@ -1,0 +1,311 @@
+"""Many nights, each by the chain of one night: in processes of this machine, or on a Dask cluster.
+
+Both call `run_one`. A night stands for itself: what goes wrong in it stays in its report. A night whose process or
+cluster worker dies is begun again, and as the chain does only what is missing, it is continued.
+"""
+
+import collections
+import contextlib
+import dataclasses
+import datetime
+import logging
+import multiprocessing
+import os
+import socket
+import time
+import uuid
+from multiprocessing.connection import wait
+
+from ngcmos.chain import night as chain
+from ngcmos.errors import LockedError, NgcmosError, NightError, ProductError, ToolError, UsageError
+from ngcmos.night.folder import find_folder
+from ngcmos.night.lock import hold_night
+from ngcmos.night.loop import follow_parent
+from ngcmos.night.products import photometry_path
+from ngcmos.night.session import log_in, sweep
+
+log = logging.getLogger(__name__)
+
+TRIES = 3
+LOCK_WAIT_S = 120.0  # a network file system may hold the lock of a dead machine that long
+_CONNECT_S = 10
+
+
+@dataclasses.dataclass(frozen=True)
+class Report:
+    """How a night went.
+
+    Attributes
+    ----------
+    night : str
+    exit_code : int
+        As of run_night.
+    frames, tables : int
+        Frames in its photometry tables, and tables.
+    seconds : float
+    where : str
+        Machine and process.
+    troubles : tuple of str
+    """
+
+    night: str
+    exit_code: int
+    frames: int
+    tables: int
+    seconds: float
+    where: str
+    troubles: tuple[str, ...] = ()
+
+
+def choose_nights(config, text):
+    """Nights of `20240701:20240731` (those that are there) or of `20240701,20240705` (all of them).
+
+    Raises
+    ------
+    UsageError
+        A date is none, or the range is empty.
+    NightError
+        No night of the range is there.
+    """
+    if ":" not in text:
+        return list(dict.fromkeys(_date(one).strftime("%Y%m%d") for one in text.split(",")))
+    first, last = (_date(one) for one in text.split(":", 1))
+    days = [first + datetime.timedelta(days) for days in range((last - first).days + 1)]
+    if not days:
+        raise UsageError(f"--nights {text}: empty, expected the earlier night first")
+    names = [day.strftime("%Y%m%d") for day in days]
+    there = [name for name in names if (config.directories.base / name).is_dir()]
+    if not there:
+        raise NightError(f"no night found: none of {text} in {config.directories.base}")
+    return there
+
+
+def _date(text):
+    try:
+        if len(text) != len("20240705"):
+            raise ValueError
+        return datetime.datetime.strptime(text, "%Y%m%d").date()
+    except ValueError:
+        raise UsageError(f"--nights: {text!r} is no night, expected one as 20240705") from None
+
+
+def run_one(date, config, options):
+    """Report of a night after the chain: what each process, here or on a cluster, calls.
+
+    Parameters
+    ----------
+    date : str
+        YYYYMMDD.
+    config : ngcmos.config.Config
+    options : dict
+        Of `ngcmos.chain.night.run`.
+    """
+    started = time.monotonic()
+    code, troubles, folder = 1, (), config.directories.base / date
+    try:
+        folder = find_folder(config, night=date)
+        outcome = _run_chain(config, folder, options)
+        code, troubles = outcome.exit_code, tuple(outcome.troubles)
+    except NgcmosError as error:
+        code, troubles = error.exit_code, (str(error),)
+    except Exception as error:  # a bug of ours in one night must not cost the others
+        log.exception("%s: a bug in ngcmos, please report it with this traceback", date)
+        troubles = (f"a bug in ngcmos: {error!r}",)
+    tables = list(_frames_of_tables(folder))
+    where = f"{socket.gethostname()}, process {os.getpid()}"
+    return Report(date, code, sum(tables), len(tables), time.monotonic() - started, where, troubles)
+
+
+def _run_chain(config, folder, options):
+    with contextlib.ExitStack() as stack:
+        _hold(folder, stack)
+        stack.enter_context(_log_only_in(folder))
+        sweep(config, folder)
+        return chain.run(config, folder, workers=1, quiet=True, **options)
+
+
+def _hold(folder, stack):
+    """Hold a night; a lock that a dead run has left on a network disk is waited for."""
+    patience = time.monotonic() + LOCK_WAIT_S
+    while True:
+        try:
+            stack.enter_context(hold_night(folder))
+        except LockedError:
+            if time.monotonic() > patience:
+                raise
+            time.sleep(1.0)
+        else:
+            return
+
+
+@contextlib.contextmanager
+def _log_only_in(folder):
+    """The log goes to the night's file alone: lines of several nights among each other tell nothing."""
+    logger = logging.getLogger("ngcmos")
+    kept = logger.handlers, logger.level, logger.propagate
+    logger.handlers, logger.propagate = [], False
+    logger.setLevel(logging.DEBUG)
+    handler = log_in(folder)
+    try:
+        yield
+    finally:
+        handler.close()
+        logger.handlers, logger.propagate = kept[0], kept[2]
+        logger.setLevel(kept[1])
+
+
+def _frames_of_tables(folder):
+    """Number of frames in each whole table of a night."""
+    from ngcmos.tables.table import check_table
+
+    for path in sorted(folder.glob(photometry_path(folder, "*").name)):
+        with contextlib.suppress(ProductError):
+            yield check_table(path)["NFRAMES"]
+
+
+def run_here(dates, config, options, *, workers=1):
+    """Reports of nights as they end, so many at once, each in a process of its own."""
+    waiting = collections.deque((date, 1) for date in dates)
+    running = {}
+    try:
+        while waiting or running:
+            while waiting and len(running) < workers:
+                date, number = waiting.popleft()
+                running |= {_start(date, config, options): (date, number)}
+            for receiver, process in _ended(running):
+                date, number = running.pop((receiver, process))
+                report = _receive(receiver, process)
+                if report is None and number < TRIES:
+                    log.warning("%s: its process died (out of memory?); the night is tried again", date)
+                    waiting.append((date, number + 1))
+                    continue
+                yield report or _lost(date, f"its process died {TRIES} times (out of memory?)")
+    finally:
+        for receiver, process in running:
+            process.kill()
+            process.join()
+            receiver.close()
+
+
+def _ended(running):
+    """Those of the (receiver, process) pairs that have ended."""
+    ready = wait([receiver for receiver, _ in running])
+    return [pair for pair in running if pair[0] in ready]
+
+
+def _start(date, config, options):
+    """(receiver, process) of a night."""
+    context = multiprocessing.get_context("fork")
+    receiver, sender = context.Pipe(duplex=False)
+    process = context.Process(target=_send_report, args=(sender, date, config, options), name=date)
+    process.start()
+    sender.close()
+    return receiver, process
+
+
+def _send_report(sender, date, config, options):
+    follow_parent()
+    sender.send(run_one(date, config, options))
+
+
+def _receive(receiver, process):
+    """The report of a process, or None where it died before it had one."""
+    try:
+        return receiver.recv()
+    except EOFError:
+        return None
+    finally:
+        process.join()
+        receiver.close()
+
+
+def run_on_cluster(dates, config, options, *, scheduler):
+    """Reports of nights as they end, computed by the workers of a running Dask scheduler.
+
+    A night whose worker dies is given to another one by the scheduler. Every worker must see the paths of
+    `config`, have this ngcmos, and one thread: a process logs one night at a time.
+
+    Raises
+    ------
+    ToolError
+        dask.distributed is not installed, no scheduler answers, or a worker has more than one thread.
+    """
+    distributed = _import_distributed()
+    try:
+        client = distributed.Client(scheduler, timeout=_CONNECT_S, set_as_default=False)
+    except (OSError, ValueError, TimeoutError) as error:
+        raise ToolError(f"{scheduler}: no Dask scheduler answers there ({error})") from None
+    with client:
+        _check_workers(client, scheduler)
+        run = uuid.uuid4().hex[:8]  # else the answers of an earlier run would count
+        futures = {
+            client.submit(run_one, date, config, options, key=f"ngcmos-{date}-{run}", pure=False): date
+            for date in dates
+        }
+        for future in distributed.as_completed(futures, loop=client.loop):
+            error = future.exception()
+            yield _lost(futures[future], f"its worker died: {error}") if error else future.result()
+
+
+def _import_distributed():
+    try:
+        import distributed
+    except ImportError:
+        raise ToolError(
+            "dask.distributed is not installed, expected it by: pip install 'ngcmos[cluster]'"
+        ) from None
+    return distributed
+
+
+def _check_workers(client, scheduler):
+    for address, worker in client.scheduler_info(n_workers=-1)["workers"].items():
+        if worker["nthreads"] != 1:
+            threads = f"the worker {address} has {worker['nthreads']} threads"
+            raise ToolError(f"{scheduler}: {threads}, expected 1: dask worker --nthreads 1")
+
+
+def _lost(date, reason):
+    return Report(date, 1, 0, 0, 0.0, "", (f"{date}: {reason}",))
+
+
+def run(config, dates, *, catalogs=(), only=(), skip=(), workers=1, scheduler=None):
+    """Run the chain over nights and tell how each went; their Reports in the order of the nights.
+
+    Parameters
+    ----------
+    config : ngcmos.config.Config
+    dates : list of str
+        YYYYMMDD.
+    catalogs, only, skip
+        As of `ngcmos.chain.night.run`.
+    workers : int
+        Nights at once on this machine.
+    scheduler : str, optional
+        Address of a running Dask scheduler, which does the nights instead.
+    """
+    chain.chosen_stages(only, skip)
+    options = {"catalogs": tuple(catalogs), "only": tuple(only), "skip": tuple(skip)}
+    reports = (
+        run_on_cluster(dates, config, options, scheduler=scheduler)
+        if scheduler
+        else run_here(dates, config, options, workers=workers)
+    )
+    ended = []
+    for report in reports:
+        ended.append(report)
+        log.info("%s: ended, %d of %d nights", report.night, len(ended), len(dates))
+        for trouble in report.troubles:
+            log.error("%s: %s", report.night, trouble.removeprefix(f"{report.night}: "))
+    ended.sort(key=lambda report: report.night)
+    _tell(ended)
+    return ended
+
+
+def _tell(reports):
+    """The table at the end: a line a night."""
+    log.info("%-8s %8s %8s %8s %8s", "night", "tables", "frames", "troubles", "seconds")
+    for one in reports:
+        counts = (one.tables, one.frames, len(one.troubles), one.seconds)
+        log.info("%-8s %8d %8d %8d %8.0f  %s", one.night, *counts, one.where)
+    good = sum(one.exit_code == 0 for one in reports)
+    log.info("%d nights good, %d in trouble", good, len(reports) - good)

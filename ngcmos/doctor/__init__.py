@@ -1,0 +1,1 @@
+"""What cron will meet tonight, as one line each."""

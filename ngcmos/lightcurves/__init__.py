@@ -1,0 +1,1 @@
+"""Light curves of all stars of a field: counts put together, compared with other stars, judged."""

@@ -1,0 +1,157 @@
+"""Columns of a photometry table as (frames, stars) arrays, and the comparison stars they give.
+
+``read_cube(path, names, stars=...) -> {name: array}`` reads the table once, some frames at a time, however
+large it is; ``relate_stars(field, radius_px) -> Relative`` compares all stars of a field in one aperture,
+``relate_best(field)`` in the best aperture of each.
+"""
+
+import dataclasses
+
+import numpy as np
+from astropy.table import Table
+
+from ngcmos.errors import ProductError, WorkError
+from ngcmos.lightcurves.ensemble import Counts, Kinship, choose_best, relate
+from ngcmos.names import Flag
+from ngcmos.photometry.noise import scintillation
+from ngcmos.tables.table import check_table, chunks_of_table, read_frames, read_stars
+
+CHUNK_BYTES = 2**26
+FRAME_COLUMNS = ("frame_id", "jd_mid", "exptime_s", "airmass", "sky", "sky_rms")
+SPOILT = Flag.SATURATED | Flag.OFF_CHIP  # no light curve can be made of such a count
+DOUBTFUL = SPOILT | Flag.EDGE | Flag.BAD_PIXEL | Flag.POOR_SKY  # good enough for itself, not to compare others
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class FieldCounts:
+    """What a photometry table holds of some of its stars.
+
+    Attributes
+    ----------
+    header : Header
+    stars, frames : Table
+        Of the extensions, a row a star and a row a frame.
+    columns : dict of str to (frames, stars) array
+    x, y : (stars,) arrays
+        Median places, FITS pixels; that of all stars where one has none.
+    radii : list of float
+        Apertures, pixels.
+    air_rms : (frames,) array
+        Relative scatter by scintillation.
+    """
+
+    header: object
+    stars: Table
+    frames: Table
+    columns: dict
+    x: np.ndarray
+    y: np.ndarray
+    radii: list
+    air_rms: np.ndarray
+
+
+def read_field(path, camera, *, tmag_max, radii=None, further=()):
+    """FieldCounts of the stars brighter than `tmag_max`, and of targets of any magnitude.
+
+    Parameters
+    ----------
+    path : Path
+    camera : ngcmos.config.Camera
+    tmag_max : float
+    radii : sequence of float, optional
+        Apertures to read; all by default.
+    further : sequence of str
+        Columns to read beside counts, their errors, sky and flags.
+
+    Raises
+    ------
+    ProductError
+        The table is damaged, or of a version that had other columns.
+    WorkError
+        It has no such star or no such aperture.
+    """
+    header, stars, frames = check_table(path), read_stars(path), read_frames(path)
+    _require_columns(path, FRAME_COLUMNS, frames.colnames)
+    known = sorted(header[key] for key in header if key.startswith("RADIUS"))
+    radii = known if radii is None else list(radii)
+    if not set(radii) <= set(known):
+        there, wanted = (", ".join(f"{radius:g}" for radius in some) for some in (known, radii))
+        raise WorkError(f"{path}: has apertures of {there} px, expected {wanted}")
+    wanted = np.asarray(stars["Tmag"], float) <= tmag_max
+    if "target" in stars.colnames:
+        wanted |= np.asarray(stars["target"], bool)
+    if not wanted.any():
+        raise WorkError(f"{path}: no star with Tmag up to {tmag_max:g}")
+    names = [f"{name}_{radius:g}" for radius in radii for name in ("flux", "fluxerr")]
+    columns = read_cube(path, [*names, "x", "y", "sky", "flags", *further], stars=wanted)
+    x, y = (_middle(columns.pop(name)) for name in ("x", "y"))
+    air = scintillation(
+        np.asarray(frames["exptime_s"], float),
+        np.nan_to_num(np.asarray(frames["airmass"], float), nan=1.0),
+        telescope=camera.telescope,
+        elevation_m=camera.site.elevation_m,
+    )
+    return FieldCounts(header, stars[wanted], frames, columns, x, y, radii, air)
+
+
+def read_cube(path, names, *, stars=slice(None)):
+    """{name: (frames, stars) array in the machine's byte order} of columns of the table at `path`.
+
+    `stars` chooses among the stars as an index of numpy. Memory holds what is returned and a few frames more.
+
+    Raises
+    ------
+    ProductError
+        The table is damaged, or of a version that had other columns.
+    """
+    header, cube = check_table(path), {}
+    chosen = np.arange(header["NSTARS"])[stars]
+    for first, chunk in chunks_of_table(path, most_bytes=CHUNK_BYTES):
+        if not cube:
+            _require_columns(path, names, chunk.dtype.names)
+            shape = (header["NFRAMES"], chosen.size)
+            cube = {name: np.empty(shape, chunk.dtype[name].newbyteorder("=")) for name in names}
+        for name, values in cube.items():
+            values[first : first + len(chunk)] = chunk[name][:, chosen]
+    return cube
+
+
+def _require_columns(path, names, there):
+    missing = [name for name in names if name not in there]
+    if missing:
+        known = "expected those of this version; process_cmos.py --overwrite makes the table anew"
+        raise ProductError(f"{path}: no column {', '.join(missing)}, {known}")
+
+
+def relate_stars(field, radius_px):
+    """Relative curves of all stars of a FieldCounts in one aperture."""
+    flags = field.columns["flags"]
+    flux = np.where(flags & SPOILT, np.float32(np.nan), field.columns[f"flux_{radius_px:g}"])
+    counts = Counts(flux, field.columns[f"fluxerr_{radius_px:g}"], (flags & DOUBTFUL) == 0)
+    stars = field.stars
+    kinship = Kinship(
+        mag=np.asarray(stars["Tmag"], float),
+        colour=colours(stars),
+        x=field.x,
+        y=field.y,
+        barred=np.asarray(stars["blended"], bool),
+    )
+    return relate(counts, kinship, field.air_rms)
+
+
+def relate_best(field):
+    """(Relative of all stars, each in the aperture where it is the quietest; (stars,) index of that aperture)."""
+    curves = (relate_stars(field, radius) for radius in field.radii)
+    return choose_best(curves, np.asarray(field.stars["Tmag"], float))
+
+
+def colours(stars):
+    """Gaia BP - RP, NaN where unknown."""
+    return np.asarray(stars["gaiabp"], float) - np.asarray(stars["gaiarp"], float)
+
+
+def _middle(places):
+    """Median place of each star; that of all stars where it has none."""
+    finite = np.isfinite(places)
+    centre = float(np.median(places[finite])) if finite.any() else 0.0
+    return np.median(np.where(finite, places, centre), axis=0)

@@ -1,0 +1,69 @@
+"""Words that several rooms share: stages, verdicts, qualities of a frame, bits of a star's flags."""
+
+import enum
+
+
+class Stage(enum.StrEnum):
+    """The stages of a night by the names of their scripts, in the order of the chain."""
+
+    QC_DONUTS = "QC_Donuts"
+    QC_CONTROL = "QC_control"
+    SIMPLE_WRAPPER = "simple_wrapper"
+    CHECK_CMOS = "check_cmos"
+    ADDING_HEADERS = "adding_headers"
+    CREATE_FLATS = "create_flats"
+    PROCESS_CMOS = "process_cmos"
+    RELATIVE_PHOTOMETRY = "relative_photometry"
+    NOISE_MODEL = "noise_model"
+    NIGHT_REPORT = "night_report"
+
+
+class Record(enum.StrEnum):
+    """What the ledger keeps beside the verdicts of stages."""
+
+    SHIFTS = "shifts"  # the donuts shift of a frame
+    QUALITY = "quality"  # the quality of a frame's light
+    RUN = "run"  # how a stage of the chain went
+
+
+class Verdict(enum.StrEnum):
+    """What a stage says of a frame."""
+
+    DONE = "done"
+    REFUSED = "refused"
+
+
+class State(enum.StrEnum):
+    """What became of a frame."""
+
+    MEASURED = "measured"
+    REFUSED = "refused"
+    WAITING = "not yet seen"
+
+
+class Quality(enum.StrEnum):
+    """How good the light of a frame is."""
+
+    GOOD = "good"
+    CLOUD = "cloud"
+    JUMP = "jump"
+    SLEW = "slew"
+    TRAIL = "trail"
+    TWILIGHT = "twilight"
+
+
+class Flag(enum.IntFlag):
+    """Bits of a star's `flags`; all speak of its largest aperture."""
+
+    EDGE = 1  # reaches over the edge: NaN at the radii that do
+    SATURATED = 2  # a raw pixel at or above saturation
+    BAD_PIXEL = 4  # holds a pixel that calibration cannot help
+    GAIN_STEP = 8  # a raw pixel within the range where the camera changes its gain
+    BLENDED = 16  # the catalog has a neighbour of like brightness too near
+    POOR_SKY = 32  # too few sky pixels, or sky far more restless than around most stars
+    OFF_CHIP = 64  # centre off the chip, or no position: all numbers are NaN
+
+
+def flag_names() -> list[tuple[int, str]]:
+    """[(bit, name), ...] as tables and headers list them."""
+    return [(flag.value, str(flag.name).lower()) for flag in Flag]

@@ -1,0 +1,364 @@
+"""One star through a night: a picture of its flux, sky and place, and its series as CSV on request.
+
+``run(config, night, gaia_id=..., bin_length=BinLength(minutes=10), radius_px=5, csv="star.csv") -> Outcome``
+
+Reads the photometry tables of the night and writes nothing but the picture and the CSV, so it needs no lock.
+"""
+
+import dataclasses
+import logging
+from pathlib import Path
+
+import numpy as np
+from astropy.table import Table
+
+from ngcmos.errors import FrameError, ProductError, UsageError, WorkError
+from ngcmos.lightcurves.series import assign_bins, bin_points, find_outliers, frame_to_frame
+from ngcmos.names import flag_names
+from ngcmos.night.folder import find_frame
+from ngcmos.night.frames import read_frame
+from ngcmos.night.outcome import Outcome
+from ngcmos.night.products import input_catalog_path, photometry_path, write_then_rename
+from ngcmos.qc.star_plot import CutOut, StarSeries, plot_star
+from ngcmos.steps.catalog import read_catalog
+from ngcmos.tables.table import read_star, read_stars
+
+log = logging.getLogger(__name__)
+
+STAGE = "analyse_cmos"
+PICTURES = (".png", ".pdf", ".svg")
+USUAL_RADIUS_PX = 5.0
+NEAREST = 3
+DOTS_PER_INCH = 120
+SAME_TIME_D = 1.0 / 86400
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class FoundStar:
+    """A star in the photometry table of a field.
+
+    Attributes
+    ----------
+    field : str
+    rows : Table
+        A row a frame, see `ngcmos.tables.table`.
+    radius_px : float
+        Of the aperture to show.
+    """
+
+    field: str
+    rows: Table
+    radius_px: float
+
+    def __getitem__(self, name):
+        """A column as an array; `flux`, `fluxerr` and `max_pixel_value` are those of the aperture."""
+        apertures = ("flux", "fluxerr", "max_pixel_value")
+        return np.asarray(self.rows[f"{name}_{self.radius_px:g}" if name in apertures else name])
+
+    @property
+    def gaia_id(self):
+        return int(self.rows["gaia_id"][0])
+
+    @property
+    def tic_id(self):
+        return int(self.rows["tic_id"][0])
+
+
+def run(
+    config,
+    night,
+    *,
+    gaia_id=None,
+    tic_id=None,
+    bin_length=None,
+    radius_px=None,
+    output=None,
+    csv=None,
+    show=False,
+):
+    """Draw a star in each field that has it; an Outcome.
+
+    Parameters
+    ----------
+    config : ngcmos.config.Config
+    night : ngcmos.night.folder.Night
+    gaia_id, tic_id : int
+        Exactly one of them.
+    bin_length : ngcmos.lightcurves.series.BinLength, optional
+        Binned points beside those of the frames.
+    radius_px : float, optional
+        A radius of the table; 5 by default, else the middle one.
+    output : path, optional
+        The picture, its kind by its ending; `light_curve_{id}_aperture_{radius}.png` of the night by default.
+        Where several fields have the star, this is the first one's; the others' have the field behind it.
+    csv : path, optional
+        The series as a table, named alike.
+    show : bool
+        Open a window as well, if there is a display.
+
+    Raises
+    ------
+    UsageError
+        None or both ids, a radius that the table has not, an ending that is no picture's or table's.
+    WorkError
+        There is no table, or the star is in none; the log tells where it is and what is near.
+    """
+    if (gaia_id is None) == (tic_id is None):
+        raise UsageError("the star is named by its gaia_id or its tic_id, expected one of them")
+    key, wanted = ("gaia_id", gaia_id) if tic_id is None else ("tic_id", tic_id)
+    if wanted < 1:
+        raise UsageError(f"{key} is {wanted}, expected a positive number")  # 0: a star without such an id
+    _check_ending("--output", output, PICTURES)
+    _check_ending("--csv", csv, (".csv",))
+    outcome = Outcome(STAGE)
+    stars = _find_star(config, night.folder, key, wanted, radius_px, outcome)
+    figures = []
+    for star in stars:
+        behind = "" if star is stars[0] else f"_{star.field}"
+        name = f"light_curve_{'' if key == 'gaia_id' else 'TIC_'}{wanted}_aperture_{star.radius_px:g}.png"
+        relative = (None, None)
+        with outcome.attempt(star.field):
+            relative = _relative_flux(night.folder, star)
+        figures.append(_draw(config.camera, night, star, relative, bin_length))
+        _write_picture(_with_behind(output or night.folder / name, behind), figures[-1], outcome)
+        if csv:
+            _write_csv(_with_behind(csv, behind), star, relative, outcome)
+        _tell(star)
+    if show:
+        _show(figures)
+    return outcome
+
+
+def _check_ending(option, path, endings):
+    if path is not None and Path(path).suffix.lower() not in endings:
+        raise UsageError(f"{option} is {path}, expected a name that ends in {', '.join(endings)}")
+
+
+def _with_behind(path, text):
+    path = Path(path)
+    return path.with_name(f"{path.stem}{text}{path.suffix}")
+
+
+def _find_star(config, folder, key, wanted, radius_px, outcome):
+    """FoundStar of each field that has the star, in the order of the fields' names."""
+    found, tables = [], {}
+    for path in sorted(folder.glob(photometry_path(folder, "*").name)):
+        field = path.stem.removeprefix("phot_")
+        with outcome.attempt(path.name):
+            tables[field] = read_stars(path)
+            if wanted in tables[field][key]:
+                rows = read_star(path, **{key: wanted})
+                found.append((field, rows, tables[field]))
+    if not tables:
+        raise WorkError(f"{folder}: no readable phot_*.fits, expected one a field; run process_cmos first")
+    if not found:
+        _explain_missing(config, folder, key, wanted, tables, outcome)
+        raise WorkError(f"no star with {key} {wanted} in {', '.join(f'phot_{field}.fits' for field in tables)}")
+    for field, _, table in found:
+        _tell_twins(field, table, key, wanted)
+    if len(found) > 1:
+        log.info("%s: %s %d is in %d fields, a picture each", STAGE, key, wanted, len(found))
+    return [FoundStar(field, rows, _choose_radius(field, rows.meta, radius_px)) for field, rows, _ in found]
+
+
+def _choose_radius(field, header, wanted):
+    """The radius asked for, else the usual one, else the middle one of the table."""
+    radii = sorted(header[key] for key in header if key.startswith("RADIUS"))
+    if wanted is None:
+        return USUAL_RADIUS_PX if USUAL_RADIUS_PX in radii else radii[len(radii) // 2]
+    if wanted not in radii:
+        known = ", ".join(f"{radius:g}" for radius in radii)
+        raise UsageError(f"--aper is {wanted:g}, phot_{field}.fits has the radii {known}")
+    return wanted
+
+
+def _tell_twins(field, stars, key, wanted):
+    """Say so where several stars have the same id: the Gaia id of a close pair may be given to both."""
+    twins = stars["tic_id"][stars[key] == wanted]
+    if len(twins) > 1:
+        others = ", ".join(f"TIC {tic_id}" for tic_id in twins[1:])
+        log.warning("%s: %s: TIC %d is shown; %s has this %s too", STAGE, field, twins[0], others, key)
+
+
+def _explain_missing(config, folder, key, wanted, tables, outcome):
+    """Say what is known of a star that is in no table, a line a fact."""
+    other = "tic_id" if key == "gaia_id" else "gaia_id"
+    for field, stars in tables.items():
+        if wanted in stars[other]:
+            log.warning("%s: %s: %d is a %s, expected --%s", STAGE, field, wanted, other, other)
+        _tell_ids(folder, field, key, stars)
+        with outcome.attempt(field):
+            catalog = read_catalog(folder, field)
+            for row in catalog[catalog[key] == wanted]:
+                why = _why_not_measured(row, config.camera.catalog)
+                log.warning("%s: %s: TIC %d of the catalog is not measured: %s", STAGE, field, row["tic_id"], why)
+                log.warning("%s: %s: nearest measured stars: %s", STAGE, field, _name_nearest(row, stars))
+
+
+def _tell_ids(folder, field, key, stars):
+    """Say which ids of the kind there are, where they stand, and those of the targets."""
+    known = np.asarray(stars[key])[np.asarray(stars[key]) > 0]
+    span = f"{known.size} stars with {key} from {known.min()} to {known.max()}" if known.size else f"no {key}"
+    place = input_catalog_path(folder, field).name
+    log.warning("%s: %s: the table has %s; all stand in %s", STAGE, field, span, place)
+    for row in stars[np.asarray(stars["target"], bool)]:
+        log.warning("%s: %s: its target is TIC %d, gaia_id %d", STAGE, field, row["tic_id"], row["gaia_id"])
+
+
+def _why_not_measured(row, settings):
+    reasons = []
+    if row["blended"]:
+        limits = f"{settings.blend_arcsec:g} arcsec and {settings.blend_dmag:g} mag"
+        reasons.append(f"blended with a neighbour within {limits}")
+    if not row["Tmag"] < settings.tmag_max:
+        reasons.append(f"Tmag {row['Tmag']:.2f}, not brighter than {settings.tmag_max:g}")
+    return " and ".join(reasons) or "off the chip of the first solved frame"
+
+
+def _name_nearest(row, stars):
+    """Distance and ids of the measured stars nearest to a star of the catalog."""
+    from astropy.coordinates import angular_separation
+
+    here = np.radians([row["ra_deg_corr"], row["dec_deg_corr"]])
+    ra, dec = np.radians(stars["ra_deg_corr"]), np.radians(stars["dec_deg_corr"])
+    distance = np.degrees(angular_separation(*here, np.asarray(ra), np.asarray(dec))) * 3600
+    nearest = np.argsort(distance)[:NEAREST]
+    return ", ".join(
+        f"{distance[at]:.1f} arcsec gaia_id {stars['gaia_id'][at]} TIC {stars['tic_id'][at]}" for at in nearest
+    )
+
+
+def _relative_flux(folder, star):
+    """(flux, error) relative to comparison stars of each row, where somebody made them; NaN for rows without."""
+    path = folder / f"rel_phot_{star.field}.fits"
+    if not path.exists():
+        return None, None
+    try:
+        table = Table.read(path, format="fits", hdu=1, mask_invalid=False)
+        table = table[table["TIC_ID"] == star.tic_id]
+        names = ("Time_BJD", "Relative_Flux", "Relative_Flux_err")
+        time, *values = (np.ravel(table[name]).astype(float) for name in names)
+    except (OSError, ValueError, TypeError, KeyError, IndexError) as error:
+        raise ProductError(f"{path}: damaged or of another kind ({error})") from error
+    if not time.size:
+        return None, None
+    distance = np.abs(star["jd_bary"][:, None] - time[None, :])
+    nearest = np.argmin(distance, axis=1)
+    same = np.take_along_axis(distance, nearest[:, None], axis=1)[:, 0] <= SAME_TIME_D
+    return tuple(np.where(same, value[nearest], np.nan) for value in values)
+
+
+def _draw(camera, night, star, relative, bin_length):
+    """The figure of a star in one field."""
+    series = StarSeries(
+        bjd=star["jd_bary"],
+        airmass=star["airmass"],
+        flux=star["flux"],
+        fluxerr=star["fluxerr"],
+        sky=star["sky"],
+        x=star["x"] - 1.0,
+        y=star["y"] - 1.0,
+        flags=star["flags"],
+        relative=relative[0],
+        relative_err=relative[1],
+    )
+    gaia = f"Gaia {star.gaia_id}, " if star.gaia_id else ""
+    who = f"{gaia}TIC {star.tic_id}, Tmag {star['Tmag'][0]:.2f}"
+    title = f"{who}: {star.field}, {night.date}, aperture {star.radius_px:g} px"
+    cut_out = _cut_out(camera, night.folder, star)
+    return plot_star(series, cut_out, title=title, flag_names=flag_names(), binned=_bin(series, bin_length))
+
+
+def _bin(series, length):
+    """Binned points of the panels; none where there is nothing to bin."""
+    if length is None:
+        return {}
+    bins = assign_bins(series.bjd, length)
+    points = {"flux": bin_points(bins, series.bjd, series.flux, series.fluxerr)}
+    if series.relative is not None:
+        points["relative"] = bin_points(bins, series.bjd, series.relative, series.relative_err)
+    return {name: (point.time_d, point.value, point.error) for name, point in points.items() if point.count.size}
+
+
+def _cut_out(camera, folder, star):
+    """Where the star lies on its first frame; without an image where that is gone."""
+    name = str(star["frame_id"][0])
+    path = find_frame(folder, name)
+    try:
+        data, caption = read_frame(path, camera).data, str(path.relative_to(folder))
+    except FrameError as error:
+        data, caption = None, f"first frame not shown: {error}"
+        log.warning("%s: first frame not shown: %s", STAGE, error)
+    return CutOut(
+        data=data,
+        x=float(star["x"][0]) - 1.0,
+        y=float(star["y"][0]) - 1.0,
+        radius_px=star.radius_px,
+        annulus_px=camera.photometry.annulus_px,
+        caption=caption,
+    )
+
+
+def _write_picture(path, figure, outcome):
+    with write_then_rename(path) as temporary:
+        figure.savefig(temporary, format=path.suffix[1:].lower(), dpi=DOTS_PER_INCH)
+    _count(path, outcome)
+
+
+def _write_csv(path, star, relative, outcome):
+    """The series as a table: a row a frame; x and y are FITS pixels as in the photometry table."""
+    names = ("frame_id", "jd_mid", "jd_bary", "airmass", "flux", "fluxerr", "sky", "sky_rms", "x", "y")
+    table = Table({name: star[name] for name in (*names, "max_pixel_value", "zp", "flags")})
+    if relative[0] is not None:
+        table["relative_flux"], table["relative_fluxerr"] = relative
+    with write_then_rename(path) as temporary:
+        table.write(temporary, format="ascii.csv")
+    _count(path, outcome)
+
+
+def _count(path, outcome):
+    outcome.products.append(path)
+    outcome.done.append(path.name)
+    log.info("%s: written: %s", STAGE, path)
+
+
+def _tell(star):
+    """What the series is worth, for the log."""
+    flux, error = star["flux"], star["fluxerr"]
+    measured = np.isfinite(flux)
+    log.info(
+        "%s: %s: TIC %d, %d frames, %d with a flux", STAGE, star.field, star.tic_id, flux.size, measured.sum()
+    )
+    if measured.sum() < NEAREST:
+        return
+    level = np.median(flux[measured])
+    log.info(
+        "%s: %s: flux %.0f ADU, scatter from frame to frame %.0f, errors (no scintillation) say %.0f",
+        STAGE,
+        star.field,
+        level,
+        frame_to_frame(flux),
+        np.median(error[measured]),
+    )
+    wild = star["frame_id"][find_outliers(flux)]
+    if wild.size:
+        log.info("%s: %s: %d frames stand out: %s", STAGE, star.field, wild.size, ", ".join(wild[:NEAREST]))
+
+
+def _show(figures):
+    """Open a window of each figure, where there is a display; returns when they are closed."""
+    from matplotlib import pyplot
+
+    try:
+        windows = [pyplot.figure(figsize=figure.get_size_inches()) for figure in figures]
+    except ImportError as error:
+        log.warning("%s: no window: %s", STAGE, error)
+        return
+    if windows[0].canvas.required_interactive_framework is None:
+        log.warning("%s: no window: no display, or no toolkit that matplotlib knows", STAGE)
+        pyplot.close("all")
+        return
+    for window, figure in zip(windows, figures, strict=True):
+        window.canvas.figure = figure
+        figure.set_canvas(window.canvas)
+    pyplot.show()

@@ -1,0 +1,278 @@
+"""Photometry of one frame: read, calibrate, place the stars, measure. The loop, a pool, a cluster all call it."""
+
+import dataclasses
+from pathlib import Path
+
+import numpy as np
+from astropy.table import Table
+from astropy.time import Time
+
+from ngcmos.astrometry.distortion import (
+    Solution,
+    project,
+    solution_from_header,
+    to_pixels,
+    to_pixels_roughly,
+    to_sky,
+)
+from ngcmos.calibration.masters import Masters
+from ngcmos.calibration.reduce import calibrate
+from ngcmos.config import Camera
+from ngcmos.errors import FrameError, HeaderError, UnsolvedError
+from ngcmos.names import Flag
+from ngcmos.night.frames import header_number, read_frame
+from ngcmos.photometry.apertures import measure
+from ngcmos.photometry.noise import scintillation
+from ngcmos.photometry.quality import find_trail, measure_shape, sky_gradient
+from ngcmos.photometry.sky import star_reach
+from ngcmos.photometry.times import (
+    EarthVectors,
+    airmass,
+    altitude_at,
+    bjd_of,
+    earth_vectors,
+    mid_exposure,
+    star_directions,
+)
+from ngcmos.tables.table import rows_of_frame
+
+SEEN_SNR = 5.0
+EXPECTED_SHARE = 0.5
+SHAPE_STARS = 100
+MARGIN_PX = 60.0  # around the measured stars, in which stars are kept away from the sky
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Measuring:
+    """What the photometry of every frame of a field needs.
+
+    `ra`, `dec` and `directions` are those of `stars`, which are measured; `known` holds right ascension,
+    declination and reach of all stars among and around them, brightest first: the sky map leaves them out.
+    """
+
+    camera: Camera
+    masters: Masters
+    stars: Table
+    ra: np.ndarray
+    dec: np.ndarray
+    directions: np.ndarray
+    known: tuple
+    name_width: int
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Placed:
+    """A frame that is fit to be measured: its plate solution, its time, and what its header knows."""
+
+    path: Path
+    start: Time
+    exptime_s: float
+    solution: Solution
+    airmass: float
+    zp: float
+    wcs_rms_px: float
+    wcs_stars: int
+    earth: EarthVectors | None = None
+    shift: tuple = (None, None)
+
+
+def prepare_measuring(camera, masters, stars, catalog, name_width):
+    """The Measuring of a field, from its input catalog and from the catalog of all stars."""
+    ra, dec = np.asarray(stars["ra_deg_corr"]), np.asarray(stars["dec_deg_corr"])
+    known = _known_stars(catalog, ra, dec, MARGIN_PX * camera.detector.scale_arcsec / 3600)
+    return Measuring(camera, masters, stars, ra, dec, star_directions(ra, dec), known, name_width)
+
+
+def _known_stars(catalog, ra, dec, margin_deg):
+    """(ra, dec, reach) of the stars in the smallest box on the sky that holds the measured ones, and around it."""
+    centre = float(ra[0]), float(dec[0])
+    (low_x, low_y), (high_x, high_y) = (bound(project(ra, dec, centre), axis=1) for bound in (np.min, np.max))
+    places = np.asarray(catalog["ra_deg_corr"]), np.asarray(catalog["dec_deg_corr"])
+    xi, eta = project(*places, centre)
+    near = (xi > low_x - margin_deg) & (xi < high_x + margin_deg)
+    near &= (eta > low_y - margin_deg) & (eta < high_y + margin_deg)
+    tmag = np.asarray(catalog["Tmag"], float)
+    order = np.flatnonzero(near & np.isfinite(tmag))
+    order = order[np.argsort(tmag[order], kind="stable")]
+    return places[0][order], places[1][order], star_reach(tmag[order])
+
+
+def place_frame(path, camera):
+    """The Placed of a file.
+
+    Raises
+    ------
+    FrameError
+        The file is no frame, or has no plate solution.
+    """
+    frame = read_frame(path, camera, pixels=False)
+    try:
+        solution = solution_from_header(frame.header)
+    except UnsolvedError as error:
+        raise UnsolvedError(f"{path.name}: {error}; run simple_wrapper first") from None
+    return Placed(
+        path=path,
+        start=frame.start,
+        exptime_s=frame.exptime,
+        solution=solution,
+        airmass=_airmass(frame, solution, camera),
+        zp=_number(frame.header, "MAGZP_T", path),
+        wcs_rms_px=_number(frame.header, "WCSRMS", path),
+        wcs_stars=int(header_number(frame.header, "WCSNSTAR", path)) if "WCSNSTAR" in frame.header else 0,
+    )
+
+
+def with_times(placed, site, shifts):
+    """The frames with their mid exposures, all computed at once, and their shifts.
+
+    Parameters
+    ----------
+    placed : list of Placed
+    site : ngcmos.config.Site
+    shifts : dict of str to dict
+        By name of the frame: its donuts shift `x` and `y`; what is missing is not known.
+    """
+    start = Time([frame.start for frame in placed])
+    earth = earth_vectors(mid_exposure(start, [frame.exptime_s for frame in placed]), site)
+    unknown = {"x": None, "y": None}
+    return [
+        dataclasses.replace(
+            frame,
+            earth=earth[row : row + 1],
+            shift=tuple(shifts.get(frame.path.name, unknown)[axis] for axis in ("x", "y")),
+        )
+        for row, frame in enumerate(placed)
+    ]
+
+
+def _number(header, key, path):
+    """Value of a card that may be missing: NaN then."""
+    return header_number(header, key, path) if key in header else np.nan
+
+
+def _airmass(frame, solution, camera):
+    """AIRMASS of the header, else from ALTITUDE, else from place and time; NaN below the horizon."""
+    header, path = frame.header, frame.path
+    try:
+        if "AIRMASS" in header:
+            return header_number(header, "AIRMASS", path)
+        if camera.headers.altitude in header:
+            return float(airmass(header_number(header, camera.headers.altitude, path)))
+        ra, dec = to_sky(solution, (header["NAXIS1"] - 1) / 2, (header["NAXIS2"] - 1) / 2)
+        return float(airmass(altitude_at(frame.start, ra, dec, camera.site)[0, 0]))
+    except HeaderError:
+        return np.nan
+
+
+def measure_frame(placed, measuring):
+    """The rows of one frame and its facts.
+
+    Returns
+    -------
+    rows : (stars,) structured array
+    facts : dict
+        The frame's row of the extension FRAMES.
+
+    Raises
+    ------
+    FrameError
+        The file cannot be read, or too few of the stars expected are seen.
+    """
+    camera, stars, masters = measuring.camera, measuring.stars, measuring.masters
+    frame = read_frame(placed.path, camera)
+    image = calibrate(frame.data, frame.exptime, masters, detector=camera.detector)
+    x, y = to_pixels(placed.solution, measuring.ra, measuring.dec)
+    settings = camera.photometry
+    known_ra, known_dec, reach = measuring.known
+    measurement = measure(
+        image,
+        frame.data,
+        x,
+        y,
+        radii=settings.radii_px,
+        detector=camera.detector,
+        exptime_s=frame.exptime,
+        sky_method=settings.sky_method,
+        annulus=settings.annulus_px,
+        mesh_px=settings.mesh_px,
+        bad=masters.bad,
+        blended=np.asarray(stars["blended"]),
+        known=(*to_pixels_roughly(placed.solution, known_ra, known_dec), reach),
+    )
+    counts = _count_stars(measurement)
+    _require_stars(frame, counts, camera.detection.min_objects)
+    rows = rows_of_frame(
+        measurement,
+        stars,
+        frame_id=frame.name,
+        name_width=measuring.name_width,
+        x=x,
+        y=y,
+        jd_mid=placed.earth.jd_utc[0],
+        jd_bary=bjd_of(placed.earth, measuring.directions)[0],
+        airmass=placed.airmass,
+        zp=placed.zp,
+    )
+    facts = _facts(placed, measurement, counts, camera)
+    return rows, facts | _quality(image, x, y, measurement, facts, masters.bad)
+
+
+def _count_stars(measurement):
+    """Stars on the chip, seen, and saturated; the smallest aperture is the surest to see a faint star."""
+    with np.errstate(invalid="ignore", divide="ignore"):
+        seen = measurement.flux[0] > SEEN_SNR * measurement.fluxerr[0]
+    masks = {
+        "on_chip": (measurement.flags & Flag.OFF_CHIP) == 0,
+        "seen": seen,
+        "saturated": (measurement.flags & Flag.SATURATED) != 0,
+    }
+    return {name: int(np.count_nonzero(mask)) for name, mask in masks.items()}
+
+
+def _require_stars(frame, counts, min_objects):
+    """Refuse a frame that shows too few stars; a field with few stars in its catalog asks for fewer."""
+    needed = min(min_objects, EXPECTED_SHARE * counts["on_chip"])
+    if counts["seen"] < max(needed, 1):
+        raise FrameError(
+            f"{frame.name}: {counts['seen']} of {counts['on_chip']} stars seen, expected at least {needed:.0f}"
+        )
+
+
+def _quality(image, x, y, measurement, facts, bad):
+    """What the image tells of its own quality; shape by the brightest stars (the catalog is sorted so)."""
+    whole = np.flatnonzero((measurement.flags & (Flag.OFF_CHIP | Flag.SATURATED | Flag.EDGE)) == 0)[:SHAPE_STARS]
+    shape = measure_shape(image, x[whole], y[whole], bad=bad)
+    light = {"sky": facts["sky"], "sky_rms": facts["sky_rms"]}
+    return {
+        "fwhm_px": shape.fwhm_px,
+        "place_x": float(np.nanmedian(x)),
+        "place_y": float(np.nanmedian(y)),
+        "elongation": shape.elongation,
+        "sky_gradient": sky_gradient(x, y, measurement.sky, image.shape),
+        "trail": find_trail(image, x, y, bad=bad, **light),
+    }
+
+
+def _facts(placed, measurement, counts, camera):
+    shift_x, shift_y = placed.shift
+    air = scintillation(
+        placed.exptime_s, placed.airmass, telescope=camera.telescope, elevation_m=camera.site.elevation_m
+    )
+    return {
+        "frame_id": placed.path.name,
+        "date_obs": placed.start.isot,
+        "jd_mid": float(placed.earth.jd_utc[0]),
+        "exptime_s": placed.exptime_s,
+        "airmass": placed.airmass,
+        "zp": placed.zp,
+        "shift_x": shift_x,
+        "shift_y": shift_y,
+        "wcs_rms_px": placed.wcs_rms_px,
+        "wcs_stars": placed.wcs_stars,
+        "sky": float(np.nanmedian(measurement.sky)),
+        "sky_rms": float(np.nanmedian(measurement.sky_rms)),
+        "stars_on_chip": counts["on_chip"],
+        "stars_seen": counts["seen"],
+        "stars_saturated": counts["saturated"],
+        "scintillation": float(air),
+    }

@@ -1,0 +1,299 @@
+"""Plate solution of one frame: read, solve, write the cards. The product is the header."""
+
+import collections.abc
+import dataclasses
+import logging
+import math
+import re
+import tempfile
+from pathlib import Path
+
+import numpy as np
+from astropy.io.fits import VerifyError
+from astropy.table import Table
+
+from ngcmos.astrometry.detection import defocus_kernel, find_sources, subtract_background
+from ngcmos.astrometry.distortion import solution_from_header, to_pixels, wcs_cards
+from ngcmos.astrometry.platesolve import find_solve_field, solve_with_astrometry_net
+from ngcmos.astrometry.solve import FEWEST_SOURCES, ReferenceStars, solve_frame, solve_from_guess
+from ngcmos.astrometry.zeropoint import measure_zero_point, zero_point_cards
+from ngcmos.config import Camera
+from ngcmos.errors import FrameError, LastResortError, ToolError, UnsolvedError
+from ngcmos.night.disk import require_space
+from ngcmos.night.frames import header_value, header_with, read_frame, write_cards
+from ngcmos.night.products import matched_catalog_path, write_table
+
+log = logging.getLogger(__name__)
+
+REDUCTION_VERSION = 8  # the last of the earlier scripts wrote 7
+SKY_SAMPLING = 8
+MAD_A_SIGMA = 1.4826
+
+_OUR_CARDS = re.compile(
+    r"^(WCSAXES|CTYPE[12]|CUNIT[12]|CRVAL[12]|CRPIX[12]|CDELT[12]|CROTA[12]|CD[12]_[12]|PC[12]_[12]|RADESYS|EQUINOX"
+    r"|LONPOLE|LATPOLE|WCSRMS|WCSNSTAR|MATCH-(TL|TR|BL|BR|C)|(A|B|AP|BP)_(ORDER|DMAX|\d+_\d+)"
+    r"|ZP_(ORDER|\d+_\d+)|ZPCALCN2|MAGZP_T[SC]?|BACK-(LVL|RMS)|DEFOCUS|REDVER)$",
+    re.IGNORECASE,
+)
+
+
+LAST_RESORTS = 3  # of a field that nothing solves; each may take two minutes
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Solving:
+    """What the solution of every frame of a field needs.
+
+    `further_cards(frame)` are written with those of the solution, of a Frame whose header holds these already.
+    `last_resorts` frames more may ask solve-field.
+    """
+
+    camera: Camera
+    stars: ReferenceStars
+    tic_id: np.ndarray
+    pointing: tuple[float, float]
+    kernel: np.ndarray | None
+    defocus_mm: float
+    force3rd: bool
+    save_matched_cat: bool
+    further_cards: collections.abc.Callable | None = None
+    last_resorts: int = LAST_RESORTS
+
+
+@dataclasses.dataclass(frozen=True)
+class Sighting:
+    """What a field must know of each of its frames before it is solved.
+
+    `start` is ISO text, UTC; `pointing` as of `ngcmos.night.frames.Frame`; `object_name` empty without OBJECT.
+    """
+
+    path: Path
+    field: str
+    start: str
+    exptime_s: float
+    pointing: tuple[float, float] | None
+    object_name: str
+    is_solved: bool
+
+    @property
+    def name(self):
+        """Name of the file."""
+        return self.path.name
+
+
+def prepare_solving(camera, catalog, *, defocus_mm=0.0, force3rd=False, save_matched_cat=False):
+    """The Solving of a field, from its star catalog as `ngcmos.steps.catalog` reads it."""
+    known = np.isfinite(catalog["Tmag"])
+    stars = ReferenceStars(
+        ra=np.asarray(catalog["ra_deg_corr"][known]),
+        dec=np.asarray(catalog["dec_deg_corr"][known]),
+        mag=np.asarray(catalog["Tmag"][known]),
+        usable=~np.asarray(catalog["blended"][known]),
+    )
+    return Solving(
+        camera=camera,
+        stars=stars,
+        tic_id=np.asarray(catalog["tic_id"][known]),
+        pointing=(float(catalog.meta["RA_CEN"]), float(catalog.meta["DEC_CEN"])),
+        kernel=defocus_kernel(defocus_mm, camera.detection.defocus_mm),
+        defocus_mm=defocus_mm,
+        force3rd=force3rd,
+        save_matched_cat=save_matched_cat,
+    )
+
+
+def sight_frame(path, camera):
+    """The Sighting of a file.
+
+    Raises
+    ------
+    FrameError
+        The file is no frame of this camera.
+    """
+    frame = read_frame(path, camera, pixels=False)
+    return Sighting(
+        path=path,
+        field=frame.field,
+        start=frame.start.isot,
+        exptime_s=frame.exptime,
+        pointing=frame.pointing,
+        object_name=str(header_value(frame.header, camera.headers.object, path, "")),
+        is_solved=is_solved(frame.header),
+    )
+
+
+def is_solved(header):
+    """Whether a header holds a plate solution with all that ngcmos writes beside it."""
+    try:
+        return header.get("REDVER") == REDUCTION_VERSION and math.isfinite(solution_from_header(header).rms)
+    except (UnsolvedError, VerifyError):
+        return False
+
+
+def search_solution(path, solving):
+    """Solve a frame from its pointing alone, by solve-field at last; the numbers for the ledger.
+
+    Raises
+    ------
+    FrameError
+        The frame is unfit or was not solved.
+    """
+    frame = read_frame(path, solving.camera)
+    try:
+        solution = _solve(frame, solving, None)
+    except UnsolvedError as error:
+        solution = _solve_by_astrometry_net(frame, solving, error)
+    return _write_solution(frame, solution, solving)
+
+
+def after_failure(solving, error, field):
+    """The Solving for the next frame of a field: a last resort that keeps failing is not asked for ever."""
+    if not isinstance(error, LastResortError):
+        return solving
+    left = solving.last_resorts - 1
+    if not left:
+        told = "%s: solve-field found nothing on %d frames, it is not asked again in this run"
+        log.warning(told, field, LAST_RESORTS)
+    return dataclasses.replace(solving, last_resorts=left)
+
+
+def solve_one(path, solving, reference):
+    """Solve a frame from the solution of another one of its field; the numbers for the ledger; errors as above."""
+    frame = read_frame(path, solving.camera)
+    return _write_solution(frame, _solve(frame, solving, reference), solving)
+
+
+def _solve(frame, solving, previous):
+    try:
+        return solve_frame(
+            frame.data,
+            solving.stars,
+            pointing=frame.pointing or solving.pointing,
+            previous=previous,
+            kernel=solving.kernel,
+            least_order=3 if solving.force3rd else 1,
+            **_tables(solving.camera),
+        )
+    except UnsolvedError as error:
+        raise UnsolvedError(f"{frame.name}: not solved: {error}") from None
+
+
+def _tables(camera):
+    return {"detector": camera.detector, "detection": camera.detection, "settings": camera.solve}
+
+
+def _solve_by_astrometry_net(frame, solving, error):
+    """The solution that starts from solve-field's, or the error of our own solver where that has none."""
+    camera = solving.camera
+    if not (solving.last_resorts and camera.solve.solve_field and find_solve_field()):
+        raise error
+    try:
+        sources = _find_sources(frame, solving)
+    except FrameError as failure:
+        raise UnsolvedError(f"{error}; solve-field: {failure}") from None
+    try:
+        guess = _ask_solve_field(sources, frame, solving)
+        return solve_from_guess(
+            frame.data, solving.stars, guess, rung="solve-field", kernel=solving.kernel, **_tables(camera)
+        )
+    except (FrameError, ToolError) as failure:
+        raise LastResortError(f"{error}; {failure}") from None
+
+
+def _find_sources(frame, solving):
+    detection = solving.camera.detection
+    return find_sources(
+        subtract_background(frame.data, mesh_px=detection.mesh_px),
+        threshold_sigma=detection.threshold_sigma,
+        min_area_px=detection.min_area_px,
+        max_area_px=detection.max_area_px,
+        border_px=detection.border_px,
+        kernel=solving.kernel,
+        at_least=FEWEST_SOURCES,
+    )
+
+
+def _ask_solve_field(sources, frame, solving):
+    camera = solving.camera
+    with tempfile.TemporaryDirectory(prefix="ngcmos-") as folder:
+        return solve_with_astrometry_net(
+            sources.x,
+            sources.y,
+            sources.flux,
+            frame.data.shape,
+            pointing=frame.pointing or solving.pointing,
+            radius_deg=max(camera.solve.radius_deg),
+            scale_limits=camera.detector.scale_limits_arcsec,
+            folder=Path(folder),
+        )
+
+
+def _write_solution(frame, solution, solving):
+    """Write the cards of a solved frame; the numbers for the ledger."""
+    zero = _zero_point(frame, solution, solving)
+    level, rms = _sky(frame.data)
+    cards = [
+        *wcs_cards(solution, frame.data.shape),
+        *zero_point_cards(zero),
+        ("BACK-LVL", level, "[adu] median of the raw sky"),
+        ("BACK-RMS", rms, "[adu] scatter of the raw sky"),
+        ("DEFOCUS", float(solving.defocus_mm), "[mm] as given to the solver"),
+        ("REDVER", REDUCTION_VERSION, "version of these cards"),
+    ]
+    require_space(frame.path.parent, solving.camera.files.reserve_mb)
+    present = {key for key in frame.header if _OUR_CARDS.match(key)}
+    remove = sorted(present - {key for key, _, _ in cards})
+    if solving.further_cards:
+        solved = dataclasses.replace(frame, header=header_with(frame.header, cards, remove=remove))
+        cards += solving.further_cards(solved)
+    write_cards(frame.path, cards, remove=remove)
+    if solving.save_matched_cat:
+        write_table(matched_catalog_path(frame.path.parent, frame.name), _matched(solution, solving))
+    centre = to_pixels(solution, *solving.pointing)
+    return {
+        "rung": solution.rung,
+        "stars": solution.n,
+        "rms_px": solution.rms,
+        "median_px": float(np.median(solution.residual)),
+        "scale_arcsec": solution.scale_arcsec,
+        "pointing_x": float(centre[0]),
+        "pointing_y": float(centre[1]),
+        "zp": zero.median,
+        "sky_adu": level,
+        "sky_rms_adu": rms,
+    }
+
+
+def _zero_point(frame, solution, solving):
+    """ZeroPoint of the matched stars from raw counts; their sky is taken around each."""
+    tmag = solving.stars.mag[solution.index]
+    try:
+        return measure_zero_point(frame.data, solution.x, solution.y, tmag, exptime_s=frame.exptime)
+    except FrameError as error:
+        raise FrameError(f"{frame.name}: {error}") from None
+
+
+def _sky(data):
+    """(median, scatter) in ADU of a sample of the pixels."""
+    sample = data[::SKY_SAMPLING, ::SKY_SAMPLING].astype(float)
+    level = np.median(sample)
+    return float(level), float(MAD_A_SIGMA * np.median(np.abs(sample - level)))
+
+
+def _matched(solution, solving):
+    """Table of the stars a solution rests on."""
+    index = solution.index
+    return Table(
+        {
+            "tic_id": solving.tic_id[index],
+            "Tmag": solving.stars.mag[index],
+            "ra_deg_corr": solving.stars.ra[index],
+            "dec_deg_corr": solving.stars.dec[index],
+            "x": solution.x + 1.0,
+            "y": solution.y + 1.0,
+            "dx": solution.dx,
+            "dy": solution.dy,
+        },
+        units={"Tmag": "mag", "ra_deg_corr": "deg", "dec_deg_corr": "deg"}
+        | dict.fromkeys(("x", "y", "dx", "dy"), "pix"),
+    )

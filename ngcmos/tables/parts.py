@@ -1,0 +1,155 @@
+"""Frames measured so far, kept in parts beside the table: what a stopped run leaves for the next.
+
+A part is an uncompressed `.npz` (checked by its CRC) with some frames' rows and facts, written whole; the hidden
+folder of the parts says with what they were measured, and parts measured otherwise are never used.
+"""
+
+import dataclasses
+import json
+import shutil
+import zipfile
+from pathlib import Path
+
+import numpy as np
+
+from ngcmos.errors import ProductError, WriteError
+from ngcmos.night.products import make_folder, write_text, write_then_rename
+from ngcmos.tables.table import read_frames, rows_of_table
+
+FRAMES_A_PART = 32
+_INPUTS = "inputs.json"
+
+
+@dataclasses.dataclass(frozen=True)
+class Place:
+    """Where the rows of a frame lie: a part or a table, and the how-manieth frame there."""
+
+    path: Path
+    index: int
+
+
+def parts_folder(table_path):
+    """Folder of the parts of a table."""
+    return table_path.with_name(f".{table_path.stem}.parts")
+
+
+def open_parts(folder, inputs):
+    """{frame: Place} of the parts measured with these inputs; all others are removed.
+
+    Parameters
+    ----------
+    folder : Path
+        Made where there is none.
+    inputs : dict
+        Everything the rows depend on, as JSON knows it.
+
+    Raises
+    ------
+    WriteError
+        The folder cannot be written.
+    """
+    text = json.dumps(inputs, sort_keys=True)
+    if not _has_inputs(folder, text):
+        remove_parts(folder)
+        make_folder(folder)
+        write_text(folder / _INPUTS, text)
+    known = {}
+    for path in sorted(folder.glob("part-*.npz")):
+        try:
+            names = _names(path)
+        except ProductError:
+            path.unlink()
+            continue
+        known |= {name: Place(path, index) for index, name in enumerate(names)}
+    return known
+
+
+def _has_inputs(folder, text):
+    try:
+        return (folder / _INPUTS).read_text(encoding="utf-8") == text
+    except OSError:
+        return False
+
+
+def _names(path):
+    """Frames of a whole part."""
+    try:
+        with zipfile.ZipFile(path) as archive:
+            if archive.testzip() is not None:
+                raise ProductError(f"{path}: damaged")
+        with np.load(path) as part:
+            return json.loads(str(part["names"]))
+    except (OSError, ValueError, KeyError, zipfile.BadZipFile) as error:
+        raise ProductError(f"{path}: damaged ({error})") from None
+
+
+def write_part(folder, entries):
+    """Write a part of [(frame, rows, facts), ...]; its path.
+
+    Raises
+    ------
+    WriteError
+        The disk is full, read-only or failing.
+    """
+    taken = [int(path.stem.removeprefix("part-")) for path in folder.glob("part-*.npz")]
+    names, rows, facts = zip(*entries, strict=True)
+    texts = {"names": json.dumps(names), "facts": json.dumps(facts)}
+    path = folder / f"part-{max(taken, default=0) + 1:05d}.npz"
+    with write_then_rename(path) as temporary, temporary.open("wb") as file:
+        np.savez(file, rows=np.stack(rows), **texts)
+    return path
+
+
+def remove_parts(folder):
+    """Remove the parts of a table that is finished."""
+    if not folder.exists():
+        return
+    try:
+        shutil.rmtree(folder)
+    except OSError as error:
+        raise WriteError(f"{folder}: parts not removed, {error.strerror or error}") from error
+
+
+class RowReader:
+    """Rows and facts of frames by their places, one part or table open at a time."""
+
+    def __init__(self):
+        self._path = None
+        self._rows = self._facts = None
+
+    def read(self, place):
+        """(rows, facts) of the frame at a place.
+
+        Raises
+        ------
+        ProductError
+            The part or table is damaged.
+        """
+        self._open(place.path)
+        return self._rows[place.index], self._facts[place.index]
+
+    def facts(self, path):
+        """Facts of all frames of a part or table, a list of dicts; errors as `read`."""
+        self._open(path)
+        return self._facts
+
+    def _open(self, path):
+        if path != self._path:
+            self._rows, self._facts = _load_table(path) if path.suffix == ".fits" else _load_part(path)
+            self._path = path
+
+
+def _load_table(path):
+    frames = read_frames(path)
+    columns = [frames[name].tolist() for name in frames.colnames]
+    return rows_of_table(path), [
+        dict(zip(frames.colnames, row, strict=True)) for row in zip(*columns, strict=True)
+    ]
+
+
+def _load_part(path):
+    try:
+        with np.load(path) as part:
+            return part["rows"], json.loads(str(part["facts"]))
+    except (OSError, ValueError, KeyError, zipfile.BadZipFile) as error:
+        raise ProductError(f"{path}: damaged ({error})") from None

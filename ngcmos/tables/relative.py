@@ -1,0 +1,41 @@
+"""One star back from `rel_phot_{field}.fits`, the light curves against comparison stars."""
+
+import warnings
+
+import numpy as np
+from astropy.io import fits
+from astropy.utils.exceptions import AstropyWarning
+
+from ngcmos.errors import ProductError
+from ngcmos.tables.table import table_checksum
+
+
+def read_relative_star(path, table, *, tic_id):
+    """(flux, error) of a star, a number a frame of the photometry table; None where there is no such curve.
+
+    All frames of a star follow each other, so the others are not read.
+
+    Parameters
+    ----------
+    path, table : Path
+        The light curves, and the photometry table; curves of an earlier table count as none.
+    tic_id : int
+
+    Raises
+    ------
+    ProductError
+        One of the files is damaged.
+    """
+    if not path.exists():
+        return None
+    try:
+        with warnings.catch_warnings(), fits.open(path) as units:
+            warnings.simplefilter("error", AstropyWarning)  # astropy only warns of a truncated file
+            frames, made_of = (units["REL_PHOT"].header.get(key) for key in ("NFRAMES", "PHOTSUM"))
+            found = np.flatnonzero(units["STARS"].data["tic_id"] == tic_id)
+            if made_of != table_checksum(table) or not found.size:
+                return None
+            rows = units["REL_PHOT"].data[found[0] * frames : (found[0] + 1) * frames]
+            return tuple(np.array(rows[name], float) for name in ("Relative_Flux", "Relative_Flux_err"))
+    except (OSError, KeyError, ValueError, TypeError, AstropyWarning) as error:
+        raise ProductError(f"{path}: damaged or of another kind ({error})") from error
