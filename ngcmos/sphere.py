@@ -24,4 +24,5 @@ def separation_deg(
     """Angle in degrees between places, sound at any distance (Vincenty's form, by cross and dot product)."""
     one, other = unit_vectors(ra, dec), unit_vectors(other_ra, other_dec)
     across = np.linalg.norm(np.cross(one, other), axis=-1)
-    return np.degrees(np.arctan2(across, (one * other).sum(axis=-1)))
+    angle: NDArray[np.float64] = np.degrees(np.arctan2(across, (one * other).sum(axis=-1)))
+    return angle
