@@ -24,6 +24,7 @@ class Record(enum.StrEnum):
     SHIFTS = "shifts"  # the donuts shift of a frame
     QUALITY = "quality"  # the quality of a frame's light
     RUN = "run"  # how a stage of the chain went
+    REMARK = "remark"  # what does not fit together in a field: its kind, and a line
 
 
 class Verdict(enum.StrEnum):
