@@ -1,13 +1,14 @@
 """Room on the disk: work stops with a clear word before there is none."""
 
 import shutil
+from pathlib import Path
 
 from ngcmos.errors import WriteError
 
 _MB = 1e6
 
 
-def free_mb(folder):
+def free_mb(folder: Path) -> float:
     """Megabytes that can still be written to a folder.
 
     Raises
@@ -21,7 +22,7 @@ def free_mb(folder):
         raise WriteError(f"{folder}: not there, {error.strerror or error}") from error
 
 
-def require_space(folder, reserve_mb, *, needed_mb=0.0):
+def require_space(folder: Path, reserve_mb: float, *, needed_mb: float = 0.0) -> None:
     """Refuse to write where less than the reserve would be left.
 
     Raises

@@ -5,8 +5,10 @@ import datetime
 import re
 import time
 import zoneinfo
+from collections.abc import Callable, Collection
 from pathlib import Path
 
+from ngcmos.config import Camera, Config
 from ngcmos.errors import FrameError, NightError, UsageError, WriteError
 from ngcmos.night.frames import field_name, read_frame, read_image
 from ngcmos.night.products import force_to_disk, make_folder
@@ -42,12 +44,19 @@ class Night:
     growing: tuple[Path, ...] = ()
 
     @property
-    def frames(self):
+    def frames(self) -> list[Path]:
         """All science frames of the night, field after field."""
         return [path for paths in self.fields.values() for path in paths]
 
 
-def find_folder(config, *, directory=None, night=None, now=None, current=None):
+def find_folder(
+    config: Config,
+    *,
+    directory: str | Path | None = None,
+    night: str | None = None,
+    now: datetime.datetime | None = None,
+    current: Path | None = None,
+) -> Path:
     """The night folder that the options name, else that of yesterday evening, else the current folder.
 
     Parameters
@@ -89,13 +98,13 @@ def find_folder(config, *, directory=None, night=None, now=None, current=None):
     raise NightError(f"no night found: neither {yesterday} nor science frames in the current folder {here}")
 
 
-def _existing(folder):
+def _existing(folder: Path) -> Path:
     if not folder.is_dir():
         raise NightError(f"no night found: {folder} is not a folder")
     return folder
 
 
-def _is_date(text):
+def _is_date(text: str) -> bool:
     try:
         datetime.datetime.strptime(text, "%Y%m%d")
     except ValueError:
@@ -103,7 +112,7 @@ def _is_date(text):
     return bool(_NIGHT_NAME.match(text))
 
 
-def science_files(folder):
+def science_files(folder: Path) -> list[Path]:
     """Science frames of a folder by their names: `.fits` in any case, none of the words of `NOT_SCIENCE`."""
     try:
         names = [entry for entry in folder.iterdir() if _is_science_name(entry.name)]
@@ -112,26 +121,28 @@ def science_files(folder):
     return sorted(names, key=lambda path: path.name)
 
 
-def _is_science_name(name):
+def _is_science_name(name: str) -> bool:
     return _has_science_words(name) and _is_plain(name)
 
 
-def _has_science_words(name):
+def _has_science_words(name: str) -> bool:
     lower = name.lower()
     return lower.endswith(".fits") and not lower.startswith(".") and not any(w in lower for w in NOT_SCIENCE)
 
 
-def unusable_names(folder):
+def unusable_names(folder: Path) -> list[str]:
     """Names of would-be frames that tables and logs cannot carry: not printable ASCII, or over 200 characters."""
     names = [entry.name for entry in folder.iterdir() if _has_science_words(entry.name)]
     return sorted(name for name in names if not _is_plain(name))
 
 
-def _is_plain(name):
+def _is_plain(name: str) -> bool:
     return name.isascii() and name.isprintable() and len(name) <= 200
 
 
-def open_night(config, folder, *, settle=True, sleep=time.sleep):
+def open_night(
+    config: Config, folder: Path, *, settle: bool = True, sleep: Callable[[float], None] = time.sleep
+) -> Night:
     """The night of a folder, its frames sorted into fields.
 
     A frame younger than the profile's settling time is looked at twice; if it changed in between it is left
@@ -139,7 +150,7 @@ def open_night(config, folder, *, settle=True, sleep=time.sleep):
     """
     paths = science_files(folder)
     growing = _still_growing(paths, config.camera.files.settling_s, sleep) if settle else []
-    fields = {}
+    fields: dict[str, list[Path]] = {}
     for path in paths:
         if path not in growing:
             fields.setdefault(field_of(path, config.camera), []).append(path)
@@ -147,7 +158,7 @@ def open_night(config, folder, *, settle=True, sleep=time.sleep):
     return Night(folder, _date_of(config, folder, paths), ordered, tuple(growing))
 
 
-def _still_growing(paths, settling_s, sleep):
+def _still_growing(paths: Collection[Path], settling_s: float, sleep: Callable[[float], None]) -> list[Path]:
     before = {path: file_state(path) for path in paths}
     age = {path: time.time() - state[0] for path, state in before.items() if state}
     young = [path for path in age if age[path] < settling_s]
@@ -157,7 +168,7 @@ def _still_growing(paths, settling_s, sleep):
     return [path for path in young if file_state(path) != before[path]]
 
 
-def file_state(path):
+def file_state(path: Path) -> tuple[float, int] | None:
     """(time of the last change in Unix seconds, size) of a file; None where it is gone or a broken link."""
     try:
         status = path.stat()
@@ -166,7 +177,7 @@ def file_state(path):
     return status.st_mtime, status.st_size
 
 
-def field_of(path, camera):
+def field_of(path: Path, camera: Camera) -> str:
     """Field of a file; of one that cannot be read, its name without the time stamp."""
     if camera.files.field_length:
         return field_name(path, camera, {})
@@ -177,13 +188,13 @@ def field_of(path, camera):
         return _STAMP.sub("", path.name).removesuffix(".fits")
 
 
-def time_key(path):
+def time_key(path: Path) -> tuple[str, str]:
     """Sorts frames by the time stamp in the name, then the name; a name without a stamp sorts by itself."""
     match = _STAMP.search(path.name)
     return (match[1], path.name) if match else (path.name, path.name)
 
 
-def stamp_of(path):
+def stamp_of(path: Path) -> datetime.datetime | None:
     """Time stamp in the name of a frame as (UTC) datetime, or None where the name has none."""
     match = _STAMP.search(path.name)
     if not match:
@@ -194,7 +205,7 @@ def stamp_of(path):
         return None
 
 
-def _date_of(config, folder, paths):
+def _date_of(config: Config, folder: Path, paths: Collection[Path]) -> str:
     """YYYYMMDD of the evening: the folder's name, else from the first readable frame, else the bare name."""
     if _is_date(folder.name):
         return folder.name
@@ -205,11 +216,12 @@ def _date_of(config, folder, paths):
         except FrameError:
             continue
         local = start.to_datetime(timezone=datetime.UTC).astimezone(zone)
-        return (local - datetime.timedelta(hours=12)).strftime("%Y%m%d")
+        evening: str = (local - datetime.timedelta(hours=12)).strftime("%Y%m%d")
+        return evening
     return folder.name
 
 
-def set_aside(path, folder_name):
+def set_aside(path: Path, folder_name: str) -> Path:
     """Move a frame into a folder beside it, never over another file; returns its new path.
 
     Raises
@@ -220,13 +232,13 @@ def set_aside(path, folder_name):
     return _move(path, path.parent / folder_name, path.name)
 
 
-def find_frame(folder, name):
+def find_frame(folder: Path, name: str) -> Path:
     """Where a frame lies: in the night or in a folder of those set aside; in the night where it is nowhere."""
     places = [folder / name, folder / FAILED_DONUTS / name, folder / NO_WCS / name]
     return next((place for place in places if place.exists()), places[0])
 
 
-def bring_back(path):
+def bring_back(path: Path) -> Path:
     """Move a frame that was set aside to the night again; returns its new path.
 
     Raises
@@ -241,7 +253,7 @@ def bring_back(path):
     return _move(path, target, name)
 
 
-def _move(path, folder, name):
+def _move(path: Path, folder: Path, name: str) -> Path:
     make_folder(folder)
     target = folder / name
     number = 1

@@ -1,6 +1,5 @@
 """One frame: its pixels and what its header says; and header cards written without touching a pixel."""
 
-import collections.abc
 import dataclasses
 import math
 import os
@@ -8,15 +7,32 @@ import re
 import stat
 import warnings
 import zlib
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from io import BufferedReader
 from pathlib import Path
+from typing import Any, BinaryIO, Literal, TypeAlias, overload
 
 import numpy as np
 from astropy.io import fits
 from astropy.time import Time
+from numpy.typing import NDArray
 
+from ngcmos.config import Camera
 from ngcmos.errors import FrameError, HeaderError
-from ngcmos.night.cards import BLOCK, PlainHeader, bytes_of_header, plain_text, read_plain, text_with
+from ngcmos.night.cards import (
+    BLOCK,
+    Card,
+    CardValue,
+    PlainHeader,
+    bytes_of_header,
+    plain_text,
+    read_plain,
+    text_with,
+)
 from ngcmos.night.products import write_then_rename
+
+Pixels: TypeAlias = NDArray[Any]  # (rows, columns); raw counts of any kind of number
+Header: TypeAlias = Mapping[str, CardValue]  # a PlainHeader, or an astropy.io.fits.Header of unusual cards
 
 _USUAL_HEADER_BLOCKS = 8
 _LONGEST_HEADER_BLOCKS = 400
@@ -28,15 +44,12 @@ _DATE = re.compile(r"^(?P<stamp>\d{4}-\d\d-\d\dT(([01]\d|2[0-3]):[0-5]\d:[0-5]\d
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
-class Frame:
-    """A science frame as the camera wrote it.
+class FrameFacts:
+    """What a science frame says of itself.
 
     Attributes
     ----------
     path : Path
-    data : ndarray or None
-        Raw counts (rows, columns), native byte order, BZERO applied: uint16 for this camera. None where only
-        the header was asked for.
     header : mapping
         Values by keyword: an `ngcmos.night.cards.PlainHeader`, or an `astropy.io.fits.Header` of unusual cards.
     field : str
@@ -49,28 +62,48 @@ class Frame:
     """
 
     path: Path
-    data: np.ndarray | None
-    header: collections.abc.Mapping
+    header: Header
     field: str
     start: Time
     exptime: float
     pointing: tuple[float, float] | None
 
     @property
-    def name(self):
+    def name(self) -> str:
         """The file's name: what tables and the ledger call the frame."""
         return self.path.name
 
 
-def read_frame(path, camera, *, pixels=True):
-    """The frame of a file, checked against the camera profile.
+@dataclasses.dataclass(frozen=True, eq=False)
+class Frame(FrameFacts):
+    """A science frame as the camera wrote it: its facts, and its pixels.
+
+    Attributes
+    ----------
+    data : ndarray (rows, columns)
+        Raw counts, native byte order, BZERO applied: uint16 for this camera.
+    """
+
+    data: Pixels
+
+
+@overload
+def read_frame(path: Path, camera: Camera, *, pixels: Literal[True] = True) -> Frame: ...
+
+
+@overload
+def read_frame(path: Path, camera: Camera, *, pixels: Literal[False]) -> FrameFacts: ...
+
+
+def read_frame(path: Path, camera: Camera, *, pixels: bool = True) -> FrameFacts:
+    """The Frame of a file, checked against the camera profile.
 
     Parameters
     ----------
     path : Path
     camera : ngcmos.config.Camera
     pixels : bool
-        False reads and checks the header alone (and that the file holds all its pixels).
+        False reads and checks the header alone (and that the file holds all its pixels): its FrameFacts.
 
     Raises
     ------
@@ -80,22 +113,22 @@ def read_frame(path, camera, *, pixels=True):
         DATE-OBS or EXPTIME missing or senseless.
     """
     path = Path(path)
-    data, header = read_image(path, shape=camera.detector.shape, pixels=pixels)
+    data, header = _read(path, camera.detector.shape, pixels)
     if data is not None and data.dtype.kind == "f" and not np.isfinite(data).all():
         raise FrameError(f"{path.name}: has pixels that are not numbers, expected raw counts")
     check_readmode(header, camera, path)
-    return Frame(
+    facts = FrameFacts(
         path=path,
-        data=data,
         header=header,
         field=field_name(path, camera, header),
         start=start_of_exposure(header, camera.headers.date_obs, path),
         exptime=exposure_time(header, camera.headers.exptime, path),
         pointing=pointing_of(header, camera.headers.pointing_pairs),
     )
+    return facts if data is None else Frame(**vars(facts), data=data)
 
 
-def field_name(path, camera, header):
+def field_name(path: Path, camera: Camera, header: Header) -> str:
     """Field of a frame: the first characters of its name; the whole OBJECT where the profile says length 0."""
     length = camera.files.field_length
     if length:
@@ -106,7 +139,21 @@ def field_name(path, camera, header):
     return re.sub(r"[^A-Za-z0-9+._-]", "_", value.strip()).lstrip(".")[:68] or "_"
 
 
-def read_image(path, *, shape=None, pixels=True):
+@overload
+def read_image(
+    path: Path, *, shape: tuple[int, int] | None = None, pixels: Literal[True] = True
+) -> tuple[Pixels, Header]: ...
+
+
+@overload
+def read_image(
+    path: Path, *, shape: tuple[int, int] | None = None, pixels: Literal[False]
+) -> tuple[None, Header]: ...
+
+
+def read_image(
+    path: Path, *, shape: tuple[int, int] | None = None, pixels: bool = True
+) -> tuple[Pixels | None, Header]:
     """Pixels and header of the first unit of a FITS file.
 
     Parameters
@@ -127,27 +174,27 @@ def read_image(path, *, shape=None, pixels=True):
     FrameError
         Missing, unreadable, empty, truncated, not FITS, no image or of another shape.
     """
-    path = Path(path)
+    return _read(Path(path), shape, pixels)
+
+
+def _read(path: Path, shape: tuple[int, int] | None, pixels: bool) -> tuple[Pixels | None, Header]:
     with _open_regular(path) as file, warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of a card astropy mends; cards that matter are checked one by one
         size = os.fstat(file.fileno()).st_size
         header = _read_header(file, path)
-        _check_geometry(header, path, shape)
-        count = header["NAXIS1"] * header["NAXIS2"]
-        stored = np.dtype(_PIXEL_TYPES[header["BITPIX"]])
-        found = size - file.tell()
-        if found < count * stored.itemsize:
+        rows, columns, stored = _geometry(header, path, shape)
+        found, wanted = size - file.tell(), rows * columns * stored.itemsize
+        if found < wanted:
             raise FrameError(
-                f"{path.name}: truncated or still being written, holds {found} bytes of pixels,"
-                f" expected {count * stored.itemsize}"
+                f"{path.name}: truncated or still being written, holds {found} bytes of pixels, expected {wanted}"
             )
         if not pixels:
             return None, header
-        data = np.fromfile(file, dtype=stored, count=count).reshape(header["NAXIS2"], header["NAXIS1"])
+        data = np.fromfile(file, dtype=stored, count=rows * columns).reshape(rows, columns)
         return _scale(data, header, path), header
 
 
-def _open_regular(path):
+def _open_regular(path: Path) -> BufferedReader:
     """The file opened for reading; only a regular file, so that a pipe or a device cannot hang the night."""
     try:
         descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
@@ -159,7 +206,7 @@ def _open_regular(path):
     return os.fdopen(descriptor, "rb")
 
 
-def _read_start(file, path):
+def _read_start(file: BufferedReader, path: Path) -> bytes:
     """The first bytes of a FITS file: all of a header of usual length."""
     start = file.read(_USUAL_HEADER_BLOCKS * BLOCK)
     if not start:
@@ -169,28 +216,29 @@ def _read_start(file, path):
     return start
 
 
-def _read_header(file, path):
+def _read_header(file: BufferedReader, path: Path) -> Header:
     """The header of a file, which is left where its data begin: plain if it can be, else as astropy reads it."""
     text = plain_text(_read_start(file, path))
     header = None if text is None else read_plain(text)
-    if header is None:
+    if text is None or header is None:
         return _read_with_astropy(file, path)
     file.seek(bytes_of_header(len(text)))
     return header
 
 
-def _read_with_astropy(file, path):
+def _read_with_astropy(file: BufferedReader, path: Path) -> Header:
     """The header of a FITS file as astropy reads it, from its beginning."""
     file.seek(0)
     _require_end(file, path)
     file.seek(0)
     try:
-        return fits.Header.fromfile(file)
+        header: Header = fits.Header.fromfile(file)
+        return header
     except (OSError, ValueError, fits.VerifyError) as error:
         raise FrameError(f"{path.name}: header truncated or unreadable ({error})") from None
 
 
-def _require_end(file, path):
+def _require_end(file: BufferedReader, path: Path) -> None:
     """Refuse a header that does not end, before astropy looks for its end through the whole file."""
     for _ in range(_LONGEST_HEADER_BLOCKS):
         cards = file.read(BLOCK)
@@ -201,22 +249,30 @@ def _require_end(file, path):
     raise FrameError(f"{path.name}: header truncated or unreadable, no END in its first {file.tell()} bytes")
 
 
-def _check_geometry(header, path, shape):
+def _geometry(header: Header, path: Path, shape: tuple[int, int] | None) -> tuple[int, int, np.dtype[np.generic]]:
+    """(rows, columns, kind of the stored pixels) of an image; another shape than that expected is refused."""
     try:
-        bitpix, naxis = header["BITPIX"], header["NAXIS"]
-        sides = [header[f"NAXIS{i + 1}"] for i in range(naxis)]
-        numbers = all(type(number) is int for number in [bitpix, naxis, *sides])
+        bitpix, naxis = _whole(header["BITPIX"]), _whole(header["NAXIS"])
+        sides = [_whole(header[f"NAXIS{i + 1}"]) for i in range(naxis)]
+        stored: np.dtype[np.generic] = np.dtype(_PIXEL_TYPES[bitpix])
     except (KeyError, TypeError, ValueError, fits.VerifyError):
-        numbers = False
-    if not numbers or bitpix not in _PIXEL_TYPES:
-        raise FrameError(f"{path.name}: BITPIX and NAXIS cards missing or senseless, expected a 2-D image")
+        raise FrameError(
+            f"{path.name}: BITPIX and NAXIS cards missing or senseless, expected a 2-D image"
+        ) from None
     if naxis != 2 or min(sides) <= 0:
         raise FrameError(f"{path.name}: no 2-D image in the first unit, NAXIS is {naxis}")
     if shape is not None and (sides[1], sides[0]) != tuple(shape):
         raise FrameError(f"{path.name}: {sides[0]}x{sides[1]} px, expected {shape[1]}x{shape[0]}")
+    return sides[1], sides[0], stored
 
 
-def _scale(data, header, path):
+def _whole(value: CardValue) -> int:
+    if type(value) is not int:
+        raise TypeError(value)
+    return value
+
+
+def _scale(data: Pixels, header: Header, path: Path) -> Pixels:
     """Physical values of stored pixels in native byte order."""
     bzero, bscale = (header_number(header, key, path) if key in header else neutral for key, neutral in _SCALING)
     native = data.astype(data.dtype.newbyteorder("="))
@@ -229,7 +285,7 @@ def _scale(data, header, path):
     return (native * bscale + bzero).astype(np.float32)
 
 
-def header_number(header, key, path):
+def header_number(header: Header, key: str, path: Path) -> float:
     """Value of a card as a finite float.
 
     Raises
@@ -248,7 +304,7 @@ def header_number(header, key, path):
     return float(value)
 
 
-def header_value(header, key, path, default=None):
+def header_value(header: Header, key: str, path: Path, default: CardValue | None = None) -> CardValue | None:
     """Value of a card, or the default where there is none.
 
     Raises
@@ -262,7 +318,7 @@ def header_value(header, key, path, default=None):
         raise HeaderError(f"{path.name}: {key} is not readable, expected a value as FITS has it") from None
 
 
-def exposure_time(header, key, path):
+def exposure_time(header: Header, key: str, path: Path) -> float:
     """EXPTIME in seconds, a positive number."""
     value = header_number(header, key, path)
     if value <= 0:
@@ -272,7 +328,7 @@ def exposure_time(header, key, path):
     return value
 
 
-def start_of_exposure(header, key, path):
+def start_of_exposure(header: Header, key: str, path: Path) -> Time:
     """DATE-OBS as a UTC Time."""
     expected = "expected UTC as 2024-07-06T07:27:37.751"
     try:
@@ -282,7 +338,7 @@ def start_of_exposure(header, key, path):
     except fits.VerifyError:
         raise HeaderError(f"{path.name}: {key} is not readable, {expected}") from None
     match = _DATE.match(value.strip()) if isinstance(value, str) else None
-    if not match or not "1990" <= value.strip()[:4] <= "2099":
+    if not match or not "1990" <= match["stamp"][:4] <= "2099":
         raise HeaderError(f"{path.name}: {key} is {str(value)!r}, {expected}")
     try:
         return Time(match["stamp"], format="isot", scale="utc")
@@ -290,7 +346,7 @@ def start_of_exposure(header, key, path):
         raise HeaderError(f"{path.name}: {key} is {value!r}, {expected}") from None
 
 
-def pointing_of(header, pairs):
+def pointing_of(header: Header, pairs: Iterable[tuple[str, str]]) -> tuple[float, float] | None:
     """(ra, dec) in degrees of the first pair of cards that makes sense, else None.
 
     Numbers are degrees; text with colons or blanks is sexagesimal, the right ascension in hours.
@@ -306,7 +362,7 @@ def pointing_of(header, pairs):
     return None
 
 
-def _angle(value, sexagesimal_unit):
+def _angle(value: CardValue, sexagesimal_unit: str) -> float:
     if isinstance(value, str) and re.search(r"[: hd]", value.strip()):
         from astropy.coordinates import Angle  # takes half a second to import, and few cameras need it
 
@@ -314,7 +370,7 @@ def _angle(value, sexagesimal_unit):
     return float(value)
 
 
-def check_readmode(header, camera, path):
+def check_readmode(header: Header, camera: Camera, path: Path) -> None:
     """Refuse a frame taken in another read mode: its gain and noise are not those of the profile."""
     wanted = camera.detector.readmode
     found = header_value(header, camera.headers.readmode, path, wanted)
@@ -322,7 +378,7 @@ def check_readmode(header, camera, path):
         raise FrameError(f"{path.name}: {camera.headers.readmode} is {str(found)!r}, expected one with {wanted!r}")
 
 
-def data_checksum(path):
+def data_checksum(path: Path) -> int:
     """CRC-32 of everything behind the header of the first unit of a FITS file."""
     path = Path(path)
     with _open_regular(path) as file, warnings.catch_warnings():
@@ -331,7 +387,7 @@ def data_checksum(path):
         return _sum_rest(file)
 
 
-def _sum_rest(file, *targets):
+def _sum_rest(file: BufferedReader, *targets: BinaryIO) -> int:
     """CRC-32 of the rest of a file, which is written to the targets on the way, piece by piece."""
     buffer, checksum = memoryview(bytearray(_CHUNK)), 0
     while count := file.readinto(buffer):
@@ -341,7 +397,7 @@ def _sum_rest(file, *targets):
     return checksum
 
 
-def write_cards(path, cards, *, remove=()):
+def write_cards(path: Path, cards: Sequence[Card], *, remove: Collection[str] = ()) -> bool:
     """Set header cards of a FITS file; its pixels stay as they are.
 
     A new file is written beside the old one, forced to disk, its data compared by checksum, then renamed over
@@ -385,21 +441,24 @@ def write_cards(path, cards, *, remove=()):
     return True
 
 
-def _read_texts(file, path, cards, remove):
+def _read_texts(
+    file: BufferedReader, path: Path, cards: Sequence[Card], remove: Collection[str]
+) -> tuple[str, str]:
     """Text of a header as it is and as it would be, without END; the file is left where its data begin."""
     header = _read_header(file, path)
-    if not isinstance(header, PlainHeader):
-        return _text_of(header, path), _text_of(_with_cards(header, cards, remove), path)
+    data_at = file.tell()
     file.seek(0)
     text = plain_text(_read_start(file, path))
-    file.seek(bytes_of_header(len(text)))
+    file.seek(data_at)
+    if text is None or not isinstance(header, PlainHeader):
+        return _text_of(header, path), _text_of(_with_cards(header, cards, remove), path)
     return text, text_with(text, _plain_values(cards), _outdated(cards, remove))
 
 
-def _text_of(header, path):
+def _text_of(header: fits.Header, path: Path) -> str:
     """A header as it lies in a file; one with damaged cards is no basis for a new one."""
     try:
-        text = header.tostring(endcard=False, padding=False)
+        text: str = header.tostring(endcard=False, padding=False)
         text.encode("ascii")
         return text
     except (ValueError, fits.VerifyError):
@@ -408,12 +467,12 @@ def _text_of(header, path):
         ) from None
 
 
-def _with_end(text):
+def _with_end(text: str) -> bytes:
     """Bytes of a header: its cards, END, and blanks up to a whole block."""
     return (text + "END").ljust(bytes_of_header(len(text))).encode("ascii")
 
 
-def _write_behind(header, file, temporary, path):
+def _write_behind(header: bytes, file: BufferedReader, temporary: Path, path: Path) -> None:
     """Write a header and the rest of an open file behind it, and read it back."""
     with temporary.open("wb") as target:
         target.write(header)
@@ -422,26 +481,27 @@ def _write_behind(header, file, temporary, path):
         raise OSError(f"the copy's pixels differ from those of {path.name}")
 
 
-def header_with(header, cards, *, remove=()):
+def header_with(header: Header, cards: Sequence[Card], *, remove: Collection[str] = ()) -> Header:
     """The header that a file would have after `write_cards` with the same arguments, as it would be read back."""
     if isinstance(header, PlainHeader):
         return header.with_cards(_plain_values(cards), _outdated(cards, remove))
-    return fits.Header.fromstring(_with_cards(header, cards, remove).tostring())
+    changed: Header = fits.Header.fromstring(_with_cards(header, cards, remove).tostring())
+    return changed
 
 
-def _outdated(cards, remove):
+def _outdated(cards: Sequence[Card], remove: Collection[str]) -> list[str]:
     """Keywords to take out: those named, and a checksum that no longer holds."""
     return [*remove, *(["CHECKSUM"] if cards else [])]
 
 
-def _plain_values(cards):
+def _plain_values(cards: Sequence[Card]) -> list[Card]:
     """The cards with Python's own kinds of numbers."""
     return [
         (key, value.item() if isinstance(value, np.generic) else value, comment) for key, value, comment in cards
     ]
 
 
-def _with_cards(header, cards, remove):
+def _with_cards(header: fits.Header, cards: Sequence[Card], remove: Collection[str]) -> fits.Header:
     """A copy of an astropy header with the cards set."""
     changed = header.copy()
     for key in _outdated(cards, remove):

@@ -13,13 +13,18 @@ import shutil
 import sqlite3
 import tempfile
 import time
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
+from typing import TypeAlias
 
 from ngcmos import __version__
 from ngcmos.errors import ProductError, WriteError
+from ngcmos.names import Verdict
+
+JSON: TypeAlias = "bool | int | float | str | list[JSON] | dict[str, JSON] | None"
 
 LEDGER_NAME = "ngcmos.db"
-DONE, REFUSED = "done", "refused"
+DONE, REFUSED = Verdict
 _COMMIT_EVERY_S = 1.0
 
 _SCHEMA = """
@@ -34,20 +39,20 @@ _SELECT = "SELECT frame, stage, field, verdict, reason, numbers, version, at FRO
 
 @dataclasses.dataclass(frozen=True)
 class Entry:
-    """What the ledger knows of a frame at a stage."""
+    """What the ledger knows of a frame at a stage; `verdict` is a Verdict, or a Quality where light is judged."""
 
     frame: str
     stage: str
     field: str
     verdict: str
     reason: str
-    numbers: dict
+    numbers: Mapping[str, JSON]
     version: str
     at: str
 
 
 @contextlib.contextmanager
-def open_ledger(folder):
+def open_ledger(folder: Path) -> Iterator["Ledger"]:
     """The ledger of a night folder, as an open connection.
 
     Raises
@@ -78,7 +83,7 @@ def open_ledger(folder):
         connection.close()
 
 
-def _connect(path):
+def _connect(path: Path) -> "Ledger":
     connection = sqlite3.connect(path, timeout=30, factory=Ledger)
     try:
         connection.execute("PRAGMA synchronous = FULL")
@@ -93,7 +98,7 @@ def _connect(path):
     return connection
 
 
-def _keep_damaged(path):
+def _keep_damaged(path: Path) -> None:
     """Give a damaged ledger another name; it is evidence, not rubbish."""
     number = 1
     while (damaged := path.with_name(f"{path.name}.damaged{number}")).exists():
@@ -106,14 +111,22 @@ class Ledger(sqlite3.Connection):
 
     committed_s = 0.0
 
-    def commit_if_due(self, *, at_once):
+    def commit_if_due(self, *, at_once: bool) -> None:
         """Commit, unless that was done a moment ago."""
         if at_once or time.monotonic() - self.committed_s > _COMMIT_EVERY_S:
             self.commit()
             self.committed_s = time.monotonic()
 
 
-def record(ledger, stage, frame, field, verdict, reason="", numbers=None):
+def record(
+    ledger: Ledger,
+    stage: str,
+    frame: str,
+    field: str,
+    verdict: str,
+    reason: str = "",
+    numbers: Mapping[str, object] | None = None,
+) -> None:
     """Write what happened to a frame at a stage; numbers that are not finite are written as null."""
     now = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
     text = json.dumps({key: _plain(value) for key, value in (numbers or {}).items()}, allow_nan=False)
@@ -124,24 +137,25 @@ def record(ledger, stage, frame, field, verdict, reason="", numbers=None):
     ledger.commit_if_due(at_once=verdict != DONE)
 
 
-def _plain(value):
+def _plain(value: object) -> object:
     """A value as JSON knows it."""
     if hasattr(value, "item"):
         value = value.item()
     return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
-def recall(ledger, stage, field=None):
+def recall(ledger: Ledger, stage: str, field: str | None = None) -> dict[str, Entry]:
     """{frame name: Entry} of a stage, of one field or of all."""
     rows = ledger.execute(f"{_SELECT} WHERE stage = ? AND (? IS NULL OR field = ?)", (stage, field, field))
     return {row[0]: _entry(row) for row in rows}
 
 
-def _entry(row):
-    return Entry(*row[:5], json.loads(row[5]), *row[6:])
+def _entry(row: tuple[str, str, str, str, str, str, str, str]) -> Entry:
+    frame, stage, field, verdict, reason, numbers, version, at = row
+    return Entry(frame, stage, field, verdict, reason, json.loads(numbers), version, at)
 
 
-def read_ledger(folder):
+def read_ledger(folder: Path) -> list[Entry]:
     """[Entry, ...] of everything the ledger of a night folder knows; nothing is written, no run is disturbed.
 
     Raises
@@ -162,17 +176,17 @@ def read_ledger(folder):
         raise ProductError(f"{path}: ledger damaged, {error}") from None
 
 
-def _read_entries(path):
+def _read_entries(path: Path) -> list[Entry]:
     connection = sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True, timeout=30)
     with contextlib.closing(connection):
         return [_entry(row) for row in connection.execute(f"{_SELECT} ORDER BY frame, at, rowid")]
 
 
-def _journal_of(path):
+def _journal_of(path: Path) -> Path:
     return path.with_name(f"{path.name}-journal")
 
 
-def _read_interrupted(path):
+def _read_interrupted(path: Path) -> list[Entry]:
     """Entries of a ledger whose run was killed while it wrote: SQLite must undo that first, so in a copy."""
     with tempfile.TemporaryDirectory(prefix="ngcmos-") as folder:
         copy = Path(folder) / path.name
@@ -186,7 +200,7 @@ def _read_interrupted(path):
             raise ProductError(f"{path}: ledger of a run that was killed, not readable ({error})") from None
 
 
-def forget(ledger, stage, frames):
+def forget(ledger: Ledger, stage: str, frames: Iterable[str]) -> None:
     """Take the verdicts of a stage on these frames out of the ledger."""
     with ledger:
         ledger.executemany("DELETE FROM verdicts WHERE stage = ? AND frame = ?", [(stage, f) for f in frames])

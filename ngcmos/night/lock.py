@@ -6,6 +6,8 @@ import fcntl
 import os
 import socket
 import struct
+from collections.abc import Iterator
+from pathlib import Path
 
 from ngcmos.errors import LockedError, WriteError
 
@@ -15,7 +17,7 @@ _FLOCK = "hhqqi4x"  # struct flock of 64-bit Linux: type, whence, start, length,
 
 
 @contextlib.contextmanager
-def hold_night(folder):
+def hold_night(folder: Path) -> Iterator[None]:
     """Hold a night folder as long as the block runs.
 
     The lock is the kernel's and ends with the process however that ends; the text in the file only tells who.
@@ -46,7 +48,7 @@ def hold_night(folder):
         os.close(descriptor)
 
 
-def holder_of(folder):
+def holder_of(folder: Path) -> str:
     """Who holds a night, "" where nobody does; asked of the kernel without touching the lock.
 
     Not for a process that holds the night itself: the kernel drops its lock when it closes the file once more.

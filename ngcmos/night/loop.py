@@ -8,7 +8,9 @@ import multiprocessing
 import signal
 import sys
 import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
+from typing import TypeVar
 
 from tqdm import tqdm
 
@@ -20,10 +22,23 @@ MOST_LOST = 5  # items in a row on which a worker dies: then it is not the items
 _LOG_EVERY_S = 60.0
 _PR_SET_PDEATHSIG = 1
 HEADERS_TOGETHER = 16  # a header takes a fifth of a millisecond, as long as handing over a name and a result
-_shared = ()
+_shared: tuple[object, ...] = ()
+
+Item = TypeVar("Item")
+Result = TypeVar("Result")
+Work = Callable[..., Result]
 
 
-def work_through(work, items, *, shared=(), workers=1, together=1, label="", quiet=False):
+def work_through(
+    work: Work[Result],
+    items: Iterable[Item],
+    *,
+    shared: tuple[object, ...] = (),
+    workers: int = 1,
+    together: int = 1,
+    label: str = "",
+    quiet: bool = False,
+) -> Iterator[tuple[Item, Result | FrameError]]:
     """Results of `work(item, *shared)` for each item, in the order of the items.
 
     Parameters
@@ -73,7 +88,7 @@ def work_through(work, items, *, shared=(), workers=1, together=1, label="", qui
             yield item, result
 
 
-def _try(work, item, shared):
+def _try(work: Work[Result], item: object, shared: tuple[object, ...]) -> Result | FrameError:
     try:
         return work(item, *shared)
     except FrameError as error:
@@ -85,7 +100,7 @@ def _try(work, item, shared):
         return FrameError(f"{_name_of(item)}: a bug in ngcmos: {error!r}")
 
 
-def _name_of(item):
+def _name_of(item: object) -> object:
     """What an item of work is called: the name of its file, where it has one."""
     for part in item if isinstance(item, tuple) else (item,):
         path = getattr(part, "path", part)
@@ -94,12 +109,15 @@ def _name_of(item):
     return item
 
 
-def _in_processes(work, items, shared, workers, together):
+def _in_processes(
+    work: Work[Result], items: Sequence[object], shared: tuple[object, ...], workers: int, together: int
+) -> Iterator[Result | FrameError]:
     """Results in order; no more than a few frames per worker are under way, so memory stays flat.
 
     When a worker dies, the first item without a result is tried by itself, so that the one it dies on is found.
     """
-    suspects, lost, position = set(), 0, 0
+    suspects: set[int] = set()
+    lost, position = 0, 0
     while position < len(items):
         alone = position in suspects
         batch = items[position : position + 1] if alone else items[position:]
@@ -123,7 +141,7 @@ def _in_processes(work, items, shared, workers, together):
             pool.shutdown(wait=True, cancel_futures=True)
 
 
-def _start_pool(workers, shared):
+def _start_pool(workers: int, shared: tuple[object, ...]) -> concurrent.futures.ProcessPoolExecutor:
     return concurrent.futures.ProcessPoolExecutor(
         workers,
         mp_context=multiprocessing.get_context("fork"),  # masters and catalog are shared, not sent
@@ -132,8 +150,10 @@ def _start_pool(workers, shared):
     )
 
 
-def _windowed(pool, work, items, window, together):
-    waiting = collections.deque()
+def _windowed(
+    pool: concurrent.futures.Executor, work: Work[Result], items: Sequence[object], window: int, together: int
+) -> Iterator[Result | FrameError]:
+    waiting: collections.deque[concurrent.futures.Future[list[Result | FrameError]]] = collections.deque()
     for first in range(0, len(items), together):
         waiting.append(pool.submit(_try_in_worker, work, items[first : first + together]))
         if len(waiting) >= window:
@@ -142,14 +162,14 @@ def _windowed(pool, work, items, window, together):
         yield from waiting.popleft().result()
 
 
-def _start_worker(shared):
+def _start_worker(shared: tuple[object, ...]) -> None:
     """Keep what all frames need, and follow the parent."""
     global _shared  # noqa: PLW0603 - a pool's initializer has no other place to keep it
     _shared = shared
     follow_parent()
 
 
-def follow_parent():
+def follow_parent() -> None:
     """Leave Ctrl-C to the process that started this one, and die with it."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
@@ -157,5 +177,5 @@ def follow_parent():
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
-def _try_in_worker(work, items):
+def _try_in_worker(work: Work[Result], items: Sequence[object]) -> list[Result | FrameError]:
     return [_try(work, item, _shared) for item in items]

@@ -3,10 +3,12 @@
 import contextlib
 import dataclasses
 import logging
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from ngcmos.errors import FrameError, WorkError, WriteError
-from ngcmos.night.ledger import DONE, REFUSED, record
+from ngcmos.names import Verdict
+from ngcmos.night.ledger import Ledger, record
 
 log = logging.getLogger(__name__)
 
@@ -39,37 +41,44 @@ class Outcome:
     out_of_disk: bool = False
 
     @property
-    def exit_code(self):
+    def exit_code(self) -> int:
         """0 where the work was done; single bad frames do not fail a night, a whole field does."""
         nothing_good = self.failed and not (self.done or self.skipped)
         return 1 if self.troubles or nothing_good else 0
 
-    def summary(self):
+    def summary(self) -> str:
         """One line for the log."""
         counts = f"{len(self.done)} done, {len(self.skipped)} done before, {len(self.failed)} refused"
         trouble = f", {len(self.troubles)} in trouble: {self.troubles[0]}" if self.troubles else ""
         return f"{self.stage}: {counts}{trouble}"
 
-    def refuse(self, name, error):
+    def refuse(self, name: str, error: Exception | str) -> None:
         """Count a frame that is unfit, with one line in the log."""
         self.failed[name] = str(error)
         log.warning("%s: %s", self.stage, error)
 
-    def settle(self, ledger, path, field, result, numbers=None):
+    def settle(
+        self,
+        ledger: Ledger,
+        path: Path,
+        field: str,
+        result: object,
+        numbers: Mapping[str, object] | None = None,
+    ) -> bool:
         """Count a frame and write its verdict into the ledger; whether it is fit.
 
         `result` is what the loop over frames gave: a `FrameError` refuses the frame.
         """
         if isinstance(result, FrameError):
             self.refuse(path.name, result)
-            record(ledger, self.stage, path.name, field, REFUSED, str(result), numbers)
+            record(ledger, self.stage, path.name, field, Verdict.REFUSED, str(result), numbers)
             return False
         self.done.append(path.name)
-        record(ledger, self.stage, path.name, field, DONE, numbers=numbers)
+        record(ledger, self.stage, path.name, field, Verdict.DONE, numbers=numbers)
         return True
 
     @contextlib.contextmanager
-    def attempt(self, what):
+    def attempt(self, what: str) -> Iterator[None]:
         """Let the rest of a night go on when one field or product cannot be made.
 
         A `WriteError` passes: where nothing can be written, nothing further should be tried.

@@ -10,86 +10,91 @@ import os
 import re
 import socket
 import time
+from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from ngcmos.errors import ProductError, WriteError
+
+if TYPE_CHECKING:
+    from astropy.table import Table  # takes half a second to import
 
 _LONGEST_NAME = 200
 _TEMPORARY = re.compile(r"^\..+\.(?P<host>[^.]*)-(?P<pid>\d+)\.part$")
 
 
-def catalog_path(night, field):
+def catalog_path(night: Path, field: str) -> Path:
     """All catalog stars around a field, at the epoch of the night."""
     return night / f"{field}_catalog.fits"
 
 
-def input_catalog_path(night, field):
+def input_catalog_path(night: Path, field: str) -> Path:
     """The stars of a field that are measured."""
     return night / f"{field}_catalog_input.fits"
 
 
-def matched_catalog_path(night, frame):
+def matched_catalog_path(night: Path, frame: str) -> Path:
     """The stars a frame's plate solution rests on."""
     return night / f"{Path(frame).stem}_matched_catalog.fits"
 
 
-def region_path(night, field, kind):
+def region_path(night: Path, field: str, kind: str) -> Path:
     """DS9 regions of the `master` or `input` catalog."""
     return night / f"{field}_{kind}.reg"
 
 
-def photometry_path(night, field):
+def photometry_path(night: Path, field: str) -> Path:
     """The photometry table of a field."""
     return night / f"phot_{field}.fits"
 
 
-def relative_path(night, field):
+def relative_path(night: Path, field: str) -> Path:
     """The light curves of a field against comparison stars."""
     return night / f"rel_phot_{field}.fits"
 
 
-def flat_path(folder):
+def flat_path(folder: Path) -> Path:
     """The master flat of a night or of the masters' folder."""
     return folder / "master_flat.fits"
 
 
-def plots_folder(base):
+def plots_folder(base: Path) -> Path:
     """Where the pictures, movies and shifts of all nights lie."""
     return base / "shifts_plots"
 
 
-def shifts_path(base, field, date, suffix):
+def shifts_path(base: Path, field: str, date: str, suffix: str) -> Path:
     """Donuts shifts of a field: `.json` or `.pdf`."""
     return plots_folder(base) / f"donuts_{field}_{date}{suffix}"
 
 
-def bad_donuts_path(base, field, date):
+def bad_donuts_path(base: Path, field: str, date: str) -> Path:
     """Movie of the frames with large shifts."""
     return plots_folder(base) / f"Bad_Donuts_{field}_{date}.mp4"
 
 
-def control_path(base, field, date):
+def control_path(base: Path, field: str, date: str) -> Path:
     """Movie of a field."""
     return plots_folder(base) / f"control_{field}_{date}.mp4"
 
 
-def report_path(night):
+def report_path(night: Path) -> Path:
     """The morning page of a night."""
     return night / "night_report.html"
 
 
-def report_copy_path(base, date):
+def report_copy_path(base: Path, date: str) -> Path:
     """The same page among those of all nights."""
     return plots_folder(base) / f"night_report_{date}.html"
 
 
-def report_index_path(base):
+def report_index_path(base: Path) -> Path:
     """The page that links those of all nights."""
     return plots_folder(base) / "index.html"
 
 
 @contextlib.contextmanager
-def write_then_rename(path):
+def write_then_rename(path: Path) -> Iterator[Path]:
     """Temporary path to write a product to; it becomes `path` when the block ends without an error.
 
     The file is forced to disk before it takes its name, and the folder after it.
@@ -120,13 +125,13 @@ def write_then_rename(path):
             temporary.unlink(missing_ok=True)
 
 
-def write_text(path, text):
+def write_text(path: Path, text: str) -> None:
     """Write a text product whole."""
     with write_then_rename(path) as temporary:
         temporary.write_text(text, encoding="utf-8")
 
 
-def write_table(path, table):
+def write_table(path: Path, table: "Table") -> None:
     """Write an astropy Table as a FITS product whole, with checksums that tell whether it was damaged since."""
     from astropy.io import fits
 
@@ -136,7 +141,7 @@ def write_table(path, table):
         fits.HDUList([fits.PrimaryHDU(), unit]).writeto(temporary)
 
 
-def keep_old(path):
+def keep_old(path: Path) -> Path:
     """Give a damaged or foreign product another name; returns it. It may hold what there is nowhere else.
 
     Raises
@@ -154,7 +159,7 @@ def keep_old(path):
     return old
 
 
-def make_folder(path):
+def make_folder(path: Path) -> None:
     """Make a folder of products where there is none."""
     try:
         path.mkdir(parents=True, exist_ok=True)
@@ -162,7 +167,7 @@ def make_folder(path):
         raise WriteError(f"{path}: folder not made, {error.strerror or error}") from error
 
 
-def force_to_disk(path):
+def force_to_disk(path: Path) -> None:
     """fsync a file or a folder."""
     descriptor = os.open(path, os.O_RDONLY)
     try:
@@ -171,7 +176,7 @@ def force_to_disk(path):
         os.close(descriptor)
 
 
-def sweep_temporaries(folder):
+def sweep_temporaries(folder: Path) -> list[str]:
     """Remove temporary files of this machine whose process is dead; returns their names."""
     removed = []
     for entry in sorted(Path(folder).glob(".*.part")):
@@ -182,12 +187,12 @@ def sweep_temporaries(folder):
     return removed
 
 
-def _host():
+def _host() -> str:
     """Name of this machine, without the dots that separate the parts of a temporary name."""
     return socket.gethostname().partition(".")[0]
 
 
-def _is_written_by(pid, temporary):
+def _is_written_by(pid: int, temporary: Path) -> bool:
     """Whether the process that began a temporary file is still at work on it.
 
     A killed process may stay as a zombie until somebody asks for it, and its number may be another's by now: one

@@ -1,7 +1,9 @@
 """A night at work: its log kept in the folder, and what a stopped run has left half written swept away."""
 
 import logging
+from pathlib import Path
 
+from ngcmos.config import Config
 from ngcmos.errors import WriteError
 from ngcmos.night.products import plots_folder, sweep_temporaries
 
@@ -14,12 +16,12 @@ LINE = "%(asctime)s %(levelname)-7s %(message)s"
 class LineFormatter(logging.Formatter):
     """One line a message, whatever a file's name or a header put into it."""
 
-    def formatMessage(self, record):  # noqa: N802 - the name is that of logging
+    def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802 - the name is that of logging
         record.message = "".join(c if c.isprintable() else repr(c)[1:-1] for c in record.message)
         return super().formatMessage(record)
 
 
-def log_in(folder):
+def log_in(folder: Path) -> logging.FileHandler:
     """Write the log to the file of a night as well; returns the handler.
 
     Raises
@@ -36,7 +38,7 @@ def log_in(folder):
     return handler
 
 
-def sweep(config, folder):
+def sweep(config: Config, folder: Path) -> None:
     """Remove what a run that was stopped has left half written, wherever products of a night lie."""
     out, base = config.directories.out, config.directories.base
     for place in (folder, *folder.glob(".*.parts"), out, out / "catalogs", plots_folder(base)):

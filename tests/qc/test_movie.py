@@ -265,7 +265,7 @@ def test_error_cards_stand_between_others(tmp_path):
 def make_frame(pointing):
     start = Time("2024-07-06T07:27:37.751", format="isot", scale="utc")
     data = np.full((9, 9), 412, np.uint16)
-    return Frame(Path("a.fits"), data, fits.Header(), "NG2320-1302", start, 10.0, pointing)
+    return Frame(Path("a.fits"), fits.Header(), "NG2320-1302", start, 10.0, pointing, data)
 
 
 def test_heading_names_time_number_median_and_note():
