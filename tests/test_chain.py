@@ -14,11 +14,11 @@ from astropy.table import Table
 from running import STAGES, night_options, raw_checksums, run_script
 
 from ngcmos.chain import night as chain
-from ngcmos.config import load_camera, load_config
+from ngcmos.config import Photometry, load_camera, load_config
 from ngcmos.errors import WriteError
 from ngcmos.night.folder import open_night
 from ngcmos.night.ledger import read_ledger
-from ngcmos.photometry.apertures import measure
+from ngcmos.photometry.apertures import Exposure, measure
 from ngcmos.simulate.compare import compare_night
 from ngcmos.simulate.night import simulate_night
 from ngcmos.stages import process_cmos, relative_photometry
@@ -226,11 +226,12 @@ def test_apertures_sit_on_their_stars(night):
     rows = Table.read(path, hdu="PHOT", mask_invalid=False)
     bright = np.asarray((rows["frame_id"] == frame) & (rows["Tmag"] < 12) & (rows["flags"] & ~8 == 0))
     x, y = (np.asarray(rows[name][bright], float) - 1.0 for name in ("x", "y"))
-    detector = load_camera(night.base / "camera.toml").detector
+    camera = load_camera(night.base / "camera.toml")
+    settings = Photometry(radii_px=(2.0,), annulus_px=(15.0, 20.0), sky_method="annulus", mesh_px=64)
 
     def light(dx, dy):
-        options = {"radii": [2.0], "detector": detector, "exptime_s": 10.0, "sky_method": "annulus"}
-        return measure(data, data, x + dx, y + dy, **options).flux[0]
+        exposure = Exposure(data, data, 10.0)
+        return measure(exposure, x + dx, y + dy, settings=settings, detector=camera.detector).flux[0]
 
     centred = light(0, 0)
     for dx, dy in [(1, 0), (-1, 0), (0, 1), (0, -1), (1, 1)]:

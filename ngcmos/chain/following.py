@@ -62,7 +62,7 @@ class Seen:
     light : float
         Transparency against the clearest frames so far; NaN where it is not measured.
     quality : str
-        One of `ngcmos.photometry.quality.VERDICTS`; of a frame without a shift the reason for that, as "cloud";
+        A `ngcmos.names.Quality`; of a frame without a shift the reason for that, as "cloud";
         "" where nothing is known.
     """
 

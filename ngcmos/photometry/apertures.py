@@ -1,24 +1,59 @@
 """Counts of stars: exact aperture sums, sky, errors and flags of one frame in one call.
 
-``measure(image, raw, x, y, radii=..., detector=..., exptime_s=...) -> Measurement``. Positions are 0-based pixels,
-counts ADU of the calibrated image; `Flag` is the one place that says what the bits of `flags` mean.
+``measure(exposure, x, y, settings=..., detector=...) -> Measurement``. Positions are 0-based pixels, counts ADU of
+the calibrated image; `Flag` is the one place that says what the bits of `flags` mean.
 """
 
 import dataclasses
+import functools
 
 import numpy as np
 import sep
+from numpy.typing import ArrayLike, NDArray
 
+from ngcmos.arrays import Bools, Counts, Floats, Reals, Shape
+from ngcmos.config import Detector, Photometry
 from ngcmos.errors import FrameError
 from ngcmos.names import Flag
 from ngcmos.photometry.noise import noise_terms
-from ngcmos.photometry.sky import estimate_sky, pixels_around, pixels_within
+from ngcmos.photometry.sky import KnownStars, Sky, estimate_sky, pixels_around, pixels_within
 
 POOR_SKY_RATIO = 3.0  # sky scatter above this many times that of the median star is poor
 POOR_SKY_COVER = 0.5  # fewer than this share of the wanted sky pixels is poor
 HALF_PIXEL = 0.5  # a pixel counts as touched when its centre is this far out of the circle
 MIN_GOOD_NEIGHBOURS = 4  # of a bad pixel, to fill it from them: single pixels and columns, not areas
 _NEIGHBOURS = [(row, column) for row in (-1, 0, 1) for column in (-1, 0, 1) if (row, column) != (0, 0)]
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Exposure:
+    """One frame as it is measured.
+
+    Attributes
+    ----------
+    image : (rows, columns) float array
+        Calibrated counts, ADU; never changed.
+    raw : (rows, columns) array
+        Raw counts, ADU: saturation and gain step are judged on these.
+    exptime_s : float
+    bad : (rows, columns) bool array or None
+        Pixels not to be trusted.
+
+    Raises
+    ------
+    FrameError
+        Image, raw frame and mask differ in shape.
+    """
+
+    image: Reals
+    raw: Counts
+    exptime_s: float
+    bad: Bools | None = None
+
+    def __post_init__(self) -> None:
+        for name, other in (("raw frame", self.raw), ("bad-pixel mask", self.bad)):
+            if other is not None and other.shape != self.image.shape:
+                raise FrameError(f"{name} of {other.shape} pixels, expected {self.image.shape} as the image")
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -41,33 +76,27 @@ class Measurement:
         Bits of `Flag`.
     """
 
-    radii: np.ndarray
-    flux: np.ndarray
-    fluxerr: np.ndarray
-    flux_w_sky: np.ndarray
-    fluxerr_w_sky: np.ndarray
-    max_pixel_value: np.ndarray
-    sky: np.ndarray
-    sky_rms: np.ndarray
-    flags: np.ndarray
+    radii: Floats
+    flux: Floats
+    fluxerr: Floats
+    flux_w_sky: Floats
+    fluxerr_w_sky: Floats
+    max_pixel_value: Floats
+    sky: Floats
+    sky_rms: Floats
+    flags: NDArray[np.int32]
 
 
 def measure(
-    image,
-    raw,
-    x,
-    y,
+    exposure: Exposure,
+    x: ArrayLike,
+    y: ArrayLike,
     *,
-    radii,
-    detector,
-    exptime_s,
-    sky_method="map",
-    annulus=(15.0, 20.0),
-    mesh_px=64,
-    bad=None,
-    blended=None,
-    known=None,
-):
+    settings: Photometry,
+    detector: Detector,
+    blended: Bools | None = None,
+    known: KnownStars | None = None,
+) -> Measurement:
     """Aperture photometry of all stars of a frame.
 
     Sums have exact overlap (a pixel counts with the area the circle covers). A bad pixel is filled with the mean
@@ -77,52 +106,42 @@ def measure(
 
     Parameters
     ----------
-    image : (rows, columns) float array
-        Calibrated counts, ADU; not changed.
-    raw : (rows, columns) array
-        Raw counts of the same frame, ADU: saturation and gain step are judged on these.
+    exposure : Exposure
     x, y : (n,) arrays
         0-based pixels: (0, 0) is the centre of the first pixel.
-    radii : sequence of k floats
-        Pixels.
+    settings : ngcmos.config.Photometry
+        Apertures and how the sky is measured.
     detector : ngcmos.config.Detector
-    exptime_s : float
-    sky_method, annulus, mesh_px, known
-        As of `ngcmos.photometry.sky.estimate_sky`.
-    bad : (rows, columns) bool array, optional
-        Pixels not to be trusted.
     blended : (n,) bool array, optional
         Stars the catalog calls blended.
+    known : KnownStars, optional
+        As of `ngcmos.photometry.sky.estimate_sky`.
 
     Returns
     -------
     Measurement
-
-    Raises
-    ------
-    FrameError
-        Image, raw frame and mask differ in shape.
     """
-    _check_shapes(image, raw, bad)
-    x, y, radii = (np.asarray(values, float) for values in (x, y, radii))
+    radii = np.asarray(settings.radii_px, float)
+    x, y = np.asarray(x, float), np.asarray(y, float)
+    image, bad = _fill_bad(exposure.image, exposure.bad)
     on_chip = _is_on_chip(x, y, image.shape)
-    image, bad = _fill_bad(image, bad)
     at_x, at_y = x[on_chip], y[on_chip]
-    of_sky = {"method": sky_method, "annulus": annulus, "mesh_px": mesh_px}
-    sky = estimate_sky(image, at_x, at_y, bad=bad, known=known, detector=detector, **of_sky)
+    sky = estimate_sky(image, at_x, at_y, settings, bad=bad, known=known, detector=detector)
     sums = _sum_apertures(image, at_x, at_y, radii)
-    stamps = _cut_stamps(raw, bad, at_x, at_y, radii.max() + HALF_PIXEL)
+    stamps = _cut_stamps(exposure.raw, bad, at_x, at_y, radii.max() + HALF_PIXEL)
     flux = sums - np.pi * radii[:, None] ** 2 * sky.level
-    ccd = {"radius_px": radii[:, None], "detector": detector, "exptime_s": exptime_s}
+    noise = functools.partial(
+        noise_terms, flux, sky.level, radius_px=radii[:, None], detector=detector, exptime_s=exposure.exptime_s
+    )
     flags = np.full(x.shape, Flag.OFF_CHIP, np.int32)
     flags[on_chip] = _flag_stars(_room(at_x, at_y, image.shape) < radii.max(), stamps, sky, detector)
     if blended is not None:
         flags |= _bit(Flag.BLENDED, blended)
     values = {
         "flux": flux,
-        "fluxerr": np.sqrt(noise_terms(flux, sky.level, sky_sigma=sky.rms, sky_count=sky.count, **ccd).total),
+        "fluxerr": np.sqrt(noise(sky_sigma=sky.rms, sky_count=sky.count).total),
         "flux_w_sky": sums,
-        "fluxerr_w_sky": np.sqrt(noise_terms(flux, sky.level, **ccd).total),
+        "fluxerr_w_sky": np.sqrt(noise().total),
         "max_pixel_value": np.stack([stamps.largest(radius + HALF_PIXEL) for radius in radii]),
         "sky": sky.level,
         "sky_rms": sky.rms,
@@ -134,28 +153,29 @@ def measure(
 class _Stamps:
     """The pixels around n stars: (n, m) raw counts, whether they are bad, distances from the star."""
 
-    counts: np.ndarray
-    bad: np.ndarray
-    distance: np.ndarray
+    counts: Counts
+    bad: Bools
+    distance: NDArray[np.float32]
     reach: float
 
     @property
-    def touched(self):
+    def touched(self) -> Bools:
         return self.distance <= self.reach
 
-    def largest(self, reach):
+    def largest(self, reach: float) -> Counts:
         near = pixels_within(reach)
-        return np.where(self.distance[:, :near] <= reach, self.counts[:, :near], 0).max(axis=1, initial=0)
+        peak: Counts = np.where(self.distance[:, :near] <= reach, self.counts[:, :near], 0).max(axis=1, initial=0)
+        return peak
 
 
-def _cut_stamps(raw, bad, x, y, reach):
+def _cut_stamps(raw: Counts, bad: Bools | None, x: Floats, y: Floats, reach: float) -> _Stamps:
     index, distance = pixels_around(raw.shape, x, y, reach)
     counts = np.ascontiguousarray(raw).reshape(-1).take(index)
     marked = np.zeros(index.shape, bool) if bad is None else np.ascontiguousarray(bad).reshape(-1).take(index)
     return _Stamps(counts, marked, distance, reach)
 
 
-def _flag_stars(over_edge, stamps, sky, detector):
+def _flag_stars(over_edge: Bools, stamps: _Stamps, sky: Sky, detector: Detector) -> NDArray[np.int32]:
     touched = stamps.touched
     saturated = touched & (stamps.counts >= detector.saturation_adu)
     return (
@@ -167,32 +187,26 @@ def _flag_stars(over_edge, stamps, sky, detector):
     )
 
 
-def _check_shapes(image, raw, bad):
-    for name, other in (("raw frame", raw), ("bad-pixel mask", bad)):
-        if other is not None and other.shape != image.shape:
-            raise FrameError(f"{name} of {other.shape} pixels, expected {image.shape} as the image")
-
-
-def _is_on_chip(x, y, shape):
+def _is_on_chip(x: Floats, y: Floats, shape: Shape) -> Bools:
     with np.errstate(invalid="ignore"):
         return (x >= -0.5) & (x < shape[1] - 0.5) & (y >= -0.5) & (y < shape[0] - 0.5)
 
 
-def _room(x, y, shape):
+def _room(x: Floats, y: Floats, shape: Shape) -> Floats:
     """Distance from each star to the nearest edge of the chip."""
     return np.minimum(np.minimum(x, shape[1] - 1 - x), np.minimum(y, shape[0] - 1 - y)) + 0.5
 
 
-def _fill_bad(image, bad):
+def _fill_bad(image: Reals, bad: Bools | None) -> tuple[Reals, Bools | None]:
     """(image with bad pixels filled from their neighbours or NaN, mask of the bad ones or None)."""
     image = np.ascontiguousarray(image, dtype=np.float64 if image.dtype == np.float64 else np.float32)
     with np.errstate(over="ignore", invalid="ignore"):
         total = image.sum()  # the fastest look at every pixel
     if not np.isfinite(total):
         bad = ~np.isfinite(image) if bad is None else bad | ~np.isfinite(image)
-    spots = np.flatnonzero(bad) if bad is not None else np.empty(0, int)
-    if spots.size == 0:
+    if bad is None or not bad.any():
         return image, None
+    spots = np.flatnonzero(bad)
     rows, columns = np.divmod(spots, bad.shape[1])
     near_sum, count = np.zeros(rows.size), np.zeros(rows.size, int)
     for row, column in _NEIGHBOURS:
@@ -207,7 +221,7 @@ def _fill_bad(image, bad):
     return filled, bad
 
 
-def _sum_apertures(image, x, y, radii):
+def _sum_apertures(image: Reals, x: Floats, y: Floats, radii: Floats) -> Floats:
     """(k, n) sums with exact overlap; NaN where the circle reaches over the edge."""
     if x.size == 0:
         return np.zeros((radii.size, 0))
@@ -216,7 +230,7 @@ def _sum_apertures(image, x, y, radii):
     return np.where(room < radii[:, None], np.nan, sums)
 
 
-def _is_in_gain_step(counts, detector):
+def _is_in_gain_step(counts: Counts, detector: Detector) -> Bools:
     if detector.gain_step_adu == 0:
         return np.zeros(counts.shape, bool)
     low = detector.gain_step_adu - detector.gain_step_half_width_adu
@@ -224,17 +238,17 @@ def _is_in_gain_step(counts, detector):
     return (counts >= low) & (counts <= high)
 
 
-def _is_poor(sky):
+def _is_poor(sky: Sky) -> Bools:
     typical = np.median(sky.rms[np.isfinite(sky.rms)]) if np.isfinite(sky.rms).any() else np.nan
     restless = sky.rms > POOR_SKY_RATIO * typical
     return ~np.isfinite(sky.level) | ~np.isfinite(sky.rms) | restless | (sky.count < POOR_SKY_COVER * sky.wanted)
 
 
-def _bit(flag, condition):
+def _bit(flag: Flag, condition: ArrayLike) -> NDArray[np.int32]:
     return np.where(condition, flag.value, 0).astype(np.int32)
 
 
-def _among_all(values, on_chip):
+def _among_all(values: Counts, on_chip: Bools) -> Floats:
     """Values of the stars on the chip among all stars; NaN for the others."""
     result = np.full((*values.shape[:-1], on_chip.size), np.nan)
     result[..., on_chip] = values

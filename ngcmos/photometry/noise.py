@@ -7,6 +7,10 @@ relative scatter the air adds; ``noise_curve(...)`` the expected relative scatte
 import dataclasses
 
 import numpy as np
+from numpy.typing import ArrayLike
+
+from ngcmos.arrays import Floats
+from ngcmos.config import Detector, Telescope
 
 SCALE_HEIGHT_M = 8000.0  # of the atmosphere, for scintillation
 QUANTISATION_ADU2 = 1.0 / 12.0  # variance of rounding to whole counts
@@ -16,32 +20,41 @@ QUANTISATION_ADU2 = 1.0 / 12.0  # variance of rounding to whole counts
 class Noise:
     """Variances of an aperture sum in ADU^2, one attribute a term, shaped as the flux."""
 
-    star: np.ndarray
-    sky: np.ndarray
-    dark: np.ndarray
-    read: np.ndarray
-    quantisation: np.ndarray
-    sky_estimate: np.ndarray
+    star: Floats
+    sky: Floats
+    dark: Floats
+    read: Floats
+    quantisation: Floats
+    sky_estimate: Floats
 
     @property
-    def total(self):
+    def total(self) -> Floats:
         """Sum of all terms, ADU^2."""
         return self.star + self.sky + self.dark + self.read + self.quantisation + self.sky_estimate
 
 
-def noise_area(radius_px):
+def noise_area(radius_px: ArrayLike) -> Floats:
     """Sum of the squared shares that a circle covers of its pixels: the area that per-pixel noise counts with.
 
     A pixel covered to a share w adds w to the counts, and w^2 of its variance to the noise. Along an edge that
     crosses the pixels anywhere, w - w^2 sums to 1/6 a pixel of length, thus pi r^2 - 2 pi r / 6 on average;
     within 1 % for radii from 1 px on, and taken as at least a quarter of the area.
     """
-    radius_px = np.asarray(radius_px, float)
-    area = np.pi * radius_px**2
-    return np.maximum(area - np.pi * radius_px / 3, area / 4)
+    radius = np.asarray(radius_px, float)
+    area = np.pi * radius**2
+    return np.maximum(area - np.pi * radius / 3, area / 4)
 
 
-def noise_terms(flux, sky, *, radius_px, detector, exptime_s, sky_sigma=0.0, sky_count=np.inf):
+def noise_terms(
+    flux: ArrayLike,
+    sky: ArrayLike,
+    *,
+    radius_px: ArrayLike,
+    detector: Detector,
+    exptime_s: float,
+    sky_sigma: ArrayLike = 0.0,
+    sky_count: ArrayLike = np.inf,
+) -> Noise:
     """Variance of each noise term of an aperture sum: the CCD equation.
 
     Merline & Howell 1995, Exp. Astron. 6, 163, eqs. 5 and 25, divided by the gain squared, so that all is in
@@ -74,13 +87,13 @@ def noise_terms(flux, sky, *, radius_px, detector, exptime_s, sky_sigma=0.0, sky
         "dark": pixels * detector.dark_e_s * exptime_s / gain**2,
         "read": pixels * detector.read_noise_e**2 / gain**2,
         "quantisation": pixels * QUANTISATION_ADU2,
-        "sky_estimate": (area * np.asarray(sky_sigma)) ** 2 / sky_count,
+        "sky_estimate": (area * np.asarray(sky_sigma)) ** 2 / np.asarray(sky_count),
     }
     shape = np.broadcast_shapes(*(np.shape(term) for term in terms.values()))
     return Noise(**{name: np.broadcast_to(term, shape) for name, term in terms.items()})
 
 
-def scintillation(exptime_s, airmass, *, telescope, elevation_m):
+def scintillation(exptime_s: ArrayLike, airmass: ArrayLike, *, telescope: Telescope, elevation_m: float) -> Floats:
     """Relative scatter (rms of flux / flux) that scintillation adds to one exposure.
 
     Osborn et al. 2015, MNRAS 452, 1707, eq. 7: sigma^2 = 1e-5 C_Y^2 D^(-4/3) t^-1 sec(z)^3 exp(-2 h / H), with D
@@ -102,18 +115,30 @@ def scintillation(exptime_s, airmass, *, telescope, elevation_m):
         * np.asarray(airmass) ** 3
         * np.exp(-2.0 * elevation_m / SCALE_HEIGHT_M)
     )
-    return np.sqrt(variance)
+    rms: Floats = np.sqrt(variance)
+    return rms
 
 
-def noise_curve(flux, sky, *, radius_px, detector, exptime_s, scintillation_rms=0.0, **sky_estimate):
+def noise_curve(
+    flux: ArrayLike,
+    sky: ArrayLike,
+    *,
+    radius_px: float,
+    detector: Detector,
+    exptime_s: float,
+    sky_error: float = 0.0,
+    scintillation_rms: float = 0.0,
+) -> dict[str, Floats]:
     """Expected relative scatter of one exposure against flux, term by term.
 
     Parameters
     ----------
     flux : (n,) array
         Net counts in ADU, positive.
-    sky, radius_px, detector, exptime_s, **sky_estimate
+    sky, radius_px, detector, exptime_s
         As of `noise_terms`.
+    sky_error : float
+        Standard error of the sky in ADU per pixel.
     scintillation_rms : float
         As of `scintillation`.
 
@@ -122,9 +147,10 @@ def noise_curve(flux, sky, *, radius_px, detector, exptime_s, scintillation_rms=
     dict of (n,) arrays
         rms / flux of "star", "sky", "dark", "read", "quantisation", "sky_estimate", "scintillation", "total".
     """
-    flux = np.asarray(flux, float)
-    noise = noise_terms(flux, sky, radius_px=radius_px, detector=detector, exptime_s=exptime_s, **sky_estimate)
-    curve = {f.name: np.sqrt(getattr(noise, f.name)) / flux for f in dataclasses.fields(noise)}
-    curve["scintillation"] = np.full(flux.shape, float(scintillation_rms))
-    curve["total"] = np.sqrt(noise.total / flux**2 + scintillation_rms**2)
+    light = np.asarray(flux, float)
+    ccd = {"radius_px": radius_px, "exptime_s": exptime_s, "sky_sigma": sky_error, "sky_count": 1.0}
+    noise = noise_terms(light, sky, detector=detector, **ccd)
+    curve = {f.name: np.sqrt(getattr(noise, f.name)) / light for f in dataclasses.fields(noise)}
+    curve["scintillation"] = np.full(light.shape, float(scintillation_rms))
+    curve["total"] = np.sqrt(noise.total / light**2 + scintillation_rms**2)
     return curve

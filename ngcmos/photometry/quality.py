@@ -7,12 +7,13 @@
 import dataclasses
 
 import numpy as np
+from astropy.table import Table
+from numpy.typing import ArrayLike, NDArray
 from scipy.spatial import cKDTree
 
+from ngcmos.arrays import Bools, Floats, Ints, Reals, Shape
+from ngcmos.names import Quality
 from ngcmos.photometry.sky import pixels_around
-
-GOOD, CLOUD, JUMP, SLEW, TRAIL, TWILIGHT = "good", "cloud", "jump", "slew", "trail", "twilight"
-VERDICTS = (GOOD, CLOUD, JUMP, SLEW, TRAIL, TWILIGHT)
 
 FWHM_A_SIGMA = 2.0 * np.sqrt(2.0 * np.log(2.0))
 WINDOWS_PX = (1.5, 3.0, 6.0)  # sigma; a wider one where the stars fill it
@@ -34,7 +35,7 @@ _SLOPES = np.tan(np.radians(np.linspace(-45, 45, 181)))
 
 
 @dataclasses.dataclass(frozen=True)
-class Shape:
+class StarShape:
     """Median width of the stars: geometric mean of both axes (pixels), and long over short axis; NaN unknown."""
 
     fwhm_px: float
@@ -43,13 +44,13 @@ class Shape:
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Judged:
-    """Of each frame: transparency against a clear one, and one of `VERDICTS`."""
+    """Of each frame: transparency against a clear one, and a `Quality`."""
 
-    transparency: np.ndarray
-    verdict: np.ndarray
+    transparency: Floats
+    verdict: NDArray[np.str_]
 
 
-def measure_shape(image, x, y, *, bad=None):
+def measure_shape(image: Reals, x: Floats, y: Floats, *, bad: Bools | None = None) -> StarShape:
     """Shape of the stars at these positions.
 
     Second moments under a round Gaussian window, whose part is taken off again: the inverse of the windowed
@@ -64,20 +65,20 @@ def measure_shape(image, x, y, *, bad=None):
     bad : bool array, optional
         Stars with such a pixel are left out.
     """
-    shape = Shape(np.nan, np.nan)
+    shape = StarShape(np.nan, np.nan)
     for sigma in WINDOWS_PX:
         xx, xy, yy = _windowed_moments(image, x, y, sigma, bad)
         apart = np.hypot((xx - yy) / 2, xy)
         axes = (xx + yy) / 2 + np.array([-apart, apart])
         if axes[0] > 0 and axes[1] < sigma**2:
             short, long = np.sqrt(1 / (1 / axes - 1 / sigma**2))
-            shape = Shape(float(FWHM_A_SIGMA * np.sqrt(short * long)), float(long / short))
+            shape = StarShape(float(FWHM_A_SIGMA * np.sqrt(short * long)), float(long / short))
             if axes[1] < FILLED * sigma**2:
                 break
     return shape
 
 
-def _windowed_moments(image, x, y, sigma, bad):
+def _windowed_moments(image: Reals, x: Floats, y: Floats, sigma: float, bad: Bools | None) -> Floats:
     """Median second moments (xx, xy, yy) under a Gaussian window; NaN where no star fits the image."""
     reach, ring = REACH_SIGMA * sigma, RING_SIGMA * sigma
     inside = (x >= ring) & (x < image.shape[1] - ring) & (y >= ring) & (y < image.shape[0] - ring)
@@ -102,7 +103,7 @@ def _windowed_moments(image, x, y, sigma, bad):
     return np.median(moments[:, good], axis=1) if good.any() else np.full(3, np.nan)
 
 
-def sky_gradient(x, y, sky, shape):
+def sky_gradient(x: Floats, y: Floats, sky: Floats, shape: Shape) -> float:
     """Relative change of the sky over the chip along its steepest direction: a plane through the stars' skies.
 
     By plain sums: linear algebra libraries give other last digits on another number of cores.
@@ -120,7 +121,9 @@ def sky_gradient(x, y, sky, shape):
     return float(np.hypot(xs * yy - ys * xy, ys * xx - xs * xy) / determinant / level)
 
 
-def find_trail(image, x, y, *, sky, sky_rms, bad=None):
+def find_trail(
+    image: Reals, x: Floats, y: Floats, *, sky: float, sky_rms: float, bad: Bools | None = None
+) -> float:
     """Share of the rows (or columns) looked at that the straightest line of bright pixels crosses.
 
     Every sixteenth row and column is looked at, pixels near catalog stars apart; the lines are counted by their
@@ -149,26 +152,27 @@ def find_trail(image, x, y, *, sky, sky_rms, bad=None):
         if bad is not None:
             bright &= ~(bad[:, step].T if across else bad[step])
         line, place = np.nonzero(bright)
-        points = (line * TRAIL_STEP_PX, place) if across else (place, line * TRAIL_STEP_PX)
-        points = _without_stars(np.column_stack(points), stars)
+        columns_rows = (line * TRAIL_STEP_PX, place) if across else (place, line * TRAIL_STEP_PX)
+        points = _without_stars(np.column_stack(columns_rows), stars)
         share = max(share, _straightest(points, across) / (length / TRAIL_STEP_PX))
     return float(share)
 
 
-def _without_stars(points, stars):
+def _without_stars(points: Ints, stars: cKDTree | None) -> Ints:
     """The points that lie near none of the stars, a cKDTree or None."""
     if stars is None or not len(points):
         return points
     away, _ = stars.query(points, distance_upper_bound=STAR_REACH_PX)
-    return points[np.isinf(away)]
+    alone: Bools = np.isinf(away)
+    return points[alone]
 
 
-def _straightest(points, across):
+def _straightest(points: Ints, across: bool) -> int:
     """Most lines looked at that have a point on one straight line across them, 3 px wide."""
     if not len(points):
         return 0
     along, place = (points[:, 1], points[:, 0]) if not across else (points[:, 0], points[:, 1])
-    most, best = 0, None
+    most, best = 0, along[:0]
     pieces = min(_SLOPES.size, 1 + _SLOPES.size * along.size // TRAIL_BLOCK)
     for slopes in np.array_split(_SLOPES, pieces):
         offsets = np.rint((place - slopes[:, None] * along) / 3).astype(int)
@@ -181,7 +185,7 @@ def _straightest(points, across):
     return np.unique(best).size
 
 
-def clear_zero_point(zp, airmass):
+def clear_zero_point(zp: ArrayLike, airmass: ArrayLike) -> float:
     """Zero point of a clear frame in the zenith: that which a tenth of all exceed; NaN where none is known.
 
     Parameters
@@ -194,12 +198,13 @@ def clear_zero_point(zp, airmass):
     return float(np.quantile(known, CLEAR_QUANTILE)) if known.size else np.nan
 
 
-def transparency_of(zp, airmass, clear_zp):
+def transparency_of(zp: ArrayLike, airmass: ArrayLike, clear_zp: float) -> Floats:
     """Share of the light of a clear frame at the same airmass that came through; NaN where unknown."""
-    return 10 ** (0.4 * (_in_zenith(zp, airmass) - clear_zp))
+    light: Floats = 10 ** (0.4 * (_in_zenith(zp, airmass) - clear_zp))
+    return light
 
 
-def find_clouds(transparency, stars_seen):
+def find_clouds(transparency: Floats, stars_seen: Floats) -> Bools:
     """Whether each frame of a field is cloudy: by its light, or by the stars it shows against those usual.
 
     Parameters
@@ -213,11 +218,12 @@ def find_clouds(transparency, stars_seen):
         return (transparency < CLOUD_TRANSPARENCY) | (stars_seen < CLOUD_STARS * _usual(stars_seen))
 
 
-def _in_zenith(zp, airmass):
-    return np.asarray(zp, float) + EXTINCTION_MAG * (np.nan_to_num(np.asarray(airmass, float), nan=1.0) - 1.0)
+def _in_zenith(zp: ArrayLike, airmass: ArrayLike) -> Floats:
+    air: Floats = np.nan_to_num(np.asarray(airmass, float), nan=1.0)
+    return np.asarray(zp, float) + EXTINCTION_MAG * (air - 1.0)
 
 
-def judge_frames(facts, *, jump_px, clear_zp=None):
+def judge_frames(facts: Table, *, jump_px: float, clear_zp: float | None = None) -> Judged:
     """Judged frames of one field.
 
     Parameters
@@ -237,13 +243,13 @@ def judge_frames(facts, *, jump_px, clear_zp=None):
     usual = {name: _usual(column[name]) for name in ("elongation", "sky")}
     with np.errstate(invalid="ignore"):
         tests = [
-            (TWILIGHT, column["sky"] > TWILIGHT_SKY * usual["sky"]),
-            (JUMP, _jumps(column["place_x"], column["place_y"]) >= jump_px),
-            (CLOUD, find_clouds(transparency, column["stars_seen"])),
-            (TRAIL, column["trail"] >= TRAIL_SHARE),
-            (SLEW, column["elongation"] > SLEW_ELONGATION * usual["elongation"]),
+            (Quality.TWILIGHT, column["sky"] > TWILIGHT_SKY * usual["sky"]),
+            (Quality.JUMP, _jumps(column["place_x"], column["place_y"]) >= jump_px),
+            (Quality.CLOUD, find_clouds(transparency, column["stars_seen"])),
+            (Quality.TRAIL, column["trail"] >= TRAIL_SHARE),
+            (Quality.SLEW, column["elongation"] > SLEW_ELONGATION * usual["elongation"]),
         ]
-    verdict = np.full(len(facts), GOOD, dtype=f"U{max(map(len, VERDICTS))}")
+    verdict = np.full(len(facts), Quality.GOOD, dtype=f"U{max(map(len, Quality))}")
     for name, holds in tests:  # the last that holds is the one that explains the others
         verdict[holds] = name
     return Judged(transparency, verdict)
@@ -252,14 +258,15 @@ def judge_frames(facts, *, jump_px, clear_zp=None):
 _COLUMNS = ("zp", "airmass", "elongation", "sky", "place_x", "place_y")
 
 
-def _usual(values):
-    return np.median(values[np.isfinite(values)]) if np.isfinite(values).any() else np.nan
+def _usual(values: Floats) -> float:
+    return float(np.median(values[np.isfinite(values)])) if np.isfinite(values).any() else np.nan
 
 
-def _jumps(x, y):
+def _jumps(x: Floats, y: Floats) -> Floats:
     """Distance of each frame from the median place of the frames before it; of the first, from those after."""
     away = np.zeros(x.size)
     for frame in range(x.size):
         near = slice(max(0, frame - NEIGHBOURS), frame) if frame else slice(1, 1 + NEIGHBOURS)
         away[frame] = np.hypot(x[frame] - _usual(x[near]), y[frame] - _usual(y[near]))
-    return np.nan_to_num(away)
+    known: Floats = np.nan_to_num(away)
+    return known

@@ -18,7 +18,10 @@ import functools
 
 import numpy as np
 import sep
+from numpy.typing import ArrayLike, NDArray
 
+from ngcmos.arrays import Bools, Floats, Ints, Reals, Shape
+from ngcmos.config import Detector, Photometry
 from ngcmos.photometry.noise import QUANTISATION_ADU2
 
 CLIP_SIGMA = 3.0
@@ -48,13 +51,31 @@ class Sky:
         Pixels it would rest on in the middle of an empty field.
     """
 
-    level: np.ndarray
-    rms: np.ndarray
-    count: np.ndarray
+    level: Floats
+    rms: Floats
+    count: Floats
     wanted: float
 
 
-def estimate_sky(image, x, y, *, method, annulus=(15.0, 20.0), mesh_px=64, bad=None, known=None, detector=None):
+@dataclasses.dataclass(frozen=True, eq=False)
+class KnownStars:
+    """All stars known on an image, brightest first: (n,) 0-based places, and the pixels around them they spoil."""
+
+    x: Floats
+    y: Floats
+    reach: Ints
+
+
+def estimate_sky(
+    image: Reals,
+    x: Floats,
+    y: Floats,
+    settings: Photometry,
+    *,
+    bad: Bools | None = None,
+    known: KnownStars | None = None,
+    detector: Detector | None = None,
+) -> Sky:
     """Sky at the positions of stars.
 
     Parameters
@@ -62,17 +83,13 @@ def estimate_sky(image, x, y, *, method, annulus=(15.0, 20.0), mesh_px=64, bad=N
     image : (rows, columns) float32 or float64 array, C-contiguous
     x, y : (n,) arrays
         0-based positions on the chip.
-    method : str
-        "map": mode of mesh cells, smoothed (`sep.Background`); "annulus": sigma-clipped median of a ring;
-        "mean": mean of the ring, which neighbours spoil.
-    annulus : (float, float)
-        Inner and outer radius in pixels.
-    mesh_px : int
-        Side of a mesh cell.
+    settings : ngcmos.config.Photometry
+        `sky_method` "map": mode of mesh cells of `mesh_px`, smoothed (`sep.Background`); "annulus": sigma-clipped
+        median of the ring `annulus_px`; "mean": mean of the ring, which neighbours spoil.
     bad : bool array, optional
         Pixels left out of the map. A ring leaves out what is not finite.
-    known : (x, y, reach) of (m,) arrays, optional
-        Of all stars known there, brightest first: as of `cover_stars`, left out of the map.
+    known : KnownStars, optional
+        Left out of the map.
     detector : ngcmos.config.Detector, optional
         Whose gain and read noise tell how skew the counts are; they count as even without it.
 
@@ -80,15 +97,18 @@ def estimate_sky(image, x, y, *, method, annulus=(15.0, 20.0), mesh_px=64, bad=N
     -------
     Sky
     """
+    method = settings.sky_method
     if method == "map":
-        return _to_mean(_map_sky(image, x, y, mesh_px, bad, known), MODE_BELOW, detector)
-    values, wanted = _ring(image, x, y, annulus, spread=method == "annulus")
+        return _to_mean(_map_sky(image, x, y, settings.mesh_px, bad, known), MODE_BELOW, detector)
+    values, wanted = _ring(image, x, y, settings.annulus_px, spread=method == "annulus")
     if method == "mean":
         return _mean_sky(values, wanted)
     return _to_mean(_clipped_sky(values, wanted), MEDIAN_BELOW, detector)
 
 
-def pixels_around(shape, x, y, reach, *, inner=0.0):
+def pixels_around(
+    shape: Shape, x: Floats, y: Floats, reach: float, *, inner: float = 0.0
+) -> tuple[NDArray[np.intp], NDArray[np.float32]]:
     """Where the pixels around each star lie, those nearest to its own pixel first.
 
     Parameters
@@ -125,13 +145,13 @@ def pixels_around(shape, x, y, reach, *, inner=0.0):
     return index, distance
 
 
-def pixels_within(reach):
+def pixels_within(reach: float) -> int:
     """How many of the first pixels that `pixels_around` gives can lie within this distance of their star."""
     return _offsets(reach + HALF_DIAGONAL, -HALF_DIAGONAL)[0].size
 
 
 @functools.lru_cache(maxsize=64)
-def _offsets(outer, inner):
+def _offsets(outer: float, inner: float) -> tuple[Ints, Ints]:
     """Whole-pixel offsets (dx, dy) with inner <= length <= outer, by length."""
     side = int(np.ceil(outer))
     dy, dx = np.mgrid[-side : side + 1, -side : side + 1].reshape(2, -1)
@@ -141,23 +161,22 @@ def _offsets(outer, inner):
     return dx[order], dy[order]
 
 
-def star_reach(tmag):
+def star_reach(tmag: ArrayLike) -> Ints:
     """(n,) whole pixels around a star of that magnitude that its light spoils for the sky."""
     reach = np.rint(REACH_PX[0] + REACH_PX_A_MAG * (FAINT_TMAG - np.asarray(tmag)))
     return np.clip(reach, *REACH_PX).astype(int)
 
 
-def cover_stars(shape, x, y, reach, *, step=1):
+def cover_stars(shape: Shape, known: KnownStars, *, step: int = 1) -> Bools:
     """Mask of the pixels near stars.
 
     Parameters
     ----------
     shape : (int, int)
         Of the image.
-    x, y : (n,) arrays
-        0-based positions, brightest first; NaN and stars off the chip are passed over.
-    reach : (n,) int array
-        Pixels with their centre so near to the star's own pixel are covered.
+    known : KnownStars
+        Pixels with their centre within reach of a star's own pixel are covered; stars without a place or off the
+        chip are passed over.
     step : int
         Only every so manieth row is wanted.
 
@@ -167,8 +186,8 @@ def cover_stars(shape, x, y, reach, *, step=1):
         The rows ``[::step]`` of the image. No more than `MOST_COVERED` of it is covered: stars beyond are not.
     """
     with np.errstate(invalid="ignore"):
-        inside = (x > -0.5) & (x < shape[1] - 0.5) & (y > -0.5) & (y < shape[0] - 0.5)
-    x, y, reach = x[inside], y[inside], reach[inside]
+        inside = (known.x > -0.5) & (known.x < shape[1] - 0.5) & (known.y > -0.5) & (known.y < shape[0] - 0.5)
+    x, y, reach = known.x[inside], known.y[inside], known.reach[inside]
     room = np.cumsum(np.pi * (reach + 0.5) ** 2) <= MOST_COVERED * shape[0] * shape[1]
     column, row, reach = np.rint(x[room]).astype(np.intp), np.rint(y[room]).astype(np.intp), reach[room]
     pad = step * int(np.ceil((reach.max(initial=0) + 1) / step))
@@ -185,12 +204,12 @@ def cover_stars(shape, x, y, reach, *, step=1):
     return covered[top : top + len(range(0, shape[0], step)), pad : pad + shape[1]]
 
 
-def _map_sky(image, x, y, mesh_px, bad, known):
+def _map_sky(image: Reals, x: Floats, y: Floats, mesh_px: int, bad: Bools | None, known: KnownStars | None) -> Sky:
     cell = min(mesh_px, *image.shape)
     step = 2 if cell >= THINNED_CELL_PX else 1
     mask = None if bad is None else np.ascontiguousarray(bad[::step])
     if known is not None:
-        near = cover_stars(image.shape, *known, step=step)
+        near = cover_stars(image.shape, known, step=step)
         mask = np.ascontiguousarray(near) if mask is None else near | mask
     rows = image[::step]
     mesh = sep.Background(rows + _steps(rows.shape), mask=mask, bw=cell, bh=cell // step)
@@ -204,7 +223,7 @@ def _map_sky(image, x, y, mesh_px, bad, known):
     return Sky(level, rms, np.full(x.shape, good * wanted), wanted)
 
 
-def _to_mean(sky, below, detector):
+def _to_mean(sky: Sky, below: float, detector: Detector | None) -> Sky:
     """The sky that lies below the mean of skew counts, brought to it.
 
     The third central moment of Poisson electrons is their variance; read noise and rounding have none. So sigma
@@ -218,7 +237,7 @@ def _to_mean(sky, below, detector):
     return dataclasses.replace(sky, level=sky.level + below / 6 * share / detector.gain_e_adu)
 
 
-def _ring(image, x, y, annulus, *, spread):
+def _ring(image: Reals, x: Floats, y: Floats, annulus: tuple[float, ...], *, spread: bool) -> tuple[Reals, float]:
     """((n, m) ring pixels, NaN for those of no use; how many there would be in an empty field)."""
     inner, outer = annulus
     index, distance = pixels_around(image.shape, x, y, outer, inner=inner)
@@ -230,12 +249,12 @@ def _ring(image, x, y, annulus, *, spread):
 
 
 @functools.lru_cache(maxsize=2)
-def _steps(shape):
+def _steps(shape: Shape) -> NDArray[np.float32]:
     """Numbers between -0.5 and 0.5, even over any part of an image; the same ones for every frame."""
     return (np.arange(shape[0] * shape[1]) * GOLDEN_RATIO % 1.0 - 0.5).astype(np.float32).reshape(shape)
 
 
-def _mean_sky(values, wanted):
+def _mean_sky(values: Reals, wanted: float) -> Sky:
     count = np.isfinite(values).sum(axis=1).astype(float)
     with np.errstate(invalid="ignore", divide="ignore"):
         level = np.nansum(values, axis=1, dtype=float) / count
@@ -243,7 +262,7 @@ def _mean_sky(values, wanted):
     return Sky(level, rms, count, wanted)
 
 
-def _clipped_sky(values, wanted):
+def _clipped_sky(values: Reals, wanted: float) -> Sky:
     """Sigma-clipped median of each row; the spread is half the range of the central 68 %, deaf to neighbours."""
     values.sort(axis=1)  # NaN goes last
     first = np.zeros(len(values), np.intp)
@@ -261,11 +280,11 @@ def _clipped_sky(values, wanted):
     )
 
 
-def _spread(values, first, last):
+def _spread(values: Reals, first: Ints, last: Ints) -> Floats:
     return (_quantile(values, first, last, 0.8413) - _quantile(values, first, last, 0.1587)) / 2
 
 
-def _quantile(values, first, last, share):
+def _quantile(values: Reals, first: Ints, last: Ints, share: float) -> Floats:
     """Quantile of the sorted rows between `first` and `last`; NaN where there is nothing between."""
     place = first + share * np.maximum(last - 1 - first, 0)
     below = np.floor(place).astype(np.intp)

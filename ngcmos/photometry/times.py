@@ -4,7 +4,7 @@
     earth = earth_vectors(mid, site)                 once a night: where the telescope was
     bjd_of(earth[a:b], star_directions(ra, dec))     (frames, stars); chunks of frames keep memory flat
 
-`bjd_tdb` and `hjd_utc` do the three in one call. Times are UTC Time objects in and julian dates as float64 out:
+Times are UTC Time objects in and julian dates as float64 out:
 a float64 julian date is exact to 20 microseconds. No call needs a network: the rotation of the Earth comes from
 the tables that astropy brings along, and beyond their end (nights to come) UT1 = UTC is taken, which is less
 than 1 s wrong: 1.5 microseconds of light travel time, 15 arcsec of altitude.
@@ -13,6 +13,8 @@ than 1 s wrong: 1.5 microseconds of light travel time, 15 arcsec of altitude.
 import contextlib
 import dataclasses
 import warnings
+from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 from astropy import constants, units
@@ -20,7 +22,6 @@ from astropy.coordinates import (
     AltAz,
     EarthLocation,
     SkyCoord,
-    UnitSphericalRepresentation,
     get_body_barycentric,
     solar_system_ephemeris,
 )
@@ -28,8 +29,12 @@ from astropy.time import Time, TimeDelta
 from astropy.utils import iers
 from astropy.utils.exceptions import AstropyWarning
 from erfa import ErfaWarning
+from numpy.typing import ArrayLike
 
+from ngcmos.arrays import Floats
+from ngcmos.config import Site
 from ngcmos.errors import HeaderError
+from ngcmos.sphere import unit_vectors
 
 _LIGHT_DAY = (constants.c * units.day).to(units.km)
 
@@ -42,25 +47,25 @@ class EarthVectors:
     A slice of it is the same for those frames.
     """
 
-    jd_utc: np.ndarray
-    jd_tdb: np.ndarray
-    from_barycentre: np.ndarray
-    from_sun: np.ndarray
+    jd_utc: Floats
+    jd_tdb: Floats
+    from_barycentre: Floats
+    from_sun: Floats
 
-    def __len__(self):
+    def __len__(self) -> int:
         return len(self.jd_utc)
 
-    def __getitem__(self, frames):
+    def __getitem__(self, frames: slice) -> "EarthVectors":
         return EarthVectors(*(getattr(self, field.name)[frames] for field in dataclasses.fields(self)))
 
 
-def mid_exposure(start, exptime_s):
+def mid_exposure(start: Time, exptime_s: ArrayLike) -> Time:
     """Time of the middle of exposures that begin at `start` (Time) and last `exptime_s` seconds."""
     with _without_network():
         return start + TimeDelta(np.asarray(exptime_s) / 2, format="sec")
 
 
-def earth_vectors(mid, site):
+def earth_vectors(mid: Time, site: Site) -> EarthVectors:
     """Where the telescope was at each time.
 
     Parameters
@@ -83,37 +88,33 @@ def earth_vectors(mid, site):
     return EarthVectors(jd_utc, jd_tdb, _light_days(telescope), _light_days(telescope - sun))
 
 
-def star_directions(ra, dec):
+def star_directions(ra: ArrayLike, dec: ArrayLike) -> Floats:
     """(stars, 3) unit vectors towards ICRS positions in degrees."""
-    towards = UnitSphericalRepresentation(np.atleast_1d(ra) * units.deg, np.atleast_1d(dec) * units.deg)
-    return towards.to_cartesian().xyz.value.T
+    return unit_vectors(np.atleast_1d(ra), np.atleast_1d(dec))
 
 
-def bjd_of(earth, directions):
+def bjd_of(earth: EarthVectors, directions: Floats) -> Floats:
     """(frames, stars) BJD_TDB: when the wave that met the telescope at each frame passes the barycentre.
 
     JD_TDB + r . n / c (Eastman, Siverd & Gaudi 2010, PASP 122, 935), stars at infinity, without
     the Shapiro delay and the place's own part of TDB: below 13 (45 degrees from the Sun) and 3 microseconds.
     """
-    return earth.jd_tdb[:, None] + earth.from_barycentre @ directions.T
+    bjd: Floats = earth.jd_tdb[:, None] + earth.from_barycentre @ directions.T
+    return bjd
 
 
-def hjd_of(earth, directions):
+def hjd_of(earth: EarthVectors, directions: Floats) -> Floats:
     """(frames, stars) HJD_UTC: JD_UTC + light travel time to the Sun, the convention of old tables."""
-    return earth.jd_utc[:, None] + earth.from_sun @ directions.T
+    hjd: Floats = earth.jd_utc[:, None] + earth.from_sun @ directions.T
+    return hjd
 
 
-def bjd_tdb(mid, ra, dec, site):
+def bjd_tdb(mid: Time, ra: ArrayLike, dec: ArrayLike, site: Site) -> Floats:
     """(frames, stars) BJD_TDB of stars at `ra`, `dec` (ICRS degrees) at the times `mid`, seen from `site`."""
     return bjd_of(earth_vectors(mid, site), star_directions(ra, dec))
 
 
-def hjd_utc(mid, ra, dec, site):
-    """(frames, stars) HJD_UTC of stars at `ra`, `dec` (ICRS degrees) at the times `mid`, seen from `site`."""
-    return hjd_of(earth_vectors(mid, site), star_directions(ra, dec))
-
-
-def airmass(altitude_deg):
+def airmass(altitude_deg: ArrayLike) -> Floats:
     """1 / sin(altitude) (the plane-parallel airmass); a float, or an array for an array.
 
     Raises
@@ -127,28 +128,30 @@ def airmass(altitude_deg):
     wrong = ~((altitude > 0) & (altitude <= 90) & np.isfinite(masses))
     if wrong.any():
         raise HeaderError(f"altitude {altitude[wrong].flat[0]:g} deg, expected above 0 and up to 90")
-    return masses
+    return np.asarray(masses)
 
 
-def altitude_at(mid, ra, dec, site):
+def altitude_at(mid: Time, ra: ArrayLike, dec: ArrayLike, site: Site) -> Floats:
     """(frames, stars) altitude in degrees, without refraction, of ICRS degrees `ra`, `dec` at the times `mid`."""
     mid = Time(mid).reshape((-1, 1))
     stars = SkyCoord(np.atleast_1d(ra)[None, :], np.atleast_1d(dec)[None, :], unit="deg")
     with _without_network(), solar_system_ephemeris.set("builtin"):
-        return stars.transform_to(AltAz(obstime=mid, location=_location(site))).alt.deg
+        altitude: Floats = stars.transform_to(AltAz(obstime=mid, location=_location(site))).alt.deg
+    return altitude
 
 
-def _location(site):
+def _location(site: Site) -> EarthLocation:
     return EarthLocation.from_geodetic(site.longitude_deg, site.latitude_deg, site.elevation_m)
 
 
-def _light_days(position):
+def _light_days(position: Any) -> Floats:
     """(frames, 3) floats of a CartesianRepresentation of lengths."""
-    return (position.xyz / _LIGHT_DAY).to_value(units.one).T
+    vectors: Floats = (position.xyz / _LIGHT_DAY).to_value(units.one).T
+    return vectors
 
 
 @contextlib.contextmanager
-def _without_network():
+def _without_network() -> Iterator[None]:
     """Earth rotation from the tables at hand, silent beyond their end and about leap seconds still unknown."""
     with (
         iers.conf.set_temp("auto_download", False),

@@ -227,9 +227,9 @@ def _model(counts, camera, index, light):
     columns = [counts.columns[name] for name in (f"flux_{radius:g}", f"fluxerr_{radius:g}", "sky")]
     rest = _unexplained(*columns, ccd)
     area = np.pi * radius**2
-    sky_sigma = np.sqrt(max(float(_middle(rest.reshape(-1, 1))[0]), 0.0)) / area
+    sky_error = np.sqrt(max(float(_middle(rest.reshape(-1, 1))[0]), 0.0)) / area
     air = float(np.sqrt(np.mean(counts.air_rms**2)))
-    return noise_curve(light, sky, scintillation_rms=air, sky_sigma=sky_sigma, sky_count=1.0, **ccd)
+    return noise_curve(light, sky, scintillation_rms=air, sky_error=sky_error, **ccd)
 
 
 def _unexplained(flux, fluxerr, sky, ccd):

@@ -26,11 +26,12 @@ from astropy.utils.exceptions import AstropyWarning
 from ngcmos import __version__
 from ngcmos.errors import ProductError, UsageError, WorkError
 from ngcmos.lightcurves.cube import colours, read_field, relate_best
+from ngcmos.names import Quality
 from ngcmos.night.disk import require_space
 from ngcmos.night.ledger import REFUSED, open_ledger, recall, record
 from ngcmos.night.outcome import Outcome
 from ngcmos.night.products import photometry_path, relative_path, write_then_rename
-from ngcmos.photometry.quality import VERDICTS, Judged, clear_zero_point, judge_frames
+from ngcmos.photometry.quality import Judged, clear_zero_point, judge_frames
 from ngcmos.tables.table import read_frames, table_checksum
 
 log = logging.getLogger(__name__)
@@ -226,7 +227,7 @@ def _tell(field, counts, curves, judged):
     variable = int(curves.variable.sum())
     if variable:
         log.info("%s: %s: %d stars vary, no other is compared with them", STAGE, field, variable)
-    bad = ", ".join(f"{(judged.verdict == name).sum()} {name}" for name in VERDICTS if name in judged.verdict)
+    bad = ", ".join(f"{(judged.verdict == name).sum()} {name}" for name in Quality if name in judged.verdict)
     log.info("%s: %s: frames: %s", STAGE, field, bad or "of unknown quality")
     alone = int((~(curves.comparisons > 0)).sum())
     if alone:

@@ -21,10 +21,10 @@ from ngcmos.config import Camera
 from ngcmos.errors import FrameError, HeaderError, UnsolvedError
 from ngcmos.names import Flag
 from ngcmos.night.frames import header_number, read_frame
-from ngcmos.photometry.apertures import measure
+from ngcmos.photometry.apertures import Exposure, measure
 from ngcmos.photometry.noise import scintillation
 from ngcmos.photometry.quality import find_trail, measure_shape, sky_gradient
-from ngcmos.photometry.sky import star_reach
+from ngcmos.photometry.sky import KnownStars, star_reach
 from ngcmos.photometry.times import (
     EarthVectors,
     airmass,
@@ -46,8 +46,8 @@ MARGIN_PX = 60.0  # around the measured stars, in which stars are kept away from
 class Measuring:
     """What the photometry of every frame of a field needs.
 
-    `ra`, `dec` and `directions` are those of `stars`, which are measured; `known` holds right ascension,
-    declination and reach of all stars among and around them, brightest first: the sky map leaves them out.
+    `ra`, `dec` and `directions` are those of `stars`, which are measured; `known` holds right ascensions and
+    declinations of all stars among and around them: the sky map leaves them out.
     """
 
     camera: Camera
@@ -56,7 +56,7 @@ class Measuring:
     ra: np.ndarray
     dec: np.ndarray
     directions: np.ndarray
-    known: tuple
+    known: KnownStars
     name_width: int
 
 
@@ -84,7 +84,7 @@ def prepare_measuring(camera, masters, stars, catalog, name_width):
 
 
 def _known_stars(catalog, ra, dec, margin_deg):
-    """(ra, dec, reach) of the stars in the smallest box on the sky that holds the measured ones, and around it."""
+    """The stars (x, y: ra, dec) in the smallest box on the sky that holds the measured ones, and around it."""
     centre = float(ra[0]), float(dec[0])
     (low_x, low_y), (high_x, high_y) = (bound(project(ra, dec, centre), axis=1) for bound in (np.min, np.max))
     places = np.asarray(catalog["ra_deg_corr"]), np.asarray(catalog["dec_deg_corr"])
@@ -94,7 +94,7 @@ def _known_stars(catalog, ra, dec, margin_deg):
     tmag = np.asarray(catalog["Tmag"], float)
     order = np.flatnonzero(near & np.isfinite(tmag))
     order = order[np.argsort(tmag[order], kind="stable")]
-    return places[0][order], places[1][order], star_reach(tmag[order])
+    return KnownStars(places[0][order], places[1][order], star_reach(tmag[order]))
 
 
 def place_frame(path, camera):
@@ -182,22 +182,15 @@ def measure_frame(placed, measuring):
     frame = read_frame(placed.path, camera)
     image = calibrate(frame.data, frame.exptime, masters, detector=camera.detector)
     x, y = to_pixels(placed.solution, measuring.ra, measuring.dec)
-    settings = camera.photometry
-    known_ra, known_dec, reach = measuring.known
+    known = measuring.known
     measurement = measure(
-        image,
-        frame.data,
+        Exposure(image, frame.data, frame.exptime, masters.bad),
         x,
         y,
-        radii=settings.radii_px,
+        settings=camera.photometry,
         detector=camera.detector,
-        exptime_s=frame.exptime,
-        sky_method=settings.sky_method,
-        annulus=settings.annulus_px,
-        mesh_px=settings.mesh_px,
-        bad=masters.bad,
         blended=np.asarray(stars["blended"]),
-        known=(*to_pixels_roughly(placed.solution, known_ra, known_dec), reach),
+        known=KnownStars(*to_pixels_roughly(placed.solution, known.x, known.y), known.reach),
     )
     counts = _count_stars(measurement)
     _require_stars(frame, counts, camera.detection.min_objects)

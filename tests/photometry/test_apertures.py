@@ -7,10 +7,10 @@ import pytest
 from astropy.stats import SigmaClip
 from photutils.aperture import ApertureStats, CircularAnnulus, CircularAperture, aperture_photometry
 
-from ngcmos.config import load_camera
+from ngcmos.config import Photometry, load_camera
 from ngcmos.errors import FrameError
 from ngcmos.names import Flag, flag_names
-from ngcmos.photometry.apertures import measure
+from ngcmos.photometry.apertures import Exposure, measure
 
 SHAPE = (300, 320)
 RADII = (2.0, 3.0, 4.0, 5.0, 6.0)
@@ -29,10 +29,15 @@ def grid(rng, step=40):
     return x + rng.uniform(-0.5, 0.5, x.size), y + rng.uniform(-0.5, 0.5, y.size)
 
 
-def run(image, x, y, detector, *, raw=None, exptime_s=10.0, radii=RADII, **options):
+def settings(radii=RADII, method="map"):
+    return Photometry(radii_px=radii, annulus_px=(15.0, 20.0), sky_method=method, mesh_px=64)
+
+
+def run(image, x, y, detector, *, raw=None, bad=None, exptime_s=10.0, radii=RADII, sky_method="map", **options):
     image = np.asarray(image, np.float32)
     raw = np.clip(image + 100, 0, 65535).astype(np.uint16) if raw is None else raw
-    return measure(image, raw, x, y, radii=radii, detector=detector, exptime_s=exptime_s, **options)
+    exposure = Exposure(image, raw, exptime_s, bad)
+    return measure(exposure, x, y, settings=settings(radii, sky_method), detector=detector, **options)
 
 
 def enclosed(radius):
@@ -286,7 +291,7 @@ def test_an_area_of_bad_pixels_gives_no_number_where_it_is_touched(detector):
 def test_the_image_and_mask_given_are_left_alone(detector):
     image, bad = np.full(SHAPE, 500.0, np.float32), one_bad()
     image[100, 103] = 1e9
-    measure(image, image, [100.0], [100.0], radii=RADII, detector=detector, exptime_s=10.0, bad=bad)
+    measure(Exposure(image, image, 10.0, bad), [100.0], [100.0], settings=settings(), detector=detector)
     assert image[100, 103] == np.float32(1e9)
     assert bad.sum() == 1
 
@@ -387,15 +392,8 @@ def test_every_order_of_bytes_and_memory_is_measured_alike(rng, detector):
     x, y = grid(rng)
     raw = (image + 100).astype(np.uint16)
     plain = run(image, x, y, detector, raw=raw)
-    odd = measure(
-        np.asfortranarray(image).astype(">f4"),
-        np.asfortranarray(raw).astype(">u2"),
-        x,
-        y,
-        radii=RADII,
-        detector=detector,
-        exptime_s=10.0,
-    )
+    other = Exposure(np.asfortranarray(image).astype(">f4"), np.asfortranarray(raw).astype(">u2"), 10.0)
+    odd = measure(other, x, y, settings=settings(), detector=detector)
     assert np.array_equal(plain.flux, odd.flux)
     assert np.array_equal(plain.max_pixel_value, odd.max_pixel_value)
 

@@ -6,16 +6,10 @@ import numpy as np
 import pytest
 from astropy.table import Table
 
-from ngcmos.config import load_camera
-from ngcmos.photometry.apertures import measure
+from ngcmos.config import Photometry, load_camera
+from ngcmos.names import Quality
+from ngcmos.photometry.apertures import Exposure, measure
 from ngcmos.photometry.quality import (
-    CLOUD,
-    GOOD,
-    JUMP,
-    SLEW,
-    TRAIL,
-    TWILIGHT,
-    VERDICTS,
     clear_zero_point,
     find_trail,
     judge_frames,
@@ -31,6 +25,7 @@ SIZE = 384
 FRAMES = 300
 A_SIGMA = 2.3548
 PIXEL_VARIANCE = 1 / 12
+SETTINGS = Photometry(radii_px=(3.0,), annulus_px=(15.0, 20.0), sky_method="map", mesh_px=48)
 
 
 def stars(paint, *, sigma=0.9, shape=(200, 220), slant=0.0):
@@ -141,18 +136,18 @@ def night_facts(**columns):
 @pytest.mark.parametrize(
     ("columns", "expected"),
     [
-        ({"zp": (7, 20.5)}, CLOUD),
-        ({"stars_seen": (7, 200)}, CLOUD),
-        ({"place_y": (7, 402.0)}, JUMP),
-        ({"elongation": (7, 2.0), "place_x": (7, 508.0), "zp": (7, 20.4)}, SLEW),
-        ({"trail": (7, 0.9)}, TRAIL),
-        ({"sky": (7, 500.0), "stars_seen": (7, 450)}, TWILIGHT),
+        ({"zp": (7, 20.5)}, Quality.CLOUD),
+        ({"stars_seen": (7, 200)}, Quality.CLOUD),
+        ({"place_y": (7, 402.0)}, Quality.JUMP),
+        ({"elongation": (7, 2.0), "place_x": (7, 508.0), "zp": (7, 20.4)}, Quality.SLEW),
+        ({"trail": (7, 0.9)}, Quality.TRAIL),
+        ({"sky": (7, 500.0), "stars_seen": (7, 450)}, Quality.TWILIGHT),
     ],
 )
 def test_each_fault_is_told_from_the_others(columns, expected):
     verdict = judge_frames(night_facts(**columns), jump_px=0.5).verdict
     assert verdict[7] == expected
-    assert set(np.delete(verdict, 7)) == {GOOD}
+    assert set(np.delete(verdict, 7)) == {Quality.GOOD}
 
 
 def test_transparency_is_that_of_the_zero_point_and_not_of_the_airmass():
@@ -162,21 +157,23 @@ def test_transparency_is_that_of_the_zero_point_and_not_of_the_airmass():
     assert judge_frames(low, jump_px=0.5).transparency[7] == pytest.approx(1, rel=1e-6)
 
 
-@pytest.mark.parametrize(("share", "expected"), [(0.9, GOOD), (0.87, GOOD), (0.83, CLOUD), (0.5, CLOUD)])
+@pytest.mark.parametrize(
+    ("share", "expected"), [(0.9, Quality.GOOD), (0.87, Quality.GOOD), (0.83, Quality.CLOUD), (0.5, Quality.CLOUD)]
+)
 def test_thin_cloud_is_one_from_its_limit_on(share, expected):
     assert judge_frames(night_facts(zp=(7, 21 + 2.5 * np.log10(share))), jump_px=0.5).verdict[7] == expected
 
 
 def test_field_all_under_a_cloud_is_known_by_the_rest_of_the_night():
     clear, cloudy = night_facts(), night_facts(zp=(slice(None), 20.5))
-    assert set(judge_frames(cloudy, jump_px=0.5).verdict) == {GOOD}
+    assert set(judge_frames(cloudy, jump_px=0.5).verdict) == {Quality.GOOD}
     night = clear_zero_point(*(np.concatenate([clear[name], cloudy[name]]) for name in ("zp", "airmass")))
-    assert set(judge_frames(cloudy, jump_px=0.5, clear_zp=night).verdict) == {CLOUD}
+    assert set(judge_frames(cloudy, jump_px=0.5, clear_zp=night).verdict) == {Quality.CLOUD}
 
 
 def test_frame_of_unknown_facts_is_not_blamed():
     facts = night_facts(zp=(7, np.nan), elongation=(7, np.nan), sky=(7, np.nan), place_x=(7, np.nan))
-    assert judge_frames(facts, jump_px=0.5).verdict[7] == GOOD
+    assert judge_frames(facts, jump_px=0.5).verdict[7] == Quality.GOOD
 
 
 @pytest.fixture(scope="module")
@@ -197,16 +194,16 @@ def spoil(conditions, fault, rng):
     """Conditions of a frame with a fault, and the path of the stars during the exposure in pixels."""
     angle = rng.uniform(0, 2 * np.pi)
     direction = np.array([np.cos(angle), np.sin(angle)])
-    path = direction * rng.uniform(3, 12) if fault == SLEW else np.zeros(2)
-    if fault == CLOUD:
+    path = direction * rng.uniform(3, 12) if fault == Quality.SLEW else np.zeros(2)
+    if fault == Quality.CLOUD:
         share = rng.uniform(0.2, 0.75)
         clear = conditions.transparency * share
         sky = conditions.sky_e * (1 + 0.5 * (1 - share))
         conditions = dataclasses.replace(conditions, transparency=clear, sky_e=sky)
-    if fault == JUMP:
+    if fault == Quality.JUMP:
         shift = np.array(conditions.shift) + direction * rng.uniform(0.8, 8)
         conditions = dataclasses.replace(conditions, shift=tuple(shift))
-    if fault == TWILIGHT:
+    if fault == Quality.TWILIGHT:
         conditions = dataclasses.replace(conditions, sky_e=conditions.sky_e * rng.uniform(2, 15))
     return conditions, path
 
@@ -228,7 +225,7 @@ def picture(scene, conditions, path, rng, *, trail):
 
 def facts_of(image, x, y, tmag, detector):
     """Facts as the photometry makes them."""
-    flux = measure(image, image, x, y, radii=[3.0], detector=detector, exptime_s=10.0, mesh_px=48)
+    flux = measure(Exposure(image, image, 10.0), x, y, settings=SETTINGS, detector=detector)
     seen = flux.flux[0] > 5 * flux.fluxerr[0]
     sky, rms = np.nanmedian(flux.sky), np.nanmedian(flux.sky_rms)
     bright = np.flatnonzero(np.isfinite(flux.flux[0]) & (flux.max_pixel_value[0] < 60000))[:60]
@@ -250,14 +247,14 @@ def test_faults_are_told_apart_in_99_of_100_frames(scene):
     """The matrix of what was simulated against what was said."""
     field, rows, conditions = scene
     rng = np.random.default_rng(12)
-    true = np.where(rng.random(FRAMES) < 0.6, GOOD, rng.choice(VERDICTS[1:], FRAMES))
+    true = np.where(rng.random(FRAMES) < 0.6, Quality.GOOD, rng.choice(list(Quality)[1:], FRAMES))
     facts = []
     for frame, fault in enumerate(true):
         seen, path = spoil(conditions[frame], fault, rng)
-        image, x, y = picture(field, seen, path, rng, trail=fault == TRAIL)
+        image, x, y = picture(field, seen, path, rng, trail=fault == Quality.TRAIL)
         facts.append(facts_of(image, x[rows], y[rows], field.sky.tmag[rows], field.camera.detector))
     said = judge_frames(Table(facts), jump_px=0.5).verdict
-    matrix = {(a, b): int(np.sum((true == a) & (said == b))) for a in VERDICTS for b in VERDICTS}
+    matrix = {(a, b): int(np.sum((true == a) & (said == b))) for a in Quality for b in Quality}
     wrong = {pair: count for pair, count in matrix.items() if count and pair[0] != pair[1]}
-    assert min(matrix[name, name] for name in VERDICTS) >= 15
+    assert min(matrix[name, name] for name in Quality) >= 15
     assert np.mean(true == said) >= 0.99, wrong

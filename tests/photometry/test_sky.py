@@ -3,10 +3,14 @@
 import numpy as np
 import pytest
 
-from ngcmos.config import load_camera
-from ngcmos.photometry.sky import MOST_COVERED, cover_stars, estimate_sky, star_reach
+from ngcmos.config import Photometry, load_camera
+from ngcmos.photometry.sky import MOST_COVERED, KnownStars, cover_stars, estimate_sky, star_reach
 
 SHAPE = (90, 121)
+
+
+def by(method, mesh_px=64):
+    return Photometry(radii_px=(5.0,), annulus_px=(15.0, 20.0), sky_method=method, mesh_px=mesh_px)
 
 
 @pytest.fixture
@@ -24,18 +28,18 @@ def test_covered_is_what_lies_near_a_star(rng, step):
     expected = np.zeros(SHAPE, bool)
     for at_x, at_y, length in zip(np.rint(x), np.rint(y), reach, strict=True):
         expected |= np.hypot(column - at_x, row - at_y) <= length + 0.3
-    assert np.array_equal(cover_stars(SHAPE, x, y, reach, step=step), expected[::step])
+    assert np.array_equal(cover_stars(SHAPE, KnownStars(x, y, reach), step=step), expected[::step])
 
 
 def test_stars_off_the_chip_and_without_a_place_cover_nothing():
     x, y = np.array([np.nan, -3.0, 200.0, 50.0]), np.array([5.0, 20.0, 20.0, 95.0])
-    assert not cover_stars(SHAPE, x, y, np.full(4, 5)).any()
-    assert not cover_stars(SHAPE, np.zeros(0), np.zeros(0), np.zeros(0, int), step=2).any()
+    assert not cover_stars(SHAPE, KnownStars(x, y, np.full(4, 5))).any()
+    assert not cover_stars(SHAPE, KnownStars(np.zeros(0), np.zeros(0), np.zeros(0, int)), step=2).any()
 
 
 def test_in_a_crowd_the_brightest_alone_are_covered(rng):
     x, y = rng.uniform(0, 120, 3000), rng.uniform(0, 89, 3000)
-    covered = cover_stars(SHAPE, x, y, np.full(3000, 3))
+    covered = cover_stars(SHAPE, KnownStars(x, y, np.full(3000, 3)))
     assert 0.15 < covered.mean() <= MOST_COVERED
     assert covered[np.rint(y[:50]).astype(int), np.rint(x[:50]).astype(int)].all()
 
@@ -52,12 +56,12 @@ def test_stars_too_faint_to_be_measured_do_not_lift_the_map(rng, paint, mesh_px)
     light = paint(shape, x, y, flux, sky=200.0)
     image = rng.normal(light, np.sqrt(light)).astype(np.float32)
     at = np.mgrid[40:480:55, 40:480:55].reshape(2, -1).astype(float)
-    known = x, y, np.full(4000, 2)
-    lifted = estimate_sky(image, *at, method="map", mesh_px=mesh_px)
-    found = estimate_sky(image, *at, method="map", mesh_px=mesh_px, known=known)
+    known = KnownStars(x, y, np.full(4000, 2))
+    lifted = estimate_sky(image, *at, by("map", mesh_px))
+    found = estimate_sky(image, *at, by("map", mesh_px), known=known)
     assert lifted.level.mean() > 200.4
     assert found.level.mean() == pytest.approx(200.0, abs=0.15)
-    assert found.count[0] / found.wanted == pytest.approx(1 - cover_stars(shape, *known).mean(), abs=0.01)
+    assert found.count[0] / found.wanted == pytest.approx(1 - cover_stars(shape, known).mean(), abs=0.01)
 
 
 def test_bad_pixels_and_stars_are_left_out_together(rng):
@@ -68,7 +72,7 @@ def test_bad_pixels_and_stars_are_left_out_together(rng):
     x, y = rng.uniform(0, 255, (2, 300))
     image[np.rint(y).astype(int), np.rint(x).astype(int)] += 60
     place = np.array([128.0]), np.array([128.0])
-    sky = estimate_sky(image, *place, method="map", mesh_px=64, bad=bad, known=(x, y, np.full(300, 1)))
+    sky = estimate_sky(image, *place, by("map"), bad=bad, known=KnownStars(x, y, np.full(300, 1)))
     assert sky.level[0] == pytest.approx(200, abs=0.6)
 
 
@@ -80,7 +84,7 @@ def test_sky_of_poisson_counts_is_their_mean(rng, method, below, electrons):
     read = rng.normal(100 * detector.gain_e_adu, detector.read_noise_e, (1024, 1024))
     image = np.rint((rng.poisson(electrons, read.shape) + read) / detector.gain_e_adu).astype(np.float32)
     at = np.mgrid[40:980:20, 40:980:20].reshape(2, -1).astype(float)
-    raw, found = (estimate_sky(image, *at, method=method, detector=one).level for one in (None, detector))
+    raw, found = (estimate_sky(image, *at, by(method), detector=one).level for one in (None, detector))
     expected = image.mean(dtype=float)
     error = 2 * float(image.std()) / 1024
     assert raw.mean() < expected - below + 2 * error

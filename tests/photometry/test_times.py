@@ -20,12 +20,17 @@ from ngcmos.photometry.times import (
     bjd_tdb,
     earth_vectors,
     hjd_of,
-    hjd_utc,
     mid_exposure,
     star_directions,
 )
 
 PARANAL = load_camera().site
+
+
+def hjd_utc(mid, ra, dec, site):
+    return hjd_of(earth_vectors(mid, site), star_directions(ra, dec))
+
+
 SITES = [
     PARANAL,
     Site(31.68, -110.88, 1268.0, "America/Phoenix"),
