@@ -9,7 +9,8 @@ import time
 from pathlib import Path
 
 from ngcmos.tables.parts import Place, RowReader
-from ngcmos.tables.table import read_star, read_stars, rows_of_table, write_photometry
+from ngcmos.tables.table import read_star, read_stars, rows_of_table
+from ngcmos.tables.writer import write_photometry
 
 RADII = [2.0, 3.0, 4.0, 5.0, 6.0]
 

@@ -25,7 +25,8 @@ from ngcmos.config import Directories, load_camera
 from ngcmos.names import flag_names
 from ngcmos.night import products
 from ngcmos.stages import relative_photometry
-from ngcmos.tables.table import columns, read_frames, read_stars
+from ngcmos.tables.table import read_frames, read_stars
+from ngcmos.tables.writer import columns
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 DETAILS = (ROOT / "docs" / "tables.md").read_text(encoding="utf-8")

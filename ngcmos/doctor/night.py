@@ -19,7 +19,7 @@ from ngcmos.night.frames import check_readmode, exposure_time, read_image
 from ngcmos.night.lock import holder_of
 from ngcmos.night.products import catalog_path, flat_path
 from ngcmos.steps.catalog import KEPT_FOLDER
-from ngcmos.tables.table import columns
+from ngcmos.tables.writer import columns
 
 NIGHT_FRAMES = 2500
 NIGHT_STARS = 3000

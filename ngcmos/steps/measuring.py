@@ -34,7 +34,7 @@ from ngcmos.photometry.times import (
     mid_exposure,
     star_directions,
 )
-from ngcmos.tables.table import rows_of_frame
+from ngcmos.tables.writer import Moment, rows_of_frame
 
 SEEN_SNR = 5.0
 EXPECTED_SHARE = 0.5
@@ -194,18 +194,9 @@ def measure_frame(placed, measuring):
     )
     counts = _count_stars(measurement)
     _require_stars(frame, counts, camera.detection.min_objects)
-    rows = rows_of_frame(
-        measurement,
-        stars,
-        frame_id=frame.name,
-        name_width=measuring.name_width,
-        x=x,
-        y=y,
-        jd_mid=placed.earth.jd_utc[0],
-        jd_bary=bjd_of(placed.earth, measuring.directions)[0],
-        airmass=placed.airmass,
-        zp=placed.zp,
-    )
+    bjd = bjd_of(placed.earth, measuring.directions)[0]
+    moment = Moment(frame.name, placed.earth.jd_utc[0], bjd, placed.airmass, placed.zp)
+    rows = rows_of_frame(measurement, stars, x, y, moment, name_width=measuring.name_width)
     facts = _facts(placed, measurement, counts, camera)
     return rows, facts | _quality(image, x, y, measurement, facts, masters.bad)
 

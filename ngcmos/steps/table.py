@@ -15,7 +15,8 @@ from ngcmos.tables.parts import (
     remove_parts,
     write_part,
 )
-from ngcmos.tables.table import bytes_of_row, check_table, write_photometry
+from ngcmos.tables.table import check_table
+from ngcmos.tables.writer import bytes_of_row, write_photometry
 
 log = logging.getLogger(__name__)
 

@@ -8,13 +8,16 @@ import dataclasses
 import json
 import shutil
 import zipfile
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
 
+from ngcmos.arrays import Rows
 from ngcmos.errors import ProductError, WriteError
 from ngcmos.night.products import make_folder, write_text, write_then_rename
 from ngcmos.tables.table import read_frames, rows_of_table
+from ngcmos.tables.writer import Facts
 
 FRAMES_A_PART = 32
 _INPUTS = "inputs.json"
@@ -28,12 +31,12 @@ class Place:
     index: int
 
 
-def parts_folder(table_path):
+def parts_folder(table_path: Path) -> Path:
     """Folder of the parts of a table."""
     return table_path.with_name(f".{table_path.stem}.parts")
 
 
-def open_parts(folder, inputs):
+def open_parts(folder: Path, inputs: Mapping[str, object]) -> dict[str, Place]:
     """{frame: Place} of the parts measured with these inputs; all others are removed.
 
     Parameters
@@ -53,7 +56,7 @@ def open_parts(folder, inputs):
         remove_parts(folder)
         make_folder(folder)
         write_text(folder / _INPUTS, text)
-    known = {}
+    known: dict[str, Place] = {}
     for path in sorted(folder.glob("part-*.npz")):
         try:
             names = _names(path)
@@ -64,26 +67,26 @@ def open_parts(folder, inputs):
     return known
 
 
-def _has_inputs(folder, text):
+def _has_inputs(folder: Path, text: str) -> bool:
     try:
         return (folder / _INPUTS).read_text(encoding="utf-8") == text
     except OSError:
         return False
 
 
-def _names(path):
+def _names(path: Path) -> list[str]:
     """Frames of a whole part."""
     try:
         with zipfile.ZipFile(path) as archive:
             if archive.testzip() is not None:
                 raise ProductError(f"{path}: damaged")
         with np.load(path) as part:
-            return json.loads(str(part["names"]))
+            return [str(name) for name in json.loads(str(part["names"]))]
     except (OSError, ValueError, KeyError, zipfile.BadZipFile) as error:
         raise ProductError(f"{path}: damaged ({error})") from None
 
 
-def write_part(folder, entries):
+def write_part(folder: Path, entries: Sequence[tuple[str, Rows, Facts]]) -> Path:
     """Write a part of [(frame, rows, facts), ...]; its path.
 
     Raises
@@ -93,14 +96,13 @@ def write_part(folder, entries):
     """
     taken = [int(path.stem.removeprefix("part-")) for path in folder.glob("part-*.npz")]
     names, rows, facts = zip(*entries, strict=True)
-    texts = {"names": json.dumps(names), "facts": json.dumps(facts)}
     path = folder / f"part-{max(taken, default=0) + 1:05d}.npz"
     with write_then_rename(path) as temporary, temporary.open("wb") as file:
-        np.savez(file, rows=np.stack(rows), **texts)
+        np.savez(file, rows=np.stack(rows), names=json.dumps(names), facts=json.dumps(facts))
     return path
 
 
-def remove_parts(folder):
+def remove_parts(folder: Path) -> None:
     """Remove the parts of a table that is finished."""
     if not folder.exists():
         return
@@ -113,11 +115,12 @@ def remove_parts(folder):
 class RowReader:
     """Rows and facts of frames by their places, one part or table open at a time."""
 
-    def __init__(self):
-        self._path = None
-        self._rows = self._facts = None
+    def __init__(self) -> None:
+        self._path: Path | None = None
+        self._rows: Rows = np.zeros((0, 0), [("nothing", "u1")])
+        self._facts: list[Facts] = []
 
-    def read(self, place):
+    def read(self, place: Place) -> tuple[Rows, Facts]:
         """(rows, facts) of the frame at a place.
 
         Raises
@@ -128,18 +131,18 @@ class RowReader:
         self._open(place.path)
         return self._rows[place.index], self._facts[place.index]
 
-    def facts(self, path):
+    def facts(self, path: Path) -> list[Facts]:
         """Facts of all frames of a part or table, a list of dicts; errors as `read`."""
         self._open(path)
         return self._facts
 
-    def _open(self, path):
+    def _open(self, path: Path) -> None:
         if path != self._path:
             self._rows, self._facts = _load_table(path) if path.suffix == ".fits" else _load_part(path)
             self._path = path
 
 
-def _load_table(path):
+def _load_table(path: Path) -> tuple[Rows, list[Facts]]:
     frames = read_frames(path)
     columns = [frames[name].tolist() for name in frames.colnames]
     return rows_of_table(path), [
@@ -147,7 +150,7 @@ def _load_table(path):
     ]
 
 
-def _load_part(path):
+def _load_part(path: Path) -> tuple[Rows, list[Facts]]:
     try:
         with np.load(path) as part:
             return part["rows"], json.loads(str(part["facts"]))

@@ -1,17 +1,19 @@
 """One star back from `rel_phot_{field}.fits`, the light curves against comparison stars."""
 
 import warnings
+from pathlib import Path
 
 import numpy as np
 from astropy.io import fits
 from astropy.utils.exceptions import AstropyWarning
 
+from ngcmos.arrays import Floats
 from ngcmos.errors import ProductError
 from ngcmos.tables.table import table_checksum
 
 
-def read_relative_star(path, table, *, tic_id):
-    """(flux, error) of a star, a number a frame of the photometry table; None where there is no such curve.
+def read_relative_star(path: Path, table: Path, *, tic_id: int) -> tuple[Floats, Floats] | None:
+    """Flux and error of a star, a number a frame of the photometry table; None where there is no such curve.
 
     All frames of a star follow each other, so the others are not read.
 
@@ -36,6 +38,6 @@ def read_relative_star(path, table, *, tic_id):
             if made_of != table_checksum(table) or not found.size:
                 return None
             rows = units["REL_PHOT"].data[found[0] * frames : (found[0] + 1) * frames]
-            return tuple(np.array(rows[name], float) for name in ("Relative_Flux", "Relative_Flux_err"))
+            return np.array(rows["Relative_Flux"], float), np.array(rows["Relative_Flux_err"], float)
     except (OSError, KeyError, ValueError, TypeError, AstropyWarning) as error:
         raise ProductError(f"{path}: damaged or of another kind ({error})") from error

@@ -17,7 +17,8 @@ from ngcmos.night.folder import open_night, set_aside
 from ngcmos.night.lock import hold_night
 from ngcmos.report import star as analyse_cmos
 from ngcmos.simulate.signals import extinction_factor
-from ngcmos.tables.table import columns, read_stars, write_photometry
+from ngcmos.tables.table import read_stars
+from ngcmos.tables.writer import columns, write_photometry
 
 RADIUS_PX = 5.0
 VERMILION = (213, 94, 0)
