@@ -28,17 +28,13 @@ def add_options(parser):
 def work(config, night, options):
     """Write the copy."""
     from ngcmos.night.outcome import Outcome
-    from ngcmos.simulate.injection import TRUTH, inject_night
+    from ngcmos.simulate.injection import TRUTH, Wanted, inject_night
 
     injected = inject_night(
         config,
         night,
         options.target,
-        count=options.count,
-        depths=tuple(options.depth),
-        seed=options.seed,
-        tmag_max=options.tmag_max,
-        ids=options.tic_id,
+        Wanted(options.count, tuple(options.depth), options.seed, options.tmag_max, options.tic_id),
     )
     outcome = Outcome("inject_transits")
     for one in injected:

@@ -24,7 +24,7 @@ from ngcmos.lightcurves.series import BinLength, assign_bins
 from ngcmos.names import Flag
 from ngcmos.night.folder import open_night
 from ngcmos.simulate.detector import make_chip
-from ngcmos.simulate.injection import inject_night
+from ngcmos.simulate.injection import Wanted, inject_night
 from ngcmos.simulate.night import simulate_night
 from ngcmos.simulate.truth import read_truth
 from ngcmos.stages import create_flats, noise_model, process_cmos, simple_wrapper
@@ -164,8 +164,8 @@ def recover_copy(config, night, target, number):
     truth = read_truth(night.folder.parents[1])
     constant = truth.stars["tic_id"][(truth.stars["signal"] == "constant") & (truth.stars["Tmag"] > 11.7)]
     shutil.rmtree(target, ignore_errors=True)
-    options = {"count": STARS_A_COPY, "depths": DEPTHS, "seed": number, "tmag_max": 12.8}
-    injected = inject_night(config, night, target, ids=constant.tolist(), **options)
+    wanted = Wanted(STARS_A_COPY, DEPTHS, number, tmag_max=12.8, ids=constant.tolist())
+    injected = inject_night(config, night, target, wanted)
     copy_config = load_config(camera=str(config.camera.source), config=str(target / "directories.json"))
     copy = open_night(copy_config, target / "nights" / night.folder.name)
     process_cmos.run(copy_config, copy, quiet=True)

@@ -6,17 +6,21 @@
 import dataclasses
 import itertools
 import sys
+import warnings
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
-from astropy.table import Table
+from astropy.io import fits
+from astropy.utils.exceptions import AstropyUserWarning
+from numpy.typing import NDArray
 
 from ngcmos.config import Camera, load_camera
-from ngcmos.errors import NgcmosError
+from ngcmos.errors import NgcmosError, ProductError
 from ngcmos.names import Flag
-from ngcmos.simulate.signals import scintillation_sigma
-from ngcmos.simulate.truth import FOLDER, read_truth
-from ngcmos.tables.table import check_table, read_frames, read_stars
+from ngcmos.simulate.signals import Floats, scintillation_sigma
+from ngcmos.simulate.truth import FOLDER, Truth, read_truth
+from ngcmos.stats import mad_sigma
 
 RADIUS_PX = 5
 MAG_BINS = (9.0, 10.0, 11.0, 12.0, 13.0, 14.0, 15.0, 16.0)
@@ -25,8 +29,8 @@ FEWEST_FRAMES = 12
 LONELY = 0.002  # light of other stars within 6 px, relative
 ISOLATED = 0.1
 BRIGHT_TMAG = 12.0
-MAD_A_SIGMA = 1.4826
 DAY_S = 86400.0
+COLUMNS = {name: name for name in ("x", "y", "jd_mid", "jd_bary", "flags")} | {"flux": f"flux_{RADIUS_PX}"}
 
 LIMITS = {
     "median position error [px]": 0.01,
@@ -57,17 +61,37 @@ class Comparison:
 
     field: str
     frames: tuple[int, int]
-    numbers: dict
-    scatter: dict
+    numbers: dict[str, float]
+    scatter: dict[tuple[float, float], float]
 
     @property
-    def failed(self):
+    def failed(self) -> list[str]:
         """Names of the numbers over their limits, and "frames" where not all measurable ones were measured."""
         over = [name for name, value in self.numbers.items() if value > LIMITS[name]]
         return over + (["frames"] if self.frames[0] != self.frames[1] else [])
 
 
-def compare_field(path, truth, camera: Camera):
+@dataclasses.dataclass(frozen=True, eq=False)
+class Measured:
+    """What a table says: its frames and stars, and arrays (frames, stars) of its columns; `flux` at 5 px."""
+
+    frame_ids: tuple[str, ...]
+    ids: NDArray[np.int64]
+    blended: NDArray[np.bool_]
+    x: Floats
+    y: Floats
+    jd_mid: Floats
+    jd_bary: Floats
+    flags: NDArray[np.int32]
+    flux: Floats
+
+    def of_stars(self, rows: NDArray[np.intp]) -> "Measured":
+        """Of some of its stars alone."""
+        cubes = {name: getattr(self, name)[:, rows] for name in COLUMNS}
+        return Measured(self.frame_ids, self.ids[rows], self.blended[rows], **cubes)
+
+
+def compare_field(path: Path, truth: Truth, camera: Camera) -> Comparison:
     """Comparison of the table at `path` with its Truth.
 
     Raises
@@ -75,121 +99,123 @@ def compare_field(path, truth, camera: Camera):
     ProductError
         The table is missing or damaged.
     """
-    header, stars, frames = check_table(path), read_stars(path), read_frames(path)
-    rows = Table.read(path, hdu="PHOT", memmap=True, mask_invalid=False)
-    shape = header["NFRAMES"], header["NSTARS"]
-    in_truth, known = _match(np.asarray(stars["tic_id"]), np.asarray(truth.stars["tic_id"]))
-    when = [list(truth.frames["file"]).index(name.strip()) for name in frames["frame_id"]]
-    cube = {
-        name: np.asarray(rows[name]).reshape(shape)[:, known]
-        for name in ("x", "y", "jd_mid", "jd_bary", f"flux_{RADIUS_PX}", "flags")
-    }
-    true = {
-        name: getattr(truth, name)[np.ix_(when, in_truth)]
-        for name in ("x", "y", "electrons", "scintillation", "bjd")
-    }
-    lonely = _lonely(truth, in_truth, np.asarray(stars["blended"])[known])
-    measurable = set(np.asarray(truth.frames["file"])[np.asarray(truth.frames["measurable"])])
-    scatter = _scatter(cube, true, truth, when, in_truth, lonely, camera)
+    table = read_measured(path)
+    names = list(truth.frames["file"])
+    seen = truth.cut(frames=[names.index(name) for name in table.frame_ids])
+    _, in_table, in_truth = np.intersect1d(table.ids, truth.stars["tic_id"], return_indices=True)
+    measured, true = table.of_stars(in_table), seen.cut(stars=in_truth)
+    scatter = _scatter(measured, true, camera)
     return Comparison(
         field=truth.field,
-        frames=(len(when), len(measurable)),
+        frames=(len(table.frame_ids), int(np.sum(truth.frames["measurable"]))),
         numbers={
-            **_positions(cube, true),
-            "isolated stars not measured [%]": _missing(
-                truth, when, set(np.asarray(stars["tic_id"]).tolist()), camera
-            ),
-            "flux scale from star to star [%]": _flux_scale(cube, true, truth, in_truth, lonely, camera),
-            **_times(cube, true, truth, when),
+            **_positions(measured, true),
+            "isolated stars not measured [%]": _missing(seen, table.ids, camera),
+            "flux scale from star to star [%]": _flux_scale(measured, true, camera),
+            **_times(measured, true),
             "worst scatter / theory at r = 5": max(scatter.values(), default=np.nan),
         },
         scatter=scatter,
     )
 
 
-def _match(ids, true_ids):
-    """Rows in the truth and in the table of the stars that both hold."""
-    _, in_table, in_truth = np.intersect1d(ids, true_ids, return_indices=True)
-    return in_truth, in_table
+def read_measured(path: Path) -> Measured:
+    """What a photometry table says, read by astropy alone.
+
+    Raises
+    ------
+    ProductError
+        The table is missing or damaged.
+    """
+    try:
+        with warnings.catch_warnings(), fits.open(path, memmap=True) as units:
+            warnings.simplefilter("error", AstropyUserWarning)  # a file cut short is one to astropy
+            rows, stars = units["PHOT"], units["STARS"].data
+            shape = rows.header["NFRAMES"], rows.header["NSTARS"]
+            cubes = {name: np.array(rows.data[column]).reshape(shape) for name, column in COLUMNS.items()}
+            frame_ids = tuple(str(name).strip() for name in units["FRAMES"].data["frame_id"])
+            return Measured(frame_ids, np.array(stars["tic_id"]), np.array(stars["blended"], bool), **cubes)
+    except (OSError, KeyError, ValueError, TypeError, AstropyUserWarning) as error:
+        raise ProductError(f"{path}: cannot be compared ({error}), expected a whole photometry table") from None
 
 
-def _lonely(truth, in_truth, blended):
-    return (np.asarray(truth.stars["foreign"])[in_truth] < LONELY) & ~blended
+def _lonely(measured: Measured, true: Truth) -> NDArray[np.bool_]:
+    return np.asarray(true.stars["foreign"] < LONELY) & ~measured.blended
 
 
-def _positions(cube, true):
+def _positions(measured: Measured, true: Truth) -> dict[str, float]:
     """Distances from the truth, pixels; the table counts from 1."""
-    dx, dy = cube["x"] - 1.0 - true["x"], cube["y"] - 1.0 - true["y"]
-    measured = (cube["flags"] & Flag.OFF_CHIP) == 0
-    away = np.hypot(dx, dy)[measured]
+    dx, dy = measured.x - 1.0 - true.x, measured.y - 1.0 - true.y
+    on_chip = (measured.flags & Flag.OFF_CHIP) == 0
+    away = np.hypot(dx, dy)[on_chip]
     return {
         "median position error [px]": float(np.median(away)),
         "95th percentile of it [px]": float(np.percentile(away, 95)),
-        "constant offset [px]": float(max(abs(np.median(dx[measured])), abs(np.median(dy[measured])))),
+        "constant offset [px]": float(max(abs(np.median(dx[on_chip])), abs(np.median(dy[on_chip])))),
     }
 
 
-def _missing(truth, when, measured, camera):
+def _missing(truth: Truth, measured: NDArray[np.int64], camera: Camera) -> float:
     """Per cent of the isolated stars that are on the chip of most frames which the table lacks."""
     rows, columns = camera.detector.shape
-    x, y = truth.x[when], truth.y[when]
+    x, y = truth.x, truth.y
     on_chip = ((x >= 0) & (x <= columns - 1) & (y >= 0) & (y <= rows - 1)).mean(axis=0) > 0.5
     isolated = (np.asarray(truth.stars["foreign"]) < ISOLATED) & ~np.asarray(truth.stars["blended"])
     wanted = on_chip & isolated & (np.asarray(truth.stars["Tmag"]) < camera.catalog.tmag_max)
-    ids = np.asarray(truth.stars["tic_id"])[wanted]
-    return 100.0 * float(np.mean([tic_id not in measured for tic_id in ids.tolist()]))
+    return 100.0 * float(1.0 - np.isin(truth.stars["tic_id"][wanted], measured).mean())
 
 
-def _relative(cube, true, camera):
+def _relative(measured: Measured, true: Truth, camera: Camera) -> Floats:
     """Measured flux over the light that fell in, NaN where flagged in a way that spoils it."""
     spoilt = Flag.EDGE | Flag.SATURATED | Flag.OFF_CHIP | Flag.BAD_PIXEL
-    good = ((cube["flags"] & spoilt) == 0) & (true["electrons"] > 0)
+    good = ((measured.flags & spoilt) == 0) & (true.electrons > 0)
     with np.errstate(divide="ignore", invalid="ignore"):
-        ratio = cube[f"flux_{RADIUS_PX}"] * camera.detector.gain_e_adu / true["electrons"]
+        ratio = measured.flux * camera.detector.gain_e_adu / true.electrons
     return np.where(good, ratio, np.nan)
 
 
-def _flux_scale(cube, true, truth, in_truth, lonely, camera):
+def _flux_scale(measured: Measured, true: Truth, camera: Camera) -> float:
     """Robust scatter from star to star of measured over true flux of bright lonely stars, per cent."""
-    ratio = _relative(cube, true, camera) / true["scintillation"]
-    bright = lonely & (np.asarray(truth.stars["Tmag"])[in_truth] < BRIGHT_TMAG)
+    ratio = _relative(measured, true, camera) / true.scintillation
+    bright = _lonely(measured, true) & np.asarray(true.stars["Tmag"] < BRIGHT_TMAG)
     whole = bright & (np.isfinite(ratio).sum(axis=0) >= max(1, ratio.shape[0] // 2))
     if np.count_nonzero(whole) < FEWEST_STARS:
-        return np.nan
+        return float("nan")
     scale = np.nanmedian(ratio[:, whole], axis=0)
-    return 100.0 * float(_robust_sigma(scale) / np.median(scale))
+    return 100.0 * mad_sigma(scale) / float(np.median(scale))
 
 
-def _times(cube, true, truth, when):
-    mid = np.abs(cube["jd_mid"] - np.asarray(truth.frames["jd_mid"])[when][:, None]).max()
-    bary = np.abs(cube["jd_bary"] - true["bjd"]).max()
+def _times(measured: Measured, true: Truth) -> dict[str, float]:
+    mid = np.abs(measured.jd_mid - np.asarray(true.frames["jd_mid"])[:, None]).max()
+    bary = np.abs(measured.jd_bary - true.bjd).max()
     return {
         "largest error of jd_mid [ms]": float(mid * DAY_S * 1e3),
         "largest error of jd_bary [ms]": float(bary * DAY_S * 1e3),
     }
 
 
-def _scatter(cube, true, truth, when, in_truth, lonely, camera):
+def _scatter(measured: Measured, true: Truth, camera: Camera) -> dict[tuple[float, float], float]:
     """Scatter from frame to frame over its prediction by the truth alone, median of each magnitude bin."""
-    ratio = _relative(cube, true, camera)
+    ratio = _relative(measured, true, camera)
     often = np.isfinite(ratio).sum(axis=0) >= FEWEST_FRAMES
-    tmag = np.asarray(truth.stars["Tmag"])[in_truth]
-    usable = lonely & often & (np.asarray(truth.stars["blended"])[in_truth] == 0)
-    if len(when) < FEWEST_FRAMES or not usable.any():
+    usable = np.flatnonzero(_lonely(measured, true) & often & ~np.asarray(true.stars["blended"], bool))
+    if len(ratio) < FEWEST_FRAMES or not usable.size:
         return {}
+    chosen = true.cut(stars=usable)
+    tmag = np.asarray(chosen.stars["Tmag"])
     seen = ratio[:, usable]
     seen = seen / np.nanmedian(seen, axis=0)
-    seen = seen / np.nanmedian(seen[:, tmag[usable] < BRIGHT_TMAG + 1.0], axis=1)[:, None]  # one factor a frame
-    theory = np.nanmean(_theory(true["electrons"][:, usable], truth.frames[when], camera), axis=0)
-    excess = np.nanstd(seen, axis=0, ddof=1) / theory
+    seen = seen / np.nanmedian(seen[:, tmag < BRIGHT_TMAG + 1.0], axis=1)[:, None]  # one factor a frame
+    excess = np.nanstd(seen, axis=0, ddof=1) / np.nanmean(_theory(chosen, camera), axis=0)
     bins = itertools.pairwise(MAG_BINS)
-    members = {(low, high): excess[(tmag[usable] >= low) & (tmag[usable] < high)] for low, high in bins}
+    members = {(low, high): excess[(tmag >= low) & (tmag < high)] for low, high in bins}
     return {edges: float(np.median(found)) for edges, found in members.items() if len(found) >= FEWEST_STARS}
 
 
-def _theory(electrons, frames, camera):
+def _theory(true: Truth, camera: Camera) -> Floats:
     """Relative scatter of a flux at 5 px: photons of star and sky, dark, read noise, scintillation."""
     detector, telescope = camera.detector, camera.telescope
+    electrons, frames = true.electrons, true.frames
     sky_e = np.asarray(frames["sky_e"], float)[:, None]
     exptime_s = np.asarray(frames["exptime_s"], float)[:, None]
     area = np.pi * RADIUS_PX**2
@@ -201,14 +227,10 @@ def _theory(electrons, frames, camera):
         airmass=np.asarray(frames["airmass"], float)[:, None],
         elevation_m=camera.site.elevation_m,
     )
-    return np.sqrt(noise / electrons**2 + air**2)
+    return np.asarray(np.sqrt(noise / electrons**2 + air**2))
 
 
-def _robust_sigma(values):
-    return MAD_A_SIGMA * np.median(np.abs(values - np.median(values)))
-
-
-def compare_night(base):
+def compare_night(base: Path | str) -> list[tuple[Path, Comparison]]:
     """Comparisons of all fields of a simulated base folder.
 
     Raises
@@ -227,7 +249,7 @@ def compare_night(base):
     return comparisons
 
 
-def describe(path, comparison):
+def describe(path: Path, comparison: Comparison) -> Iterator[str]:
     """Lines that tell an observer how a table compares with its truth."""
     yield f"{path}"
     yield f"  frames measured {comparison.frames[0]} of {comparison.frames[1]}"
@@ -238,7 +260,7 @@ def describe(path, comparison):
         yield f"  {name:34s} {value:8.4f}   limit {LIMITS[name]:g}   {verdict}"
 
 
-def main(argv):
+def main(argv: Sequence[str]) -> int:
     """Print the comparison of a base folder; 1 where a number is over its limit, 2 without a folder."""
     if len(argv) != 1:
         sys.stderr.write("usage: python -m ngcmos.simulate.compare BASE\n")

@@ -3,9 +3,14 @@
 import dataclasses
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy.special import erf
 
 from ngcmos.config import Detector
+from ngcmos.simulate.signals import Floats
+
+Image = NDArray[np.float32]  # (rows, columns)
+Counts = NDArray[np.uint16]  # (rows, columns)
 
 BIAS_ADU = 100.0
 BIAS_PATTERN_ADU = 1.5
@@ -34,13 +39,13 @@ class Chip:
     """
 
     detector: Detector
-    bias_adu: np.ndarray
-    dark_e_s: np.ndarray
-    response: np.ndarray
-    step_adu: np.ndarray
+    bias_adu: Image
+    dark_e_s: Image
+    response: Image
+    step_adu: Image
 
 
-def make_chip(detector, rng):
+def make_chip(detector: Detector, rng: np.random.Generator) -> Chip:
     """A chip with the numbers of the profile and random patterns."""
     shape = detector.shape
     columns = rng.normal(0, BIAS_PATTERN_ADU / 2, detector.columns)
@@ -55,7 +60,7 @@ def make_chip(detector, rng):
     return Chip(detector, *(np.asarray(array, dtype=np.float32) for array in arrays))
 
 
-def _response(detector, rng):
+def _response(detector: Detector, rng: np.random.Generator) -> Floats:
     rows, columns = detector.shape
     y, x = np.ogrid[-1 : 1 : rows * 1j, -1 : 1 : columns * 1j]
     response = (1 - VIGNETTING * (x**2 + y**2) / 2) * rng.normal(1, PIXEL_RESPONSE, detector.shape)
@@ -67,7 +72,7 @@ def _response(detector, rng):
     return np.where(lit, response, 0.0)
 
 
-def render_stars(shape, x, y, electrons, *, fwhm_px):
+def render_stars(shape: tuple[int, int], x: Floats, y: Floats, electrons: Floats, *, fwhm_px: float) -> Image:
     """Image (rows, columns) float32 of Gaussian stars, integrated over pixels by the error function.
 
     Parameters
@@ -79,7 +84,7 @@ def render_stars(shape, x, y, electrons, *, fwhm_px):
     fwhm_px : float
     """
     image = np.zeros(shape, dtype=np.float32)
-    sigma = fwhm_px / np.sqrt(8 * np.log(2))
+    sigma = float(fwhm_px / np.sqrt(8 * np.log(2)))
     faint = electrons < FAINT_ELECTRONS
     for group, reach in ((faint, 4.5), (~faint, 8.0)):
         half = int(np.ceil(reach * sigma)) + 1
@@ -87,7 +92,7 @@ def render_stars(shape, x, y, electrons, *, fwhm_px):
     return image
 
 
-def _add_stamps(image, x, y, electrons, *, sigma, half):
+def _add_stamps(image: Image, x: Floats, y: Floats, electrons: Floats, *, sigma: float, half: int) -> None:
     rows, columns = image.shape
     near = (x > -half) & (x < columns + half) & (y > -half) & (y < rows + half) & (electrons > 0)
     x, y, electrons = x[near], y[near], electrons[near]
@@ -98,7 +103,7 @@ def _add_stamps(image, x, y, electrons, *, sigma, half):
     np.add.at(image.reshape(-1), index.reshape(-1), weights.astype(np.float32).reshape(-1))
 
 
-def _profile(position, length, *, sigma, half):
+def _profile(position: Floats, length: int, *, sigma: float, half: int) -> tuple[NDArray[np.int64], Floats]:
     """Pixels (stars, 2 half + 1) of a stamp along one axis, and the star's share on each; 0 off the chip."""
     pixel = np.rint(position).astype(np.int64)[:, None] + np.arange(-half, half + 1)
     edges = np.concatenate([pixel - 0.5, pixel[:, -1:] + 0.5], axis=1) - position[:, None]
@@ -107,13 +112,13 @@ def _profile(position, length, *, sigma, half):
     return np.where(inside, pixel, 0), np.where(inside, share, 0.0)
 
 
-def expose(chip, light_e, exptime_s, rng):
+def expose(chip: Chip, light_e: Image | np.float32, exptime_s: float, rng: np.random.Generator) -> Counts:
     """Raw counts (uint16) of a frame.
 
     Parameters
     ----------
     chip : Chip
-    light_e : ndarray (rows, columns) or float
+    light_e : (rows, columns) array or float32
         Electrons expected from stars and sky, before vignetting.
     exptime_s : float
     rng : numpy.random.Generator
@@ -127,7 +132,7 @@ def expose(chip, light_e, exptime_s, rng):
     return np.clip(counts, 0, chip.detector.saturation_adu, out=counts).astype(np.uint16)
 
 
-def _count(expected, read_noise_e, rng):
+def _count(expected: Image, read_noise_e: float, rng: np.random.Generator) -> Image:
     """Electrons read: Poisson where they are few, elsewhere nearly so, and read noise.
 
     The normal limit alone would be even about its mean, and a sky whose median or mode is taken would not show how
@@ -147,7 +152,7 @@ def _count(expected, read_noise_e, rng):
     return counts
 
 
-def _change_gain(counts, chip, rng):
+def _change_gain(counts: Image, chip: Chip, rng: np.random.Generator) -> None:
     """Above its step a pixel is read through the low gain: a slightly other slope and more noise."""
     low = np.nonzero(counts > chip.step_adu)
     noise_adu = LOW_GAIN_NOISE_E / chip.detector.gain_e_adu

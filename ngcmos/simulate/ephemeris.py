@@ -6,6 +6,7 @@ The truth must not share code with the product: this module is slow, plain and i
 
 import contextlib
 import datetime
+import typing
 import zoneinfo
 
 import numpy as np
@@ -13,15 +14,18 @@ from astropy import units as u
 from astropy.coordinates import AltAz, EarthLocation, SkyCoord, get_sun
 from astropy.time import Time
 from astropy.utils import iers
+from numpy.typing import ArrayLike
 
+from ngcmos.config import Site
 from ngcmos.errors import UsageError
+from ngcmos.simulate.signals import Floats
 
 DARK_DEG = -18.0
 FRAMES_AT_ONCE = 100
 
 
 @contextlib.contextmanager
-def bundled_earth_orientation():
+def bundled_earth_orientation() -> typing.Iterator[None]:
     """No download of Earth orientation tables; without them a time is off by microseconds only."""
     with (
         iers.conf.set_temp("auto_download", False),
@@ -31,12 +35,12 @@ def bundled_earth_orientation():
         yield
 
 
-def location_of(site):
+def location_of(site: Site) -> EarthLocation:
     """The site as astropy takes it."""
     return EarthLocation.from_geodetic(site.longitude_deg, site.latitude_deg, site.elevation_m)
 
 
-def local_midnight(date, site):
+def local_midnight(date: str, site: Site) -> Time:
     """The midnight (Time, UTC) that follows the evening YYYYMMDD on the clocks of the site."""
     try:
         evening = datetime.datetime.strptime(date, "%Y%m%d")
@@ -46,40 +50,42 @@ def local_midnight(date, site):
     return Time(local.astimezone(datetime.UTC).replace(tzinfo=None), scale="utc")
 
 
-def sun_altitudes(times, site):
+def sun_altitudes(times: Time, site: Site) -> Floats:
     """Degrees of the Sun above the horizon."""
     with bundled_earth_orientation():
-        return get_sun(times).transform_to(AltAz(obstime=times, location=location_of(site))).alt.deg
+        horizon = AltAz(obstime=times, location=location_of(site))
+        return np.asarray(get_sun(times).transform_to(horizon).alt.deg)
 
 
-def night_times(date, site):
+def night_times(date: str, site: Site) -> tuple[Time, Floats]:
     """A grid of Times every 2 minutes around midnight, and the Sun's altitude in degrees at each."""
     grid = local_midnight(date, site) + np.arange(-600, 601, 2) * u.min
     return grid, sun_altitudes(grid, site)
 
 
-def altitudes(times, ra, dec, site):
+def altitudes(times: Time, ra: float, dec: float, site: Site) -> Floats:
     """Altitude in degrees, without refraction, of one point of the sky."""
     with bundled_earth_orientation():
-        return SkyCoord(ra, dec, unit="deg").transform_to(AltAz(obstime=times, location=location_of(site))).alt.deg
+        horizon = AltAz(obstime=times, location=location_of(site))
+        return np.asarray(SkyCoord(ra, dec, unit="deg").transform_to(horizon).alt.deg)
 
 
-def sidereal_time(time, site):
+def sidereal_time(time: Time, site: Site) -> float:
     """Local sidereal time in degrees."""
     with bundled_earth_orientation():
         return float(time.sidereal_time("apparent", longitude=location_of(site).lon).deg)
 
 
-def barycentric_dates(mid_times, ra, dec, site):
+def barycentric_dates(mid_times: Time, ra: ArrayLike, dec: ArrayLike, site: Site) -> Floats:
     """BJD_TDB (times, stars) of light that arrives at `mid_times` (UTC), by `Time.light_travel_time`."""
     stars = SkyCoord(ra, dec, unit="deg")
     blocks = [slice(first, first + FRAMES_AT_ONCE) for first in range(0, len(mid_times), FRAMES_AT_ONCE)]
     return np.concatenate([_barycentric_block(mid_times[block], stars, site) for block in blocks])
 
 
-def _barycentric_block(mid_times, stars, site):
+def _barycentric_block(mid_times: Time, stars: SkyCoord, site: Site) -> Floats:
     with bundled_earth_orientation():
         times = Time(mid_times.jd1[:, None], mid_times.jd2[:, None], format="jd", scale="utc")
         travel = times.light_travel_time(stars, location=location_of(site), ephemeris="builtin")
         tdb = times.tdb
-    return tdb.jd1 + (tdb.jd2 + travel.to_value("day"))
+    return np.asarray(tdb.jd1 + (tdb.jd2 + travel.to_value("day")))

@@ -4,14 +4,19 @@
 """
 
 import dataclasses
-import typing
+from collections.abc import Callable, Iterable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from astropy.io import fits
+from numpy.typing import NDArray
 
-from ngcmos.config import Camera
+from ngcmos.config import Camera, HeaderNames
 from ngcmos.errors import UsageError
+from ngcmos.simulate.plan import Conditions
+
+Pixels = NDArray[Any]  # counts of any kind, (rows, columns)
 
 CLOUD = 0.35
 BLOCK = 2880
@@ -26,9 +31,13 @@ class Shot:
     rng: np.random.Generator
 
 
-def write_image(path, counts, header, shot):
+def write_image(path: Path, counts: Pixels, header: fits.Header, shot: Shot | None = None) -> None:
     """Write a whole FITS image."""
     fits.PrimaryHDU(counts, header).writeto(path)
+
+
+Cards = Callable[[fits.Header, Shot], fits.Header]
+Writer = Callable[[Path, Pixels, fits.Header, Shot], None]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -48,14 +57,14 @@ class Fault:
     """
 
     measurable: bool = False
-    sky: typing.Callable = lambda conditions: conditions
+    sky: Callable[[Conditions], Conditions] = lambda conditions: conditions
     other_sky: bool = False
-    pixels: typing.Callable = lambda counts, shot: counts
-    cards: typing.Callable = lambda header, shot: header
-    write: typing.Callable = write_image
+    pixels: Callable[[Pixels, Shot], Pixels] = lambda counts, shot: counts
+    cards: Cards = lambda header, shot: header
+    write: Writer = write_image
 
 
-def fault_names(asked):
+def fault_names(asked: Iterable[str]) -> list[str]:
     """The faults asked for, in order; "all" stands for every one.
 
     Raises
@@ -70,26 +79,26 @@ def fault_names(asked):
     return names
 
 
-def _jump(pixels):
-    def move(conditions):
+def _jump(pixels: float) -> Callable[[Conditions], Conditions]:
+    def move(conditions: Conditions) -> Conditions:
         dx, dy = conditions.shift
         return dataclasses.replace(conditions, shift=(dx + pixels * 0.8, dy - pixels * 0.6))
 
     return move
 
 
-def _dim(transparency):
-    def cover(conditions):
+def _dim(transparency: float) -> Callable[[Conditions], Conditions]:
+    def cover(conditions: Conditions) -> Conditions:
         return dataclasses.replace(conditions, transparency=conditions.transparency * transparency)
 
     return cover
 
 
-def _constant(counts, shot):
+def _constant(counts: Pixels, shot: Shot) -> Pixels:
     return np.full_like(counts, 1000)
 
 
-def _trail(counts, shot):
+def _trail(counts: Pixels, shot: Shot) -> Pixels:
     """A satellite: a bright line two pixels wide across the frame."""
     rows, columns = counts.shape
     y, x = np.ogrid[:rows, :columns]
@@ -99,18 +108,18 @@ def _trail(counts, shot):
     return np.where(line, brighter, counts).astype(counts.dtype)
 
 
-def _not_numbers(counts, shot):
+def _not_numbers(counts: Pixels, shot: Shot) -> Pixels:
     return np.full(counts.shape, np.nan, dtype=np.float32)
 
 
-def _half(counts, shot):
+def _half(counts: Pixels, shot: Shot) -> Pixels:
     return counts[: counts.shape[0] // 2].copy()
 
 
-def _set(key_of, value_of):
+def _set(key_of: Callable[[HeaderNames], str], value_of: Callable[[Shot], str | float]) -> Cards:
     """Header step that sets the card `key_of(header names)` to `value_of(shot)`."""
 
-    def change(header, shot):
+    def change(header: fits.Header, shot: Shot) -> fits.Header:
         changed = header.copy()
         changed[key_of(shot.camera.headers)] = value_of(shot)
         return changed
@@ -118,8 +127,8 @@ def _set(key_of, value_of):
     return change
 
 
-def _remove(keys_of):
-    def change(header, shot):
+def _remove(keys_of: Callable[[HeaderNames], list[str]]) -> Cards:
+    def change(header: fits.Header, shot: Shot) -> fits.Header:
         changed = header.copy()
         for key in keys_of(shot.camera.headers):
             changed.remove(key, ignore_missing=True)
@@ -128,11 +137,11 @@ def _remove(keys_of):
     return change
 
 
-def _pointing_cards(names):
+def _pointing_cards(names: HeaderNames) -> list[str]:
     return [key for pair in names.pointing_pairs for key in pair]
 
 
-def _whole(counts, header):
+def _whole(counts: Pixels, header: fits.Header) -> tuple[bytes, bytes]:
     """Bytes of the frame as a whole FITS file."""
     unit = fits.PrimaryHDU(counts, header)
     data = unit.data.astype(">u2") ^ np.uint16(0x8000)
@@ -141,31 +150,31 @@ def _whole(counts, header):
     return text, body + b"\0" * (-len(body) % BLOCK)
 
 
-def _bytes(change):
+def _bytes(change: Callable[[bytes, bytes], bytes]) -> Writer:
     """Writing step that puts `change(header bytes, data bytes)` into the file."""
 
-    def write(path, counts, header, shot):
-        Path(path).write_bytes(change(*_whole(counts, header)))
+    def write(path: Path, counts: Pixels, header: fits.Header, shot: Shot) -> None:
+        path.write_bytes(change(*_whole(counts, header)))
 
     return write
 
 
-def _write_nan_exptime(path, counts, header, shot):
+def _write_nan_exptime(path: Path, counts: Pixels, header: fits.Header, shot: Shot) -> None:
     """A bare NaN, as some programs write it against the standard; astropy would refuse to."""
     text, body = _whole(counts, header)
     at = text.index(f"{shot.camera.headers.exptime:8s}= ".encode()) + 10
-    Path(path).write_bytes(text[:at] + b"NaN".rjust(20) + text[at + 20 :] + body)
+    path.write_bytes(text[:at] + b"NaN".rjust(20) + text[at + 20 :] + body)
 
 
-def _write_extension(kind):
-    def write(path, counts, header, shot):
+def _write_extension(kind: type[fits.ImageHDU] | type[fits.CompImageHDU]) -> Writer:
+    def write(path: Path, counts: Pixels, header: fits.Header, shot: Shot) -> None:
         fits.HDUList([fits.PrimaryHDU(), kind(counts, header)]).writeto(path)
 
     return write
 
 
-def _write_directory(path, counts, header, shot):
-    Path(path).mkdir()
+def _write_directory(path: Path, counts: Pixels, header: fits.Header, shot: Shot) -> None:
+    path.mkdir()
 
 
 FAULTS = {

@@ -1,24 +1,37 @@
 """Header cards and names of frames, as an NGTS telescope writes them."""
 
+from collections.abc import Sequence
+
 from astropy import units as u
 from astropy.coordinates import Angle
 from astropy.io import fits
+from astropy.time import Time
+
+from ngcmos.config import Camera
 
 SECTOR = "S43"
 OTHER_READMODE = "STANDARD"
 
 
-def stamp(time):
+def stamp(time: Time) -> str:
     """YYYYMMDDhhmmssfff of a UTC Time."""
     return "".join(sign for sign in time.isot if sign.isdigit())[:17]
 
 
-def object_name(field, tic_id):
+def object_name(field: str, tic_id: int) -> str:
     """OBJECT of a science frame; names of frames begin with it."""
     return f"{field}_TIC-{tic_id}_{SECTOR}"
 
 
-def frame_header(camera, *, name, start, exptime_s, told=None, altitude_deg=None):
+def frame_header(
+    camera: Camera,
+    *,
+    name: str,
+    start: Time,
+    exptime_s: float,
+    told: tuple[float, float] | None = None,
+    altitude_deg: float | None = None,
+) -> fits.Header:
     """Header of one exposure, cards named as the profile says.
 
     Parameters
@@ -46,11 +59,11 @@ def frame_header(camera, *, name, start, exptime_s, told=None, altitude_deg=None
     return header
 
 
-def _readmode(camera):
+def _readmode(camera: Camera) -> str:
     return f"16-bit {camera.detector.readmode}" if camera.detector.readmode else OTHER_READMODE
 
 
-def _point(header, pairs, told):
+def _point(header: fits.Header, pairs: Sequence[tuple[str, str]], told: tuple[float, float]) -> None:
     ra, dec = told
     if len(pairs) > 1:
         header[pairs[-1][0]] = Angle(ra * u.deg).to_string("hourangle", sep=":", precision=2, pad=True)

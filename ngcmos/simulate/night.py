@@ -16,7 +16,9 @@ import dataclasses
 import json
 import os
 import shutil
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from astropy import units as u
@@ -25,13 +27,14 @@ from astropy.table import Table, vstack
 from ngcmos.config import Camera
 from ngcmos.errors import UsageError, WriteError
 from ngcmos.simulate.calibration import write_calibrations, write_flats
-from ngcmos.simulate.detector import LOW_GAIN_SLOPE, make_chip
-from ngcmos.simulate.faults import FAULTS, NO_FAULT, Shot, fault_names
+from ngcmos.simulate.detector import LOW_GAIN_SLOPE, Counts, make_chip
+from ngcmos.simulate.faults import FAULTS, NO_FAULT, Fault, Shot, fault_names
 from ngcmos.simulate.headers import frame_header, object_name, stamp
 from ngcmos.simulate.optics import sky_to_pixels
-from ngcmos.simulate.plan import Plan, plan_conditions, plan_fields
+from ngcmos.simulate.plan import Conditions, Plan, plan_conditions, plan_fields
 from ngcmos.simulate.profile import resize_camera, write_camera
 from ngcmos.simulate.scene import (
+    Scene,
     make_scene,
     scintillation_factors,
     signal_factors,
@@ -39,7 +42,7 @@ from ngcmos.simulate.scene import (
     star_positions,
     take_frame,
 )
-from ngcmos.simulate.signals import Signal
+from ngcmos.simulate.signals import Floats, Signal
 from ngcmos.simulate.sky import foreign_light
 from ngcmos.simulate.truth import FOLDER as TRUTH
 from ngcmos.simulate.truth import Truth, write_truth
@@ -70,10 +73,12 @@ class SimulatedNight:
     camera_file: Path
     directories_file: Path
     catalog_file: Path
-    truths: list
+    truths: list[Truth]
 
 
-def simulate_night(base, camera, *, size=None, overwrite=False, **options):
+def simulate_night(
+    base: Path | str, camera: Camera, *, size: int | None = None, overwrite: bool = False, **options: Any
+) -> SimulatedNight:
     """Write a night of raw frames, its calibrations and catalog, and tell its truth.
 
     Parameters
@@ -114,7 +119,7 @@ def simulate_night(base, camera, *, size=None, overwrite=False, **options):
     return night
 
 
-def _name_parts(base, camera, plan):
+def _name_parts(base: Path, camera: Camera, plan: Plan) -> SimulatedNight:
     """The night before anything of it is written; its camera knows the catalog and the slope of the chip."""
     catalog_file = base / "tic.fits"
     detector = camera.detector
@@ -133,7 +138,7 @@ def _name_parts(base, camera, plan):
     )
 
 
-def prepare_folder(night, *, overwrite):
+def prepare_folder(night: SimulatedNight, *, overwrite: bool) -> None:
     """An empty base folder; an earlier simulation is taken away where that was asked for.
 
     Raises
@@ -153,7 +158,7 @@ def prepare_folder(night, *, overwrite):
         raise WriteError(f"{base}: cannot be prepared ({error})") from None
 
 
-def _take_away(night, *, overwrite):
+def _take_away(night: SimulatedNight, *, overwrite: bool) -> None:
     if not (night.base / MARKER).is_file():
         raise UsageError(f"{night.base}: is in use and holds no simulation, expected an empty or a new folder")
     if not overwrite:
@@ -164,7 +169,7 @@ def _take_away(night, *, overwrite):
     night.catalog_file.unlink(missing_ok=True)
 
 
-def write_settings(night, plan):
+def write_settings(night: SimulatedNight, plan: Plan) -> None:
     """The marker, directories.json and the camera profile."""
     (night.base / MARKER).write_text(json.dumps(dataclasses.asdict(plan), indent=1, default=str), encoding="utf-8")
     lists = {"calibration_paths": [CALIBRATION], "base_paths": [NIGHTS], "out_paths": [OUT]}
@@ -172,16 +177,16 @@ def write_settings(night, plan):
     write_camera(night.camera_file, night.camera)
 
 
-def place_faults(names, frames):
+def place_faults(names: Sequence[str], frames: int) -> list[str]:
     """The fault of each frame of a field ("" for none), spread over the night, never first."""
     faults = [""] * (frames + len(names))
-    slots = np.unique(np.linspace(1, len(faults) - 1, len(names)).round().astype(int)) if names else []
-    for slot, name in zip(slots, names, strict=True):
+    slots = np.unique(np.linspace(1, len(faults) - 1, len(names)).round().astype(int))
+    for slot, name in zip(slots.tolist(), names, strict=True):
         faults[slot] = name
     return faults
 
 
-def write_field(night, scene, faults, index):
+def write_field(night: SimulatedNight, scene: Scene, faults: Sequence[str], index: int) -> Truth:
     """Write the frames and the truth of one field; the truth is returned."""
     conditions = plan_conditions(scene.plan, scene.schedule, index)
     signal = signal_factors(scene)
@@ -191,7 +196,7 @@ def write_field(night, scene, faults, index):
         spoil = FAULTS.get(fault, NO_FAULT)
         seen = spoil.sky(conditions[frame])
         rng = np.random.default_rng([scene.plan.seed, 30, index, frame])
-        *known, counts = _one_frame(scene, seen, signal[frame], spoil, rng)
+        known, counts = _one_frame(scene, seen, signal[frame], spoil, rng)
         path = night.folder / f"{name}-{stamp(scene.schedule.starts[frame])}.fits"
         _write_frame(path, scene, frame, name, counts, spoil, rng)
         rows.append(_frame_row(scene, frame, path, fault, spoil, seen))
@@ -212,8 +217,10 @@ def write_field(night, scene, faults, index):
     return truth
 
 
-def _one_frame(scene, seen, signal, spoil, rng):
-    """x, y, electrons and scintillation of the known stars, and the raw counts."""
+def _one_frame(
+    scene: Scene, seen: Conditions, signal: Floats, spoil: Fault, rng: np.random.Generator
+) -> tuple[tuple[Floats, Floats, Floats, Floats], Counts]:
+    """(x, y, electrons and scintillation) of the known stars, and the raw counts."""
     x, y = star_positions(scene, seen)
     electrons = star_electrons(scene, seen)
     electrons[scene.known] *= signal
@@ -221,16 +228,18 @@ def _one_frame(scene, seen, signal, spoil, rng):
     expected = electrons[scene.known]
     light = electrons.copy()
     light[scene.known] *= scintillation
-    known = x[scene.known], y[scene.known]
+    known_x, known_y = x[scene.known], y[scene.known]
     if spoil.other_sky:
         rows, columns = scene.camera.detector.shape
         x, y = rng.uniform(0, columns, x.size), rng.uniform(0, rows, y.size)
         expected = np.zeros_like(expected)
     counts = take_frame(scene, seen, x, y, light, rng)
-    return *known, expected, scintillation, counts
+    return (known_x, known_y, expected, scintillation), counts
 
 
-def _write_frame(path, scene, frame, name, counts, spoil, rng):
+def _write_frame(
+    path: Path, scene: Scene, frame: int, name: str, counts: Counts, spoil: Fault, rng: np.random.Generator
+) -> None:
     schedule = scene.schedule
     shot = Shot(scene.camera, schedule.starts[max(0, frame - 1)].isot[:23], rng)
     header = frame_header(
@@ -246,7 +255,7 @@ def _write_frame(path, scene, frame, name, counts, spoil, rng):
     os.utime(path, (seconds, seconds))
 
 
-def _frame_row(scene, frame, path, fault, spoil, seen):
+def _frame_row(scene: Scene, frame: int, path: Path, fault: str, spoil: Fault, seen: Conditions) -> dict[str, Any]:
     start = scene.schedule.starts[frame]
     return {
         "file": path.name,
@@ -265,7 +274,7 @@ def _frame_row(scene, frame, path, fault, spoil, seen):
     }
 
 
-def _star_table(scene):
+def _star_table(scene: Scene) -> Table:
     sky, known = scene.sky, scene.known
     x, y = sky_to_pixels(scene.schedule.optics, sky.ra, sky.dec)
     signals = [scene.signals.get(int(row), Signal()) for row in known]

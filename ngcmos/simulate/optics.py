@@ -8,6 +8,9 @@ first pixel.
 import dataclasses
 
 import numpy as np
+from numpy.typing import ArrayLike
+
+from ngcmos.simulate.signals import Floats
 
 ITERATIONS = 12
 
@@ -41,32 +44,34 @@ class Optics:
     distortion_px: float = 0.0
 
     @property
-    def centre(self):
+    def centre(self) -> tuple[float, float]:
         """(x, y) of the centre of the chip."""
         return (self.columns - 1) / 2, (self.rows - 1) / 2
 
     @property
-    def corner_px(self):
+    def corner_px(self) -> float:
         """Distance of a corner from the centre."""
-        return np.hypot(self.columns, self.rows) / 2
+        return float(np.hypot(self.columns, self.rows)) / 2
 
     @property
-    def matrix(self):
+    def matrix(self) -> Floats:
         """2x2 matrix from pixels to degrees on the tangent plane (the CD matrix)."""
         angle = np.deg2rad(self.rotation_deg)
         to_pixels = np.array([[-np.cos(angle), -np.sin(angle)], [-np.sin(angle), np.cos(angle)]])
         to_pixels[0] *= self.parity
-        return np.linalg.inv(to_pixels) * self.scale_arcsec / 3600
+        return np.asarray(np.linalg.inv(to_pixels) * self.scale_arcsec / 3600)
 
 
-def distort(optics, u, v):
+def distort(optics: Optics, u: Floats, v: Floats) -> tuple[Floats, Floats]:
     """Undistorted (u, v) of detector pixels counted from the centre: a radial cube and a decentred square."""
     radial = optics.distortion_px / optics.corner_px**3 * (u**2 + v**2)
     decentred = 0.1 * optics.distortion_px / optics.corner_px**2
     return u + radial * u + decentred * (3 * u**2 + v**2), v + radial * v + decentred * 2 * u * v
 
 
-def sky_to_pixels(optics, ra, dec, *, shift=(0.0, 0.0)):
+def sky_to_pixels(
+    optics: Optics, ra: ArrayLike, dec: ArrayLike, *, shift: tuple[float, float] = (0.0, 0.0)
+) -> tuple[Floats, Floats]:
     """0-based x, y of stars.
 
     Parameters
@@ -88,7 +93,9 @@ def sky_to_pixels(optics, ra, dec, *, shift=(0.0, 0.0)):
     return u + optics.centre[0], v + optics.centre[1]
 
 
-def pixels_to_sky(optics, x, y, *, shift=(0.0, 0.0)):
+def pixels_to_sky(
+    optics: Optics, x: ArrayLike, y: ArrayLike, *, shift: tuple[float, float] = (0.0, 0.0)
+) -> tuple[Floats, Floats]:
     """ICRS degrees of 0-based pixels; the inverse of `sky_to_pixels`."""
     u, v = distort(optics, np.asarray(x) - optics.centre[0], np.asarray(y) - optics.centre[1])
     xi, eta = np.deg2rad(np.tensordot(optics.matrix, np.array([u - shift[0], v - shift[1]]), axes=1))
@@ -99,10 +106,10 @@ def pixels_to_sky(optics, x, y, *, shift=(0.0, 0.0)):
     return ra % 360, dec
 
 
-def _project(optics, ra, dec):
+def _project(optics: Optics, ra: ArrayLike, dec: ArrayLike) -> Floats:
     """Degrees on the tangent plane, (xi, eta): Calabretta & Greisen 2002, A&A 395, 1077, section 5.1.3."""
     d_ra, dec, dec0 = np.deg2rad(np.asarray(ra) - optics.ra), np.deg2rad(dec), np.deg2rad(optics.dec)
     depth = np.sin(dec) * np.sin(dec0) + np.cos(dec) * np.cos(dec0) * np.cos(d_ra)
     xi = np.cos(dec) * np.sin(d_ra) / depth
     eta = (np.sin(dec) * np.cos(dec0) - np.cos(dec) * np.sin(dec0) * np.cos(d_ra)) / depth
-    return np.rad2deg(np.array([xi, eta]))
+    return np.asarray(np.rad2deg(np.array([xi, eta])))

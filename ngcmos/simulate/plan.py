@@ -1,16 +1,17 @@
 """What is to be simulated, and when each frame of each field is taken."""
 
 import dataclasses
-import typing
+from collections.abc import Sequence
 
 import numpy as np
 from astropy import units as u
 from astropy.time import Time
 
+from ngcmos.config import Camera, Detector, Site
 from ngcmos.errors import UsageError
 from ngcmos.simulate.ephemeris import DARK_DEG, altitudes, night_times, sidereal_time
 from ngcmos.simulate.optics import Optics
-from ngcmos.simulate.signals import airmass_of
+from ngcmos.simulate.signals import Floats, airmass_of
 from ngcmos.simulate.sky import FIELDS
 
 LOWEST_DEG = 30.0
@@ -80,17 +81,17 @@ class Plan:
     pointing_error_px: float | None = None
     drift_px: tuple[float, float] = (0.004, -0.003)
     jitter_px: float = 0.03
-    jumps: typing.Sequence[tuple[int, float, float]] = ()
-    clouds: typing.Sequence[tuple[int, int, float]] = ()
+    jumps: Sequence[tuple[int, float, float]] = ()
+    clouds: Sequence[tuple[int, int, float]] = ()
     haze: float = 0.003
     scintillation: bool = True
     blended_target: bool | None = None
     ra: float | None = None
     dec: float | None = None
     calibrations: int = 5
-    faults: typing.Sequence[str] = ()
+    faults: Sequence[str] = ()
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         for name in ("fields", "frames", "exptime_s", "fwhm_px", "density"):
             if not getattr(self, name) > 0:
                 raise UsageError(f"{name} is {getattr(self, name)}, expected more than 0")
@@ -129,8 +130,8 @@ class Schedule:
     optics: Optics
     told: tuple[float, float]
     starts: Time
-    altitude_deg: np.ndarray
-    airmass: np.ndarray
+    altitude_deg: Floats
+    airmass: Floats
 
 
 @dataclasses.dataclass(frozen=True)
@@ -147,7 +148,7 @@ class Conditions:
     fwhm_px: float
 
 
-def plan_fields(plan, camera, counts):
+def plan_fields(plan: Plan, camera: Camera, counts: Sequence[int]) -> list[Schedule]:
     """A Schedule for each field, `counts` frames each, in the astronomical night of the site.
 
     Raises
@@ -166,7 +167,7 @@ def plan_fields(plan, camera, counts):
     return schedules
 
 
-def _block_starts(plan, site, lengths):
+def _block_starts(plan: Plan, site: Site, lengths: Sequence[float]) -> list[Time]:
     """Start of each field: one after the other, around the middle of the dark part of the night."""
     grid, sun = night_times(plan.date, site)
     dark = grid[sun < DARK_DEG]
@@ -184,7 +185,7 @@ def _block_starts(plan, site, lengths):
     return starts
 
 
-def _schedule(plan, camera, index, times):
+def _schedule(plan: Plan, camera: Camera, index: int, times: Time) -> Schedule:
     ra, dec = _field_centre(plan, camera.site, index, times)
     altitude = altitudes(times, ra, dec, camera.site)
     field = field_name(ra, dec)
@@ -196,9 +197,9 @@ def _schedule(plan, camera, index, times):
     return Schedule(field, optics, _told_pointing(plan, optics, index), times, altitude, airmass_of(altitude))
 
 
-def _field_centre(plan, site, index, times):
+def _field_centre(plan: Plan, site: Site, index: int, times: Time) -> tuple[float, float]:
     """Given, or near the meridian in the middle of the block; fields of one night are 8 deg apart and more."""
-    if plan.ra is not None and index == 0:
+    if plan.ra is not None and plan.dec is not None and index == 0:
         return plan.ra % 360, plan.dec
     rng = np.random.default_rng([plan.seed, 10, index])
     side = (-1) ** index
@@ -207,14 +208,14 @@ def _field_centre(plan, site, index, times):
     return float(ra % 360), float(np.clip(dec, -70, 70))
 
 
-def field_name(ra, dec):
+def field_name(ra: float, dec: float) -> str:
     """`NGhhmm-ddmm` of a centre in degrees; digits are cut, not rounded."""
     ra_minutes, dec_minutes = int(ra * 4) % 1440, int(abs(dec) * 60)
     sign = "-" if dec < 0 else "+"
     return f"NG{ra_minutes // 60:02d}{ra_minutes % 60:02d}{sign}{dec_minutes // 60:02d}{dec_minutes % 60:02d}"
 
 
-def _optics(plan, detector, ra, dec):
+def _optics(plan: Plan, detector: Detector, ra: float, dec: float) -> Optics:
     distortion = plan.distortion_px
     if distortion is None:
         distortion = DISTORTION_PX * min(detector.shape) / FULL_CHIP_PX
@@ -222,7 +223,7 @@ def _optics(plan, detector, ra, dec):
     return Optics(ra, dec, rows, columns, detector.scale_arcsec, plan.rotation_deg, plan.parity, distortion)
 
 
-def _told_pointing(plan, optics, index):
+def _told_pointing(plan: Plan, optics: Optics, index: int) -> tuple[float, float]:
     error_px = plan.pointing_error_px
     if error_px is None:
         error_px = 0.02 * optics.columns
@@ -233,7 +234,7 @@ def _told_pointing(plan, optics, index):
     return float(ra % 360), float(dec)
 
 
-def plan_conditions(plan, schedule, index):
+def plan_conditions(plan: Plan, schedule: Schedule, index: int) -> list[Conditions]:
     """Conditions of each good frame of a field; the first frame defines the shift (0, 0)."""
     count = len(schedule.starts)
     rng = np.random.default_rng([plan.seed, 12, index])
@@ -248,10 +249,10 @@ def plan_conditions(plan, schedule, index):
         sky[first : last + 1] *= 1 + 0.5 * (1 - transparency)
     fwhm = plan.fwhm_px * rng.normal(1, 0.01, count)
     columns = zip(shift.tolist(), clear, schedule.airmass, sky, fwhm, strict=True)
-    return [Conditions(tuple(moved), *map(float, rest)) for moved, *rest in columns]
+    return [Conditions((dx, dy), *map(float, rest)) for (dx, dy), *rest in columns]
 
 
-def flat_times(plan, site, evening):
+def flat_times(plan: Plan, site: Site, *, evening: bool) -> Time:
     """Start of the evening or morning flats: the Sun about 7 deg below the horizon."""
     grid, sun = night_times(plan.date, site)
     low = np.nonzero(sun < FLAT_SUN_DEG)[0]

@@ -3,14 +3,16 @@
 import dataclasses
 import json
 from pathlib import Path
+from typing import Any
 
+from ngcmos.config import Camera
 from ngcmos.errors import UsageError
 
 SMALLEST_PX = 64
 CATALOG_MARGIN = 1.32
 
 
-def resize_camera(camera, size):
+def resize_camera(camera: Camera, size: int) -> Camera:
     """The camera with a chip of `size` x `size` pixels; what counts in pixels of the chip shrinks with it.
 
     Raises
@@ -46,23 +48,23 @@ def resize_camera(camera, size):
     )
 
 
-def write_camera(path, camera):
+def write_camera(path: Path, camera: Camera) -> None:
     """Write the profile as TOML that `ngcmos.config.load_camera` reads."""
-    Path(path).write_text(camera_toml(camera), encoding="utf-8")
+    path.write_text(camera_toml(camera), encoding="utf-8")
 
 
-def camera_toml(camera):
+def camera_toml(camera: Camera) -> str:
     """The profile as TOML text."""
     lines = [f"name = {json.dumps(camera.name)}"]
     for field in dataclasses.fields(camera):
         table = getattr(camera, field.name)
-        if dataclasses.is_dataclass(table):
+        if dataclasses.is_dataclass(table) and not isinstance(table, type):
             lines += ["", f"[{field.name}]"]
             lines += [f"{key} = {_toml_value(value)}" for key, value in dataclasses.asdict(table).items()]
     return "\n".join(lines) + "\n"
 
 
-def _toml_value(value):
+def _toml_value(value: Any) -> str:
     if isinstance(value, tuple):
         return "[" + ", ".join(_toml_value(item) for item in value) + "]"
     if isinstance(value, str):

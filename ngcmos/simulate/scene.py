@@ -6,12 +6,12 @@ import numpy as np
 from astropy import units as u
 
 from ngcmos.config import Camera
-from ngcmos.simulate.detector import Chip, expose, render_stars
+from ngcmos.simulate.detector import Chip, Counts, Image, expose, render_stars
 from ngcmos.simulate.ephemeris import barycentric_dates
-from ngcmos.simulate.optics import sky_to_pixels
-from ngcmos.simulate.plan import Plan, Schedule
-from ngcmos.simulate.signals import extinction_factor, relative_flux, scintillation_sigma
-from ngcmos.simulate.sky import Sky, draw_signals, electrons_per_second, make_sky
+from ngcmos.simulate.optics import Optics, sky_to_pixels
+from ngcmos.simulate.plan import Conditions, Plan, Schedule
+from ngcmos.simulate.signals import Floats, Signal, extinction_factor, relative_flux, scintillation_sigma
+from ngcmos.simulate.sky import Cap, Rows, Sky, draw_signals, electrons_per_second, make_sky
 
 MARGIN_PX = 100.0
 BEYOND_CORNER_PX = 250.0  # stars that a jump can bring onto the chip
@@ -39,13 +39,13 @@ class Scene:
     chip: Chip
     schedule: Schedule
     sky: Sky
-    rate_e_s: np.ndarray
-    known: np.ndarray
-    signals: dict
-    bjd: np.ndarray
+    rate_e_s: Floats
+    known: Rows
+    signals: dict[int, Signal]
+    bjd: Floats
 
 
-def make_scene(plan, camera, chip, schedule, index):
+def make_scene(plan: Plan, camera: Camera, chip: Chip, schedule: Schedule, index: int) -> Scene:
     """The scene of field number `index` (0-based)."""
     optics = schedule.optics
     blended = plan.blended_target
@@ -53,9 +53,7 @@ def make_scene(plan, camera, chip, schedule, index):
         blended = plan.fields > 1
     sky = make_sky(
         np.random.default_rng([plan.seed, 20, index]),
-        ra=optics.ra,
-        dec=optics.dec,
-        radius_deg=(optics.corner_px + BEYOND_CORNER_PX) * optics.scale_arcsec / 3600,
+        Cap(optics.ra, optics.dec, (optics.corner_px + BEYOND_CORNER_PX) * optics.scale_arcsec / 3600),
         catalog=camera.catalog,
         epoch_year=schedule.starts[0].jyear,
         number=index,
@@ -73,13 +71,13 @@ def make_scene(plan, camera, chip, schedule, index):
     return Scene(plan, camera, chip, schedule, sky, rate, known, signals, bjd)
 
 
-def _known_stars(optics, sky, camera):
+def _known_stars(optics: Optics, sky: Sky, camera: Camera) -> Rows:
     x, y = sky_to_pixels(optics, sky.ra, sky.dec)
     near = (x > -MARGIN_PX) & (x < optics.columns + MARGIN_PX) & (y > -MARGIN_PX) & (y < optics.rows + MARGIN_PX)
     return np.nonzero(near & (sky.tmag < camera.catalog.tmag_max))[0]
 
 
-def signal_factors(scene):
+def signal_factors(scene: Scene) -> Floats:
     """Relative flux (frames, known stars) by the stars' own signals."""
     factors = np.ones_like(scene.bjd)
     for column, row in enumerate(scene.known):
@@ -88,7 +86,7 @@ def signal_factors(scene):
     return factors
 
 
-def scintillation_factors(scene, conditions, rng):
+def scintillation_factors(scene: Scene, conditions: Conditions, rng: np.random.Generator) -> Floats:
     """Relative flux of the known stars by scintillation in one frame, of each star its own."""
     if not scene.plan.scintillation:
         return np.ones(scene.known.size)
@@ -103,27 +101,29 @@ def scintillation_factors(scene, conditions, rng):
     return rng.normal(1, sigma, scene.known.size)
 
 
-def star_positions(scene, conditions):
+def star_positions(scene: Scene, conditions: Conditions) -> tuple[Floats, Floats]:
     """0-based x, y of every star of the sky in a frame."""
     return sky_to_pixels(scene.schedule.optics, scene.sky.ra, scene.sky.dec, shift=conditions.shift)
 
 
-def star_electrons(scene, conditions):
+def star_electrons(scene: Scene, conditions: Conditions) -> Floats:
     """Electrons expected from every star of the sky in a frame, signals left out."""
     passing = conditions.transparency * extinction_factor(conditions.airmass)
     return scene.rate_e_s * scene.plan.exptime_s * passing
 
 
-def take_frame(scene, conditions, x, y, electrons, rng):
+def take_frame(
+    scene: Scene, conditions: Conditions, x: Floats, y: Floats, electrons: Floats, rng: np.random.Generator
+) -> Counts:
     """Raw counts (uint16) of a frame with stars at x, y."""
     light = render_stars(scene.camera.detector.shape, x, y, electrons, fwhm_px=conditions.fwhm_px)
     light += sky_image(scene.camera.detector.shape, conditions.sky_e, scene.plan.sky_gradient)
     return expose(scene.chip, light, scene.plan.exptime_s, rng)
 
 
-def sky_image(shape, sky_e, gradient):
+def sky_image(shape: tuple[int, int], sky_e: float, gradient: float) -> Image:
     """Electrons of a plane sky (float32): the relative gradient from left to right, half of it upwards."""
     rows, columns = shape
     across = np.linspace(-0.5, 0.5, columns, dtype=np.float32)[None, :]
     up = np.linspace(-0.25, 0.25, rows, dtype=np.float32)[:, None]
-    return np.float32(sky_e) * (1 + np.float32(gradient) * (across + up))
+    return np.asarray(np.float32(sky_e) * (1 + np.float32(gradient) * (across + up)))

@@ -4,10 +4,15 @@ import dataclasses
 
 import numpy as np
 from astropy.table import MaskedColumn, Table
+from numpy.typing import ArrayLike, NDArray
 from scipy.spatial import cKDTree
 
+from ngcmos.config import Catalog
 from ngcmos.errors import UsageError
-from ngcmos.simulate.signals import Signal
+from ngcmos.simulate.signals import Floats, Signal
+from ngcmos.sphere import Vectors
+
+Rows = NDArray[np.intp]  # of the stars of a sky
 
 ZERO_POINT = 21.0  # Tmag of 1 e-/s above the air for an aperture of 0.2 m
 STARS_PER_DEG2 = 565.0  # with Tmag < 16
@@ -45,20 +50,44 @@ class Sky:
     """
 
     catalog: Table
-    ra: np.ndarray
-    dec: np.ndarray
-    tmag: np.ndarray
-    gmag: np.ndarray
-    blended: np.ndarray
+    ra: Floats
+    dec: Floats
+    tmag: Floats
+    gmag: Floats
+    blended: NDArray[np.bool_]
     target: int
 
 
-def make_sky(rng, *, ra, dec, radius_deg, catalog, epoch_year, number=0, density=1.0, blended_target=False):
-    """Stars within `radius_deg` of (ra, dec) on the night.
+@dataclasses.dataclass(frozen=True)
+class Cap:
+    """A round piece of the sky: its centre (ICRS) and radius, degrees."""
+
+    ra: float
+    dec: float
+    radius_deg: float
+
+    @property
+    def area_deg2(self) -> float:
+        """Square degrees."""
+        return float(2 * np.pi * (1 - np.cos(np.deg2rad(self.radius_deg))) * np.rad2deg(1) ** 2)
+
+
+def make_sky(
+    rng: np.random.Generator,
+    cap: Cap,
+    *,
+    catalog: Catalog,
+    epoch_year: float,
+    number: int = 0,
+    density: float = 1.0,
+    blended_target: bool = False,
+) -> Sky:
+    """The stars of a piece of the sky on the night.
 
     Parameters
     ----------
     rng : numpy.random.Generator
+    cap : Cap
     catalog : ngcmos.config.Catalog
         What counts as a blend.
     epoch_year : float
@@ -72,11 +101,10 @@ def make_sky(rng, *, ra, dec, radius_deg, catalog, epoch_year, number=0, density
     """
     if density <= 0:
         raise UsageError(f"density is {density}, expected more than 0")
-    area = 2 * np.pi * (1 - np.cos(np.deg2rad(radius_deg))) * np.rad2deg(1) ** 2
-    tmag = draw_magnitudes(rng, STARS_PER_DEG2 * density * area)
-    vectors = _scatter(rng, tmag.size, ra, dec, radius_deg)
+    tmag = draw_magnitudes(rng, STARS_PER_DEG2 * density * cap.area_deg2)
+    vectors = _scatter(rng, tmag.size, cap)
     vectors, tmag = _add_companions(rng, vectors, tmag, catalog)
-    vectors, tmag = _place_target(rng, vectors, tmag, (ra, dec), radius_deg, blended=blended_target)
+    vectors, tmag = _place_target(rng, vectors, tmag, cap, blended=blended_target)
     rows = _catalog_rows(rng, vectors, tmag, number, pair=blended_target)
     now = _move(vectors, rows, epoch_year - 2000.0)
     ra_now, dec_now = _angles(now)
@@ -85,21 +113,21 @@ def make_sky(rng, *, ra, dec, radius_deg, catalog, epoch_year, number=0, density
     return Sky(rows, ra_now, dec_now, tmag, gmag, blended, target=0)
 
 
-def draw_magnitudes(rng, brighter_than_knee):
+def draw_magnitudes(rng: np.random.Generator, brighter_than_knee: float) -> Floats:
     """Tmag of stars whose counts rise as 10^(0.28 m) to Tmag 16 and 10^(0.20 m) from there to 19."""
     faint = brighter_than_knee * 10 ** (SLOPE_FAINT * (TMAG_FAINTEST - TMAG_KNEE))
     rank = rng.uniform(0, faint, rng.poisson(faint)) / brighter_than_knee
     slope = np.where(rank < 1, SLOPE_BRIGHT, SLOPE_FAINT)
     tmag = TMAG_KNEE + np.log10(rank) / slope
-    return tmag[tmag > TMAG_BRIGHTEST]
+    return np.asarray(tmag[tmag > TMAG_BRIGHTEST])
 
 
-def electrons_per_second(tmag, aperture_m):
+def electrons_per_second(tmag: ArrayLike, aperture_m: float) -> Floats:
     """Electrons a second above the air."""
-    return 10 ** (0.4 * (ZERO_POINT - np.asarray(tmag))) * (aperture_m / 0.2) ** 2
+    return np.asarray(10 ** (0.4 * (ZERO_POINT - np.asarray(tmag))) * (aperture_m / 0.2) ** 2)
 
 
-def find_blends(vectors, gmag, catalog):
+def find_blends(vectors: Vectors, gmag: Floats, catalog: Catalog) -> NDArray[np.bool_]:
     """Stars with a neighbour nearer than `blend_arcsec` whose Gmag differs by less than `blend_dmag`."""
     chord = 2 * np.sin(np.deg2rad(catalog.blend_arcsec / 3600) / 2)
     first, second = cKDTree(vectors).query_pairs(chord, output_type="ndarray").T
@@ -109,16 +137,18 @@ def find_blends(vectors, gmag, catalog):
     return blended
 
 
-def foreign_light(x, y, electrons, *, radius_px):
+def foreign_light(x: Floats, y: Floats, electrons: Floats, *, radius_px: float) -> Floats:
     """Light of other stars centred within `radius_px`, as a share of each star's own."""
     positions = np.column_stack([x, y])
     first, second = cKDTree(positions).query_pairs(radius_px, output_type="ndarray").T
     foreign = np.bincount(first, electrons[second], minlength=x.size)
     foreign += np.bincount(second, electrons[first], minlength=x.size)
-    return foreign / electrons
+    return np.asarray(foreign / electrons)
 
 
-def draw_signals(rng, sky, candidates, *, bjd_mid, span_d):
+def draw_signals(
+    rng: np.random.Generator, sky: Sky, candidates: Rows, *, bjd_mid: float, span_d: float
+) -> dict[int, Signal]:
     """A Signal for each star: {row: Signal}; the target has a transit in the middle of the night's frames.
 
     Parameters
@@ -140,16 +170,17 @@ def draw_signals(rng, sky, candidates, *, bjd_mid, span_d):
     return signals
 
 
-def _scatter(rng, count, ra, dec, radius_deg):
+def _scatter(rng: np.random.Generator, count: int, cap: Cap) -> Vectors:
     """Unit vectors spread evenly over a cap of the sky."""
-    depth = rng.uniform(np.cos(np.deg2rad(radius_deg)), 1, count)
+    depth = rng.uniform(np.cos(np.deg2rad(cap.radius_deg)), 1, count)
     angle = rng.uniform(0, 2 * np.pi, count)
-    axis, east, north = _frame(ra, dec)
+    axis, east, north = _frame(cap.ra, cap.dec)
     side = np.sqrt(1 - depth**2)
-    return depth[:, None] * axis + (side * np.sin(angle))[:, None] * east + (side * np.cos(angle))[:, None] * north
+    eastward, northward = (side * np.sin(angle))[:, None], (side * np.cos(angle))[:, None]
+    return np.asarray(depth[:, None] * axis + eastward * east + northward * north)
 
 
-def _frame(ra, dec):
+def _frame(ra: ArrayLike, dec: ArrayLike) -> tuple[Vectors, Vectors, Vectors]:
     """Unit vectors (..., 3) towards the star, to the East and to the North of it."""
     ra, dec = np.deg2rad(ra), np.deg2rad(dec)
     zero = np.zeros_like(ra)
@@ -159,21 +190,23 @@ def _frame(ra, dec):
     return axis, east, north
 
 
-def _angles(vectors):
+def _angles(vectors: Vectors) -> tuple[Floats, Floats]:
     x, y, z = vectors.T
     return np.rad2deg(np.arctan2(y, x)) % 360, np.rad2deg(np.arctan2(z, np.hypot(x, y)))
 
 
-def _beside(vectors, east_arcsec, north_arcsec):
+def _beside(vectors: Vectors, east_arcsec: Floats, north_arcsec: Floats) -> Vectors:
     """Unit vectors this far from `vectors`."""
     axis, east, north = _frame(*_angles(vectors))
     moved = (
         axis + np.deg2rad(east_arcsec / 3600)[:, None] * east + np.deg2rad(north_arcsec / 3600)[:, None] * north
     )
-    return moved / np.linalg.norm(moved, axis=1, keepdims=True)
+    return np.asarray(moved / np.linalg.norm(moved, axis=1, keepdims=True))
 
 
-def _add_companions(rng, vectors, tmag, catalog):
+def _add_companions(
+    rng: np.random.Generator, vectors: Vectors, tmag: Floats, catalog: Catalog
+) -> tuple[Vectors, Floats]:
     """A share of the stars become pairs, a few arcsec apart and alike."""
     bright = np.nonzero(tmag < TMAG_KNEE)[0]
     chosen = rng.choice(bright, round(PAIR_SHARE * bright.size), replace=False)
@@ -184,10 +217,12 @@ def _add_companions(rng, vectors, tmag, catalog):
     return np.concatenate([vectors, pairs]), np.concatenate([tmag, alike])
 
 
-def _place_target(rng, vectors, tmag, centre, radius_deg, *, blended):
+def _place_target(
+    rng: np.random.Generator, vectors: Vectors, tmag: Floats, cap: Cap, *, blended: bool
+) -> tuple[Vectors, Floats]:
     """The target (Tmag 10) first, near the centre, no other star of the field too near; its companion next."""
-    axis = _frame(*map(np.atleast_1d, centre))[0]
-    offset_arcsec = rng.uniform(-0.08, 0.08, (2, 1)) * radius_deg * 3600
+    axis = _frame(np.array([cap.ra]), np.array([cap.dec]))[0]
+    offset_arcsec = rng.uniform(-0.08, 0.08, (2, 1)) * cap.radius_deg * 3600
     target = _beside(axis, *offset_arcsec)
     near = np.deg2rad(QUIET_ARCSEC / 3600)
     quiet = np.linalg.norm(vectors - target, axis=1) > near
@@ -198,7 +233,7 @@ def _place_target(rng, vectors, tmag, centre, radius_deg, *, blended):
     return np.concatenate([*planted, vectors[quiet]]), np.concatenate([magnitudes, tmag[quiet]])
 
 
-def _catalog_rows(rng, vectors, tmag, number, *, pair):
+def _catalog_rows(rng: np.random.Generator, vectors: Vectors, tmag: Floats, number: int, *, pair: bool) -> Table:
     """The TIC's rows: colours, motions, ids, and what the TIC does not know.
 
     The first row is known wholly; with `pair` the second one too, with the colour and motion of the first.
@@ -225,12 +260,12 @@ def _catalog_rows(rng, vectors, tmag, number, *, pair):
     )
 
 
-def _draw_ids(rng, count, first, step):
+def _draw_ids(rng: np.random.Generator, count: int, first: int, step: int) -> NDArray[np.int64]:
     """Different 64-bit integers in no order."""
     return rng.permutation(first + np.cumsum(rng.integers(1, step, count, dtype=np.int64)))
 
 
-def _draw_missing(rng, tmag, *, known):
+def _draw_missing(rng: np.random.Generator, tmag: Floats, *, known: int) -> dict[str, NDArray[np.bool_]]:
     """{column: mask}: the TIC knows less of fainter stars; what one source gives is missing together."""
     rank = np.argsort(np.argsort(tmag)) / tmag.size - 0.5
     drawn = {key: rng.random(tmag.size) < share * (1 + rank) for key, share in MISSING.items()}
@@ -248,7 +283,7 @@ def _draw_missing(rng, tmag, *, known):
     }
 
 
-def _move(vectors, rows, years):
+def _move(vectors: Vectors, rows: Table, years: float) -> Vectors:
     """Unit vectors after proper motion along straight lines; a star without a motion in the TIC has none."""
     east = np.asarray(rows["pmRA"].filled(0.0)) / 1000 * years
     north = np.asarray(rows["pmDE"].filled(0.0)) / 1000 * years

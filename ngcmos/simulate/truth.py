@@ -5,16 +5,20 @@ X, Y, ELECTRONS, SCINTILLATION, BJD.
 """
 
 import dataclasses
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 from astropy.io import fits
 from astropy.table import Table
+from numpy.typing import NDArray
 
 from ngcmos.errors import ProductError
+from ngcmos.simulate.signals import Floats
 
 FOLDER = "truth"
 ARRAYS = ("x", "y", "electrons", "scintillation", "bjd")
+Index = slice | Sequence[int] | NDArray[np.intp]
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -52,23 +56,28 @@ class Truth:
     target: int
     stars: Table
     frames: Table
-    x: np.ndarray
-    y: np.ndarray
-    electrons: np.ndarray
-    scintillation: np.ndarray
-    bjd: np.ndarray
+    x: Floats
+    y: Floats
+    electrons: Floats
+    scintillation: Floats
+    bjd: Floats
 
     @property
-    def good(self):
+    def good(self) -> NDArray[np.intp]:
         """Rows of the frames without a fault."""
         return np.nonzero(np.asarray(self.frames["fault"]) == "")[0]
 
-    def star(self, tic_id):
+    def cut(self, *, frames: Index = slice(None), stars: Index = slice(None)) -> "Truth":
+        """Of some frames and some stars alone, in that order."""
+        arrays = {name: getattr(self, name)[frames][:, stars] for name in ARRAYS}
+        return Truth(self.field, self.target, self.stars[stars], self.frames[frames], **arrays)
+
+    def star(self, tic_id: int) -> int:
         """Row of a star."""
         return int(np.nonzero(np.asarray(self.stars["tic_id"]) == tic_id)[0][0])
 
 
-def write_truth(base, truth):
+def write_truth(base: Path, truth: Truth) -> None:
     """Write BASE/truth/truth_{field}.fits."""
     primary = fits.PrimaryHDU()
     primary.header["FIELD"] = truth.field
@@ -77,11 +86,11 @@ def write_truth(base, truth):
     for name in ("stars", "frames"):
         units.append(fits.BinTableHDU(getattr(truth, name), name=name.upper()))
     units += [fits.ImageHDU(getattr(truth, name), name=name.upper()) for name in ARRAYS]
-    path = Path(base) / FOLDER / f"truth_{truth.field}.fits"
+    path = base / FOLDER / f"truth_{truth.field}.fits"
     fits.HDUList(units).writeto(path, overwrite=True)
 
 
-def read_truth(base, field=None):
+def read_truth(base: Path | str, field: str | None = None) -> Truth:
     """Truth of a field of the simulated night in folder `base`; without `field`, of the only one.
 
     Raises
@@ -100,7 +109,7 @@ def read_truth(base, field=None):
         return Truth(field=header["FIELD"], target=header["TARGET"], **tables, **arrays)
 
 
-def _table(unit):
+def _table(unit: fits.BinTableHDU) -> Table:
     table = Table.read(unit, character_as_bytes=False)
     table.meta.clear()
     return table

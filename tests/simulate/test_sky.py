@@ -9,16 +9,14 @@ from astropy.coordinates import SkyCoord
 from astropy.time import Time
 
 from ngcmos.errors import UsageError
-from ngcmos.simulate.sky import COLUMNS, draw_magnitudes, electrons_per_second, foreign_light, make_sky
+from ngcmos.simulate.sky import COLUMNS, Cap, draw_magnitudes, electrons_per_second, foreign_light, make_sky
 
 YEAR = 2024.51
 
 
 def sky_of(camera, *, seed=3, radius_deg=0.5, **options):
     rng = np.random.default_rng(seed)
-    return make_sky(
-        rng, ra=359.9, dec=-40.0, radius_deg=radius_deg, catalog=camera.catalog, epoch_year=YEAR, **options
-    )
+    return make_sky(rng, Cap(359.9, -40.0, radius_deg), catalog=camera.catalog, epoch_year=YEAR, **options)
 
 
 @pytest.fixture(scope="module")

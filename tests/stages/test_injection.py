@@ -10,7 +10,7 @@ from transit_fit import fit_transit
 from ngcmos.config import load_config
 from ngcmos.errors import UsageError, WorkError
 from ngcmos.night.folder import open_night
-from ngcmos.simulate.injection import change_star, draw_transit, inject_night, read_injected
+from ngcmos.simulate.injection import Wanted, change_star, draw_transit, inject_night, read_injected
 from ngcmos.simulate.signals import relative_flux
 from ngcmos.stages import process_cmos
 from ngcmos.tables.table import read_star
@@ -59,7 +59,7 @@ def test_signal_is_in_the_table_of_the_copy(solved_night, tmp_path):
     quiet = truth.stars["tic_id"][
         inside & (truth.stars["foreign"] < 0.001) & (truth.stars["Tmag"] > 10.5)
     ].tolist()
-    inject_night(config, night, tmp_path / "copy", count=3, depths=(0.3, 0.3), seed=2, ids=quiet)
+    inject_night(config, night, tmp_path / "copy", Wanted(3, (0.3, 0.3), seed=2, ids=quiet))
     camera = str(config.camera.source)
     copied = load_config(camera=camera, config=str(tmp_path / "copy" / "directories.json"))
     copy = open_night(copied, tmp_path / "copy" / "nights" / folder.name)
@@ -81,23 +81,20 @@ def test_folder_in_use_is_left_alone(solved_night, tmp_path):
     config, folder, _ = solved_night
     (tmp_path / "mine").write_text("data")
     with pytest.raises(UsageError, match="is in use, expected a new or an empty folder"):
-        inject_night(config, open_night(config, folder), tmp_path, count=1, depths=(0.01, 0.02))
+        inject_night(config, open_night(config, folder), tmp_path, Wanted(1, (0.01, 0.02)))
     assert (tmp_path / "mine").read_text() == "data"
 
 
 @pytest.mark.parametrize("depths", [(0.0, 0.1), (0.2, 0.1), (0.5, 1.0)])
-def test_depths_must_make_sense(solved_night, tmp_path, depths):
-    config, folder, _ = solved_night
+def test_depths_must_make_sense(depths):
     with pytest.raises(UsageError, match="expected two rising numbers"):
-        inject_night(config, open_night(config, folder), tmp_path / "copy", count=1, depths=depths)
+        Wanted(1, depths)
 
 
 def test_no_star_that_bright(solved_night, tmp_path):
     config, folder, _ = solved_night
     with pytest.raises(WorkError, match="no star to put a transit on"):
-        inject_night(
-            config, open_night(config, folder), tmp_path / "copy", count=1, depths=(0.01, 0.02), tmag_max=2.0
-        )
+        inject_night(config, open_night(config, folder), tmp_path / "copy", Wanted(1, (0.01, 0.02), tmag_max=2.0))
 
 
 @pytest.mark.parametrize(
@@ -139,7 +136,7 @@ def test_transit_in_copies_of_real_frames(real_data, tmp_path):
     night = open_night(config, base / "nights" / "20171219")
     simple_wrapper.run(config, night, catalogs=[base / "tic82_hatp32.fits"], quiet=True)
     process_cmos.run(config, night, quiet=True)
-    (one,) = inject_night(config, night, tmp_path / "copy", count=1, depths=(0.02, 0.02), ids=[HATP32])
+    (one,) = inject_night(config, night, tmp_path / "copy", Wanted(1, (0.02, 0.02), ids=[HATP32]))
     copied = load_config(camera="microobservatory", config=str(tmp_path / "copy" / "directories.json"))
     copy = open_night(copied, tmp_path / "copy" / "nights" / "20171219")
     process_cmos.run(copied, copy, quiet=True)
