@@ -3,6 +3,8 @@
 import numpy as np
 from numpy.typing import ArrayLike
 
+from ngcmos.arrays import Floats, Reals
+
 MAD_TO_SIGMA = 1.482602218505602  # of a normal distribution: 1 / its upper quartile
 
 
@@ -26,8 +28,17 @@ def mad_sigma(values: ArrayLike) -> float:
     return float(MAD_TO_SIGMA * np.median(np.abs(known - np.median(known))))
 
 
-def column_medians(values: np.ndarray) -> np.ndarray:
-    """Median of each column over what is not NaN; NaN where nothing is.
+def quotient(over: ArrayLike, under: ArrayLike, *, blank: float = np.nan) -> Floats:
+    """The one over the other where that is above zero, `blank` elsewhere."""
+    result = np.full(np.broadcast_shapes(np.shape(over), np.shape(under)), blank)
+    np.divide(over, under, out=result, where=np.asarray(under) > 0)
+    return result
+
+
+def column_medians(values: Reals) -> Reals:
+    """Median of each column over what is finite; NaN where nothing is.
+
+    By one sort of all columns: `numpy.nanmedian` takes them one by one where any holds a NaN.
 
     Parameters
     ----------
@@ -36,8 +47,12 @@ def column_medians(values: np.ndarray) -> np.ndarray:
     Returns
     -------
     (m,) array
+        Of the same precision.
     """
-    known = ~np.isnan(values).all(axis=0)
-    result = np.full(values.shape[1], np.nan)
-    result[known] = np.nanmedian(values[:, known], axis=0)
-    return result
+    finite = np.isfinite(values)
+    count, columns = finite.sum(axis=0), np.arange(values.shape[1])
+    ordered = np.where(finite, values, np.nan)
+    ordered.sort(axis=0)  # NaN goes last
+    low = ordered[np.maximum(count - 1, 0) // 2, columns]
+    high = ordered[np.minimum(count // 2, len(values) - 1), columns]
+    return np.where(count > 0, (low + high) / 2, np.nan)

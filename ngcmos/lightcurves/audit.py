@@ -6,10 +6,13 @@
 
 import dataclasses
 import itertools
+from collections.abc import Sequence
 
 import numpy as np
 from scipy.special import gammaincinv
 
+from ngcmos.arrays import Floats, Ints, Reals
+from ngcmos.config import Detector
 from ngcmos.photometry.noise import noise_area, noise_terms
 
 MAG_EDGES = tuple(float(edge) for edge in range(5, 21))
@@ -32,12 +35,12 @@ class AuditBin:
     error: float = 0.0
 
     @property
-    def is_good(self):
+    def is_good(self) -> bool:
         leeway = ERRORS_OF_LEEWAY * self.error
         return LOWEST - leeway <= self.ratio <= HIGHEST + leeway
 
 
-def bin_curves(flux, bins):
+def bin_curves(flux: Reals, bins: Ints) -> tuple[Floats, float]:
     """Means of curves in bins of frames.
 
     Parameters
@@ -68,7 +71,7 @@ def bin_curves(flux, bins):
     return means, points
 
 
-def audit(ratio, mag, points):
+def audit(ratio: Floats, mag: Floats, points: int) -> list[AuditBin]:
     """AuditBin of each magnitude that has enough stars.
 
     A scatter by few points is too small by half of them more often than not: medians are divided by that of
@@ -93,7 +96,7 @@ def audit(ratio, mag, points):
     return found
 
 
-def judge(audit_bins):
+def judge(audit_bins: Sequence[AuditBin]) -> str:
     """One sentence that names the magnitudes whose scatter is not the predicted one; "" where all is well."""
     wrong = [one for one in audit_bins if not one.is_good]
     if not wrong:
@@ -102,7 +105,7 @@ def judge(audit_bins):
     return f"measured over predicted scatter is {named}, expected {LOWEST:g} to {HIGHEST:g}"
 
 
-def sky_ratio(sky, sky_rms, exptime_s, detector):
+def sky_ratio(sky: Floats, sky_rms: Floats, exptime_s: Floats, detector: Detector) -> float:
     """Measured over predicted scatter of a pixel of the sky, the median of the frames; NaN where none is known.
 
     Parameters
@@ -117,7 +120,7 @@ def sky_ratio(sky, sky_rms, exptime_s, detector):
     return float(np.median(known)) if known.size else np.nan
 
 
-def judge_sky(ratio):
+def judge_sky(ratio: float) -> str:
     """One sentence where the sky's pixels scatter otherwise than the profile says; "" where all is well."""
     if np.isnan(ratio) or SKY_LOWEST <= ratio <= SKY_HIGHEST:
         return ""

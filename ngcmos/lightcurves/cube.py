@@ -6,12 +6,19 @@ large it is; ``relate_stars(field, radius_px) -> Relative`` compares all stars o
 """
 
 import dataclasses
+from collections.abc import Collection, Mapping, Sequence
+from pathlib import Path
+from typing import Any
 
 import numpy as np
+from astropy.io.fits import Header
 from astropy.table import Table
+from numpy.typing import NDArray
 
+from ngcmos.arrays import Bools, Floats, Ints, Reals
+from ngcmos.config import Camera
 from ngcmos.errors import ProductError, WorkError
-from ngcmos.lightcurves.ensemble import Counts, Kinship, choose_best, relate
+from ngcmos.lightcurves.ensemble import Counts, Kinship, Relative, choose_best, relate
 from ngcmos.names import Flag
 from ngcmos.photometry.noise import scintillation
 from ngcmos.tables.table import check_table, chunks_of_table, read_frames, read_stars
@@ -40,17 +47,24 @@ class FieldCounts:
         Relative scatter by scintillation.
     """
 
-    header: object
+    header: Header
     stars: Table
     frames: Table
-    columns: dict
-    x: np.ndarray
-    y: np.ndarray
-    radii: list
-    air_rms: np.ndarray
+    columns: Mapping[str, NDArray[Any]]
+    x: Floats
+    y: Floats
+    radii: list[float]
+    air_rms: Floats
 
 
-def read_field(path, camera, *, tmag_max, radii=None, further=()):
+def read_field(
+    path: Path,
+    camera: Camera,
+    *,
+    tmag_max: float,
+    radii: Sequence[float] | None = None,
+    further: Sequence[str] = (),
+) -> FieldCounts:
     """FieldCounts of the stars brighter than `tmag_max`, and of targets of any magnitude.
 
     Parameters
@@ -77,13 +91,13 @@ def read_field(path, camera, *, tmag_max, radii=None, further=()):
     if not set(radii) <= set(known):
         there, wanted = (", ".join(f"{radius:g}" for radius in some) for some in (known, radii))
         raise WorkError(f"{path}: has apertures of {there} px, expected {wanted}")
-    wanted = np.asarray(stars["Tmag"], float) <= tmag_max
+    chosen = np.asarray(stars["Tmag"], float) <= tmag_max
     if "target" in stars.colnames:
-        wanted |= np.asarray(stars["target"], bool)
-    if not wanted.any():
+        chosen |= np.asarray(stars["target"], bool)
+    if not chosen.any():
         raise WorkError(f"{path}: no star with Tmag up to {tmag_max:g}")
     names = [f"{name}_{radius:g}" for radius in radii for name in ("flux", "fluxerr")]
-    columns = read_cube(path, [*names, "x", "y", "sky", "flags", *further], stars=wanted)
+    columns = read_cube(path, [*names, "x", "y", "sky", "flags", *further], stars=chosen)
     x, y = (_middle(columns.pop(name)) for name in ("x", "y"))
     air = scintillation(
         np.asarray(frames["exptime_s"], float),
@@ -91,10 +105,12 @@ def read_field(path, camera, *, tmag_max, radii=None, further=()):
         telescope=camera.telescope,
         elevation_m=camera.site.elevation_m,
     )
-    return FieldCounts(header, stars[wanted], frames, columns, x, y, radii, air)
+    return FieldCounts(header, stars[chosen], frames, columns, x, y, radii, air)
 
 
-def read_cube(path, names, *, stars=slice(None)):
+def read_cube(
+    path: Path, names: Sequence[str], *, stars: slice | Bools | Ints = slice(None)
+) -> dict[str, NDArray[Any]]:
     """{name: (frames, stars) array in the machine's byte order} of columns of the table at `path`.
 
     `stars` chooses among the stars as an index of numpy. Memory holds what is returned and a few frames more.
@@ -104,11 +120,12 @@ def read_cube(path, names, *, stars=slice(None)):
     ProductError
         The table is damaged, or of a version that had other columns.
     """
-    header, cube = check_table(path), {}
+    header = check_table(path)
+    cube: dict[str, NDArray[Any]] = {}
     chosen = np.arange(header["NSTARS"])[stars]
     for first, chunk in chunks_of_table(path, most_bytes=CHUNK_BYTES):
         if not cube:
-            _require_columns(path, names, chunk.dtype.names)
+            _require_columns(path, names, chunk.dtype.names or ())
             shape = (header["NFRAMES"], chosen.size)
             cube = {name: np.empty(shape, chunk.dtype[name].newbyteorder("=")) for name in names}
         for name, values in cube.items():
@@ -116,14 +133,14 @@ def read_cube(path, names, *, stars=slice(None)):
     return cube
 
 
-def _require_columns(path, names, there):
+def _require_columns(path: Path, names: Sequence[str], there: Collection[str]) -> None:
     missing = [name for name in names if name not in there]
     if missing:
         known = "expected those of this version; process_cmos.py --overwrite makes the table anew"
         raise ProductError(f"{path}: no column {', '.join(missing)}, {known}")
 
 
-def relate_stars(field, radius_px):
+def relate_stars(field: FieldCounts, radius_px: float) -> Relative:
     """Relative curves of all stars of a FieldCounts in one aperture."""
     flags = field.columns["flags"]
     flux = np.where(flags & SPOILT, np.float32(np.nan), field.columns[f"flux_{radius_px:g}"])
@@ -139,19 +156,21 @@ def relate_stars(field, radius_px):
     return relate(counts, kinship, field.air_rms)
 
 
-def relate_best(field):
-    """(Relative of all stars, each in the aperture where it is the quietest; (stars,) index of that aperture)."""
+def relate_best(field: FieldCounts) -> tuple[Relative, Ints]:
+    """All stars, each in the aperture where it is the quietest, and the (stars,) index of that aperture."""
     curves = (relate_stars(field, radius) for radius in field.radii)
     return choose_best(curves, np.asarray(field.stars["Tmag"], float))
 
 
-def colours(stars):
+def colours(stars: Table) -> Floats:
     """Gaia BP - RP, NaN where unknown."""
-    return np.asarray(stars["gaiabp"], float) - np.asarray(stars["gaiarp"], float)
+    colour: Floats = np.asarray(stars["gaiabp"], float) - np.asarray(stars["gaiarp"], float)
+    return colour
 
 
-def _middle(places):
+def _middle(places: Reals) -> Floats:
     """Median place of each star; that of all stars where it has none."""
     finite = np.isfinite(places)
     centre = float(np.median(places[finite])) if finite.any() else 0.0
-    return np.median(np.where(finite, places, centre), axis=0)
+    middle: Floats = np.median(np.where(finite, places, centre), axis=0)
+    return middle

@@ -10,8 +10,16 @@ compared with itself, so its own signal stays whole.
 """
 
 import dataclasses
+from collections.abc import Iterable
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
+
+from ngcmos.arrays import Bools, Floats, Ints, Reals
+from ngcmos.stats import MAD_TO_SIGMA, column_medians, quotient
+
+Weights = NDArray[np.float32]  # (stars, stars)
 
 MAG_SCALE, COLOUR_SCALE = 1.0, 0.5  # mag; how fast a star stops being like another
 DISTANCE_SHARE = 0.15  # of the width of the field
@@ -23,7 +31,6 @@ VARIABLE_SIGMA = 5.0
 LIKE_STARS = 101  # stars of like magnitude whose scatter is compared
 FEWEST_FRAMES = 8  # (or stars) to tell a variable star by
 FEWEST_SHARE = 0.5  # of the frames a comparison star needs a count in
-_MAD_TO_SIGMA = 1.482602218505602
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -33,9 +40,9 @@ class Counts:
     `flux` and `fluxerr` in any unit, NaN where nothing is known; `trusted` tells what may compare others.
     """
 
-    flux: np.ndarray
-    fluxerr: np.ndarray
-    trusted: np.ndarray
+    flux: Reals
+    fluxerr: Reals
+    trusted: Bools
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -43,11 +50,11 @@ class Kinship:
     """What makes stars alike, (stars,) arrays: magnitude, colour (NaN unknown), place in pixels; `barred` ones
     never compare others."""
 
-    mag: np.ndarray
-    colour: np.ndarray
-    x: np.ndarray
-    y: np.ndarray
-    barred: np.ndarray
+    mag: Floats
+    colour: Floats
+    x: Floats
+    y: Floats
+    barred: Bools
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -71,19 +78,19 @@ class Relative:
         Effective number of comparison stars, (sum w)^2 / sum w^2.
     """
 
-    flux: np.ndarray
-    error: np.ndarray
-    factor: np.ndarray
-    rms: np.ndarray
-    predicted: np.ndarray
-    variable: np.ndarray
-    comparisons: np.ndarray
+    flux: Reals
+    error: Reals
+    factor: Reals
+    rms: Floats
+    predicted: Floats
+    variable: Bools
+    comparisons: Reals
 
 
 _OF_STARS = [field.name for field in dataclasses.fields(Relative) if field.name != "factor"]
 
 
-def relate(counts, kinship, air_rms):
+def relate(counts: Counts, kinship: Kinship, air_rms: Floats) -> Relative:
     """Light curves of all stars against their comparison stars.
 
     Parameters
@@ -97,7 +104,7 @@ def relate(counts, kinship, air_rms):
     -------
     Relative
     """
-    level = _median(counts.flux)
+    level = column_medians(counts.flux)
     level = np.where(level > 0, level, np.nan)
     value = (counts.flux / level).astype(np.float32)
     variance = ((counts.fluxerr / level) ** 2 + (air_rms[:, None] * value) ** 2).astype(np.float32)
@@ -118,11 +125,11 @@ def relate(counts, kinship, air_rms):
         rms=scatter(flux),
         predicted=predicted,
         variable=variable,
-        comparisons=np.divide(total**2, squares, out=np.zeros_like(total), where=squares > 0),
+        comparisons=quotient(total**2, squares, blank=0.0).astype(total.dtype),
     )
 
 
-def choose_best(curves, mag):
+def choose_best(curves: Iterable[Relative], mag: Floats) -> tuple[Relative, Ints]:
     """(Relative with the quietest curve of each star, (stars,) index of its aperture).
 
     Quiet is a small scatter times how far stars of like magnitude are from white noise in that aperture: a
@@ -134,7 +141,8 @@ def choose_best(curves, mag):
         One an aperture; where they are made one by one, memory holds one of them and the quietest.
     mag : (stars,) array
     """
-    factors, chosen = [], {}
+    factors: list[Reals] = []
+    chosen: dict[str, NDArray[Any]] = {}
     for index, curve in enumerate(curves):
         noise = curve.rms * np.fmax(1, _of_like(redness(curve.flux), mag))
         noise = np.where(np.isfinite(noise), noise, np.inf)
@@ -151,7 +159,7 @@ def choose_best(curves, mag):
     return Relative(factor=factors[usual], **chosen), best
 
 
-def choose_comparisons(sigma, predicted, able, kinship):
+def choose_comparisons(sigma: Floats, predicted: Floats, able: Bools, kinship: Kinship) -> Weights:
     """(stars, stars) float32 weights: how much each star (column) counts for each other one (row).
 
     The inverse square of the comparison star's scatter times how like it is: a Gaussian of the differences in
@@ -174,20 +182,21 @@ def choose_comparisons(sigma, predicted, able, kinship):
         weights[rows[quiet]] = trial[quiet]
         open_rows[rows[quiet]] = False
     peak = weights.max(axis=1, keepdims=True)
-    return np.divide(weights, peak, out=weights, where=peak > 0)
+    np.divide(weights, peak, out=weights, where=peak > 0)
+    return weights
 
 
-def scatter(values):
+def scatter(values: Reals) -> Floats:
     """(stars,) standard deviation of each column, points more than 5 robust scatters off left out; NaN for fewer
     than two points."""
-    middle = _median(values)
+    middle = column_medians(values)
     with np.errstate(invalid="ignore"):
         away = np.abs(values - middle)
-        kept = np.where(away <= OUTLIER_SIGMA * _MAD_TO_SIGMA * _median(away), values, np.nan)
+        kept = np.where(away <= OUTLIER_SIGMA * MAD_TO_SIGMA * column_medians(away), values, np.nan)
     return _deviation(kept)
 
 
-def find_variables(deviation, predicted, mag):
+def find_variables(deviation: Reals, predicted: Floats, mag: Floats) -> Bools:
     """Stars that scatter more than stars of like magnitude, from frame to frame or slowly.
 
     Scatter is counted in units of the predicted one, as it is and in bins of about the square root of the
@@ -203,7 +212,7 @@ def find_variables(deviation, predicted, mag):
     return variable
 
 
-def redness(flux):
+def redness(flux: Reals) -> Floats:
     """(stars,) scatter in bins of about the square root of the number of frames, over that of white noise.
 
     1 where there are too few frames to tell.
@@ -212,20 +221,24 @@ def redness(flux):
         return np.ones(flux.shape[1])
     binned, length = _slow_means(flux)
     with np.errstate(invalid="ignore", divide="ignore"):
-        return scatter(binned) * length**0.5 / scatter(flux)
+        excess: Floats = scatter(binned) * length**0.5 / scatter(flux)
+    return excess
 
 
-def _slow_means(values):
+def _slow_means(values: Reals) -> tuple[Floats, int]:
     """((bins, stars) means, frames of a bin)."""
     length = max(2, round(len(values) ** 0.5))
     whole = len(values) - len(values) % length
     return _mean(values[:whole].reshape(-1, length, values.shape[1]).swapaxes(0, 1)), length
 
 
-def _share_factor(value, trusted, predicted, able, mag):
+def _share_factor(
+    value: Reals, trusted: Bools, predicted: Floats, able: Bools, mag: Floats
+) -> tuple[Reals, Floats, Bools]:
     """((frames,) factor, (stars,) scatter, (stars,) variable) by rounds of comparing and weighing."""
     sigma, variable = predicted.copy(), np.zeros(len(mag), bool)
-    factor = _median(np.where(trusted & able, value, np.nan).T)  # no satellite over half of the stars moves it
+    # by the median, which no satellite over half of the stars moves
+    factor = column_medians(np.where(trusted & able, value, np.nan).T)
     for _ in range(ROUNDS):
         deviation = _over_factor(value, factor) - 1
         with np.errstate(invalid="ignore", divide="ignore"):
@@ -234,26 +247,27 @@ def _share_factor(value, trusted, predicted, able, mag):
         variable = find_variables(good, predicted, mag) & able
         sigma = np.fmax(_deviation(good), predicted)  # by luck alone no star is quieter than its photons
         usable = able & ~variable & (sigma > 0)
-        weight = np.divide(1, sigma**2, out=np.zeros(sigma.size), where=usable)
+        weight = np.where(usable, quotient(1.0, sigma**2, blank=0.0), 0.0)
         factor = _weighted_mean(np.where(kept, value, 0), kept, weight)
     return factor, sigma, variable
 
 
-def _compared(deviation, variance, trusted, weights):
+def _compared(deviation: Reals, variance: Reals, trusted: Bools, weights: Weights) -> tuple[Reals, Reals]:
     """(frames, stars) flux over that of the comparison stars, 1 in the median, and its error."""
     common, common_variance = _compare(deviation, variance, trusted, weights)
     common += 1
-    common *= _median((1 + deviation) / common)  # the median of counts under clouds is not that of the star
+    common *= column_medians((1 + deviation) / common)  # the median of counts under clouds is not that of the star
     return (1 + deviation) / common, np.sqrt(variance + common_variance) / common
 
 
-def _over_factor(values, factor):
+def _over_factor(values: Reals, factor: Reals) -> Reals:
     """(frames, stars) values over the factor of their frame, in single precision: a night's are many."""
     with np.errstate(invalid="ignore", divide="ignore"):
-        return values / factor[:, None].astype(np.float32)
+        quotients: Reals = np.true_divide(values, factor[:, None].astype(np.float32))
+    return quotients
 
 
-def _compare(deviation, variance, trusted, weights):
+def _compare(deviation: Reals, variance: Reals, trusted: Bools, weights: Weights) -> tuple[Reals, Reals]:
     """(frames, stars) mean deviation of the comparison stars of each star, and its variance."""
     held = trusted.astype(np.float32)
     seen = held @ weights.T
@@ -263,7 +277,7 @@ def _compare(deviation, variance, trusted, weights):
     return common, spread
 
 
-def _unlikeness(kinship):
+def _unlikeness(kinship: Kinship) -> Weights:
     """(stars, stars) squared distance in magnitude, colour and place, in units of the scales."""
     width = max(np.ptp(kinship.x), np.ptp(kinship.y), 1.0)
     scales = ((kinship.mag, MAG_SCALE), (kinship.x, DISTANCE_SHARE * width), (kinship.y, DISTANCE_SHARE * width))
@@ -274,24 +288,25 @@ def _unlikeness(kinship):
     return total
 
 
-def _ensemble_variance(weights, sigma):
+def _ensemble_variance(weights: Weights, sigma: Floats) -> Floats:
     """Variance of the weighted mean of each row; infinite without any weight."""
     total = weights.sum(axis=1)
     squares = weights**2 @ np.nan_to_num(sigma.astype(np.float32)) ** 2
-    return np.divide(squares, total**2, out=np.full(total.shape, np.inf, np.float32), where=total > 0)
+    return quotient(squares, total**2, blank=np.inf)
 
 
-def _stands_out(ratio, mag):
+def _stands_out(ratio: Floats, mag: Floats) -> Bools:
     """Whether the ratio of a star is far above that of the stars of like magnitude."""
     with np.errstate(invalid="ignore", divide="ignore"):
         away = np.log(ratio / _of_like(ratio, mag))
     known = np.isfinite(away)
     if known.sum() < FEWEST_FRAMES:
         return np.zeros(ratio.size, bool)
-    return known & (away > VARIABLE_SIGMA * _MAD_TO_SIGMA * np.median(np.abs(away[known])))
+    far: Bools = away > VARIABLE_SIGMA * MAD_TO_SIGMA * np.median(np.abs(away[known]))
+    return known & far
 
 
-def _of_like(values, mag):
+def _of_like(values: Floats, mag: Floats) -> Floats:
     """Median of the values of stars of like magnitude, of each star; NaN where value or magnitude is unknown."""
     known = np.flatnonzero(np.isfinite(values) & np.isfinite(mag))
     result = np.full(values.size, np.nan)
@@ -303,34 +318,21 @@ def _of_like(values, mag):
     return result
 
 
-def _weighted_mean(value, held, weight):
+def _weighted_mean(value: Reals, held: Bools, weight: Floats) -> Floats:
     """(frames,) mean over the stars that are held; NaN where none is."""
-    seen = held @ weight
-    return np.divide(value @ weight, seen, out=np.full(seen.shape, np.nan), where=seen > 0)
+    return quotient(value @ weight, held @ weight)
 
 
-def _median(values):
-    """Median of each column over what is finite; NaN where nothing is."""
-    ordered = np.sort(values, axis=0)  # NaN goes last
-    count = np.isfinite(values).sum(axis=0)
-    columns = np.arange(values.shape[1])
-    low, high = (
-        ordered[np.maximum(count - 1, 0) // 2, columns],
-        ordered[np.minimum(count // 2, len(values) - 1), columns],
-    )
-    return np.where(count > 0, (low + high) / 2, np.nan)
-
-
-def _mean(values):
+def _mean(values: Reals) -> Floats:
     """Mean over the first axis of what is finite; NaN where nothing is."""
     finite = np.isfinite(values)
     count = finite.sum(axis=0)
-    total = np.where(finite, values, 0).sum(axis=0, dtype=float)
-    return np.divide(total, count, out=np.full(count.shape, np.nan), where=count > 0)
+    return quotient(np.where(finite, values, 0).sum(axis=0, dtype=float), count)
 
 
-def _deviation(values):
+def _deviation(values: Reals) -> Floats:
     """Standard deviation of each column over what is finite; NaN for fewer than two points."""
     count = np.isfinite(values).sum(axis=0)
     squares = _mean((values - _mean(values).astype(values.dtype)) ** 2) * count
-    return np.sqrt(np.divide(squares, count - 1, out=np.full(count.shape, np.nan), where=count > 1))
+    deviation: Floats = np.sqrt(quotient(squares, count - 1))
+    return deviation

@@ -9,13 +9,16 @@ import dataclasses
 import re
 
 import numpy as np
+from numpy.typing import ArrayLike
+
+from ngcmos.arrays import Bools, Floats, Ints
+from ngcmos.stats import MAD_TO_SIGMA
 
 GAP_CADENCES = 5.0  # a pause this many times as long as from frame to frame is a gap
 OUTLIER_SIGMA = 5.0
 OUTLIER_WINDOW = 9
 
 _MINUTES_A_DAY = 1440.0
-_MAD_TO_SIGMA = 1.482602218505602  # of a normal distribution: 1 / its upper quartile
 _ROUNDING = 1e-6  # of a bin: julian dates are good to 40 microseconds
 _BIN = re.compile(r"^(?P<number>\d+(\.\d+)?)\s*(?P<unit>m|min)?$")
 
@@ -27,7 +30,7 @@ class BinLength:
     frames: int = 0
     minutes: float = 0.0
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         if self.frames < 0 or not np.isfinite(self.minutes) or self.minutes < 0:
             raise ValueError(f"a bin of {self.frames} frames, {self.minutes} minutes, expected more than 0")
         if bool(self.frames) == bool(self.minutes):
@@ -48,13 +51,13 @@ class Binned:
         Points in the bin.
     """
 
-    time_d: np.ndarray
-    value: np.ndarray
-    error: np.ndarray
-    count: np.ndarray
+    time_d: Floats
+    value: Floats
+    error: Floats
+    count: Ints
 
 
-def parse_bin(text):
+def parse_bin(text: str) -> BinLength:
     """BinLength of an option: `20` is twenty frames, `10min` or `10m` ten minutes.
 
     Raises
@@ -71,7 +74,7 @@ def parse_bin(text):
     return BinLength(frames=int(match["number"]))
 
 
-def assign_bins(time_d, length):
+def assign_bins(time_d: ArrayLike, length: BinLength) -> Ints:
     """Number of the bin each point falls into, counted from 0.
 
     Bins follow each other from the first point on. A pause longer than the bin and than `GAP_CADENCES` times
@@ -105,7 +108,7 @@ def assign_bins(time_d, length):
     return np.concatenate([[0], np.cumsum(gap | (np.diff(inside) != 0))])
 
 
-def bin_points(bins, time_d, value, error):
+def bin_points(bins: Ints, time_d: Floats, value: Floats, error: Floats) -> Binned:
     """The mean of each bin that holds a finite point, as Binned.
 
     Every point counts the same, so that the mean of the bins, weighted by their counts, is that of the points.
@@ -130,7 +133,7 @@ def bin_points(bins, time_d, value, error):
     )
 
 
-def frame_to_frame(value):
+def frame_to_frame(value: ArrayLike) -> float:
     """Scatter of a series from one point to the next, as the standard deviation of a point.
 
     Slow changes of the star and the air do not count, nor do single wild points: 1.48 median absolute
@@ -140,10 +143,10 @@ def frame_to_frame(value):
     steps = np.diff(value[np.isfinite(value)])
     if steps.size < 2:
         return np.nan
-    return float(_MAD_TO_SIGMA * np.median(np.abs(steps)) / np.sqrt(2))
+    return float(MAD_TO_SIGMA * np.median(np.abs(steps)) / np.sqrt(2))
 
 
-def find_outliers(value, *, sigma=OUTLIER_SIGMA, window=OUTLIER_WINDOW):
+def find_outliers(value: ArrayLike, *, sigma: float = OUTLIER_SIGMA, window: int = OUTLIER_WINDOW) -> Bools:
     """Whether a point lies off the median of its surroundings by more than `sigma` scatters.
 
     Parameters

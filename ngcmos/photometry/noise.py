@@ -51,7 +51,7 @@ def noise_terms(
     *,
     radius_px: ArrayLike,
     detector: Detector,
-    exptime_s: float,
+    exptime_s: ArrayLike,
     sky_sigma: ArrayLike = 0.0,
     sky_count: ArrayLike = np.inf,
 ) -> Noise:
@@ -70,7 +70,7 @@ def noise_terms(
         Radius of the aperture.
     detector : ngcmos.config.Detector
         Gain (e-/ADU), read noise (e-), dark current (e-/px/s).
-    exptime_s : float
+    exptime_s : array or float
     sky_sigma, sky_count : array or float
         Scatter of the sky pixels in ADU, and how many of them the sky estimate rests on.
 
@@ -84,7 +84,7 @@ def noise_terms(
     terms = {
         "star": np.maximum(flux, 0.0) / gain,
         "sky": pixels * np.maximum(sky, 0.0) / gain,
-        "dark": pixels * detector.dark_e_s * exptime_s / gain**2,
+        "dark": pixels * detector.dark_e_s * np.asarray(exptime_s) / gain**2,
         "read": pixels * detector.read_noise_e**2 / gain**2,
         "quantisation": pixels * QUANTISATION_ADU2,
         "sky_estimate": (area * np.asarray(sky_sigma)) ** 2 / np.asarray(sky_count),
