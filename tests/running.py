@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 
 from ngcmos.errors import FrameError
-from ngcmos.night.frames import data_checksum
+from ngcmos.night.writing import data_checksum
 
 # the chain in the order of the contract, written down again so that a change of it is noticed
 STAGES = [

@@ -19,7 +19,8 @@ from astropy.utils.exceptions import AstropyWarning
 from ngcmos import __version__
 from ngcmos.calibration.reduce import bad_pixels, combine, edge_mask, normalise_flat, subtract_dark
 from ngcmos.errors import FrameError, HeaderError, MasterError, WriteError
-from ngcmos.night.frames import check_readmode, exposure_time, read_image
+from ngcmos.night.headers import check_readmode, exposure_time
+from ngcmos.night.images import read_image
 from ngcmos.night.products import flat_path, make_folder, write_then_rename
 
 MAX_FRAMES = 21

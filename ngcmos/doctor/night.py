@@ -15,7 +15,8 @@ from ngcmos.calibration.masters import DamagedMasterError, read_master
 from ngcmos.doctor.finding import bad, good, remark
 from ngcmos.errors import FrameError, MasterError
 from ngcmos.night.folder import science_files, stamp_of
-from ngcmos.night.frames import check_readmode, exposure_time, read_image
+from ngcmos.night.headers import check_readmode, exposure_time
+from ngcmos.night.images import read_image
 from ngcmos.night.lock import holder_of
 from ngcmos.night.products import catalog_path, flat_path
 from ngcmos.steps.catalog import KEPT_FOLDER

@@ -14,6 +14,7 @@ from astropy.io import fits
 
 CardValue = str | int | float | bool
 Card = tuple[str, CardValue, str]  # keyword, value, comment
+Header = Mapping[str, CardValue]  # a PlainHeader, or an astropy.io.fits.Header of unusual cards
 
 BLOCK = 2880
 CARD = 80

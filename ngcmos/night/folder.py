@@ -10,7 +10,8 @@ from pathlib import Path
 
 from ngcmos.config import Camera, Config
 from ngcmos.errors import FrameError, NightError, UsageError, WriteError
-from ngcmos.night.frames import field_name, read_frame, read_image
+from ngcmos.night.frames import field_name, read_frame
+from ngcmos.night.images import read_image
 from ngcmos.night.products import force_to_disk, make_folder
 
 NOT_SCIENCE = ("evening", "morning", "flat", "bias", "dark", "master", "catalog", "phot")

@@ -5,7 +5,7 @@ import io
 import numpy as np
 
 from ngcmos.errors import FrameError
-from ngcmos.night.frames import read_image
+from ngcmos.night.images import read_image
 from ngcmos.qc.movie import colour_image, measure_sky, shrink
 from ngcmos.report.story import MEASURED
 

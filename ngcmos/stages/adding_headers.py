@@ -11,10 +11,12 @@ from astropy.time import Time
 from ngcmos.astrometry.distortion import solution_from_header, to_sky
 from ngcmos.errors import FrameError, HeaderError, UnsolvedError
 from ngcmos.night.disk import require_space
-from ngcmos.night.frames import header_number, header_value, read_frame, write_cards
+from ngcmos.night.frames import read_frame
+from ngcmos.night.headers import header_number, header_value
 from ngcmos.night.ledger import open_ledger, recall
 from ngcmos.night.loop import HEADERS_TOGETHER, work_through
 from ngcmos.night.outcome import Outcome
+from ngcmos.night.writing import write_cards
 from ngcmos.photometry.times import (
     airmass,
     altitude_at,

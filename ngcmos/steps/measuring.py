@@ -20,7 +20,8 @@ from ngcmos.calibration.reduce import calibrate
 from ngcmos.config import Camera
 from ngcmos.errors import FrameError, HeaderError, UnsolvedError
 from ngcmos.names import Flag
-from ngcmos.night.frames import header_number, read_frame
+from ngcmos.night.frames import read_frame
+from ngcmos.night.headers import header_number
 from ngcmos.photometry.apertures import Exposure, measure
 from ngcmos.photometry.noise import scintillation
 from ngcmos.photometry.quality import find_trail, measure_shape, sky_gradient

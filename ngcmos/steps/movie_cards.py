@@ -2,7 +2,8 @@
 
 from ngcmos.errors import FrameError, WorkError
 from ngcmos.night.disk import free_mb
-from ngcmos.night.frames import header_value, read_frame
+from ngcmos.night.frames import read_frame
+from ngcmos.night.headers import header_value
 from ngcmos.night.loop import work_through
 from ngcmos.qc.movie import control_card, describe_frame, error_card
 

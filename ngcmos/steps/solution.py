@@ -20,8 +20,10 @@ from ngcmos.astrometry.zeropoint import measure_zero_point, zero_point_cards
 from ngcmos.config import Camera
 from ngcmos.errors import FrameError, LastResortError, ToolError, UnsolvedError
 from ngcmos.night.disk import require_space
-from ngcmos.night.frames import header_value, header_with, read_frame, write_cards
+from ngcmos.night.frames import read_frame
+from ngcmos.night.headers import header_value
 from ngcmos.night.products import matched_catalog_path, write_table
+from ngcmos.night.writing import header_with, write_cards
 
 log = logging.getLogger(__name__)
 

@@ -8,7 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ngcmos.night.cards import PlainHeader, format_card, read_plain, text_with
-from ngcmos.night.frames import header_with, read_image, write_cards
+from ngcmos.night.images import read_image
+from ngcmos.night.writing import header_with, write_cards
 
 FIRST = ["SIMPLE  =                    T", "BITPIX  =                   16", "NAXIS   =                    2"]
 VALUES = st.one_of(

@@ -10,8 +10,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ngcmos.errors import FrameError, HeaderError, WriteError
-from ngcmos.night import frames
-from ngcmos.night.frames import Frame, data_checksum, pointing_of, read_frame, read_image, write_cards
+from ngcmos.night import writing
+from ngcmos.night.frames import Frame, read_frame
+from ngcmos.night.headers import pointing_of
+from ngcmos.night.images import read_image
+from ngcmos.night.writing import data_checksum, write_cards
 
 NAME = "NG2320-1302_TIC-188620407_S43-20240706072737751.fits"
 PAIRS = [("TELRAD", "TELDECD"), ("TELRA", "TELDEC")]
@@ -230,14 +233,14 @@ def test_one_wrong_byte_in_a_header_never_gets_further_than_a_frame_error(tmp_pa
 def test_frame_that_is_still_written_to_is_never_replaced(tmp_path, write_raw, monkeypatch):
     """The camera would go on writing into a file that no longer has a name."""
     path = write_raw(tmp_path / NAME)
-    real = frames._write_behind
+    real = writing._write_behind
 
     def camera_writes_on(*arguments):
         real(*arguments)
         with path.open("ab") as file:
             file.write(bytes(2880))
 
-    monkeypatch.setattr(frames, "_write_behind", camera_writes_on)
+    monkeypatch.setattr(writing, "_write_behind", camera_writes_on)
     inode = path.stat().st_ino
     with pytest.raises(FrameError, match="changed while its header was written"):
         write_cards(path, [("A", 1, "")])

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from ngcmos.errors import FrameError
 from ngcmos.night.folder import open_night
-from ngcmos.night.frames import write_cards
+from ngcmos.night.writing import write_cards
 from ngcmos.stages import adding_headers, check_cmos
 from ngcmos.steps.measuring import place_frame, with_times
 from ngcmos.steps.solution import sight_frame
