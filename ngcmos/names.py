@@ -1,6 +1,8 @@
-"""Words that several rooms share: stages, verdicts, qualities of a frame, bits of a star's flags."""
+"""Words that several rooms share: stages, verdicts, qualities of a frame, bits of a star's flags, header cards."""
 
 import enum
+
+Card = tuple[str, str | int | float, str]  # keyword, value, comment of a FITS header
 
 
 class Stage(enum.StrEnum):

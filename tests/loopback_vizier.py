@@ -2,7 +2,7 @@
 
 with LoopbackVizier(stars) as vizier:
     vizier.faults = [503, "slow"]             # one a query, then good answers
-    fetch_tic(..., server=vizier.url)
+    fetch_tic(..., Service(vizier.url))
     vizier.queries                            # what was asked, a dict each
 """
 

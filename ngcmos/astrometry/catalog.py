@@ -5,12 +5,18 @@ night, blends flagged) -> `select_input` (bright enough, on the chip, alone; the
 """
 
 import re
+from collections.abc import Iterable
+from typing import Any
 
 import numpy as np
-from astropy.table import Table
+from astropy.table import Column, Table
+from astropy.time import Time
+from numpy.typing import ArrayLike
 from scipy.spatial import cKDTree
 
+from ngcmos.arrays import Bools, Floats, Ints
 from ngcmos.errors import CatalogError
+from ngcmos.sphere import Vectors, directions, unit_vectors
 
 ID_COLUMNS = ("TIC", "GAIA")
 NUMBER_COLUMNS = ("RAJ2000", "DEJ2000", "Tmag", "Gmag", "BPmag", "RPmag", "pmRA", "pmDE", "Teff")
@@ -36,14 +42,26 @@ CATALOG_COLUMNS = {
     "pmdec": ("mas / yr", "proper motion in declination, 0 = unknown"),
 }
 
+_KEPT_COLUMNS = {  # as they are called in VizieR's answer
+    "gaia_id": "GAIA",
+    "Gmag": "Gmag",
+    "tic_id": "TIC",
+    "Tmag": "Tmag",
+    "gaiabp": "BPmag",
+    "gaiarp": "RPmag",
+    "Teff": "Teff",
+    "ra_deg": "RAJ2000",
+    "dec_deg": "DEJ2000",
+}
+
 _MAS = np.radians(1 / 3_600_000)
 _TIC_IN_NAME = re.compile(r"(?<![A-Za-z])TIC[-_ ]?(\d{1,11})(?!\d)", re.IGNORECASE)
 
 
-def tidy_rows(rows):
+def tidy_rows(rows: Table) -> Table:
     """The columns of `VIZIER_COLUMNS` without masks: ids as int64 (0 = none), numbers as float64 (NaN = none).
 
-    Rows without a position and repeated TIC ids (but the first) are left out. Tidy rows come back equal.
+    Ints without a position and repeated TIC ids (but the first) are left out. Tidy rows come back equal.
 
     Raises
     ------
@@ -60,12 +78,12 @@ def tidy_rows(rows):
     return tidy[placed & _is_first(tidy["TIC"])]
 
 
-def no_rows():
+def no_rows() -> Table:
     """Tidy rows of an empty sky."""
     return Table(names=VIZIER_COLUMNS, dtype=[np.int64] * len(ID_COLUMNS) + [np.float64] * len(NUMBER_COLUMNS))
 
 
-def exact_ids(column):
+def exact_ids(column: Column) -> Ints:
     """Ids as int64, never by way of floats; masked, empty and negative ids become 0.
 
     Raises
@@ -73,36 +91,37 @@ def exact_ids(column):
     CatalogError
         The column holds floats or text that is not a whole number.
     """
-    values = np.ma.asarray(column)
+    values: np.ma.MaskedArray[Any, Any] = np.ma.asarray(column)
     if values.dtype.kind in "iu":
-        ids = values.astype(np.int64).filled(0)
+        ids = np.ma.filled(values.astype(np.int64), 0)
     elif values.dtype.kind in "SUO":
-        ids = np.array([_id_of(text) for text in values.astype(str).filled("")], dtype=np.int64)
+        ids = np.array([_id_of(text) for text in np.ma.filled(values.astype(str), "")], dtype=np.int64)
     else:
         name = getattr(column, "name", "id")
         raise CatalogError(f"column {name} is {values.dtype}, expected int64: floats lose digits of ids")
     return np.where(ids > 0, ids, 0)
 
 
-def _id_of(text):
+def _id_of(text: str) -> int:
     text = text.strip()
     if text and not re.fullmatch(r"-?\d{1,18}|-?[1-8]\d{18}", text):
         raise CatalogError(f"{text!r} is not an id, expected a whole number")
     return int(text or 0)
 
 
-def _numbers(column):
-    return np.ma.asarray(column).astype(np.float64).filled(np.nan)
+def _numbers(column: Column) -> Floats:
+    numbers: Floats = np.ma.filled(np.ma.asarray(column).astype(np.float64), np.nan)
+    return numbers
 
 
-def _is_first(ids):
+def _is_first(ids: Column) -> Bools:
     """True for the first row of each id; id 0 names no star, so its rows are all kept."""
-    first = np.zeros(len(ids), dtype=bool)
+    first: Bools = np.asarray(ids) == 0
     first[np.unique(ids, return_index=True)[1]] = True
-    return first | (np.asarray(ids) == 0)
+    return first
 
 
-def star_catalog(rows, epoch, *, blend_arcsec, blend_dmag):
+def star_catalog(rows: Table, epoch: Time | float, *, blend_arcsec: float, blend_dmag: float) -> Table:
     """Star catalog of a field at an epoch.
 
     Parameters
@@ -130,25 +149,9 @@ def star_catalog(rows, epoch, *, blend_arcsec, blend_dmag):
     pmra, pmdec = np.nan_to_num(rows["pmRA"].data), np.nan_to_num(rows["pmDE"].data)
     ra, dec = move_stars(rows["RAJ2000"].data, rows["DEJ2000"].data, pmra, pmdec, year - 2000.0)
     blended = find_blended(ra, dec, rows["Gmag"], rows["Tmag"], blend_arcsec=blend_arcsec, blend_dmag=blend_dmag)
-    unknown = np.zeros(len(rows), dtype=bool)
-    values = {
-        "gaia_id": rows["GAIA"].data,
-        "Gmag": rows["Gmag"].data,
-        "tic_id": rows["TIC"].data,
-        "Tmag": rows["Tmag"].data,
-        "ra_deg_corr": ra,
-        "dec_deg_corr": dec,
-        "on_chip": unknown,
-        "gaiabp": rows["BPmag"].data,
-        "gaiarp": rows["RPmag"].data,
-        "Teff": rows["Teff"].data,
-        "blended": blended,
-        "target": unknown.copy(),
-        "ra_deg": rows["RAJ2000"].data,
-        "dec_deg": rows["DEJ2000"].data,
-        "pmra": pmra,
-        "pmdec": pmdec,
-    }
+    values = {name: rows[name_there].data for name, name_there in _KEPT_COLUMNS.items()}
+    values |= {"ra_deg_corr": ra, "dec_deg_corr": dec, "pmra": pmra, "pmdec": pmdec, "blended": blended}
+    values |= {name: np.zeros(len(rows), dtype=bool) for name in ("on_chip", "target")}
     units = {name: unit for name, (unit, _) in CATALOG_COLUMNS.items() if unit}
     descriptions = {name: meaning for name, (_, meaning) in CATALOG_COLUMNS.items()}
     return Table(
@@ -156,7 +159,9 @@ def star_catalog(rows, epoch, *, blend_arcsec, blend_dmag):
     )
 
 
-def move_stars(ra, dec, pmra, pmdec, years):
+def move_stars(
+    ra: ArrayLike, dec: ArrayLike, pmra: ArrayLike, pmdec: ArrayLike, years: float
+) -> tuple[Floats, Floats]:
     """Positions after `years` of proper motion.
 
     Stars move uniformly on straight lines through space, seen from far away: right at the poles and over
@@ -176,15 +181,16 @@ def move_stars(ra, dec, pmra, pmdec, years):
     ra, dec : float64 arrays
         Degrees, 0 <= ra < 360.
     """
-    place = _unit_vectors(ra, dec)
+    place = unit_vectors(ra, dec)
     east, north = _east_north(ra, dec)
     motion = np.asarray(pmra)[..., None] * east + np.asarray(pmdec)[..., None] * north
-    x, y, z = np.moveaxis(place + years * _MAS * motion, -1, 0)
-    moved = np.degrees(np.arctan2(y, x)) % 360.0
-    return np.where(moved < 360.0, moved, 0.0), np.degrees(np.arctan2(z, np.hypot(x, y)))
+    moved_ra, moved_dec = directions(place + years * _MAS * motion)
+    return np.where(moved_ra < 360.0, moved_ra, 0.0), moved_dec
 
 
-def find_blended(ra, dec, gmag, tmag, *, blend_arcsec, blend_dmag):
+def find_blended(
+    ra: Floats, dec: Floats, gmag: ArrayLike, tmag: ArrayLike, *, blend_arcsec: float, blend_dmag: float
+) -> Bools:
     """True for each star with another one closer than `blend_arcsec` and within `blend_dmag` of its brightness.
 
     Both stars of a pair are compared in G; where one has no G, in T; where they have no band in common, they
@@ -201,19 +207,18 @@ def find_blended(ra, dec, gmag, tmag, *, blend_arcsec, blend_dmag):
     if len(ra) == 0:
         return blended
     chord = 2 * np.sin(np.radians(blend_arcsec / 3600) / 2)
-    places = _unit_vectors(ra, dec)
+    places = unit_vectors(ra, dec)
     first, second = cKDTree(places).query_pairs(chord, output_type="ndarray").T
     close = np.linalg.norm(places[first] - places[second], axis=1) < chord
-    gmag, tmag = np.asarray(gmag), np.asarray(tmag)
-    difference = gmag[first] - gmag[second]
-    difference = np.where(np.isfinite(difference), difference, tmag[first] - tmag[second])
+    by_g, by_t = (mag[first] - mag[second] for mag in (np.asarray(gmag, float), np.asarray(tmag, float)))
+    difference = np.where(np.isfinite(by_g), by_g, by_t)
     alike = close & (np.abs(difference) < blend_dmag)
     blended[first[alike]] = True
     blended[second[alike]] = True
     return blended
 
 
-def select_input(catalog, on_chip, *, tmag_max, targets=()):
+def select_input(catalog: Table, on_chip: Bools, *, tmag_max: float, targets: Iterable[int] = ()) -> Table:
     """The stars to measure: on the chip, brighter than `tmag_max` and not blended.
 
     Parameters
@@ -249,25 +254,25 @@ def select_input(catalog, on_chip, *, tmag_max, targets=()):
     return chosen[kept[np.lexsort((chosen["tic_id"][kept], tmag[kept]))]]
 
 
-def targets_of(object_name):
+def targets_of(object_name: str) -> tuple[int, ...]:
     """TIC ids that an OBJECT names, in order: 'NG2320-1302_TIC-188620407_S43' -> (188620407,); may be empty."""
     ids = (int(digits) for digits in _TIC_IN_NAME.findall(object_name))
     return tuple(dict.fromkeys(tic_id for tic_id in ids if tic_id > 0))
 
 
-def within_box(rows, ra, dec, box_deg):
+def within_box(rows: Table, ra: float, dec: float, box_deg: float) -> Table:
     """Rows (columns RAJ2000, DEJ2000) in a box of `box_deg` x `box_deg` around `ra`, `dec`, north up.
 
     The box is a square of the tangent plane, as a chip sees it: right at the poles and over 0 h.
     """
-    places = _unit_vectors(_numbers(rows["RAJ2000"]), _numbers(rows["DEJ2000"]))
+    places = unit_vectors(_numbers(rows["RAJ2000"]), _numbers(rows["DEJ2000"]))
     east, north = _east_north(ra, dec)
-    depth = places @ _unit_vectors(ra, dec)
+    depth = places @ unit_vectors(ra, dec)
     half = np.tan(np.radians(box_deg / 2)) * depth  # negative on the other side of the sky: nothing is inside
     return rows[(np.abs(places @ east) <= half) & (np.abs(places @ north) <= half)]
 
 
-def ds9_regions(catalog, *, radius_arcsec, colour="green"):
+def ds9_regions(catalog: Table, *, radius_arcsec: float, colour: str = "green") -> str:
     """DS9 region text of a star catalog: a circle and the TIC id for each star, targets with a thick line.
 
     Positions are ICRS degrees at the epoch of the catalog, so the file fits every solved frame.
@@ -286,14 +291,9 @@ def ds9_regions(catalog, *, radius_arcsec, colour="green"):
     return "\n".join(lines) + "\n"
 
 
-def _unit_vectors(ra, dec):
-    ra, dec = np.radians(np.asarray(ra)), np.radians(np.asarray(dec))
-    return np.stack([np.cos(dec) * np.cos(ra), np.cos(dec) * np.sin(ra), np.sin(dec)], axis=-1)
-
-
-def _east_north(ra, dec):
+def _east_north(ra: ArrayLike, dec: ArrayLike) -> tuple[Vectors, Vectors]:
     """Unit vectors that point east and north at `ra`, `dec`."""
-    ra, dec = np.radians(np.asarray(ra)), np.radians(np.asarray(dec))
-    east = np.stack([-np.sin(ra), np.cos(ra), np.zeros_like(ra)], axis=-1)
-    north = np.stack([-np.sin(dec) * np.cos(ra), -np.sin(dec) * np.sin(ra), np.cos(dec)], axis=-1)
+    alpha, delta = np.radians(ra), np.radians(dec)
+    east = np.stack([-np.sin(alpha), np.cos(alpha), np.zeros_like(alpha)], axis=-1)
+    north = np.stack([-np.sin(delta) * np.cos(alpha), -np.sin(delta) * np.sin(alpha), np.cos(delta)], axis=-1)
     return east, north

@@ -6,11 +6,17 @@
 
 import dataclasses
 import math
+from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import sep
+from numpy.typing import NDArray
 
-from ngcmos.astrometry.stamps import cut_stamps, measure_rim, place_stamps
+from ngcmos.arrays import Bools, Counts, Floats, Floats32
+from ngcmos.astrometry.spots import Spots
+from ngcmos.astrometry.stamps import Stamps, cut_stamps, measure_rim, place_stamps
+from ngcmos.config import Detection
 from ngcmos.errors import FrameError
 
 PIXSTACK_GROWTH = (1, 8, 64)
@@ -41,25 +47,19 @@ class Background:
         Its global noise.
     """
 
-    image: np.ndarray
-    mask: np.ndarray
+    image: Floats32
+    mask: Bools
     level: float
     rms: float
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
-class Sources:
-    """Detections, brightest first: 0-based positions, flux and peak above the background, FWHM in pixels, area."""
+class Sources(Spots):
+    """Detections, brightest first: flux and peak above the background, FWHM in pixels, area."""
 
-    x: np.ndarray
-    y: np.ndarray
-    flux: np.ndarray
-    peak: np.ndarray
-    fwhm: np.ndarray
-    npix: np.ndarray
-
-    def __len__(self):
-        return len(self.x)
+    peak: Floats
+    fwhm: Floats
+    npix: NDArray[np.integer]
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -82,16 +82,16 @@ class Centroids:
         On the image, without unusable pixels, converged within the capture radius.
     """
 
-    x: np.ndarray
-    y: np.ndarray
-    flux: np.ndarray
-    snr: np.ndarray
-    peak: np.ndarray
-    fwhm: np.ndarray
-    good: np.ndarray
+    x: Floats
+    y: Floats
+    flux: Floats
+    snr: Floats
+    peak: NDArray[np.float32]
+    fwhm: Floats
+    good: Bools
 
 
-def subtract_background(image, *, mesh_px, mask=None):
+def subtract_background(image: Counts, *, mesh_px: int) -> Background:
     """The image without its smooth background.
 
     Parameters
@@ -100,8 +100,6 @@ def subtract_background(image, *, mesh_px, mask=None):
         Any number type; pixels that are not finite are masked.
     mesh_px : int
         Side of a cell of the background mesh.
-    mask : (rows, columns) bool array, optional
-        Pixels not to use.
 
     Raises
     ------
@@ -112,8 +110,6 @@ def subtract_background(image, *, mesh_px, mask=None):
     if pixels.ndim != 2 or min(pixels.shape) < mesh_px:
         raise FrameError(f"image of shape {pixels.shape} is smaller than one background cell of {mesh_px} px")
     unusable = ~np.isfinite(pixels)
-    if mask is not None:
-        unusable |= mask
     if unusable.all():
         raise FrameError("the image has no usable pixel")
     pixels[unusable] = 0.0
@@ -127,7 +123,7 @@ def subtract_background(image, *, mesh_px, mask=None):
     return Background(pixels, unusable, level, float(background.globalrms))
 
 
-def defocus_kernel(defocus_mm, steps):
+def defocus_kernel(defocus_mm: float, steps: Sequence[float]) -> Floats | None:
     """Detection kernel for a defocused image, or None for one in focus (sep's own 3x3 kernel).
 
     From each of the `steps` (mm, rising) on, the kernel is a disc as wide as the image of a star defocused by
@@ -139,23 +135,23 @@ def defocus_kernel(defocus_mm, steps):
     radius = DISC_PX_AT_FIRST_STEP * reached[-1] / steps[0]
     half = math.ceil(radius)
     offset = np.hypot(*np.mgrid[-half : half + 1, -half : half + 1])
-    disc = np.clip(radius + 0.5 - offset, 0.0, 1.0)
-    return disc / disc.sum()
+    disc: Floats = np.clip(radius + 0.5 - offset, 0.0, 1.0)
+    kernel: Floats = disc / disc.sum()
+    return kernel
 
 
-def find_sources(background, *, threshold_sigma, min_area_px, max_area_px, border_px, kernel=None, at_least=1):
+def find_sources(
+    background: Background, detection: Detection, *, kernel: Floats | None = None, at_least: int = 1
+) -> Sources:
     """Sources above the noise of a background-subtracted image, brightest first; hot pixels are not sources.
 
     Parameters
     ----------
     background : Background
-    threshold_sigma : float
-        Detection threshold in units of the background noise; of the noise after the kernel, if there is one.
-    min_area_px, max_area_px : int
-        Sources of fewer or more pixels above the threshold are dropped; a kernel raises the upper limit by three
-        times its area, for a bright defocused star covers more than its disc.
-    border_px : int
-        Sources nearer to the edge are dropped.
+    detection : Detection
+        Of the camera profile. The threshold counts in units of the background noise, of the noise after the
+        kernel, if there is one; a kernel raises the largest area by three times its own, for a bright defocused
+        star covers more than its disc.
     kernel : 2-D array, optional
         Detection kernel, see `defocus_kernel`.
     at_least : int
@@ -166,17 +162,18 @@ def find_sources(background, *, threshold_sigma, min_area_px, max_area_px, borde
     FrameError
         Too few sources, or more than sep can hold.
     """
-    threshold, options = threshold_sigma * background.rms, {}
+    threshold, largest_px = detection.threshold_sigma * background.rms, detection.max_area_px
+    options: dict[str, Any] = {}
     if kernel is not None:
         threshold *= math.sqrt(np.sum(kernel**2))
         options = {"filter_kernel": kernel, "filter_type": "conv"}
-        max_area_px = max_area_px + 3 * kernel.size
-    found = _extract(background, threshold, minarea=min_area_px, **options)
-    rows, columns = background.image.shape
+        largest_px += 3 * kernel.size
+    found = _extract(background, threshold, minarea=detection.min_area_px, **options)
+    (rows, columns), border_px = background.image.shape, detection.border_px
     inside_x = (found["x"] >= border_px) & (found["x"] <= columns - 1 - border_px)
     inside_y = (found["y"] >= border_px) & (found["y"] <= rows - 1 - border_px)
     spread = found["peak"] <= MOST_IN_ONE_PIXEL * found["flux"]
-    kept = found[inside_x & inside_y & spread & (found["npix"] <= max_area_px)]
+    kept = found[inside_x & inside_y & spread & (found["npix"] <= largest_px)]
     if len(kept) < at_least:
         raise FrameError(f"too few sources: {len(kept)}, expected at least {at_least}")
     kept = kept[np.argsort(-kept["flux"], kind="stable")]
@@ -184,7 +181,7 @@ def find_sources(background, *, threshold_sigma, min_area_px, max_area_px, borde
     return Sources(kept["x"], kept["y"], kept["flux"], kept["peak"], fwhm, kept["npix"])
 
 
-def _extract(background, threshold, **options):
+def _extract(background: Background, threshold: float, **options: Any) -> NDArray[np.void]:
     """sep.extract with larger buffers where the normal ones are too small."""
     pixstack, sub_objects = sep.get_extract_pixstack(), sep.get_sub_object_limit()
     try:
@@ -192,7 +189,8 @@ def _extract(background, threshold, **options):
             sep.set_extract_pixstack(pixstack * growth)
             sep.set_sub_object_limit(sub_objects * growth)
             try:
-                return sep.extract(background.image, threshold, mask=background.mask, **options)
+                found: NDArray[np.void] = sep.extract(background.image, threshold, mask=background.mask, **options)
+                return found
             except Exception as error:  # sep raises nothing more special; what is not understood goes on
                 reason = str(error)
                 if "internal pixel buffer full" not in reason and "deblending overflow" not in reason:
@@ -203,7 +201,7 @@ def _extract(background, threshold, **options):
     raise FrameError(f"more sources than can be told apart ({reason}), expected a field of stars")
 
 
-def forced_centroids(image, x, y, *, fwhm_px, capture_px=2.0, mask=None):
+def forced_centroids(image: Counts, x: Floats, y: Floats, *, fwhm_px: float, capture_px: float = 2.0) -> Centroids:
     """Windowed centroids of stars near given positions.
 
     The centroid iterates to where the image, weighted by a Gaussian, balances (Source Extractor's XWIN_IMAGE,
@@ -219,8 +217,6 @@ def forced_centroids(image, x, y, *, fwhm_px, capture_px=2.0, mask=None):
         Width of the stars; the window has the same, but at least 1.1 px of sigma.
     capture_px : float
         A centroid that moves further than this is not good.
-    mask : (rows, columns) bool array, optional
-        Stars with such a pixel in their stamp's core are not good.
     """
     sigma = max(fwhm_px / FWHM_A_SIGMA, NARROWEST_WINDOW_PX)
     half = math.ceil(3.0 * sigma + min(capture_px, 2.0 * sigma))
@@ -228,8 +224,6 @@ def forced_centroids(image, x, y, *, fwhm_px, capture_px=2.0, mask=None):
     stamps = cut_stamps(image, column, row, half).astype(np.float32)
     peak = stamps[:, half - 1 : half + 2, half - 1 : half + 2].max(axis=(1, 2))
     usable = inside & np.isfinite(stamps).all(axis=(1, 2))
-    if mask is not None:
-        usable &= ~cut_stamps(mask, column, row, half)[:, 1:-1, 1:-1].any(axis=(1, 2))
     stamps = np.where(usable[:, None, None], stamps, 0.0)
     level, noise = measure_rim(stamps)
     stamps = stamps - level[:, None, None]
@@ -243,7 +237,7 @@ def forced_centroids(image, x, y, *, fwhm_px, capture_px=2.0, mask=None):
     return Centroids(column + offset[0], row + offset[1], flux, snr, peak, fwhm, good)
 
 
-def _balance(stamps, start, sigma, half):
+def _balance(stamps: Stamps, start: Floats, sigma: float, half: int) -> tuple[Floats, Floats, Floats, Bools]:
     """(offset (2, n), flux, windowed variance, still moving) of the windowed centroids."""
     grid = np.arange(-half, half + 1, dtype=float)
     offset = start.copy()

@@ -11,12 +11,21 @@ matched stars, `to_pixels` and `to_sky` apply it, `wcs_cards` writes it and `sol
 
 import dataclasses
 import math
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 from astropy.io.fits import VerifyError
 from numpy.polynomial.polynomial import polyder, polyval2d
+from numpy.typing import ArrayLike
 
+from ngcmos.arrays import Floats, Ints, Place, Shape
+from ngcmos.astrometry.spots import Pairs
 from ngcmos.errors import UnsolvedError
+from ngcmos.names import Card
+
+Header = Mapping[str, Any]  # of a frame: values by keyword
+Exponents = list[tuple[int, int]]  # of u and v, one pair a term
 
 ORDER = 3
 FAR_PX = 1e4  # larger than any chip
@@ -31,12 +40,12 @@ FOLD_LIMIT = 0.5
 DEGENERATE = "the fit is degenerate: the stars do not span the chip"
 
 
-def _no_distortion(order=ORDER):
+def _no_distortion(order: int = ORDER) -> Floats:
     return np.zeros((order + 1, order + 1))
 
 
-def _empty(kind=float):
-    return np.empty(0, dtype=kind)
+def _empty() -> Floats:
+    return np.empty(0)
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -69,39 +78,40 @@ class Solution:
         What found it: forced, shift, triangles, guess, solve-field or header.
     """
 
-    crval: tuple[float, float]
-    crpix: tuple[float, float]
-    cd: np.ndarray
-    a: np.ndarray = dataclasses.field(default_factory=_no_distortion)
-    b: np.ndarray = dataclasses.field(default_factory=_no_distortion)
-    ap: np.ndarray = dataclasses.field(default_factory=_no_distortion)
-    bp: np.ndarray = dataclasses.field(default_factory=_no_distortion)
-    index: np.ndarray = dataclasses.field(default_factory=lambda: _empty(int))
-    x: np.ndarray = dataclasses.field(default_factory=_empty)
-    y: np.ndarray = dataclasses.field(default_factory=_empty)
-    dx: np.ndarray = dataclasses.field(default_factory=_empty)
-    dy: np.ndarray = dataclasses.field(default_factory=_empty)
+    crval: Place
+    crpix: Place
+    cd: Floats
+    a: Floats = dataclasses.field(default_factory=_no_distortion)
+    b: Floats = dataclasses.field(default_factory=_no_distortion)
+    ap: Floats = dataclasses.field(default_factory=_no_distortion)
+    bp: Floats = dataclasses.field(default_factory=_no_distortion)
+    index: Ints = dataclasses.field(default_factory=lambda: np.empty(0, dtype=int))
+    x: Floats = dataclasses.field(default_factory=_empty)
+    y: Floats = dataclasses.field(default_factory=_empty)
+    dx: Floats = dataclasses.field(default_factory=_empty)
+    dy: Floats = dataclasses.field(default_factory=_empty)
     rms: float = math.nan
     fwhm: float = math.nan
     rung: str = ""
 
     @property
-    def n(self):
+    def n(self) -> int:
         """Number of matched stars."""
         return len(self.index)
 
     @property
-    def scale_arcsec(self):
+    def scale_arcsec(self) -> float:
         """Arcseconds per pixel at the tangent point."""
         return 3600.0 * math.sqrt(abs(np.linalg.det(self.cd)))
 
     @property
-    def residual(self):
+    def residual(self) -> Floats:
         """Distance of each matched star from its prediction, pixels."""
-        return np.hypot(self.dx, self.dy)
+        distance: Floats = np.hypot(self.dx, self.dy)
+        return distance
 
 
-def project(ra, dec, crval):
+def project(ra: ArrayLike, dec: ArrayLike, crval: Place) -> tuple[Floats, Floats]:
     """Tangent-plane coordinates xi, eta in degrees; NaN more than 30 degrees from `crval`.
 
     Calabretta & Greisen 2002, A&A 395, 1077, section 5.1.3.
@@ -115,17 +125,17 @@ def project(ra, dec, crval):
     return np.degrees(xi), np.degrees(eta)
 
 
-def deproject(xi, eta, crval):
+def deproject(xi: ArrayLike, eta: ArrayLike, crval: Place) -> tuple[Floats, Floats]:
     """Right ascension (0 to 360) and declination of tangent-plane coordinates, all in degrees."""
     ra0, dec0 = np.radians(crval)
-    xi, eta = np.radians(xi), np.radians(eta)
-    north = np.cos(dec0) - eta * np.sin(dec0)
-    ra = ra0 + np.arctan2(xi, north)
-    dec = np.arctan2(np.sin(dec0) + eta * np.cos(dec0), np.hypot(xi, north))
+    east, up = np.radians(xi), np.radians(eta)
+    north = np.cos(dec0) - up * np.sin(dec0)
+    ra = ra0 + np.arctan2(east, north)
+    dec = np.arctan2(np.sin(dec0) + up * np.cos(dec0), np.hypot(east, north))
     return np.degrees(ra) % 360.0, np.degrees(dec)
 
 
-def to_sky(solution, x, y):
+def to_sky(solution: Solution, x: ArrayLike, y: ArrayLike) -> tuple[Floats, Floats]:
     """Right ascension and declination in degrees of 0-based pixels."""
     u, v = np.asarray(x, dtype=float) - solution.crpix[0], np.asarray(y, dtype=float) - solution.crpix[1]
     plane_x, plane_y = u + polyval2d(u, v, solution.a), v + polyval2d(u, v, solution.b)
@@ -133,7 +143,13 @@ def to_sky(solution, x, y):
     return deproject(cd11 * plane_x + cd12 * plane_y, cd21 * plane_x + cd22 * plane_y, solution.crval)
 
 
-def to_pixels(solution, ra, dec):
+def centre_of(solution: Solution, shape: Shape) -> Place:
+    """Right ascension and declination in degrees of the middle of a chip."""
+    ra, dec = to_sky(solution, (shape[1] - 1) / 2.0, (shape[0] - 1) / 2.0)
+    return float(ra), float(dec)
+
+
+def to_pixels(solution: Solution, ra: ArrayLike, dec: ArrayLike) -> tuple[Floats, Floats]:
     """0-based pixels x, y of positions in degrees.
 
     NaN where the position is more than 30 degrees away, or so far off the chip that the distortion
@@ -145,7 +161,7 @@ def to_pixels(solution, ra, dec):
     return u + solution.crpix[0], v + solution.crpix[1]
 
 
-def to_pixels_roughly(solution, ra, dec):
+def to_pixels_roughly(solution: Solution, ra: ArrayLike, dec: ArrayLike) -> tuple[Floats, Floats]:
     """As `to_pixels`, in less than half the time: distorted as the position without distortion is.
 
     That is off by the distortion times its slope: 0.02 px where it reaches 3 px in the corners.
@@ -157,7 +173,7 @@ def to_pixels_roughly(solution, ra, dec):
     return x + solution.crpix[0], y + solution.crpix[1]
 
 
-def _undistort(solution, plane_x, plane_y):
+def _undistort(solution: Solution, plane_x: Floats, plane_y: Floats) -> tuple[Floats, Floats]:
     """u, v with u + A(u, v) = plane_x and v + B(u, v) = plane_y."""
     if not (solution.a.any() or solution.b.any()):
         return plane_x, plane_y
@@ -180,25 +196,27 @@ def _undistort(solution, plane_x, plane_y):
     return np.where(good, u, np.nan), np.where(good, v, np.nan)
 
 
-def _exponents(lowest, highest):
+def _exponents(lowest: int, highest: int) -> Exponents:
     return [(i, total - i) for total in range(lowest, highest + 1) for i in range(total, -1, -1)]
 
 
-def _design(u, v, exponents):
+def _design(u: Floats, v: Floats, exponents: Exponents) -> Floats:
     """Matrix of u**i v**j, one column a pair of exponents."""
     highest = max(max(pair) for pair in exponents)
     powers_u, powers_v = np.vander(u, highest + 1, increasing=True), np.vander(v, highest + 1, increasing=True)
     return np.stack([powers_u[:, i] * powers_v[:, j] for i, j in exponents], axis=1)
 
 
-def _as_square(coefficients, exponents, order):
+def _as_square(coefficients: Floats, exponents: Exponents, order: int) -> Floats:
     square = np.zeros((order + 1, order + 1))
     for value, (i, j) in zip(coefficients, exponents, strict=True):
         square[i, j] = value
     return square
 
 
-def fit_linear_sip(x, y, ra, dec, *, crval, shape, order=ORDER, weights=None):
+def fit_linear_sip(
+    pairs: Pairs, *, crval: Place, shape: Shape, order: int = ORDER, weights: Floats | None = None
+) -> Solution:
     """TAN-SIP solution through matched positions by linear least squares, without its inverse.
 
     xi and eta are full polynomials of the pixels; their constant and linear terms then become CRPIX
@@ -206,14 +224,12 @@ def fit_linear_sip(x, y, ra, dec, *, crval, shape, order=ORDER, weights=None):
 
     Parameters
     ----------
-    x, y : (n,) arrays
-        0-based pixels.
-    ra, dec : (n,) arrays
-        Degrees.
+    pairs : Pairs
+        The matched stars.
     crval : (float, float)
         Tangent point to use, degrees.
     shape : (int, int)
-        Rows and columns of the chip.
+        Ints and columns of the chip.
     order : int
         1, 2 or 3.
     weights : (n,) array, optional
@@ -225,40 +241,40 @@ def fit_linear_sip(x, y, ra, dec, *, crval, shape, order=ORDER, weights=None):
         Fewer stars than coefficients, or a degenerate solution.
     """
     exponents = _exponents(0, order)
-    if len(x) < len(exponents):
+    if len(pairs) < len(exponents):
         raise UnsolvedError(
-            f"{len(x)} stars are too few for a fit of order {order}, expected at least {len(exponents)}"
+            f"{len(pairs)} stars are too few for a fit of order {order}, expected at least {len(exponents)}"
         )
     unit = max(shape) / 2.0
     origin = np.array([(shape[1] - 1) / 2.0, (shape[0] - 1) / 2.0])
-    xi, eta = project(ra, dec, crval)
-    design = _design((x - origin[0]) / unit, (y - origin[1]) / unit, exponents)
+    xi, eta = project(pairs.ra, pairs.dec, crval)
+    design = _design((pairs.x - origin[0]) / unit, (pairs.y - origin[1]) / unit, exponents)
     solved = _least_squares(design, np.stack([xi, eta], axis=1), weights)
     squares = [_as_square(column, exponents, ORDER) for column in solved.T]
     return _fold(squares, crval=crval, origin=origin, unit=unit)
 
 
-def _least_squares(design, values, weights=None):
+def _least_squares(design: Floats, values: Floats, weights: Floats | None = None) -> Floats:
     """Coefficients by the normal equations: pixels scaled to the chip keep them well conditioned, and many times
     faster than a decomposition of the design matrix.
     """
     weighted = design if weights is None else design * weights[:, None]
     try:
-        return np.linalg.solve(weighted.T @ design, weighted.T @ values)
+        return np.linalg.solve(weighted.T @ design, weighted.T @ values).astype(float, copy=False)
     except np.linalg.LinAlgError:
         raise UnsolvedError(DEGENERATE) from None
 
 
-def _fold(squares, *, crval, origin, unit):
+def _fold(squares: Sequence[Floats] | Floats, *, crval: Place, origin: Floats, unit: float) -> Solution:
     """Solution of xi, eta given as polynomials of (x, y) - origin in units of `unit` pixels."""
-    root = np.zeros(2)
+    root: Floats = np.zeros(2)
     for _ in range(NEWTON_STEPS):
         moved = [_shift_origin(square, root) for square in squares]
         linear = np.array([[square[1, 0], square[0, 1]] for square in moved])
         if not abs(np.linalg.det(linear)) > 0:
             raise UnsolvedError(DEGENERATE)
         step = np.linalg.solve(linear, [square[0, 0] for square in moved])
-        root = root - step
+        root -= step
         if np.max(np.abs(step)) < ROOT_CONVERGED:
             break
     moved = [_shift_origin(square, root) for square in squares]
@@ -267,20 +283,25 @@ def _fold(squares, *, crval, origin, unit):
     scaled = np.where(total >= 2, np.stack(moved) * unit ** (1.0 - total), 0.0)
     a, b = np.einsum("kl,lij->kij", np.linalg.inv(linear), scaled)
     crpix = origin + unit * root
-    return Solution(tuple(map(float, crval)), tuple(map(float, crpix)), linear / unit, a, b)
+    return Solution(_place(*crval), _place(*crpix), linear / unit, a, b)
 
 
-def _shift_origin(square, origin):
+def _place(first: float, second: float) -> Place:
+    return float(first), float(second)
+
+
+def _shift_origin(square: Floats, origin: Floats) -> Floats:
     """Coefficients of the same polynomial in coordinates that start at `origin` (Taylor)."""
     size = len(square)
     left, right = (
         np.array([[math.comb(i, k) * at ** max(i - k, 0) for i in range(size)] for k in range(size)])
         for at in origin
     )
-    return left @ square @ right.T
+    moved: Floats = left @ square @ right.T
+    return moved
 
 
-def fit_inverse(solution, shape):
+def fit_inverse(solution: Solution, shape: Shape) -> Solution:
     """`solution` with AP and BP fitted over the chip (order 5)."""
     x, y = np.meshgrid(np.linspace(-1, shape[1], 15), np.linspace(-1, shape[0], 15))
     u, v = x.ravel() - solution.crpix[0], y.ravel() - solution.crpix[1]
@@ -294,22 +315,22 @@ def fit_inverse(solution, shape):
     return dataclasses.replace(solution, ap=ap, bp=bp)
 
 
-def with_matches(solution, index, x, y, ra, dec, *, rung):
+def with_matches(solution: Solution, index: Ints, pairs: Pairs, *, rung: str) -> Solution:
     """`solution` with its matched stars, their residuals and the rms."""
-    predicted_x, predicted_y = to_pixels(solution, ra, dec)
-    dx, dy = x - predicted_x, y - predicted_y
+    predicted_x, predicted_y = to_pixels(solution, pairs.ra, pairs.dec)
+    dx, dy = pairs.x - predicted_x, pairs.y - predicted_y
     rms = float(np.sqrt(np.mean(dx**2 + dy**2)))
-    return dataclasses.replace(solution, index=index, x=x, y=y, dx=dx, dy=dy, rms=rms, rung=rung)
+    return dataclasses.replace(solution, index=index, x=pairs.x, y=pairs.y, dx=dx, dy=dy, rms=rms, rung=rung)
 
 
-def wcs_cards(solution, shape):
+def wcs_cards(solution: Solution, shape: Shape) -> list[Card]:
     """Header cards of a solution: list of (keyword, value, comment).
 
     CRPIX is 1-based as FITS wants it. MATCH-* are median residuals of the matched stars in the 512-px
     tiles at the corners (T = high y, R = high x) and at the centre; a tile without stars has no card, as
     have WCSRMS and MATCH-* of a solution without matched stars.
     """
-    cards = [
+    cards: list[Card] = [
         ("WCSAXES", 2, "number of world axes"),
         ("CTYPE1", "RA---TAN-SIP", "tangent plane with SIP distortion"),
         ("CTYPE2", "DEC--TAN-SIP", "tangent plane with SIP distortion"),
@@ -329,9 +350,9 @@ def wcs_cards(solution, shape):
     return cards + _quality_cards(solution, shape)
 
 
-def _polynomial_cards(name, square, lowest, comment):
+def _polynomial_cards(name: str, square: Floats, lowest: int, comment: str) -> list[Card]:
     order = len(square) - 1
-    terms = [
+    terms: list[Card] = [
         (f"{name}_{i}_{j}", float(square[i, j]), comment)
         for i in range(order + 1)
         for j in range(order + 1 - i)
@@ -340,8 +361,8 @@ def _polynomial_cards(name, square, lowest, comment):
     return [(f"{name}_ORDER", order, f"{comment}, order"), *terms]
 
 
-def _quality_cards(solution, shape):
-    cards = [("WCSNSTAR", solution.n, "stars in the plate solution")]
+def _quality_cards(solution: Solution, shape: Shape) -> list[Card]:
+    cards: list[Card] = [("WCSNSTAR", solution.n, "stars in the plate solution")]
     if not solution.n:
         return cards
     cards.append(("WCSRMS", solution.rms, "[px] rms residual of the plate solution"))
@@ -350,7 +371,7 @@ def _quality_cards(solution, shape):
     return cards
 
 
-def tile_residuals(solution, shape):
+def tile_residuals(solution: Solution, shape: Shape) -> dict[str, float]:
     """Median residual in pixels of the corner tiles TL, TR, BL, BR and the centre C, where they hold stars."""
     rows, columns = shape
     left, right = solution.x < TILE_PX, solution.x >= columns - TILE_PX
@@ -361,7 +382,7 @@ def tile_residuals(solution, shape):
     return {name: float(np.median(solution.residual[tile])) for name, tile in tiles.items() if tile.any()}
 
 
-def solution_from_header(header):
+def solution_from_header(header: Header) -> Solution:
     """The solution that a header holds (TAN or TAN-SIP), without matched stars and without the inverse AP, BP.
 
     Constant and linear SIP terms, as older programs wrote them, are folded into CRPIX and CD.
@@ -377,7 +398,7 @@ def solution_from_header(header):
         raise UnsolvedError(
             f"no plate solution in the header: CTYPE is {found}, expected RA---TAN-SIP, DEC--TAN-SIP"
         )
-    crval = [_number(header, f"CRVAL{axis}") for axis in (1, 2)]
+    crval = _number(header, "CRVAL1"), _number(header, "CRVAL2")
     origin = np.array([_number(header, f"CRPIX{axis}") - 1.0 for axis in (1, 2)])
     cd = np.array([[_number(header, f"CD{i}_{j}") for j in (1, 2)] for i in (1, 2)])
     a, b = _header_square(header, "A"), _header_square(header, "B")
@@ -387,10 +408,10 @@ def solution_from_header(header):
         return dataclasses.replace(_fold_into_linear(crval, origin, cd, a, b), rms=rms, rung="header")
     if not abs(np.linalg.det(cd)) > 0:
         raise UnsolvedError(DEGENERATE)
-    return Solution(tuple(crval), tuple(map(float, origin)), cd, a, b, rms=rms, rung="header")
+    return Solution(crval, _place(*origin), cd, a, b, rms=rms, rung="header")
 
 
-def _fold_into_linear(crval, origin, cd, a, b):
+def _fold_into_linear(crval: Place, origin: Floats, cd: Floats, a: Floats, b: Floats) -> Solution:
     """Solution of distortion polynomials that hold constant and linear terms too."""
     size = max(len(a), len(b), ORDER + 1)
     full = np.stack([np.pad(square, (0, size - len(square))) for square in (a, b)])
@@ -401,12 +422,13 @@ def _fold_into_linear(crval, origin, cd, a, b):
     return _fold(np.einsum("kl,lij->kij", cd, full) * unit**total, crval=crval, origin=origin, unit=unit)
 
 
-def _total_order(size):
+def _total_order(size: int) -> Ints:
     """(size, size) array of i + j."""
-    return np.add.outer(np.arange(size), np.arange(size))
+    total: Ints = np.add.outer(np.arange(size), np.arange(size))
+    return total
 
 
-def _require_sense(origin, cd, squares):
+def _require_sense(origin: Floats, cd: Floats, squares: Sequence[Floats]) -> None:
     """Refuse numbers that no chip has: far origins, pixels of degrees, distortions beyond all bounds."""
     if not (np.abs(origin).max() < FAR_PX**2 and np.abs(cd).max() < 1):
         raise UnsolvedError("no plate solution in the header: CRPIX and CD are those of no chip")
@@ -416,7 +438,7 @@ def _require_sense(origin, cd, squares):
         raise UnsolvedError("no plate solution in the header: its distortion is beyond all bounds")
 
 
-def _header_square(header, name):
+def _header_square(header: Header, name: str) -> Floats:
     order = int(_number(header, f"{name}_ORDER")) if f"{name}_ORDER" in header else ORDER
     if not 0 <= order <= HIGHEST_ORDER:
         raise UnsolvedError(
@@ -429,7 +451,7 @@ def _header_square(header, name):
     return square
 
 
-def _number(header, keyword):
+def _number(header: Header, keyword: str) -> float:
     try:
         value = float(_value(header, keyword))
     except (KeyError, TypeError, ValueError):
@@ -439,7 +461,7 @@ def _number(header, keyword):
     return value
 
 
-def _value(header, keyword, default=None):
+def _value(header: Header, keyword: str, default: Any = None) -> Any:
     """Value of a card or the default; a card that cannot be read is as good as none of a plate solution."""
     try:
         return header.get(keyword, default)

@@ -1,10 +1,11 @@
 """A quick look at an image: its brightest star-like peaks, and the shift they vote for."""
 
-import dataclasses
 import math
 
 import numpy as np
 
+from ngcmos.arrays import Counts, Floats, Place, Shape
+from ngcmos.astrometry.spots import Spots
 from ngcmos.astrometry.triangles import is_significant
 from ngcmos.errors import UnsolvedError
 
@@ -17,21 +18,14 @@ LARGEST_SHIFT_PX = 200.0
 SHIFT_BIN_PX = 2.0
 
 
-@dataclasses.dataclass(frozen=True, eq=False)
-class Peaks:
-    """Peaks, brightest first: 0-based positions good to some tenths of a pixel, and the flux of 3 x 3 pixels."""
+def find_peaks(image: Counts) -> Spots:
+    """The brightest pixels of 16-px blocks that look like a star: highest of their surroundings and not alone.
 
-    x: np.ndarray
-    y: np.ndarray
-    flux: np.ndarray
-
-
-def find_peaks(image, *, mask=None):
-    """The brightest pixels of 16-px blocks that look like a star: highest of their surroundings and not alone."""
+    Positions are good to some tenths of a pixel; the flux is that of 3 x 3 pixels.
+    """
     rows, columns = (BLOCK_PX * (size // BLOCK_PX) for size in image.shape)
     blocks = _blocks(np.asarray(image[:rows, :columns]), BLOCK_PX)
-    heights = blocks if mask is None else np.where(_blocks(mask[:rows, :columns], BLOCK_PX), 0, blocks)
-    place = np.argmax(np.nan_to_num(heights) if heights.dtype.kind == "f" else heights, axis=1)
+    place = np.argmax(np.nan_to_num(blocks) if blocks.dtype.kind == "f" else blocks, axis=1)
     down, across = np.divmod(np.arange(len(blocks)), columns // BLOCK_PX)
     row, column = down * BLOCK_PX + place // BLOCK_PX, across * BLOCK_PX + place % BLOCK_PX
     sky = np.median(_blocks(np.asarray(image[:rows:SAMPLING, :columns:SAMPLING]), BLOCK_PX // SAMPLING), axis=1)
@@ -48,17 +42,17 @@ def find_peaks(image, *, mask=None):
     total = positive.sum(axis=(1, 2))
     x = column[chosen] + (positive.sum(axis=1) @ step) / total
     y = row[chosen] + (positive.sum(axis=2) @ step) / total
-    return Peaks(x, y, flux[chosen])
+    return Spots(x, y, flux[chosen])
 
 
-def _blocks(image, size):
+def _blocks(image: Counts, size: int) -> Counts:
     """(blocks, size * size) pixels of an image whose sides are multiples of `size`."""
     rows, columns = image.shape
     folded = image.reshape(rows // size, size, columns // size, size).swapaxes(1, 2)
     return folded.reshape(-1, size * size)
 
 
-def vote_shift(peaks, px, py, *, shape):
+def vote_shift(peaks: Spots, px: Floats, py: Floats, *, shape: Shape) -> Place:
     """(dx, dy) in pixels from the predicted places of stars, brightest first, to the peaks.
 
     Raises
@@ -82,7 +76,7 @@ def vote_shift(peaks, px, py, *, shape):
     centre = (np.array(best) + 0.5) * SHIFT_BIN_PX - reach
     agree = np.hypot(dx - centre[0], dy - centre[1]) < 1.5 * SHIFT_BIN_PX
     on_chip = np.count_nonzero((px[near] > 0) & (px[near] < shape[1]) & (py[near] > 0) & (py[near] < shape[0]))
-    hits = np.count_nonzero(agree)
+    hits = int(np.count_nonzero(agree))
     chance = len(peaks.x) * on_chip / (shape[0] * shape[1]) * math.pi * (1.5 * SHIFT_BIN_PX) ** 2
     if not is_significant(hits, chance):
         raise UnsolvedError(f"shift: {hits} of {len(peaks.x)} peaks agree, {chance:.0f} do by chance")

@@ -15,7 +15,9 @@ from pathlib import Path
 import numpy as np
 from astropy.io import fits
 
-from ngcmos.astrometry.distortion import solution_from_header
+from ngcmos.astrometry.distortion import Solution, solution_from_header
+from ngcmos.astrometry.spots import Spots
+from ngcmos.astrometry.triangles import Search
 from ngcmos.errors import ToolError, UnsolvedError
 
 PROGRAM = "solve-field"
@@ -23,39 +25,27 @@ MOST_SOURCES = 500
 GRACE_S = 10.0
 
 
-def find_solve_field(program=PROGRAM):
+def find_solve_field(program: str = PROGRAM) -> str:
     """Path of the program, empty where it is not installed."""
     return shutil.which(program) or ""
 
 
 def solve_with_astrometry_net(
-    x,
-    y,
-    flux,
-    shape,
+    spots: Spots,
+    search: Search,
     *,
-    pointing,
-    radius_deg,
-    scale_limits,
-    folder,
-    timeout_s=120.0,
-    grace_s=GRACE_S,
-    program=PROGRAM,
-):
+    folder: Path,
+    timeout_s: float = 120.0,
+    grace_s: float = GRACE_S,
+    program: str = PROGRAM,
+) -> Solution:
     """Approximate TAN solution of a list of sources.
 
     Parameters
     ----------
-    x, y, flux : (n,) arrays
-        0-based pixels and brightness; the 500 brightest are given to the program.
-    shape : (int, int)
-        Rows and columns of the chip.
-    pointing : (float, float)
-        Right ascension and declination near which to look, degrees.
-    radius_deg : float
-        How far around it.
-    scale_limits : (float, float)
-        Lowest and highest scale, arcseconds per pixel.
+    spots : Spots
+        The 500 brightest are given to the program.
+    search : Search
     folder : path
         An empty folder for the files of the program; the caller removes it.
     timeout_s : float
@@ -73,13 +63,12 @@ def solve_with_astrometry_net(
     path = find_solve_field(program)
     if not path:
         raise ToolError(f"{program}: not installed, expected astrometry.net's solve-field on the PATH")
-    folder = Path(folder)
-    _write_sources(folder / "sources.xyls", x, y, flux)
-    command = _command(path, folder, shape, pointing, radius_deg, scale_limits, timeout_s)
+    _write_sources(folder / "sources.xyls", spots)
+    command = _command(path, folder, search, timeout_s)
     answer = _run(command, folder, timeout_s + grace_s)
     solved = folder / "sources.wcs"
     if not solved.is_file():
-        raise UnsolvedError(f"{program}: no solution among {len(x)} sources; it said: {answer}")
+        raise UnsolvedError(f"{program}: no solution among {len(spots)} sources; it said: {answer}")
     try:
         header = fits.getheader(solved)
     except OSError as error:
@@ -87,28 +76,28 @@ def solve_with_astrometry_net(
     return dataclasses.replace(solution_from_header(header), rung="solve-field")
 
 
-def _write_sources(path, x, y, flux):
-    brightest = np.argsort(-np.asarray(flux), kind="stable")[:MOST_SOURCES]
+def _write_sources(path: Path, spots: Spots) -> None:
+    brightest = np.argsort(-spots.flux, kind="stable")[:MOST_SOURCES]
     columns = [
         fits.Column(name=name, format="D", array=np.asarray(values, dtype=float)[brightest])
-        for name, values in (("X", np.add(x, 1.0)), ("Y", np.add(y, 1.0)), ("FLUX", flux))
+        for name, values in (("X", spots.x + 1.0), ("Y", spots.y + 1.0), ("FLUX", spots.flux))
     ]
     fits.BinTableHDU.from_columns(columns).writeto(path)
 
 
-def _command(path, folder, shape, pointing, radius_deg, scale_limits, timeout_s):
-    options = {
-        "--width": shape[1],
-        "--height": shape[0],
+def _command(path: str, folder: Path, search: Search, timeout_s: float) -> list[str]:
+    options: dict[str, object] = {
+        "--width": search.shape[1],
+        "--height": search.shape[0],
         "--x-column": "X",
         "--y-column": "Y",
         "--sort-column": "FLUX",
         "--scale-units": "arcsecperpix",
-        "--scale-low": scale_limits[0],
-        "--scale-high": scale_limits[1],
-        "--ra": pointing[0],
-        "--dec": pointing[1],
-        "--radius": radius_deg,
+        "--scale-low": search.scale_limits_arcsec[0],
+        "--scale-high": search.scale_limits_arcsec[1],
+        "--ra": search.pointing[0],
+        "--dec": search.pointing[1],
+        "--radius": search.radius_deg,
         "--cpulimit": max(1, round(timeout_s)),
         "--dir": folder,
         "--temp-dir": folder,
@@ -120,7 +109,7 @@ def _command(path, folder, shape, pointing, radius_deg, scale_limits, timeout_s)
     return [path, *switches, *pairs, str(folder / "sources.xyls")]
 
 
-def _run(command, folder, timeout_s):
+def _run(command: list[str], folder: Path, timeout_s: float) -> str:
     """Last line of what the program said; it and what it started end with the time."""
     with _start(command, folder) as process:
         try:
@@ -136,7 +125,7 @@ def _run(command, folder, timeout_s):
     return lines[-1]
 
 
-def _start(command, folder):
+def _start(command: list[str], folder: Path) -> subprocess.Popen[str]:
     """The program as the head of a process group of its own."""
     try:
         return subprocess.Popen(

@@ -9,14 +9,32 @@ weighted cubic fit. `solve_from_guess` enters at that point with an approximate 
 """
 
 import dataclasses
+import functools
 import math
 
 import numpy as np
 
-from ngcmos.astrometry.detection import FWHM_A_SIGMA, find_sources, forced_centroids, subtract_background
-from ngcmos.astrometry.distortion import fit_inverse, fit_linear_sip, to_pixels, to_sky, with_matches
+from ngcmos.arrays import Bools, Counts, Floats, Ints, Place, Shape
+from ngcmos.astrometry.detection import (
+    FWHM_A_SIGMA,
+    Centroids,
+    Sources,
+    find_sources,
+    forced_centroids,
+    subtract_background,
+)
+from ngcmos.astrometry.distortion import (
+    Solution,
+    centre_of,
+    fit_inverse,
+    fit_linear_sip,
+    to_pixels,
+    with_matches,
+)
 from ngcmos.astrometry.peaks import find_peaks, vote_shift
-from ngcmos.astrometry.triangles import affordable_order, grow_match, match_triangles
+from ngcmos.astrometry.spots import Pairs, ReferenceStars, Spots
+from ngcmos.astrometry.triangles import GROWTH, Growth, Search, affordable_order, grow_match, match_triangles
+from ngcmos.config import Camera
 from ngcmos.errors import FrameError, UnsolvedError
 
 POLISHED_STARS = 600
@@ -26,7 +44,7 @@ MATCHED_SHARE = 0.6
 WITNESSES = 200
 SHIFT_STARS = 5000
 # the distortion is known from the previous solution, so that the order need not rise step by step
-SHIFT_GROWTH = ((3, 6.0), (3, 3.0), (3, 2.0))
+SHIFT_GROWTH: Growth = ((3, 6.0), (3, 3.0), (3, 2.0))
 SEEN_SNR = 10.0
 LARGEST_RMS_PX = 0.3
 CAPTURE_PX = 2.0
@@ -41,71 +59,39 @@ MEDIAN_A_RADIUS = 1.1774  # of a two-dimensional normal distribution of unit sig
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
-class ReferenceStars:
-    """Catalog stars at the epoch of the frame: degrees and magnitudes, and which may enter the fit.
-
-    Stars that are not `usable` (blends, doubtful positions) still help to recognise the field.
-    """
-
-    ra: np.ndarray
-    dec: np.ndarray
-    mag: np.ndarray
-    usable: np.ndarray
-
-    def __post_init__(self):
-        if len({len(column) for column in (self.ra, self.dec, self.mag, self.usable)}) != 1:
-            raise ValueError("the columns of the reference stars must be of one length")
-
-
-@dataclasses.dataclass(frozen=True, eq=False)
 class _Plate:
-    """What every rung needs: the frame, the stars and the settings."""
+    """What every rung needs: the frame, the stars and the camera."""
 
-    image: np.ndarray
-    raw: np.ndarray
-    mask: np.ndarray | None
+    image: Counts
     stars: ReferenceStars
-    detector: object
-    detection: object
-    settings: object
+    camera: Camera
     least_order: int = 1
 
     @property
-    def shape(self):
-        return self.image.shape
+    def shape(self) -> Shape:
+        return self.image.shape[0], self.image.shape[1]
 
 
 def solve_frame(
-    image,
-    stars,
+    image: Counts,
+    stars: ReferenceStars,
+    camera: Camera,
     *,
-    pointing,
-    detector,
-    detection,
-    settings,
-    previous=None,
-    raw=None,
-    mask=None,
-    kernel=None,
-    least_order=1,
-):
+    pointing: Place,
+    previous: Solution | None = None,
+    kernel: Floats | None = None,
+    least_order: int = 1,
+) -> Solution:
     """The plate solution of one frame.
 
     Parameters
     ----------
     image : (rows, columns) array
-        Calibrated or raw pixels of any number type.
-    stars : ReferenceStars
+        Raw pixels of any number type.
     pointing : (float, float)
         Right ascension and declination of the header, degrees.
-    detector, detection, settings
-        The tables `detector`, `detection` and `solve` of the camera profile.
     previous : Solution, optional
         Of an earlier frame of the field.
-    raw : (rows, columns) array, optional
-        Raw counts, to recognise saturated stars; `image` by default.
-    mask : (rows, columns) bool array, optional
-        Pixels not to use.
     kernel : 2-D array, optional
         Detection kernel, see `detection.defocus_kernel`.
     least_order : int
@@ -121,10 +107,10 @@ def solve_frame(
     UnsolvedError
         With the reason of each rung.
     """
-    plate = _Plate(image, image if raw is None else raw, mask, stars, detector, detection, settings, least_order)
-    rungs = [lambda: _solve_triangles(plate, pointing, kernel)]
+    plate = _Plate(image, stars, camera, least_order)
+    rungs = [functools.partial(_solve_triangles, plate, pointing, kernel)]
     if previous is not None:
-        rungs = [lambda: _solve_forced(plate, previous), lambda: _solve_shift(plate, previous), *rungs]
+        rungs = [functools.partial(rung, plate, previous) for rung in (_solve_forced, _solve_shift)] + rungs
     reasons = []
     for rung in rungs:
         try:
@@ -135,81 +121,68 @@ def solve_frame(
 
 
 def solve_from_guess(
-    image, stars, guess, *, detector, detection, settings, rung="guess", raw=None, mask=None, kernel=None
-):
+    image: Counts,
+    stars: ReferenceStars,
+    camera: Camera,
+    guess: Solution,
+    *,
+    rung: str = "guess",
+    kernel: Floats | None = None,
+) -> Solution:
     """The verified plate solution within a few pixels of an approximate one; arguments as for `solve_frame`."""
-    plate = _Plate(image, image if raw is None else raw, mask, stars, detector, detection, settings)
+    plate = _Plate(image, stars, camera)
     sources = _detect(plate, kernel)
     rows = np.argsort(stars.mag, kind="stable")
-    found = _grow(plate, rows, sources.x, sources.y, guess, rung)
+    found = _grow(plate, rows, sources, guess)
     return fit_inverse(_polish(plate, found, rung=rung), plate.shape)
 
 
-def _solve_forced(plate, previous):
+def _solve_forced(plate: _Plate, previous: Solution) -> Solution:
     return _polish(plate, previous, rung="forced", share=MATCHED_SHARE)
 
 
-def _solve_shift(plate, previous):
+def _solve_shift(plate: _Plate, previous: Solution) -> Solution:
     bright = np.argsort(plate.stars.mag, kind="stable")[:SHIFT_STARS]
-    peaks = find_peaks(plate.image, mask=plate.mask)
+    peaks = find_peaks(plate.image)
     px, py = to_pixels(previous, plate.stars.ra[bright], plate.stars.dec[bright])
     shift = vote_shift(peaks, px, py, shape=plate.shape)
     moved = dataclasses.replace(previous, crpix=(previous.crpix[0] + shift[0], previous.crpix[1] + shift[1]))
-    found = _grow(plate, bright, peaks.x, peaks.y, moved, "shift", growth=SHIFT_GROWTH)
+    found = _grow(plate, bright, peaks, moved, growth=SHIFT_GROWTH)
     return _polish(plate, found, rung="shift")
 
 
-def _solve_triangles(plate, pointing, kernel):
+def _solve_triangles(plate: _Plate, pointing: Place, kernel: Floats | None) -> Solution:
     sources = _detect(plate, kernel)
-    stars, detector = plate.stars, plate.detector
+    detector = plate.camera.detector
     reasons = []
-    for radius_deg in plate.settings.radius_deg:
+    for radius_deg in plate.camera.solve.radius_deg:
+        scales = detector.scale_arcsec, detector.scale_limits_arcsec
         try:
-            found = match_triangles(
-                sources.x,
-                sources.y,
-                sources.flux,
-                stars.ra,
-                stars.dec,
-                stars.mag,
-                pointing=pointing,
-                radius_deg=radius_deg,
-                scale_arcsec=detector.scale_arcsec,
-                scale_limits_arcsec=detector.scale_limits_arcsec,
-                shape=plate.shape,
-            )
+            found = match_triangles(sources, plate.stars, Search(pointing, radius_deg, *scales, plate.shape))
             return _polish(plate, found, rung="triangles")
         except UnsolvedError as error:
             reasons.append(str(error))
     raise UnsolvedError("; ".join(reasons))
 
 
-def _detect(plate, kernel):
+def _detect(plate: _Plate, kernel: Floats | None) -> Sources:
     """Sources of the frame; too few of them leave it unsolved."""
-    detection = plate.detection
+    detection = plate.camera.detection
     try:
-        background = subtract_background(plate.image, mesh_px=detection.mesh_px, mask=plate.mask)
-        return find_sources(
-            background,
-            threshold_sigma=detection.threshold_sigma,
-            min_area_px=detection.min_area_px,
-            max_area_px=detection.max_area_px,
-            border_px=detection.border_px,
-            kernel=kernel,
-            at_least=FEWEST_SOURCES,
-        )
+        background = subtract_background(plate.image, mesh_px=detection.mesh_px)
+        return find_sources(background, detection, kernel=kernel, at_least=FEWEST_SOURCES)
     except FrameError as error:
         raise UnsolvedError(str(error)) from None
 
 
-def _grow(plate, rows, x, y, guess, rung, **options):
-    """Cubic solution from an approximate one, stars (brightest first) and positions on the chip."""
+def _grow(plate: _Plate, rows: Ints, spots: Spots, guess: Solution, *, growth: Growth = GROWTH) -> Solution:
+    """Cubic solution from an approximate one, stars (brightest first) and what is seen on the chip."""
     ra, dec = plate.stars.ra[rows], plate.stars.dec[rows]
-    found = grow_match(x, y, ra, dec, guess, shape=plate.shape, rung=rung, **options)
+    found = grow_match(spots.x, spots.y, ra, dec, guess, shape=plate.shape, growth=growth)
     return dataclasses.replace(found, index=rows[found.index])
 
 
-def _polish(plate, guess, *, rung, share=0.0):
+def _polish(plate: _Plate, guess: Solution, *, rung: str, share: float = 0.0) -> Solution:
     """Solution refitted to windowed centroids of the brightest usable stars where `guess` puts them.
 
     Raises
@@ -220,19 +193,18 @@ def _polish(plate, guess, *, rung, share=0.0):
     stars = plate.stars
     chosen, px, py = _choose(plate, guess)
     fwhm = _measure_fwhm(plate, px, py)
-    centroids = forced_centroids(plate.image, px, py, fwhm_px=fwhm, capture_px=CAPTURE_PX, mask=plate.mask)
+    centroids = forced_centroids(plate.image, px, py, fwhm_px=fwhm, capture_px=CAPTURE_PX)
     seen = centroids.good & (centroids.snr > SEEN_SNR)
-    _require(np.count_nonzero(seen), FEWEST_POLISHED, rung, "seen")
-    x, y, star = centroids.x[seen], centroids.y[seen], chosen[seen]
-    error = _centroid_error(centroids, fwhm, plate.detector.gain_e_adu)[seen]
-    solution, kept = _fit_clipped(
-        guess, x, y, stars.ra[star], stars.dec[star], error, plate.shape, plate.least_order
-    )
-    _require(np.count_nonzero(kept), max(FEWEST_POLISHED, MATCHED_SHARE * len(star)), rung, "agree")
+    _require(int(np.count_nonzero(seen)), FEWEST_POLISHED, rung, "seen")
+    star = chosen[seen]
+    pairs = Pairs(centroids.x[seen], centroids.y[seen], stars.ra[star], stars.dec[star])
+    error = _centroid_error(centroids, fwhm, plate.camera.detector.gain_e_adu)[seen]
+    solution, kept = _fit_clipped(guess, pairs, error, plate.shape, plate.least_order)
+    _require(int(np.count_nonzero(kept)), max(FEWEST_POLISHED, MATCHED_SHARE * len(star)), rung, "agree")
     witnesses = chosen[:WITNESSES]
-    _require(np.isin(witnesses, star[kept]).sum(), share * len(witnesses), rung, "of the brightest agree")
-    index = star[kept]
-    solution = with_matches(solution, index, x[kept], y[kept], stars.ra[index], stars.dec[index], rung=rung)
+    confirmed = int(np.count_nonzero(np.isin(witnesses, star[kept])))
+    _require(confirmed, share * len(witnesses), rung, "of the brightest agree")
+    solution = with_matches(solution, star[kept], pairs.only(kept), rung=rung)
     # weighted, for the faint stars of a defocused frame scatter by more without being wrong
     rms = float(np.sqrt(np.average(solution.residual**2, weights=error[kept] ** -2)))
     if not rms < LARGEST_RMS_PX:
@@ -240,17 +212,18 @@ def _polish(plate, guess, *, rung, share=0.0):
     return dataclasses.replace(solution, fwhm=fwhm)
 
 
-def _require(count, needed, rung, what):
+def _require(count: int, needed: float, rung: str, what: str) -> None:
     if count < needed:
         raise UnsolvedError(f"{rung}: {count} stars {what}, expected at least {math.ceil(needed)}")
 
 
-def _choose(plate, guess):
+def _choose(plate: _Plate, guess: Solution) -> tuple[Ints, Floats, Floats]:
     """(rows, x, y) of the brightest stars on the chip that may enter the fit: usable, in range, not saturated."""
-    stars, settings = plate.stars, plate.settings
+    stars, camera = plate.stars, plate.camera
     rows, columns = plate.shape
-    left, right, bottom, top = (edge + plate.detection.border_px for edge in plate.detector.bad_edge_px)
-    allowed = np.flatnonzero(stars.usable & (stars.mag >= settings.tmag_min) & (stars.mag <= settings.tmag_max))
+    left, right, bottom, top = (edge + camera.detection.border_px for edge in camera.detector.bad_edge_px)
+    in_range = (stars.mag >= camera.solve.tmag_min) & (stars.mag <= camera.solve.tmag_max)
+    allowed = np.flatnonzero(stars.usable & in_range)
     allowed = allowed[np.argsort(stars.mag[allowed], kind="stable")]
     px, py = to_pixels(guess, stars.ra[allowed], stars.dec[allowed])
     on_chip = (px >= left) & (px < columns - right) & (py >= bottom) & (py < rows - top)
@@ -259,11 +232,11 @@ def _choose(plate, guess):
     return allowed[chosen], px[chosen], py[chosen]
 
 
-def _measure_fwhm(plate, px, py):
+def _measure_fwhm(plate: _Plate, px: Floats, py: Floats) -> float:
     """Median width of the brightest stars, pixels."""
     fwhm = FIRST_FWHM_PX
     for _ in range(2):
-        measured = forced_centroids(plate.image, px[:FWHM_STARS], py[:FWHM_STARS], fwhm_px=fwhm, mask=plate.mask)
+        measured = forced_centroids(plate.image, px[:FWHM_STARS], py[:FWHM_STARS], fwhm_px=fwhm)
         widths = measured.fwhm[measured.good & (measured.snr > SEEN_SNR)]
         widths = widths[np.isfinite(widths)]
         if len(widths):
@@ -271,20 +244,20 @@ def _measure_fwhm(plate, px, py):
     return fwhm
 
 
-def _saturated(plate, px, py):
+def _saturated(plate: _Plate, px: Floats, py: Floats) -> Bools:
     """Whether the raw counts near each star come close to saturation."""
-    limit = SATURATED_SHARE * plate.detector.saturation_adu
+    limit = SATURATED_SHARE * plate.camera.detector.saturation_adu
     column, row = np.rint(px).astype(int), np.rint(py).astype(int)
     rows, columns = plate.shape
     highest = np.zeros(len(px))
     for dy in (-1, 0, 1):
         for dx in (-1, 0, 1):
-            near = plate.raw[np.clip(row + dy, 0, rows - 1), np.clip(column + dx, 0, columns - 1)]
+            near = plate.image[np.clip(row + dy, 0, rows - 1), np.clip(column + dx, 0, columns - 1)]
             highest = np.maximum(highest, near)
     return highest >= limit
 
 
-def _centroid_error(centroids, fwhm, gain_e_adu):
+def _centroid_error(centroids: Centroids, fwhm: float, gain_e_adu: float) -> Floats:
     """Expected error of each centroid, pixels: background and photon noise of a Gaussian star, and a floor.
 
     Background-limited 2 sigma**2 / snr**2 and photon-limited sigma**2 / electrons, after King 1983, PASP 95, 163.
@@ -292,21 +265,24 @@ def _centroid_error(centroids, fwhm, gain_e_adu):
     sigma = fwhm / FWHM_A_SIGMA
     with np.errstate(invalid="ignore", divide="ignore"):
         photons = sigma**2 / (2.0 * centroids.flux * gain_e_adu)
-        return np.sqrt(2.0 * (sigma / centroids.snr) ** 2 + photons + CENTROID_FLOOR_PX**2)
+        error: Floats = np.sqrt(2.0 * (sigma / centroids.snr) ** 2 + photons + CENTROID_FLOOR_PX**2)
+    return error
 
 
-def _fit_clipped(guess, x, y, ra, dec, error, shape, least_order):
+def _fit_clipped(
+    guess: Solution, pairs: Pairs, error: Floats, shape: Shape, least_order: int
+) -> tuple[Solution, Bools]:
     """(solution, kept) of a weighted fit without the stars that stand out."""
-    crval = to_sky(guess, (shape[1] - 1) / 2.0, (shape[0] - 1) / 2.0)
-    px, py = to_pixels(guess, ra, dec)
+    crval = centre_of(guess, shape)
+    x, y = pairs.x, pairs.y
+    px, py = to_pixels(guess, pairs.ra, pairs.dec)
     away = np.hypot(x - px - np.median(x - px), y - py - np.median(y - py))
-    kept = away <= max(CLIP_SIGMA * float(np.median(away)), CENTROID_FLOOR_PX)
+    kept: Bools = away <= max(CLIP_SIGMA * float(np.median(away)), CENTROID_FLOOR_PX)
     for _ in range(CLIP_ROUNDS):
-        order = max(least_order, affordable_order(np.count_nonzero(kept)))
-        solution = fit_linear_sip(
-            x[kept], y[kept], ra[kept], dec[kept], crval=crval, shape=shape, order=order, weights=error[kept] ** -2
-        )
-        px, py = to_pixels(solution, ra, dec)
+        order = max(least_order, affordable_order(int(np.count_nonzero(kept))))
+        weights = error[kept] ** -2
+        solution = fit_linear_sip(pairs.only(kept), crval=crval, shape=shape, order=order, weights=weights)
+        px, py = to_pixels(solution, pairs.ra, pairs.dec)
         pull = np.hypot(x - px, y - py) / error
         agree = pull <= CLIP_SIGMA * max(1.0, float(np.median(pull)) / MEDIAN_A_RADIUS)
         if np.array_equal(agree, kept):

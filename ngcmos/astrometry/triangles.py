@@ -11,10 +11,17 @@ import itertools
 import math
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy.spatial import cKDTree
 
-from ngcmos.astrometry.distortion import Solution, fit_linear_sip, project, to_pixels, to_sky, with_matches
+from ngcmos.arrays import Bools, Floats, Ints, Place, Shape
+from ngcmos.astrometry.distortion import Solution, centre_of, fit_linear_sip, project, to_pixels, with_matches
+from ngcmos.astrometry.spots import Pairs, ReferenceStars, Spots
 from ngcmos.errors import UnsolvedError
+
+Complex = NDArray[np.complex128]  # (n,) positions on a plane
+Affine = tuple[Floats, Floats]  # (linear (2, 2), place (2,)) with sky = linear @ chip + place
+Triangles = tuple[Ints, Floats, Floats]  # see _triangles
 
 BRIGHTEST = 80
 NEIGHBOURS = 8
@@ -35,21 +42,19 @@ VERIFY_RADIUS_PX = 8.0
 FULL_CHIP_PX = 1024.0
 FEWEST_MATCHES = 20
 CHANCE_SIGMA = 8.0
-GROWTH = ((1, 8.0), (2, 8.0), (3, 8.0), (3, 6.0), (3, 4.0), (3, 3.0), (3, 2.0), (3, 1.5))
+Growth = tuple[tuple[int, float], ...]  # order of the fit and radius of the match in pixels, step by step
+GROWTH: Growth = ((1, 8.0), (2, 8.0), (3, 8.0), (3, 6.0), (3, 4.0), (3, 3.0), (3, 2.0), (3, 1.5))
 STARS_PER_TERM = 2
 # of the stars taken into a match, so many may have a foreign star within the radius
 CHANCE_SHARE = 0.1
 
 
-def match_triangles(x, y, flux, ra, dec, mag, *, pointing, radius_deg, scale_arcsec, scale_limits_arcsec, shape):
-    """Solution of positions on the chip against a catalog, wherever it lies near the pointing.
+@dataclasses.dataclass(frozen=True)
+class Search:
+    """Where a field may lie, and what is known of the camera that sees it.
 
-    Parameters
+    Attributes
     ----------
-    x, y, flux : (n,) arrays
-        0-based pixels and brightness of the detections.
-    ra, dec, mag : (m,) arrays
-        Catalog in degrees and magnitudes.
     pointing : (float, float)
         Right ascension and declination near the centre of the chip, degrees.
     radius_deg : float
@@ -57,30 +62,42 @@ def match_triangles(x, y, flux, ra, dec, mag, *, pointing, radius_deg, scale_arc
     scale_arcsec : float
         Scale to expect, per pixel; only scales within `scale_limits_arcsec` (low, high) are tried.
     shape : (int, int)
-        Rows and columns of the chip.
+        Ints and columns of the chip.
+    """
+
+    pointing: Place
+    radius_deg: float
+    scale_arcsec: float
+    scale_limits_arcsec: tuple[float, ...]
+    shape: Shape
+
+
+def match_triangles(spots: Spots, stars: ReferenceStars, search: Search) -> Solution:
+    """Solution of positions on the chip against a catalog, wherever it lies near the pointing.
 
     Returns
     -------
     Solution
-        Its `index` are rows of the catalog; `rung` is "triangles".
+        Its `index` are rows of `stars`; `rung` is "triangles".
 
     Raises
     ------
     UnsolvedError
         There is no place where many more stars agree than by chance.
     """
-    order = np.argsort(-flux, kind="stable")
-    x, y = x[order], y[order]
+    order = np.argsort(-spots.flux, kind="stable")
+    x, y = spots.x[order], spots.y[order]
+    shape, scale_arcsec, pointing = search.shape, search.scale_arcsec, search.pointing
     middle = (shape[1] - 1) / 2.0, (shape[0] - 1) / 2.0
     chip = (x - middle[0]) + 1j * (y - middle[1])
-    reach_deg = radius_deg + scale_arcsec * math.hypot(*shape) / 7200.0
-    sky, near = _sky_plane(ra, dec, mag, pointing, reach_deg)
+    reach_deg = search.radius_deg + scale_arcsec * math.hypot(*shape) / 7200.0
+    sky, near = _sky_plane(stars, pointing, reach_deg)
     # of a circle with the area of the chip
     chip_radius_deg = scale_arcsec / 3600.0 * math.sqrt(shape[0] * shape[1] / math.pi)
     depth = CATALOG_DEPTH * min(BRIGHTEST, len(x))
     most = max(RANKED, round(1.5 * depth * (reach_deg / chip_radius_deg) ** 2))
     bright = _locally_brightest(sky[:most], chip_radius_deg, depth)
-    low, high = scale_limits_arcsec
+    low, high = search.scale_limits_arcsec
     detected = _triangles(chip[:BRIGHTEST])
     for scale_deg in [scale_arcsec * factor / 3600.0 for factor in SCALES if low <= scale_arcsec * factor <= high]:
         for linear, place in _vote(chip[:BRIGHTEST], sky[bright] / scale_deg, detected):
@@ -88,25 +105,25 @@ def match_triangles(x, y, flux, ra, dec, mag, *, pointing, radius_deg, scale_arc
                 continue
             guess = _linear_solution(linear * scale_deg, place * scale_deg, middle, pointing)
             try:
-                found = grow_match(x, y, ra[near], dec[near], guess, shape=shape, rung="triangles")
+                found = grow_match(x, y, stars.ra[near], stars.dec[near], guess, shape=shape)
             except UnsolvedError:
                 continue
-            return dataclasses.replace(found, index=near[found.index])
+            return dataclasses.replace(found, index=near[found.index], rung="triangles")
     raise UnsolvedError(
-        f"no match within {radius_deg:g} deg of the pointing {pointing[0]:.4f} {pointing[1]:.4f}: "
+        f"no match within {search.radius_deg:g} deg of the pointing {pointing[0]:.4f} {pointing[1]:.4f}: "
         f"{len(x)} sources, {len(near)} catalog stars"
     )
 
 
-def _sky_plane(ra, dec, mag, pointing, reach_deg):
+def _sky_plane(stars: ReferenceStars, pointing: Place, reach_deg: float) -> tuple[Complex, Ints]:
     """Complex tangent-plane positions in degrees of the stars within reach, and their rows; brightest first."""
-    xi, eta = project(ra, dec, pointing)
+    xi, eta = project(stars.ra, stars.dec, pointing)
     near = np.flatnonzero(np.hypot(xi, eta) < reach_deg)
-    near = near[np.argsort(mag[near], kind="stable")]
+    near = near[np.argsort(stars.mag[near], kind="stable")]
     return xi[near] + 1j * eta[near], near
 
 
-def _locally_brightest(sky, radius, depth):
+def _locally_brightest(sky: Complex, radius: float, depth: float) -> Ints:
     """Rows of the stars (brightest first) with fewer than `depth` brighter ones within `radius`, one chip's area.
 
     A limit by magnitude alone would take too few stars on the chip where the catalog is deeper elsewhere.
@@ -116,7 +133,7 @@ def _locally_brightest(sky, radius, depth):
     return np.flatnonzero(brighter < depth)
 
 
-def _triangles(stars):
+def _triangles(stars: Complex) -> Triangles:
     """(vertices, log sides, orientation) of the triangles of each star's neighbours.
 
     Vertices are ordered by the length of the opposite side; orientation is +1 or -1.
@@ -142,7 +159,7 @@ def _triangles(stars):
     return trios, np.log(sides), np.sign(cross)
 
 
-def _vote(chip, stars, detected):
+def _vote(chip: Complex, stars: Complex, detected: Triangles) -> list[Affine]:
     """The places most pairs of triangles agree on: list of (linear (2, 2), place (2,)), chip to sky."""
     known = _triangles(stars)
     if not (len(detected[0]) and len(known[0])):
@@ -171,13 +188,13 @@ def _vote(chip, stars, detected):
     return _clusters(ballots, corners_chip, corners_sky)
 
 
-def _clusters(ballots, corners_chip, corners_sky):
+def _clusters(ballots: Floats, corners_chip: Complex, corners_sky: Complex) -> list[Affine]:
     """Affine maps of the fullest clusters of ballots, fullest first."""
     if not len(ballots):
         return []
     tree = cKDTree(ballots)
     votes = tree.query_ball_point(ballots, 1.0, return_length=True)
-    found = []
+    found: list[Affine] = []
     free = np.ones(len(ballots), dtype=bool)
     for best in np.argsort(-votes, kind="stable"):
         if votes[best] < FEWEST_VOTES or len(found) == CLUSTERS:
@@ -190,14 +207,14 @@ def _clusters(ballots, corners_chip, corners_sky):
     return found
 
 
-def _affine(chip, sky):
+def _affine(chip: Complex, sky: Complex) -> Affine:
     """Least-squares (linear, place) with sky = linear @ chip + place."""
     design = np.stack([chip.real, chip.imag, np.ones(len(chip))], axis=1)
     solved = np.linalg.lstsq(design, np.stack([sky.real, sky.imag], axis=1), rcond=None)[0]
     return solved[:2].T, solved[2]
 
 
-def _agrees(chip, sky, linear, place, shape):
+def _agrees(chip: Complex, sky: Complex, linear: Floats, place: Floats, shape: Shape) -> bool:
     """Whether the chip's brightest stars fall on the sky's brightest there far more often than by chance."""
     stars = np.linalg.solve(linear, np.stack([sky.real, sky.imag]) - place[:, None])
     on_chip = (np.abs(stars[0]) < shape[1] / 2.0) & (np.abs(stars[1]) < shape[0] / 2.0)
@@ -209,31 +226,40 @@ def _agrees(chip, sky, linear, place, shape):
         return False
     distance = cKDTree(stars.T).query(np.stack([chip.real, chip.imag], axis=1))[0]
     chance = len(chip) * stars.shape[1] * math.pi * radius**2 / (shape[0] * shape[1])
-    return is_significant(np.count_nonzero(distance < radius), chance)
+    return is_significant(int(np.count_nonzero(distance < radius)), chance)
 
 
-def _looseness(shape):
+def _looseness(shape: Shape) -> float:
     """What the radii of a full chip come to on a small one, whose distortion is less."""
     return min(1.0, max(0.5, max(shape) / FULL_CHIP_PX))
 
 
-def _most_stars(radius, shape):
+def _most_stars(radius: float, shape: Shape) -> int:
     """How many stars the chip may hold for matches within `radius` to be rarely by chance."""
     return min(MOST_GROWN, round(CHANCE_SHARE * shape[0] * shape[1] / (math.pi * radius**2)))
 
 
-def is_significant(hits, chance):
+def is_significant(hits: int, chance: float) -> bool:
     """Whether `hits` stars agree where chance makes `chance` agree on average."""
     return hits >= max(FEWEST_MATCHES, chance + CHANCE_SIGMA * math.sqrt(chance))
 
 
-def _linear_solution(linear, place, middle, pointing):
+def _linear_solution(linear: Floats, place: Floats, middle: Place, pointing: Place) -> Solution:
     """Solution of an affine map from pixels about `middle` to degrees about the pointing."""
     crpix = np.array(middle) - np.linalg.solve(linear, place)
-    return Solution(tuple(map(float, pointing)), tuple(map(float, crpix)), linear)
+    return Solution((float(pointing[0]), float(pointing[1])), (float(crpix[0]), float(crpix[1])), linear)
 
 
-def grow_match(x, y, ra, dec, guess, *, shape, rung, growth=GROWTH):
+def grow_match(
+    x: Floats,
+    y: Floats,
+    ra: Floats,
+    dec: Floats,
+    guess: Solution,
+    *,
+    shape: Shape,
+    growth: Growth = GROWTH,
+) -> Solution:
     """Cubic solution grown from an approximate one: match, fit, shrink the radius.
 
     Parameters
@@ -261,18 +287,19 @@ def grow_match(x, y, ra, dec, guess, *, shape, rung, growth=GROWTH):
         index, found, chance = match_mutual(solution, x, y, ra, dec, radius, shape=shape)
         if not is_significant(len(found), chance):
             raise UnsolvedError(f"{len(found)} stars agree within {radius:g} px, {chance:.0f} do by chance")
-        crval = to_sky(solution, (shape[1] - 1) / 2.0, (shape[0] - 1) / 2.0)
+        crval = centre_of(solution, shape)
         order = min(order, affordable_order(len(found)))
-        solution = fit_linear_sip(x[found], y[found], ra[index], dec[index], crval=crval, shape=shape, order=order)
-    solution = with_matches(solution, index, x[found], y[found], ra[index], dec[index], rung=rung)
+        pairs = Pairs(x[found], y[found], ra[index], dec[index])
+        solution = fit_linear_sip(pairs, crval=crval, shape=shape, order=order)
+    solution = with_matches(solution, index, pairs, rung=guess.rung)
     return dataclasses.replace(solution, index=near[index])
 
 
-def _is_on_chip(px, py, shape, *, margin):
+def _is_on_chip(px: Floats, py: Floats, shape: Shape, *, margin: float) -> Bools:
     return (px > -margin) & (px < shape[1] + margin) & (py > -margin) & (py < shape[0] + margin)
 
 
-def affordable_order(count):
+def affordable_order(count: int) -> int:
     """Highest order of the distortion that so many stars can carry."""
     for order in (3, 2):
         if count >= STARS_PER_TERM * (order + 1) * (order + 2) / 2:
@@ -280,7 +307,9 @@ def affordable_order(count):
     return 1
 
 
-def match_mutual(solution, x, y, ra, dec, radius, *, shape):
+def match_mutual(
+    solution: Solution, x: Floats, y: Floats, ra: Floats, dec: Floats, radius: float, *, shape: Shape
+) -> tuple[Ints, Ints, float]:
     """Pairs of catalog stars and detections that are each other's nearest within `radius` pixels.
 
     Only so many of the brightest of both lists are taken that chance pairs stay rare.

@@ -1,10 +1,11 @@
 """Rows of the TESS Input Catalog around a field: from VizieR, from a kept answer of it, or from local files.
 
-    rows, source = load_tic(field, ra, dec, camera.catalog, kept_folder=..., targets=..., local=...)
+    region = region_of(ra, dec, camera.catalog, targets)
+    rows, source = load_tic(field, region, camera.catalog, kept_folder=..., local=...)
 
 Local files win where they are named; else the kept catalog of the field, where it covers what is asked; else
 VizieR, whose answer is kept. When VizieR has no answer, a kept catalog that lies a little off still serves.
-Rows are as `catalog.tidy_rows` makes them: exact ids, no masks.
+Ints are as `catalog.tidy_rows` makes them: exact ids, no masks.
 """
 
 import contextlib
@@ -15,9 +16,11 @@ import logging
 import time
 import warnings
 import zlib
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
 import numpy as np
+import requests
 from astropy import units
 from astropy.coordinates import SkyCoord
 from astropy.io import fits, votable
@@ -25,6 +28,7 @@ from astropy.table import Table, vstack
 from astropy.utils.exceptions import AstropyWarning
 
 from ngcmos.astrometry.catalog import VIZIER_COLUMNS, no_rows, tidy_rows, within_box
+from ngcmos.config import Catalog
 from ngcmos.errors import CatalogError, NetworkError, ProductError, WriteError
 from ngcmos.night.products import make_folder, write_then_rename
 
@@ -61,14 +65,14 @@ class Region:
     dec: float
     box_deg: float
     tmag_limit: float
-    targets: frozenset
+    targets: frozenset[int]
 
     @property
-    def centre(self):
+    def centre(self) -> SkyCoord:
         """SkyCoord of the middle."""
         return SkyCoord(self.ra, self.dec, unit="deg", frame="icrs")
 
-    def __str__(self):
+    def __str__(self) -> str:
         return f"within {self.box_deg:g} deg of {self.ra:.4f} {self.dec:+.4f}"
 
 
@@ -81,36 +85,60 @@ class Kept:
     path: Path
     date: str
 
-    def covers(self, wanted):
+    def covers(self, wanted: Region) -> bool:
         """True where a new query would bring nothing that is needed."""
         near = self.region.centre.separation(wanted.centre).deg <= CENTRE_TOLERANCE * wanted.box_deg
         known = self.region.targets | set(self.rows["TIC"].tolist())
         same = self.region.catalog == wanted.catalog and self.region.box_deg >= wanted.box_deg
         return bool(near and same and self.region.tmag_limit >= wanted.tmag_limit and wanted.targets <= known)
 
-    def overlaps(self, wanted):
+    def overlaps(self, wanted: Region) -> bool:
         """True where the middle of the field is in, so that it is better than nothing."""
         return bool(self.region.centre.separation(wanted.centre).deg < self.region.box_deg / 2)
 
 
-def load_tic(field, ra, dec, settings, *, kept_folder, targets=(), local=(), server=SERVER, sleep=time.sleep):
+@dataclasses.dataclass(frozen=True)
+class Service:
+    """VizieR or a mirror of it: the address up to `/viz-bin`, and what waits so many seconds between two tries."""
+
+    server: str = SERVER
+    sleep: Callable[[float], object] = time.sleep
+
+    @property
+    def url(self) -> str:
+        """Where queries go."""
+        return f"{self.server.rstrip('/')}/viz-bin/votable"
+
+
+VIZIER = Service()
+
+
+def region_of(ra: float, dec: float, settings: Catalog, targets: Iterable[int] = ()) -> Region:
+    """The Region around `ra`, `dec` (ICRS degrees) that holds all that the settings need, and some TIC ids.
+
+    Stars are asked for down to a limit that holds all those which could blend one of `tmag_max`.
+    """
+    limit = settings.tmag_max + settings.blend_dmag + REDDEST_G_MINUS_T
+    return Region(settings.vizier, float(ra), float(dec), settings.box_deg, limit, frozenset(map(int, targets)))
+
+
+def load_tic(
+    field: str,
+    wanted: Region,
+    settings: Catalog,
+    *,
+    kept_folder: Path,
+    local: Sequence[str | Path] = (),
+    service: Service = VIZIER,
+) -> tuple[Table, str]:
     """Catalog rows of a field and, in words, where they come from.
 
     Parameters
     ----------
     field : str
         Names the kept file, `{kept_folder}/{field}_catalog.fits`.
-    ra, dec : float
-        Middle of the field, ICRS degrees.
-    settings : config.Catalog
-    kept_folder : path
-        Made where there is none.
-    targets : iterable of int
-        TIC ids that are wanted however faint they are.
     local : sequence of paths
         TIC extracts to use instead of the network; without them `settings.local`.
-    server, sleep
-        See `fetch_tic`.
 
     Returns
     -------
@@ -128,37 +156,32 @@ def load_tic(field, ra, dec, settings, *, kept_folder, targets=(), local=(), ser
     """
     local = tuple(local) or settings.local
     if local:
-        return read_local(local, ra, dec, settings.box_deg), ", ".join(str(path) for path in local)
-    wanted = _region(ra, dec, settings, targets)
-    path = Path(kept_folder) / f"{field}_catalog.fits"
+        rows = read_local(local, wanted.ra, wanted.dec, wanted.box_deg)
+        return rows, ", ".join(str(path) for path in local)
+    path = kept_folder / f"{field}_catalog.fits"
     kept, damage = _find_kept(path)
     for catalog in kept:
         if catalog.covers(wanted):
             return catalog.rows, f"{path}, kept since {catalog.date}"
     try:
-        rows = fetch_tic(ra, dec, settings, targets=targets, server=server, sleep=sleep)
+        rows = fetch_tic(wanted, settings, service)
     except CatalogError as error:
         for catalog in kept:
             if catalog.overlaps(wanted):
                 return catalog.rows, f"{path}, kept since {catalog.date} {catalog.region}; {error}"
         raise type(error)("; ".join([str(error), *damage])) from error
-    return rows, "; ".join([f"{settings.vizier} from {server}", *damage, *_keep(path, rows, wanted)])
+    return rows, "; ".join([f"{settings.vizier} from {service.server}", *damage, *_keep(path, rows, wanted)])
 
 
-def fetch_tic(ra, dec, settings, *, targets=(), server=SERVER, sleep=time.sleep):
-    """Catalog rows in a box around `ra`, `dec` (ICRS degrees), asked from VizieR.
+def fetch_tic(region: Region, settings: Catalog, service: Service = VIZIER) -> Table:
+    """Catalog rows of a region, asked from VizieR; targets are asked for by name where its limit left them out.
 
     Parameters
     ----------
+    region : Region
     settings : config.Catalog
-        Name of the catalog, box, time-out and retries. Stars are asked for down to a limit that holds all
-        those which could blend one of `tmag_max`.
-    targets : iterable of int
-        TIC ids that are asked for by name where the limit left them out.
-    server : str
-        Address of VizieR or a mirror, up to `/viz-bin`.
-    sleep : callable
-        Waits so many seconds before the next try: 2, 4, 8, ...
+        Time-out, and how often to try again, after 2, 4, 8, ... seconds.
+    service : Service
 
     Returns
     -------
@@ -172,18 +195,15 @@ def fetch_tic(ra, dec, settings, *, targets=(), server=SERVER, sleep=time.sleep)
     CatalogError
         The catalog has no stars there, or VizieR refused the query.
     """
-    region = _region(ra, dec, settings, targets)
-    client = _client(server, settings.timeout_s)
-    with contextlib.closing(client._session):
-        rows = _ask(client, region, {"Tmag": f"<{region.tmag_limit:g}"}, settings.retries, sleep)
-        if not len(rows):
-            raise CatalogError(f"{region.catalog} at {server} has no stars {region}")
-        for tic_id in sorted(region.targets - set(rows["TIC"].tolist())):
-            rows = vstack([rows, _ask(client, region, {"TIC": str(tic_id)}, settings.retries, sleep)])
+    rows = _ask(service, settings, region, {"Tmag": f"<{region.tmag_limit:g}"})
+    if not len(rows):
+        raise CatalogError(f"{region.catalog} at {service.server} has no stars {region}")
+    for tic_id in sorted(region.targets - set(rows["TIC"].tolist())):
+        rows = vstack([rows, _ask(service, settings, region, {"TIC": str(tic_id)})])
     return rows
 
 
-def read_local(paths, ra, dec, box_deg):
+def read_local(paths: Sequence[str | Path], ra: float, dec: float, box_deg: float) -> Table:
     """Catalog rows in a box around `ra`, `dec` (ICRS degrees), from files with VizieR's column names.
 
     Parameters
@@ -205,64 +225,57 @@ def read_local(paths, ra, dec, box_deg):
     return rows
 
 
-def _region(ra, dec, settings, targets):
-    limit = settings.tmag_max + settings.blend_dmag + REDDEST_G_MINUS_T
-    return Region(settings.vizier, float(ra), float(dec), settings.box_deg, limit, frozenset(map(int, targets)))
-
-
-def _client(server, timeout_s):
-    """An astroquery client that asks `server`, for all rows of the columns in use."""
-    from astroquery.vizier import VizierClass
-
-    class Vizier(VizierClass):
-        # astroquery knows a closed list of hosts and https only
-        def _server_to_url(self, return_type="votable"):
-            return f"{server.rstrip('/')}/viz-bin/{return_type}"
-
-    return Vizier(columns=list(VIZIER_COLUMNS), row_limit=-1, timeout=timeout_s)
-
-
-def _ask(client, region, constraints, retries, sleep):
+def _ask(service: Service, settings: Catalog, region: Region, constraints: dict[str, str]) -> Table:
     """Tidy rows of one query, asked again with growing pauses while the network fails."""
-    for attempt in range(retries):
+    query = _query_of(region, constraints)
+    for attempt in range(settings.retries):
         try:
-            return _ask_once(client, region, constraints)
+            return _ask_once(service.url, query, region.catalog, settings.timeout_s)
         except NetworkError as error:
             pause_s = FIRST_PAUSE_S * 2**attempt
-            log.warning("%s; try %d of %d in %g s", error, attempt + 2, retries + 1, pause_s)
-            sleep(pause_s)
-    return _ask_once(client, region, constraints)
+            log.warning("%s; try %d of %d in %g s", error, attempt + 2, settings.retries + 1, pause_s)
+            service.sleep(pause_s)
+    return _ask_once(service.url, query, region.catalog, settings.timeout_s)
 
 
-def _ask_once(client, region, constraints):
-    where = client._server_to_url()
+def _query_of(region: Region, constraints: dict[str, str]) -> str:
+    """What astroquery would send to VizieR for all rows of a region that fulfil these constraints on columns.
+
+    astroquery itself knows a closed list of hosts, and https only.
+    """
+    from astroquery.vizier import VizierClass  # here, for it takes a second
+
     box = region.box_deg * units.deg
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        try:
-            response = client.query_region_async(
-                region.centre,
-                width=box,
-                height=box,
-                frame="icrs",
-                catalog=region.catalog,
-                column_filters=constraints,
-                cache=False,
-            )
-        except OSError as error:  # all that requests raises
-            raise NetworkError(f"{where}: no answer, {_root_of(error)}") from error
-    _check_status(where, response)
-    return _rows_of(where, region.catalog, response.content)
+    client = VizierClass(columns=list(VIZIER_COLUMNS), row_limit=-1)
+    query: str = client.query_region_async(
+        region.centre,
+        width=box,
+        height=box,
+        frame="icrs",
+        catalog=region.catalog,
+        column_filters=constraints,
+        get_query_payload=True,
+    )
+    return query
 
 
-def _root_of(error):
+def _ask_once(url: str, query: str, catalog: str, timeout_s: float) -> Table:
+    try:
+        response = requests.post(url, data=query, timeout=timeout_s)
+    except OSError as error:  # all that requests raises
+        raise NetworkError(f"{url}: no answer, {_root_of(error)}") from error
+    _check_status(url, response)
+    return _rows_of(url, catalog, response.content)
+
+
+def _root_of(error: BaseException) -> str:
     """The first cause of a chain of errors, in words."""
     while error.__context__ is not None:
         error = error.__context__
     return str(error) or type(error).__name__
 
 
-def _check_status(where, response):
+def _check_status(where: str, response: requests.Response) -> None:
     status = response.status_code
     if status >= 500 or status in _TRY_AGAIN:
         raise NetworkError(f"{where}: answered {status} {response.reason}, expected 200")
@@ -270,7 +283,7 @@ def _check_status(where, response):
         raise CatalogError(f"{where}: refused the query, {status} {response.reason}")
 
 
-def _rows_of(where, catalog, content):
+def _rows_of(where: str, catalog: str, content: bytes) -> Table:
     """Tidy rows of a VOTable; none where it has no table."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
@@ -291,13 +304,13 @@ def _rows_of(where, catalog, content):
         raise CatalogError(f"{where}: {catalog}, {error}") from error
 
 
-def _remarks(answer):
+def _remarks(answer: votable.tree.VOTableFile) -> list[votable.tree.Info]:
     """The QUERY_STATUS notes of a VOTable, at the top and in its resources."""
     notes = [*answer.infos, *(info for resource in answer.resources for info in resource.infos)]
     return [note for note in notes if note.name == "QUERY_STATUS"]
 
 
-def _read_extract(path):
+def _read_extract(path: Path) -> Table:
     """Tidy rows of a local file."""
     try:
         return tidy_rows(_read_table(path))
@@ -305,7 +318,7 @@ def _read_extract(path):
         raise CatalogError(f"{path}: {error}") from error
 
 
-def _read_table(path):
+def _read_table(path: Path) -> Table:
     name = path.name.lower().removesuffix(".gz")
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", AstropyWarning)  # odd units of columns that are not used
@@ -322,7 +335,7 @@ def _read_table(path):
     raise CatalogError(f"expected a name that ends in {' '.join(_FITS_SUFFIXES + _VOTABLE_SUFFIXES)}")
 
 
-def _keep(path, rows, region):
+def _keep(path: Path, rows: Table, region: Region) -> list[str]:
     """Write the kept catalog; a note in a list where that failed, else an empty list."""
     table = rows.copy()
     table.meta = {
@@ -344,7 +357,7 @@ def _keep(path, rows, region):
     return []
 
 
-def _find_kept(path):
+def _find_kept(path: Path) -> tuple[list[Kept], list[str]]:
     """([Kept] or [], notes on a damaged file, which is set aside)."""
     if not path.exists():
         return [], []
@@ -357,7 +370,7 @@ def _find_kept(path):
         return [], [f"{error}, set aside as {aside.name}"]
 
 
-def _read_kept(path):
+def _read_kept(path: Path) -> Kept:
     """The kept catalog, checked against its checksums."""
     try:
         with warnings.catch_warnings():
@@ -382,6 +395,6 @@ def _read_kept(path):
         raise ProductError(f"{path}: not a sound kept catalog ({reason})") from error
 
 
-def _require_rows(rows):
+def _require_rows(rows: Table) -> None:
     if not np.count_nonzero(rows["TIC"]):
         raise ValueError("no stars")

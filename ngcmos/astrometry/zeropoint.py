@@ -1,13 +1,17 @@
 """Zero point of a frame against the catalog: one number, and a second-order surface over the chip."""
 
+import collections.abc
 import dataclasses
 import math
+from typing import Any
 
 import numpy as np
 import sep
 
+from ngcmos.arrays import Bools, Counts, Floats, Shape
 from ngcmos.astrometry.stamps import cut_stamps, measure_rim, place_stamps
 from ngcmos.errors import FrameError
+from ngcmos.names import Card
 
 APERTURE_PX = 5.0
 SKY_DISTANCE = 3.0
@@ -40,17 +44,17 @@ class ZeroPoint:
     median: float
     scatter: float
     count: int
-    surface: np.ndarray
+    surface: Floats
     surface_count: int
 
 
-def measure_zero_point(image, x, y, tmag, *, exptime_s, radius_px=APERTURE_PX, mask=None):
+def measure_zero_point(image: Counts, x: Floats, y: Floats, tmag: Floats, *, exptime_s: float) -> ZeroPoint:
     """Zero point of matched stars on an image, raw or calibrated; arguments as for the two functions it joins."""
-    flux = aperture_flux(image, x, y, radius_px=radius_px, mask=mask)
+    flux = aperture_flux(image, x, y)
     return zero_point(flux / exptime_s, tmag, x, y, shape=image.shape)
 
 
-def aperture_flux(image, x, y, *, radius_px=APERTURE_PX, mask=None):
+def aperture_flux(image: Counts, x: Floats, y: Floats, *, radius_px: float = APERTURE_PX) -> Floats:
     """Exact-overlap aperture sums above the local sky; NaN near the edge and on unusable pixels.
 
     Parameters
@@ -61,16 +65,11 @@ def aperture_flux(image, x, y, *, radius_px=APERTURE_PX, mask=None):
         0-based pixels.
     radius_px : float
         Radius of the aperture.
-    mask : (rows, columns) bool array, optional
-        Pixels not to use.
     """
     half = math.ceil(SKY_DISTANCE * radius_px)
     column, row, inside = place_stamps(image.shape, x, y, half)
     stamps = cut_stamps(image, column, row, half).astype(np.float32)
-    unusable = ~np.isfinite(stamps)
-    if mask is not None:
-        unusable |= cut_stamps(mask, column, row, half)
-    usable = inside & ~unusable.any(axis=(1, 2))
+    usable = inside & np.isfinite(stamps).all(axis=(1, 2))
     stamps = np.where(usable[:, None, None], stamps, 0.0)
     stamps = stamps - measure_rim(stamps)[0][:, None, None]
     # sep wants one image: the stamps, one below the other
@@ -81,7 +80,7 @@ def aperture_flux(image, x, y, *, radius_px=APERTURE_PX, mask=None):
     return np.where(usable, flux, np.nan)
 
 
-def zero_point(flux_adu_s, tmag, x, y, *, shape):
+def zero_point(flux_adu_s: Floats, tmag: Floats, x: Floats, y: Floats, *, shape: Shape) -> ZeroPoint:
     """Zero point of matched stars, 3-sigma clipped.
 
     Parameters
@@ -93,7 +92,7 @@ def zero_point(flux_adu_s, tmag, x, y, *, shape):
     x, y : (n,) arrays
         0-based pixels.
     shape : (int, int)
-        Rows and columns of the chip.
+        Ints and columns of the chip.
 
     Raises
     ------
@@ -115,7 +114,7 @@ def zero_point(flux_adu_s, tmag, x, y, *, shape):
     return ZeroPoint(median, scatter, count, surface, surface_count)
 
 
-def _clip(values, centre, kept=None):
+def _clip(values: Floats, centre: collections.abc.Callable[[Floats], Any], kept: Bools | None = None) -> Bools:
     """Which values stay within 3 standard deviations of the centre of those that stay."""
     kept = np.ones(len(values), dtype=bool) if kept is None else kept
     for _ in range(CLIP_ROUNDS):
@@ -128,7 +127,7 @@ def _clip(values, centre, kept=None):
     return kept
 
 
-def _fit_surface(offset, s, t, kept):
+def _fit_surface(offset: Floats, s: Floats, t: Floats, kept: Bools) -> tuple[Floats, int]:
     """((3, 3) coefficients, stars used) of a clipped second-order surface."""
     surface = np.zeros((3, 3))
     design = np.stack([s**i * t**j for i, j in SURFACE_TERMS], axis=1)
@@ -145,21 +144,16 @@ def _fit_surface(offset, s, t, kept):
     return surface, int(np.count_nonzero(kept))
 
 
-def evaluate_surface(zero, x, y, *, shape):
-    """Zero point of the surface at 0-based pixels, magnitudes."""
-    return np.polynomial.polynomial.polyval2d(x / (shape[1] - 1), y / (shape[0] - 1), zero.surface)
-
-
-def zero_point_cards(zero):
+def zero_point_cards(zero: ZeroPoint) -> list[Card]:
     """Header cards of a zero point: list of (keyword, value, comment)."""
-    cards = [
+    cards: list[Card] = [
         ("MAGZP_T", zero.median, "[mag] zero point for 1 ADU/s, Tmag"),
         ("MAGZP_TS", zero.scatter, "[mag] its scatter from star to star"),
         ("MAGZP_TC", zero.count, "stars in the zero point"),
         ("ZP_ORDER", 2, "order of the zero-point surface"),
         ("ZPCALCN2", zero.surface_count, "stars in the zero-point surface"),
     ]
-    terms = [
+    terms: list[Card] = [
         (f"ZP_{i}_{j}", float(zero.surface[i, j]), "[mag] x^i y^j, chip scaled to 0-1") for i, j in SURFACE_TERMS
     ]
     return cards + terms

@@ -10,14 +10,18 @@ import hashlib
 import io
 import logging
 import warnings
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from astropy.io import fits
 from astropy.utils.exceptions import AstropyWarning
 
 from ngcmos import __version__
-from ngcmos.calibration.reduce import bad_pixels, combine, edge_mask, normalise_flat, subtract_dark
+from ngcmos.arrays import Bools, Counts, Floats32
+from ngcmos.calibration.reduce import RowsOf, bad_pixels, combine, edge_mask, normalise_flat, subtract_dark
+from ngcmos.config import Camera, Config, Detector
 from ngcmos.errors import FrameError, HeaderError, MasterError, WriteError
 from ngcmos.night.headers import check_readmode, exposure_time
 from ngcmos.night.images import read_image
@@ -35,7 +39,7 @@ _log = logging.getLogger(__name__)
 class DamagedMasterError(MasterError):
     """A master that is cut off, unreadable or changed since it was made; `fact` is what was found."""
 
-    def __init__(self, fact):
+    def __init__(self, fact: str) -> None:
         super().__init__(f"{fact}; remove the file to have it made anew")
         self.fact = fact
 
@@ -50,18 +54,18 @@ class Masters:
         ADU, ADU per second, response about 1 (ones where there is no flat); finite, the flat positive.
     bad : bool array (rows, columns)
         Pixels that calibration cannot help, and the unusable edges of the profile.
-    sources, checksums : dict
+    sources, checksums : mapping
         File and SHA-256 (16 hex digits) of "bias", "dark" and "flat"; None where there is no flat.
     """
 
-    bias: np.ndarray
-    dark: np.ndarray
-    flat: np.ndarray
-    bad: np.ndarray
-    sources: dict
-    checksums: dict
+    bias: Floats32
+    dark: Floats32
+    flat: Floats32
+    bad: Bools
+    sources: Mapping[str, str | None]
+    checksums: Mapping[str, str | None]
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         shapes = {name: getattr(self, name).shape for name in ("bias", "dark", "flat", "bad")}
         if len(set(shapes.values())) != 1:
             raise MasterError(f"masters of different shapes, expected one: {shapes}")
@@ -71,7 +75,7 @@ class Masters:
 class Master:
     """One master: its pixels, the file it lies in and that file's checksum (None: not on disk)."""
 
-    data: np.ndarray
+    data: Floats32
     path: Path
     checksum: str | None
 
@@ -80,7 +84,7 @@ class Master:
 class MasterFlat:
     """A flat not yet written: median 1, 0 at the unusable pixels; its header tells the frames it was made of."""
 
-    data: np.ndarray
+    data: Floats32
     header: fits.Header
 
 
@@ -89,12 +93,12 @@ class _RawFrame:
     """A calibration frame as read."""
 
     path: Path
-    data: np.ndarray
-    header: fits.Header
+    data: Counts
+    header: Mapping[str, Any]
     exptime_s: float
 
 
-def load_masters(config, night_folder):
+def load_masters(config: Config, night_folder: Path) -> Masters:
     """The masters of a night.
 
     Bias and dark are those of the masters' folder (`out` of directories.json), else built from `bias*.fits` and
@@ -122,12 +126,12 @@ def load_masters(config, night_folder):
         dark=_fill(dark.data),
         flat=response,
         bad=bad,
-        sources={name: master and str(master.path) for name, master in found.items()},
-        checksums={name: master and master.checksum for name, master in found.items()},
+        sources={name: str(master.path) if master else None for name, master in found.items()},
+        checksums={name: master.checksum if master else None for name, master in found.items()},
     )
 
 
-def load_bias_and_dark(config):
+def load_bias_and_dark(config: Config) -> tuple[Master, Master]:
     """(bias, dark per second), each a Master; built and written to the masters' folder where missing or damaged.
 
     Raises
@@ -145,7 +149,7 @@ def load_bias_and_dark(config):
     return bias, dark
 
 
-def find_flat(night_folder, out_folder, camera):
+def find_flat(night_folder: Path, out_folder: Path, camera: Camera) -> Master | None:
     """The Master flat of the night, else that of the masters' folder, else None with a warning.
 
     A damaged one is passed over with a warning, but never for no flat at all.
@@ -155,8 +159,8 @@ def find_flat(night_folder, out_folder, camera):
     MasterError
         The one found is of another shape or read mode, or all there are are damaged.
     """
-    damaged = []
-    for path in (flat_path(Path(night_folder)), flat_path(Path(out_folder))):
+    damaged: list[str] = []
+    for path in (flat_path(night_folder), flat_path(out_folder)):
         if not path.exists():
             continue
         try:
@@ -173,7 +177,7 @@ def find_flat(night_folder, out_folder, camera):
     return None
 
 
-def read_master(path, camera):
+def read_master(path: Path, camera: Camera) -> Master:
     """A master image of the camera, a dark as counts per second.
 
     A dark says so by BUNIT 'ADU/s'; one without it (the earlier scripts made such) holds the counts of its own
@@ -186,7 +190,6 @@ def read_master(path, camera):
     MasterError
         Of another shape or read mode, or a dark that tells no exposure.
     """
-    path = Path(path)
     try:
         _require_sound(path)
     except FrameError as error:
@@ -196,13 +199,13 @@ def read_master(path, camera):
         check_readmode(header, camera, path)
     except FrameError as error:
         raise MasterError(f"{path.parent}: {error}; remove the file to have it made anew") from None
-    data = data.astype(np.float32, copy=False)
+    pixels: Floats32 = data.astype(np.float32, copy=False)
     if path.name == "master_dark.fits" and header.get("BUNIT") != RATE_UNIT:
-        data = data / np.float32(_dark_exposure(header, camera, path))
-    return Master(data, path, _checksum(path))
+        pixels = pixels / np.float32(_dark_exposure(header, camera, path))
+    return Master(pixels, path, _checksum(path))
 
 
-def build_flat(night_folder, camera, bias, dark):
+def build_flat(night_folder: Path, camera: Camera, bias: Floats32, dark: Floats32) -> MasterFlat:
     """Median of up to 21 calibrated, normalised evening flats of a night; of morning flats where these fail.
 
     Parameters
@@ -221,7 +224,6 @@ def build_flat(night_folder, camera, bias, dark):
     MasterError
         Fewer than three usable flats of either kind.
     """
-    night_folder = Path(night_folder)
     counts = {}
     for kind in ("evening", "morning"):
         frames, levels = _usable_flats(night_folder, camera, bias, dark, kind)
@@ -234,7 +236,7 @@ def build_flat(night_folder, camera, bias, dark):
     )
 
 
-def write_flat(flat, folder):
+def write_flat(flat: MasterFlat, folder: Path) -> Path:
     """Write a MasterFlat as `master_flat.fits` of a folder; returns its path.
 
     Raises
@@ -242,12 +244,12 @@ def write_flat(flat, folder):
     WriteError
         The folder cannot be written.
     """
-    path = flat_path(Path(folder))
+    path = flat_path(folder)
     _write(path, flat.data, flat.header)
     return path
 
 
-def _response(flat, camera):
+def _response(flat: Master | None, camera: Camera) -> tuple[Floats32, Bools]:
     if flat is None:
         return np.ones(camera.detector.shape, np.float32), np.zeros(camera.detector.shape, bool)
     try:
@@ -256,13 +258,13 @@ def _response(flat, camera):
         raise MasterError(f"{flat.path}: {error}") from None
 
 
-def _fill(image):
+def _fill(image: Floats32) -> Floats32:
     """Finite pixels everywhere: those that are not become the median (the bad-pixel mask has them)."""
     finite = np.isfinite(image)
     return image if finite.all() else np.where(finite, image, np.median(image[finite])).astype(np.float32)
 
 
-def _reuse(path, camera, raw_folder, kind):
+def _reuse(path: Path, camera: Camera, raw_folder: Path, kind: str) -> Master | None:
     """The Master on disk; None where there is none, or a damaged one that can be made anew."""
     if not path.exists():
         return None
@@ -275,14 +277,14 @@ def _reuse(path, camera, raw_folder, kind):
         return None
 
 
-def _build_bias(folder, camera):
+def _build_bias(folder: Path, camera: Camera) -> tuple[Floats32, fits.Header]:
     frames = _read_raw(folder, "bias", camera)
     header = _header(frames, camera, EXPTIME=(0.0, "[s]"), BUNIT="ADU")
     return combine([frame.data for frame in frames], camera.detector.shape), header
 
 
-def _build_dark(folder, camera, bias):
-    def rate(frame):
+def _build_dark(folder: Path, camera: Camera, bias: Floats32) -> tuple[Floats32, fits.Header]:
+    def rate(frame: _RawFrame) -> RowsOf:
         return lambda rows: (
             subtract_dark(frame.data[rows], 0.0, bias[rows], np.zeros_like(bias[rows]), detector=camera.detector)
             / np.float32(frame.exptime_s)
@@ -294,9 +296,9 @@ def _build_dark(folder, camera, bias):
     return combine([rate(frame) for frame in frames], camera.detector.shape), header
 
 
-def _read_raw(folder, kind, camera, *, exposed=False):
+def _read_raw(folder: Path, kind: str, camera: Camera, *, exposed: bool = False) -> list[_RawFrame]:
     """Up to 21 usable frames of a kind in order of name; unusable ones are logged and left out."""
-    frames = []
+    frames: list[_RawFrame] = []
     for path in _raw_paths(folder, kind):
         try:
             frames.append(_read_one(path, camera, exposed))
@@ -313,13 +315,14 @@ def _read_raw(folder, kind, camera, *, exposed=False):
     return frames
 
 
-def _raw_paths(folder, kind):
+def _raw_paths(folder: Path, kind: str) -> list[Path]:
     """Raw frames of a kind by name, which is by time: the choice must not hang on the order of the disk."""
-    paths = Path(folder).glob("*") if Path(folder).is_dir() else []
-    return sorted(p for p in paths if p.name.lower().startswith(kind) and p.suffix.lower() == ".fits")
+    if not folder.is_dir():
+        return []
+    return sorted(p for p in folder.iterdir() if p.name.lower().startswith(kind) and p.suffix.lower() == ".fits")
 
 
-def _read_one(path, camera, exposed):
+def _read_one(path: Path, camera: Camera, exposed: bool) -> _RawFrame:
     data, header = read_image(path, shape=camera.detector.shape)
     if camera.detector.readmode and camera.headers.readmode not in header:
         raise HeaderError(f"{path.name}: no {camera.headers.readmode} in the header, expected the read mode")
@@ -330,9 +333,12 @@ def _read_one(path, camera, exposed):
     return _RawFrame(path, data, header, exptime_s)
 
 
-def _usable_flats(folder, camera, bias, dark, kind):
+def _usable_flats(
+    folder: Path, camera: Camera, bias: Floats32, dark: Floats32, kind: str
+) -> tuple[list[_RawFrame], list[float]]:
     """([frames], [their levels in ADU]) of up to 21 flats of a kind that are neither too faint nor too bright."""
-    frames, levels = [], []
+    frames: list[_RawFrame] = []
+    levels: list[float] = []
     for path in _raw_paths(folder, kind):
         try:
             frame = _read_one(path, camera, exposed=True)
@@ -347,7 +353,7 @@ def _usable_flats(folder, camera, bias, dark, kind):
     return frames, levels
 
 
-def _flat_level(frame, detector, bias, dark):
+def _flat_level(frame: _RawFrame, detector: Detector, bias: Floats32, dark: Floats32) -> float:
     """Median calibrated counts of a flat, in ADU; FrameError where no response can be told from it."""
     saturated = np.count_nonzero(frame.data >= detector.saturation_adu) / frame.data.size
     if saturated > FLAT_SATURATED_SHARE:
@@ -359,8 +365,10 @@ def _flat_level(frame, detector, bias, dark):
     return level
 
 
-def _combine_flats(frames, levels, camera, bias, dark):
-    def response(frame, level):
+def _combine_flats(
+    frames: list[_RawFrame], levels: list[float], camera: Camera, bias: Floats32, dark: Floats32
+) -> MasterFlat:
+    def response(frame: _RawFrame, level: float) -> RowsOf:
         return lambda rows: (
             subtract_dark(frame.data[rows], frame.exptime_s, bias[rows], dark[rows], detector=camera.detector)
             / np.float32(level)
@@ -374,7 +382,7 @@ def _combine_flats(frames, levels, camera, bias, dark):
     return MasterFlat(np.where(unusable, np.float32(0), flat), header)
 
 
-def _header(frames, camera, **cards):
+def _header(frames: Sequence[_RawFrame], camera: Camera, **cards: Any) -> fits.Header:
     """Header of a master: what it is made of."""
     header = fits.Header()
     header["NCOMBINE"] = (len(frames), "frames in the median")
@@ -387,7 +395,7 @@ def _header(frames, camera, **cards):
     return header
 
 
-def _dark_exposure(header, camera, path):
+def _dark_exposure(header: Mapping[str, Any], camera: Camera, path: Path) -> float:
     try:
         return exposure_time(header, camera.headers.exptime, path)
     except HeaderError as error:
@@ -396,7 +404,7 @@ def _dark_exposure(header, camera, path):
         ) from None
 
 
-def _keep(path, data, header):
+def _keep(path: Path, data: Floats32, header: fits.Header) -> Master:
     """The Master just built, written for the next months; unwritten with a warning where the disk refuses."""
     try:
         make_folder(path.parent)
@@ -408,14 +416,14 @@ def _keep(path, data, header):
     return Master(data, path, _checksum(path))
 
 
-def _write(path, data, header):
+def _write(path: Path, data: Floats32, header: fits.Header) -> None:
     unit = fits.PrimaryHDU(data, header)
     unit.add_checksum(when="of this unit")  # astropy's own remark is the time, which would make no two files alike
     with write_then_rename(path) as temporary:
         unit.writeto(temporary)
 
 
-def _require_sound(path):
+def _require_sound(path: Path) -> None:
     """Refuse a file that is cut off, or whose checksum (ours have one) does not hold.
 
     Raises
@@ -432,6 +440,6 @@ def _require_sound(path):
         raise FrameError(f"{path.name}: damaged ({' '.join(str(error).split())})") from None
 
 
-def _checksum(path):
-    with Path(path).open("rb") as file:
+def _checksum(path: Path) -> str:
+    with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()[:16]

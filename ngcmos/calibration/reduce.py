@@ -5,9 +5,17 @@
 and ``edge_mask(detector)``. Nothing here knows files.
 """
 
+from collections.abc import Callable, Sequence
+from typing import Protocol
+
 import numpy as np
 
+from ngcmos.arrays import Bools, Counts, Floats32, Shape
+from ngcmos.config import Detector
 from ngcmos.errors import MasterError
+from ngcmos.stats import mad_sigma
+
+RowsOf = Callable[[slice], Counts]  # gives those rows of an image
 
 # A pixel is bad only where calibration cannot help it: a warm pixel that the dark corrects is better than a guess.
 OUTLIER_SIGMA = 10.0
@@ -17,7 +25,18 @@ FLAT_LIMITS = (0.5, 2.0)
 FLAT_CELL_PX = 16
 
 
-def combine(frames, shape, *, rows_per_block=64):
+class MasterImages(Protocol):
+    """Whatever holds the float32 images that calibrate: ADU, ADU per second, and the response about 1."""
+
+    @property
+    def bias(self) -> Floats32: ...
+    @property
+    def dark(self) -> Floats32: ...
+    @property
+    def flat(self) -> Floats32: ...
+
+
+def combine(frames: Sequence[Counts | RowsOf], shape: Shape, *, rows_per_block: int = 64) -> Floats32:
     """Median of frames, pixel by pixel, in blocks of rows so that memory stays flat.
 
     Parameters
@@ -25,7 +44,7 @@ def combine(frames, shape, *, rows_per_block=64):
     frames : sequence
         2-D arrays of `shape`, or functions that return rows of one: ``frame(slice) -> 2-D array``.
     shape : (int, int)
-        Rows and columns.
+        Ints and columns.
 
     Returns
     -------
@@ -46,20 +65,22 @@ def combine(frames, shape, *, rows_per_block=64):
     return result
 
 
-def _median_of_last_axis(stack):
+def _median_of_last_axis(stack: Floats32) -> Floats32:
     """Median along the contiguous axis; `stack` is reordered (np.median takes five times as long)."""
     middle = [(stack.shape[-1] - 1) // 2, stack.shape[-1] // 2]
     stack.partition(middle, axis=-1)
-    return (stack[..., middle[0]] + stack[..., middle[1]]) / 2
+    return (stack[..., middle[0]] + stack[..., middle[1]]) / np.float32(2)
 
 
-def subtract_dark(data, exptime_s, bias, dark, *, detector=None):
+def subtract_dark(
+    data: Counts, exptime_s: float, bias: Floats32, dark: Floats32, *, detector: Detector | None = None
+) -> Floats32:
     """float32 counts of `data` (2-D, ADU) without `bias` (ADU) and without `dark` (ADU/s) times `exptime_s`.
 
     With a `detector` (ngcmos.config.Detector) that counts by another slope above its gain step, counts from there
     on are brought to the slope below it.
     """
-    counts = dark * np.float32(exptime_s)
+    counts: Floats32 = dark * np.float32(exptime_s)
     counts += bias
     counts = np.subtract(data, counts, out=counts, dtype=np.float32)
     if detector is not None and detector.high_range_slope != 1:
@@ -69,7 +90,9 @@ def subtract_dark(data, exptime_s, bias, dark, *, detector=None):
     return counts
 
 
-def calibrate(data, exptime_s, masters, *, detector=None):
+def calibrate(
+    data: Counts, exptime_s: float, masters: MasterImages, *, detector: Detector | None = None
+) -> Floats32:
     """Calibrated image: (raw - bias - dark per second times exposure) / flat.
 
     Parameters
@@ -99,7 +122,7 @@ def calibrate(data, exptime_s, masters, *, detector=None):
     return image
 
 
-def normalise_flat(flat):
+def normalise_flat(flat: Counts) -> tuple[Floats32, Bools]:
     """A flat with median 1 and a mask of its unusable pixels.
 
     Parameters
@@ -128,7 +151,7 @@ def normalise_flat(flat):
     return result, ~usable
 
 
-def bad_pixels(bias, dark, flat):
+def bad_pixels(bias: Counts, dark: Counts, flat: Counts) -> Bools:
     """Mask of the pixels that calibration cannot help, from the masters themselves.
 
     Bad are: pixels of `bias` or `dark` that are not finite, or that stand off the median by both ten robust
@@ -150,7 +173,7 @@ def bad_pixels(bias, dark, flat):
     return odd | _stands_off(bias, BIAS_RATIO) | _stands_off(dark, DARK_RATIO)
 
 
-def edge_mask(detector):
+def edge_mask(detector: Detector) -> Bools:
     """bool (rows, columns): True at the unusable edges of the profile's `bad_edge_px`."""
     left, right, bottom, top = detector.bad_edge_px
     mask = np.ones(detector.shape, bool)
@@ -158,19 +181,20 @@ def edge_mask(detector):
     return mask
 
 
-def _stands_off(image, ratio):
+def _stands_off(image: Counts, ratio: float) -> Bools:
     """True where a pixel is not finite, or off the median by OUTLIER_SIGMA and by `ratio` medians."""
-    finite = np.isfinite(image)
-    centre = np.median(image[finite]) if finite.any() else 0.0
-    offset = np.abs(image - centre)
-    sigma = 1.4826 * np.median(offset[finite]) if finite.any() else 0.0
-    return ~finite | (offset > max(OUTLIER_SIGMA * sigma, ratio * abs(centre)))
+    finite: Bools = np.isfinite(image)
+    if not finite.any():
+        return ~finite
+    centre = float(np.median(image[finite]))
+    limit = max(OUTLIER_SIGMA * mad_sigma(image), ratio * abs(centre))
+    return ~finite | (np.abs(image - centre) > limit)
 
 
-def _cell_medians(image, cell):
+def _cell_medians(image: Counts, cell: int) -> Counts:
     """Median of each square cell of `image`, spread over its pixels again."""
     rows, columns = image.shape
     padded = np.pad(image, ((0, -rows % cell), (0, -columns % cell)), mode="edge")
     cells = padded.reshape(padded.shape[0] // cell, cell, padded.shape[1] // cell, cell)
-    medians = np.median(cells, axis=(1, 3))
+    medians: Counts = np.median(cells, axis=(1, 3))
     return medians.repeat(cell, axis=0).repeat(cell, axis=1)[:rows, :columns]

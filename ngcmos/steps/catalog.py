@@ -16,7 +16,7 @@ from astropy.utils.exceptions import AstropyWarning
 from ngcmos.astrometry.catalog import CATALOG_COLUMNS, ds9_regions, select_input, star_catalog, targets_of
 from ngcmos.astrometry.crowding import contamination
 from ngcmos.astrometry.distortion import to_pixels
-from ngcmos.astrometry.vizier import SERVER, load_tic
+from ngcmos.astrometry.vizier import SERVER, Service, load_tic, region_of
 from ngcmos.errors import CatalogError
 from ngcmos.night.products import catalog_path, input_catalog_path, keep_old, region_path, write_table, write_text
 
@@ -46,14 +46,11 @@ def keep_catalog(config, night, field, frames, local, outcome, *, server=SERVER,
     ra, dec = field_centre(frames)
     rows, source = load_tic(
         field,
-        ra,
-        dec,
+        region_of(ra, dec, settings, field_targets(frames)),
         settings,
         kept_folder=config.directories.out / KEPT_FOLDER,
-        targets=field_targets(frames),
         local=local,
-        server=server,
-        sleep=sleep,
+        service=Service(server, sleep),
     )
     log.info("%s: %d stars from %s", field, len(rows), source)
     epoch = Time(frames[0].start, scale="utc")

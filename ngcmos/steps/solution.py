@@ -15,7 +15,9 @@ from astropy.table import Table
 from ngcmos.astrometry.detection import defocus_kernel, find_sources, subtract_background
 from ngcmos.astrometry.distortion import solution_from_header, to_pixels, wcs_cards
 from ngcmos.astrometry.platesolve import find_solve_field, solve_with_astrometry_net
-from ngcmos.astrometry.solve import FEWEST_SOURCES, ReferenceStars, solve_frame, solve_from_guess
+from ngcmos.astrometry.solve import FEWEST_SOURCES, solve_frame, solve_from_guess
+from ngcmos.astrometry.spots import ReferenceStars
+from ngcmos.astrometry.triangles import Search
 from ngcmos.astrometry.zeropoint import measure_zero_point, zero_point_cards
 from ngcmos.config import Camera
 from ngcmos.errors import FrameError, LastResortError, ToolError, UnsolvedError
@@ -170,18 +172,14 @@ def _solve(frame, solving, previous):
         return solve_frame(
             frame.data,
             solving.stars,
+            solving.camera,
             pointing=frame.pointing or solving.pointing,
             previous=previous,
             kernel=solving.kernel,
             least_order=3 if solving.force3rd else 1,
-            **_tables(solving.camera),
         )
     except UnsolvedError as error:
         raise UnsolvedError(f"{frame.name}: not solved: {error}") from None
-
-
-def _tables(camera):
-    return {"detector": camera.detector, "detection": camera.detection, "settings": camera.solve}
 
 
 def _solve_by_astrometry_net(frame, solving, error):
@@ -196,7 +194,7 @@ def _solve_by_astrometry_net(frame, solving, error):
     try:
         guess = _ask_solve_field(sources, frame, solving)
         return solve_from_guess(
-            frame.data, solving.stars, guess, rung="solve-field", kernel=solving.kernel, **_tables(camera)
+            frame.data, solving.stars, camera, guess, rung="solve-field", kernel=solving.kernel
         )
     except (FrameError, ToolError) as failure:
         raise LastResortError(f"{error}; {failure}") from None
@@ -204,30 +202,16 @@ def _solve_by_astrometry_net(frame, solving, error):
 
 def _find_sources(frame, solving):
     detection = solving.camera.detection
-    return find_sources(
-        subtract_background(frame.data, mesh_px=detection.mesh_px),
-        threshold_sigma=detection.threshold_sigma,
-        min_area_px=detection.min_area_px,
-        max_area_px=detection.max_area_px,
-        border_px=detection.border_px,
-        kernel=solving.kernel,
-        at_least=FEWEST_SOURCES,
-    )
+    background = subtract_background(frame.data, mesh_px=detection.mesh_px)
+    return find_sources(background, detection, kernel=solving.kernel, at_least=FEWEST_SOURCES)
 
 
 def _ask_solve_field(sources, frame, solving):
-    camera = solving.camera
+    detector, radius_deg = solving.camera.detector, max(solving.camera.solve.radius_deg)
+    scales = detector.scale_arcsec, detector.scale_limits_arcsec
+    search = Search(frame.pointing or solving.pointing, radius_deg, *scales, frame.data.shape)
     with tempfile.TemporaryDirectory(prefix="ngcmos-") as folder:
-        return solve_with_astrometry_net(
-            sources.x,
-            sources.y,
-            sources.flux,
-            frame.data.shape,
-            pointing=frame.pointing or solving.pointing,
-            radius_deg=max(camera.solve.radius_deg),
-            scale_limits=camera.detector.scale_limits_arcsec,
-            folder=Path(folder),
-        )
+        return solve_with_astrometry_net(sources, search, folder=Path(folder))
 
 
 def _write_solution(frame, solution, solving):

@@ -20,6 +20,7 @@ from ngcmos.astrometry.distortion import (
     wcs_cards,
     with_matches,
 )
+from ngcmos.astrometry.spots import Pairs
 from ngcmos.errors import UnsolvedError
 
 CENTRES = [(120.3, -30.2), (0.001, 5.0), (359.999, -5.0), (200.0, 88.9), (10.0, -89.5)]
@@ -45,8 +46,8 @@ def test_rough_pixels_are_good_to_a_twentieth(centre):
 def fitted(wcs, *, order=3, crval=None):
     x, y = chip_points()
     ra, dec = wcs.all_pix2world(x, y, 0)
-    found = fit_linear_sip(x, y, ra, dec, crval=crval or wcs.wcs.crval, shape=FULL_CHIP, order=order)
-    return with_matches(fit_inverse(found, FULL_CHIP), np.arange(len(x)), x, y, ra, dec, rung="forced")
+    found = fit_linear_sip(Pairs(x, y, ra, dec), crval=crval or wcs.wcs.crval, shape=FULL_CHIP, order=order)
+    return with_matches(fit_inverse(found, FULL_CHIP), np.arange(len(x)), Pairs(x, y, ra, dec), rung="forced")
 
 
 def header_of(solution, shape=FULL_CHIP):
@@ -120,7 +121,7 @@ def test_weights_let_bad_stars_count_for_nothing():
     weights = np.ones(len(x))
     weights[:40] = 1e-12
     shifted = np.where(weights < 1, x + 5.0, x)
-    solution = fit_linear_sip(shifted, y, ra, dec, crval=wcs.wcs.crval, shape=FULL_CHIP, weights=weights)
+    solution = fit_linear_sip(Pairs(shifted, y, ra, dec), crval=wcs.wcs.crval, shape=FULL_CHIP, weights=weights)
     np.testing.assert_allclose(to_pixels(solution, ra, dec), (x, y), rtol=0, atol=1e-6)
 
 
@@ -128,14 +129,14 @@ def test_too_few_stars_for_the_order():
     x, y = chip_points(count=9)
     ra, dec = true_wcs().all_pix2world(x, y, 0)
     with pytest.raises(UnsolvedError, match="9 stars are too few for a fit of order 3, expected at least 10"):
-        fit_linear_sip(x, y, ra, dec, crval=(120.3, -30.2), shape=FULL_CHIP)
+        fit_linear_sip(Pairs(x, y, ra, dec), crval=(120.3, -30.2), shape=FULL_CHIP)
 
 
 def test_stars_in_one_place_are_degenerate():
     x = y = np.full(30, 100.0)
     ra, dec = true_wcs().all_pix2world(x, y, 0)
     with pytest.raises(UnsolvedError, match="degenerate"):
-        fit_linear_sip(x, y, ra, dec, crval=(120.3, -30.2), shape=FULL_CHIP)
+        fit_linear_sip(Pairs(x, y, ra, dec), crval=(120.3, -30.2), shape=FULL_CHIP)
 
 
 @pytest.mark.parametrize(
@@ -313,8 +314,10 @@ def test_solution_without_stars_has_no_quality_cards():
 def test_residuals_are_measured_minus_predicted():
     field = make_field(np.random.default_rng(30), density=0.1)
     rows, x, y = field.visible()
-    plain = fit_linear_sip(x, y, field.ra[rows], field.dec[rows], crval=field.wcs.wcs.crval, shape=FULL_CHIP)
-    found = with_matches(plain, rows, x + 0.3, y - 0.4, field.ra[rows], field.dec[rows], rung="forced")
+    pairs = Pairs(x, y, field.ra[rows], field.dec[rows])
+    plain = fit_linear_sip(pairs, crval=field.wcs.wcs.crval, shape=FULL_CHIP)
+    moved = dataclasses.replace(pairs, x=x + 0.3, y=y - 0.4)
+    found = with_matches(plain, rows, moved, rung="forced")
     np.testing.assert_allclose(found.dx, 0.3, atol=1e-4)
     np.testing.assert_allclose(found.dy, -0.4, atol=1e-4)
     assert found.rms == pytest.approx(0.5, abs=1e-4)

@@ -10,7 +10,7 @@ from astropy.io import fits, votable
 from loopback_vizier import votable_text
 
 from ngcmos.astrometry.catalog import VIZIER_COLUMNS
-from ngcmos.astrometry.vizier import load_tic, read_local
+from ngcmos.astrometry.vizier import Service, load_tic, read_local, region_of
 from ngcmos.config import load_camera
 from ngcmos.errors import CatalogError
 
@@ -136,7 +136,12 @@ def test_a_local_extract_wins_over_the_network(vizier, stars, tmp_path):
     write_fits(stars[:10], tmp_path / "tic.fits")
     settings = load_camera().catalog
     rows, source = load_tic(
-        "NG", RA, DEC, settings, kept_folder=tmp_path, local=[tmp_path / "tic.fits"], server=vizier.url
+        "NG",
+        region_of(RA, DEC, settings),
+        settings,
+        kept_folder=tmp_path,
+        local=[tmp_path / "tic.fits"],
+        service=Service(vizier.url),
     )
     assert len(rows) == 10
     assert source == str(tmp_path / "tic.fits")
@@ -146,7 +151,9 @@ def test_a_local_extract_wins_over_the_network(vizier, stars, tmp_path):
 def test_the_extracts_of_the_profile_are_used(stars, tmp_path):
     write_fits(stars[:10], tmp_path / "tic.fits")
     settings = dataclasses.replace(load_camera().catalog, local=(str(tmp_path / "tic.fits"),))
-    assert len(load_tic("NG", RA, DEC, settings, kept_folder=tmp_path, server=NOBODY)[0]) == 10
+    region = region_of(RA, DEC, settings)
+    rows, _ = load_tic("NG", region, settings, kept_folder=tmp_path, service=Service(NOBODY))
+    assert len(rows) == 10
 
 
 @pytest.mark.real

@@ -37,13 +37,6 @@ def test_hot_pixels_are_no_peaks():
     assert np.count_nonzero(hot[:20]) <= 2
 
 
-def test_masked_blocks_hold_no_peaks():
-    image, *_ = starry()
-    mask = np.zeros(SHAPE, dtype=bool)
-    mask[:, :160] = True
-    assert find_peaks(image, mask=mask).x.min() >= 159
-
-
 @pytest.mark.parametrize(
     "pixels", [np.full(SHAPE, 9, dtype=np.uint16), np.full(SHAPE, np.nan), np.zeros((10, 10))]
 )

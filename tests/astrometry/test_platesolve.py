@@ -15,8 +15,9 @@ from made_sky import list_sources, make_field
 from ngcmos.astrometry.detection import find_sources, subtract_background
 from ngcmos.astrometry.distortion import to_pixels, wcs_cards
 from ngcmos.astrometry.platesolve import find_solve_field, solve_with_astrometry_net
-from ngcmos.astrometry.solve import ReferenceStars, solve_frame, solve_from_guess
-from ngcmos.astrometry.triangles import match_triangles
+from ngcmos.astrometry.solve import solve_frame, solve_from_guess
+from ngcmos.astrometry.spots import ReferenceStars, Spots
+from ngcmos.astrometry.triangles import Search, match_triangles
 from ngcmos.config import load_camera
 from ngcmos.errors import ToolError, UnsolvedError
 
@@ -30,13 +31,8 @@ needs_solve_field = pytest.mark.skipif(
 
 def ask(folder, program, *, x=(10.0, 20.0), y=(30.0, 40.0), flux=(1.0, 5.0), **options):
     return solve_with_astrometry_net(
-        np.array(x),
-        np.array(y),
-        np.array(flux),
-        SHAPE,
-        pointing=POINTING,
-        radius_deg=2.0,
-        scale_limits=(4.8, 5.6),
+        Spots(np.array(x), np.array(y), np.array(flux)),
+        Search(POINTING, 2.0, 5.2, (4.8, 5.6), SHAPE),
         folder=folder,
         program=str(program),
         **options,
@@ -44,15 +40,8 @@ def ask(folder, program, *, x=(10.0, 20.0), y=(30.0, 40.0), flux=(1.0, 5.0), **o
 
 
 def match(field, sources, sky):
-    return match_triangles(
-        *sources,
-        *sky,
-        pointing=field.pointing,
-        radius_deg=0.2,
-        scale_arcsec=4.05,
-        scale_limits_arcsec=(3.9, 4.3),
-        shape=field.shape,
-    )
+    stars = ReferenceStars(*sky, np.ones(len(sky[0]), bool))
+    return match_triangles(Spots(*sources), stars, Search(field.pointing, 0.2, 4.05, (3.9, 4.3), field.shape))
 
 
 def stand_in(folder, script):
@@ -175,7 +164,7 @@ def test_triangles_agree_with_solve_field_on_real_bright_stars(real_sky, tmp_pat
     seen = (x > 0) & (x < 1399) & (y > 0) & (y < 1399)
     x, y, flux = x[seen], y[seen], 10 ** (-0.4 * mag[seen])
     theirs = solve_with_astrometry_net(
-        x, y, flux, field.shape, pointing=POINTING, radius_deg=2.0, scale_limits=(3.9, 4.3), folder=tmp_path
+        Spots(x, y, flux), Search(POINTING, 2.0, 4.05, (3.9, 4.3), field.shape), folder=tmp_path
     )
     ours = match(dataclasses.replace(field, pointing=POINTING), (x, y, flux), (ra, dec, mag))
     apart = np.hypot(*np.subtract(to_pixels(ours, ra[seen], dec[seen]), to_pixels(theirs, ra[seen], dec[seen])))
@@ -190,23 +179,13 @@ def test_real_frame_is_solved_alike_by_both(real_data, real_sky, tmp_path):
     camera = load_camera("microobservatory")
     image, header = fits.getdata(*frames(real_data)[:1], header=True)
     stars = ReferenceStars(*real_sky, usable=np.ones(len(real_sky[0]), dtype=bool))
-    sources = find_sources(
-        subtract_background(image, mesh_px=32), threshold_sigma=3.0, min_area_px=4, max_area_px=500, border_px=10
-    )
+    sources = find_sources(subtract_background(image, mesh_px=32), camera.detection)
     pointing = (header["TELRAD"], header["TELDECD"])
-    tables = {"detector": camera.detector, "detection": camera.detection, "settings": camera.solve}
-    guess = solve_with_astrometry_net(
-        sources.x,
-        sources.y,
-        sources.flux,
-        image.shape,
-        pointing=pointing,
-        radius_deg=2.0,
-        scale_limits=camera.detector.scale_limits_arcsec,
-        folder=tmp_path,
-    )
-    by_guess = solve_from_guess(image, stars, guess, rung="solve-field", **tables)
-    alone = solve_frame(image, stars, pointing=pointing, **tables)
+    detector = camera.detector
+    search = Search(pointing, 2.0, detector.scale_arcsec, detector.scale_limits_arcsec, image.shape)
+    guess = solve_with_astrometry_net(sources, search, folder=tmp_path)
+    by_guess = solve_from_guess(image, stars, camera, guess, rung="solve-field")
+    alone = solve_frame(image, stars, camera, pointing=pointing)
     x, y = to_pixels(alone, stars.ra, stars.dec)
     on_chip = (x > 0) & (x < 650) & (y > 0) & (y < 500)
     apart = np.hypot(*np.subtract(to_pixels(by_guess, stars.ra, stars.dec), (x, y)))[on_chip]

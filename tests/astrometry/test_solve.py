@@ -9,13 +9,13 @@ from astropy.table import Table
 from made_sky import FULL_CHIP, electrons_of, make_field, make_wcs, render
 
 from ngcmos.astrometry.distortion import solution_from_header, to_pixels, wcs_cards
-from ngcmos.astrometry.solve import ReferenceStars, solve_frame, solve_from_guess
+from ngcmos.astrometry.solve import solve_frame, solve_from_guess
+from ngcmos.astrometry.spots import ReferenceStars
 from ngcmos.config import load_camera
 from ngcmos.errors import UnsolvedError
 
 SHAPE = (1024, 1024)
 CAMERA = load_camera()
-TABLES = {"detector": CAMERA.detector, "detection": CAMERA.detection, "settings": CAMERA.solve}
 
 
 def expose(field, *, seed=1, shift=(0.0, 0.0), light=1.0, fwhm_px=2.0, **options):
@@ -31,7 +31,7 @@ def reference(field, *, limit=16.0):
 
 
 def solve(image, field, stars=None, **options):
-    return solve_frame(image, stars or reference(field), pointing=field.pointing, **TABLES, **options)
+    return solve_frame(image, stars or reference(field), CAMERA, pointing=field.pointing, **options)
 
 
 def errors(solution, field, *, shift=(0.0, 0.0)):
@@ -194,22 +194,6 @@ def test_saturated_stars_stay_out_of_the_fit(field):
     assert max(peaks) < 0.9 * 65535
 
 
-def test_saturation_is_read_from_the_raw_counts(field, image):
-    raw = image.copy()
-    _, x, y = field.visible(12.0)
-    raw[np.rint(y).astype(int), np.rint(x).astype(int)] = 65535
-    solution = solve(image - 100.0, field, raw=raw)
-    assert reference(field).mag[solution.index].min() > 12.0
-
-
-def test_masked_stars_stay_out_of_the_fit(field, image, first):
-    mask = np.zeros(SHAPE, dtype=bool)
-    mask[:, :512] = True
-    solution = solve(image, field, previous=first, mask=mask)
-    assert solution.x.min() > 512
-    assert first.x.min() < 100
-
-
 def test_unusable_stars_stay_out_of_the_fit(field, image, first):
     stars = reference(field)
     usable = np.arange(len(stars.ra)) % 3 > 0
@@ -220,7 +204,8 @@ def test_unusable_stars_stay_out_of_the_fit(field, image, first):
 
 def test_stars_outside_of_the_magnitudes_stay_out_of_the_fit(field, image):
     settings = dataclasses.replace(CAMERA.solve, tmag_min=11.0, tmag_max=14.0)
-    solution = solve_frame(image, reference(field), pointing=field.pointing, **TABLES | {"settings": settings})
+    camera = dataclasses.replace(CAMERA, solve=settings)
+    solution = solve_frame(image, reference(field), camera, pointing=field.pointing)
     mag = reference(field).mag[solution.index]
     assert mag.min() >= 11.0
     assert mag.max() <= 14.0
@@ -294,7 +279,7 @@ def test_empty_catalog_is_refused(image, field, first):
 def test_guess_is_refined(field, image, first):
     none = np.zeros((4, 4))
     guess = dataclasses.replace(first, a=none, b=none, crpix=(first.crpix[0] + 3.0, first.crpix[1] - 2.0))
-    solution = solve_from_guess(image, reference(field), guess, rung="solve-field", **TABLES)
+    solution = solve_from_guess(image, reference(field), CAMERA, guess, rung="solve-field")
     assert solution.rung == "solve-field"
     assert np.median(errors(solution, field)) < 0.006
 
@@ -302,7 +287,7 @@ def test_guess_is_refined(field, image, first):
 def test_wrong_guess_is_refused(field, image, first):
     guess = dataclasses.replace(first, crpix=(first.crpix[0] + 60.0, first.crpix[1]))
     with pytest.raises(UnsolvedError, match="stars agree within"):
-        solve_from_guess(image, reference(field), guess, **TABLES)
+        solve_from_guess(image, reference(field), CAMERA, guess)
 
 
 def test_least_order_forbids_a_stiffer_fit(field, image, first):
@@ -353,10 +338,8 @@ def test_all_real_frames_are_solved(real_night, follow):
         solution = solve_frame(
             image,
             stars,
+            camera,
             pointing=(header["TELRAD"], header["TELDECD"]),
-            detector=camera.detector,
-            detection=camera.detection,
-            settings=camera.solve,
             previous=previous,
         )
         previous = solution if follow else None

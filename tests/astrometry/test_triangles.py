@@ -7,7 +7,8 @@ import pytest
 from made_sky import FULL_CHIP, SCALE_ARCSEC, list_sources, make_field
 
 from ngcmos.astrometry.distortion import to_pixels
-from ngcmos.astrometry.triangles import affordable_order, match_mutual, match_triangles
+from ngcmos.astrometry.spots import ReferenceStars, Spots
+from ngcmos.astrometry.triangles import Search, affordable_order, match_mutual, match_triangles
 from ngcmos.errors import UnsolvedError
 
 LIMITS = (3.9, 4.3)
@@ -17,16 +18,9 @@ BATCH = 50
 
 def match(field, sources, *, radius_deg=0.2, limits=LIMITS, sky=None):
     sky = sky or field
+    stars = ReferenceStars(sky.ra, sky.dec, sky.mag, np.ones(len(sky.ra), bool))
     return match_triangles(
-        *sources,
-        sky.ra,
-        sky.dec,
-        sky.mag,
-        pointing=sky.pointing,
-        radius_deg=radius_deg,
-        scale_arcsec=SCALE_ARCSEC,
-        scale_limits_arcsec=limits,
-        shape=field.shape,
+        Spots(*sources), stars, Search(sky.pointing, radius_deg, SCALE_ARCSEC, limits, field.shape)
     )
 
 

@@ -10,7 +10,7 @@ from astropy.table import Table
 from loopback_vizier import LoopbackVizier
 
 from ngcmos.astrometry.catalog import VIZIER_COLUMNS
-from ngcmos.astrometry.vizier import fetch_tic, load_tic
+from ngcmos.astrometry.vizier import Service, fetch_tic, load_tic, region_of
 from ngcmos.config import load_camera
 from ngcmos.errors import CatalogError, NetworkError
 
@@ -24,14 +24,17 @@ def pauses():
     return []
 
 
-def fetch(server, pauses=None, *, settings=SETTINGS, **options):
-    sleep = (pauses if pauses is not None else []).append
-    return fetch_tic(RA, DEC, settings, server=getattr(server, "url", server), sleep=sleep, **options)
+def service_of(server, pauses=None):
+    return Service(getattr(server, "url", server), (pauses if pauses is not None else []).append)
 
 
-def load(server, folder, *, ra=RA, settings=SETTINGS, **options):
-    address = getattr(server, "url", server)
-    return load_tic(FIELD, ra, DEC, settings, kept_folder=folder, server=address, sleep=[].append, **options)
+def fetch(server, pauses=None, *, settings=SETTINGS, targets=()):
+    return fetch_tic(region_of(RA, DEC, settings, targets), settings, service_of(server, pauses))
+
+
+def load(server, folder, *, ra=RA, settings=SETTINGS, targets=()):
+    region = region_of(ra, DEC, settings, targets)
+    return load_tic(FIELD, region, settings, kept_folder=folder, service=service_of(server))
 
 
 def test_an_answer_has_the_stars_of_the_box(vizier, stars):
@@ -98,7 +101,7 @@ def test_a_field_at_0_h_is_fetched_whole(stars, monkeypatch):
     monkeypatch.setenv("NO_PROXY", "127.0.0.1")
     stars["RAJ2000"] = (stars["RAJ2000"] - RA) % 360
     with LoopbackVizier(stars) as server:
-        rows = fetch_tic(0.0, DEC, SETTINGS, server=server.url)
+        rows = fetch_tic(region_of(0.0, DEC, SETTINGS), SETTINGS, service_of(server))
     assert sorted(rows["TIC"].tolist()) == stars["TIC"][:40].tolist()
 
 
