@@ -70,6 +70,11 @@ class Masters:
         if len(set(shapes.values())) != 1:
             raise MasterError(f"masters of different shapes, expected one: {shapes}")
 
+    @property
+    def flattened(self) -> bool:
+        """Whether there is a flat; without one every star is off by the response of its place, some per cent."""
+        return self.sources["flat"] is not None
+
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Master:

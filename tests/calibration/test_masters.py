@@ -267,6 +267,7 @@ def test_without_a_flat_the_response_is_one_with_a_warning(config, raw_calibrati
     masters = load_masters(config, night)
     assert np.all(masters.flat == 1)
     assert masters.checksums["flat"] is None
+    assert not masters.flattened
     assert "frames are not flattened" in caplog.text
 
 
@@ -286,6 +287,7 @@ def test_else_the_flat_of_the_masters_folder(config, raw_calibrations, night):
     path = make_flat(config.directories.out / "master_flat.fits", 5.0)
     masters = load_masters(config, night)
     assert masters.sources["flat"] == str(path)
+    assert masters.flattened
     assert np.allclose(masters.flat, pattern() / np.median(pattern()))
 
 
