@@ -44,6 +44,14 @@ class State(enum.StrEnum):
     WAITING = "not yet seen"
 
 
+class Level(enum.StrEnum):
+    """How a night was."""
+
+    GOOD = "good"
+    LOOK = "look"  # a human should
+    BAD = "bad"  # photometry is missing
+
+
 class Quality(enum.StrEnum):
     """How good the light of a frame is."""
 

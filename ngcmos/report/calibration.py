@@ -5,76 +5,105 @@ pages tell; the flat is compared pixel by pixel with that of the newest earlier 
 """
 
 import dataclasses
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ngcmos.calibration.masters import read_master
 from ngcmos.calibration.reduce import bad_pixels
+from ngcmos.config import Camera, Config
 from ngcmos.errors import MasterError
+from ngcmos.night.folder import Night
 from ngcmos.night.products import flat_path
+from ngcmos.stats import mad_sigma
 
 BIAS_CHANGE_ADU = 2.0
 DARK_CHANGE = 0.3
 HOT_GROWTH = 1.2
 HOT_MARGIN = 20
 FLAT_CHANGE = 0.01
-LEVELS = ("bias_adu", "dark_adu_s", "hot_pixels", "flat_change", "new_bad_in_flat")
-_MAD_TO_SIGMA = 1.4826
+
+Image = NDArray[np.floating[Any]]  # (rows, columns)
 
 
 @dataclasses.dataclass(frozen=True)
-class CalibrationFacts:
+class Levels:
     """Numbers of a night's calibration; None where a master is missing.
 
     Attributes
     ----------
-    levels : dict
-        `LEVELS`: median bias and dark, pixels that bias and dark cannot help, robust scatter of the ratio of this
-        flat to the earlier one, and pixels unusable in this flat alone.
+    bias_adu, dark_adu_s : float
+        Medians.
+    hot_pixels : int
+        Pixels that bias and dark cannot help.
+    flat_change : float
+        Robust scatter of the ratio of this flat to the earlier one.
+    new_bad_in_flat : int
+        Pixels unusable in this flat alone.
+    """
+
+    bias_adu: float | None = None
+    dark_adu_s: float | None = None
+    hot_pixels: int | None = None
+    flat_change: float | None = None
+    new_bad_in_flat: int | None = None
+
+
+@dataclasses.dataclass(frozen=True)
+class CalibrationFacts:
+    """A night's calibration.
+
+    Attributes
+    ----------
+    levels : Levels
     compared : str
-        Night of that earlier flat; "" for none.
+        Night of the earlier flat; "" for none.
     troubles : tuple of str
         Masters that could not be read.
     """
 
-    levels: dict
+    levels: Levels
     compared: str
-    troubles: tuple
+    troubles: tuple[str, ...]
 
 
-def read_calibration(config, night, earlier):
+def read_calibration(config: Config, night: Night, earlier: Iterable[str]) -> CalibrationFacts:
     """CalibrationFacts of a night.
 
     Parameters
     ----------
     config : ngcmos.config.Config
     night : ngcmos.night.folder.Night
-    earlier : list of str
+    earlier : iterable of str
         Earlier nights, the newest first.
     """
-    out, troubles = config.directories.out, []
+    out = config.directories.out
+    troubles: list[str] = []
     bias, dark = (_read(out / f"master_{kind}.fits", config.camera, troubles) for kind in ("bias", "dark"))
-    levels = dict.fromkeys(LEVELS)
-    if bias is not None:
-        levels["bias_adu"] = _level(bias)
-    if dark is not None:
-        levels["dark_adu_s"] = _level(dark)
-    if bias is not None and dark is not None:
-        levels["hot_pixels"] = int(bad_pixels(bias, dark, np.ones_like(bias)).sum())
     flat = _read(flat_path(night.folder), config.camera, troubles)
     before, compared = _earlier_flat(config, earlier) if flat is not None else (None, "")
-    if before is not None:
-        levels["flat_change"], levels["new_bad_in_flat"] = compare_flats(flat, before)
+    both = bias is not None and dark is not None
+    change, lost = compare_flats(flat, before) if flat is not None and before is not None else (None, None)
+    levels = Levels(
+        bias_adu=_level(bias),
+        dark_adu_s=_level(dark),
+        hot_pixels=int(bad_pixels(bias, dark, np.ones_like(bias)).sum()) if both else None,
+        flat_change=change,
+        new_bad_in_flat=lost,
+    )
     return CalibrationFacts(levels, compared, tuple(troubles))
 
 
-def _level(image):
+def _level(image: Image | None) -> float | None:
     """Median of the pixels that are numbers; None without any."""
-    finite = image[np.isfinite(image)]
+    finite = image[np.isfinite(image)] if image is not None else np.zeros(0)
     return float(np.median(finite)) if finite.size else None
 
 
-def _read(path, camera, troubles):
+def _read(path: Path, camera: Camera, troubles: list[str]) -> Image | None:
     if not path.exists():
         return None
     try:
@@ -84,7 +113,7 @@ def _read(path, camera, troubles):
         return None
 
 
-def _earlier_flat(config, earlier):
+def _earlier_flat(config: Config, earlier: Iterable[str]) -> tuple[Image | None, str]:
     """(flat, night) of the newest earlier night that has a sound one; (None, "") without any."""
     for date in earlier:
         flat = _read(flat_path(config.directories.base / date), config.camera, [])
@@ -93,29 +122,28 @@ def _earlier_flat(config, earlier):
     return None, ""
 
 
-def compare_flats(flat, before):
+def compare_flats(flat: Image, before: Image) -> tuple[float | None, int]:
     """(robust scatter of the ratio, number of pixels usable before and not now)."""
     both = (flat > 0) & (before > 0)
-    ratio = flat[both] / before[both]
-    scatter = _MAD_TO_SIGMA * np.median(np.abs(ratio - np.median(ratio))) if ratio.size else np.nan
-    return (float(scatter) if np.isfinite(scatter) else None), int(((flat <= 0) & (before > 0)).sum())
+    scatter = mad_sigma(flat[both] / before[both])
+    return (scatter if np.isfinite(scatter) else None), int(((flat <= 0) & (before > 0)).sum())
 
 
-def judge_calibration(facts, before):
-    """What is odd about a night's calibration against the levels of an earlier night (a dict, may be empty)."""
+def judge_calibration(facts: CalibrationFacts, before: Levels) -> list[str]:
+    """What is odd about a night's calibration against the levels of an earlier night."""
     now, found = facts.levels, [f"master not usable: {trouble}" for trouble in facts.troubles]
-    bias, dark, hot = (_pair(now, before, name) for name in ("bias_adu", "dark_adu_s", "hot_pixels"))
+    bias, dark = _pair(now.bias_adu, before.bias_adu), _pair(now.dark_adu_s, before.dark_adu_s)
+    hot = _pair(now.hot_pixels, before.hot_pixels)
     if bias and abs(bias[0] - bias[1]) > BIAS_CHANGE_ADU:
         found.append(f"the bias level went from {bias[1]:.1f} to {bias[0]:.1f} ADU")
     if dark and abs(dark[0] - dark[1]) > DARK_CHANGE * abs(dark[1]):
         found.append(f"the dark level went from {dark[1]:.3g} to {dark[0]:.3g} ADU/s")
     if hot and hot[0] > HOT_GROWTH * hot[1] + HOT_MARGIN:
-        found.append(f"{hot[0] - hot[1]} new hot pixels, {hot[0]} in all")
-    if now["flat_change"] and now["flat_change"] > FLAT_CHANGE:
-        found.append(f"the flat differs from that of {facts.compared} by {now['flat_change']:.1%} rms")
+        found.append(f"{hot[0] - hot[1]:.0f} new hot pixels, {hot[0]:.0f} in all")
+    if now.flat_change and now.flat_change > FLAT_CHANGE:
+        found.append(f"the flat differs from that of {facts.compared} by {now.flat_change:.1%} rms")
     return found
 
 
-def _pair(now, before, name):
-    values = now.get(name), before.get(name)
-    return None if None in values else values
+def _pair(now: float | None, before: float | None) -> tuple[float, float] | None:
+    return None if now is None or before is None else (now, before)

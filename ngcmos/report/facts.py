@@ -6,27 +6,74 @@ as none here, the stage that owns it says so.
 
 import collections
 import dataclasses
-import json
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
+from ngcmos.config import Config
 from ngcmos.errors import ProductError
-from ngcmos.night.folder import stamp_of
-from ngcmos.night.ledger import DONE, REFUSED
+from ngcmos.names import Record, Stage, State, Verdict
+from ngcmos.night.folder import Night, stamp_of
+from ngcmos.night.ledger import Entry
 from ngcmos.night.products import photometry_path
+from ngcmos.night.reasons import kind_of
 from ngcmos.photometry.quality import CLEAR_QUANTILE, clear_zero_point, find_clouds, transparency_of
 from ngcmos.qc.shifts import CLOUD_SHARE, CONSTANT, LARGE, UNREADABLE
-from ngcmos.report.story import MEASURED, PHOTOMETRY, SOLVING, WAITING, read_story
-from ngcmos.report.words import kind_of
-from ngcmos.steps.shifts import SHIFTS
-from ngcmos.tables.table import read_frames, table_checksum
+from ngcmos.report.noise import NoiseModel, read_noise
+from ngcmos.report.plots import Values
+from ngcmos.report.story import FrameFile, Told, read_story
+from ngcmos.tables.table import read_frames
 
-RUN = "run"
 JUMP_WINDOW = 5
 JUMP_LIMITS = 2.0  # times what counts as a large shift: from one frame to the next, and staying there
-TABLE_NUMBERS = ("shift_x", "shift_y", "wcs_rms_px", "sky", "fwhm_px", "zp", "airmass", "exptime_s")
-COLUMNS = (*TABLE_NUMBERS, "seen_share", "stars")
-_SOLVED_NAMES = {"wcs_rms_px": "rms_px", "zp": "zp"}
+_OF_TABLE = (
+    *("shift_x", "shift_y", "wcs_rms_px", "sky", "fwhm_px", "zp", "airmass", "exptime_s"),
+    *("stars_seen", "stars_on_chip"),
+)
+_OF_SOLUTION = {"wcs_rms_px": "rms_px", "zp": "zp"}
+_OF_SHIFT = {"shift_x": "x", "shift_y": "y"}
+
+Flags = NDArray[np.bool_]
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class FrameNumbers:
+    """Numbers of the frames of a field, a value a file; `stars` are those that donuts saw."""
+
+    shift_x: Values
+    shift_y: Values
+    wcs_rms_px: Values
+    sky: Values
+    fwhm_px: Values
+    zp: Values
+    airmass: Values
+    exptime_s: Values
+    seen_share: Values
+    stars: Values
+
+    @classmethod
+    def of_rows(cls, rows: Sequence[Mapping[str, float]]) -> "FrameNumbers":
+        """Of a mapping a frame; NaN where it lacks a number."""
+        names = [column.name for column in dataclasses.fields(cls)]
+        return cls(**{name: np.array([row.get(name, np.nan) for row in rows], float) for name in names})
+
+    def take(self, rows: NDArray[np.intp]) -> "FrameNumbers":
+        """Those of some frames."""
+        names = [column.name for column in dataclasses.fields(self)]
+        return FrameNumbers(**{name: getattr(self, name)[rows] for name in names})
+
+
+@dataclasses.dataclass(frozen=True)
+class Counts:
+    """Frames of a field: all that were taken, those solved, and what became of them."""
+
+    taken: int
+    solved: int
+    measured: int
+    refused: int
+    waiting: int
 
 
 @dataclasses.dataclass(frozen=True)
@@ -50,54 +97,49 @@ class FieldFacts:
     unix : array
         Start of exposure by the file's name, seconds; NaN where that has no time.
     solved, large : bool arrays
-    numbers : dict of str to array
-        `COLUMNS`; `stars` are those that donuts saw.
-    noise : dict or None
-        The noise model of each frame as `noise_model` wrote it.
-    stale_noise : bool
-        Whether that was made of other photometry than there is now.
+    numbers : FrameNumbers
+    noise : ngcmos.report.noise.NoiseModel or None
     """
 
     name: str
-    files: tuple
-    unix: np.ndarray
-    solved: np.ndarray
-    large: np.ndarray
-    numbers: dict
-    noise: dict | None
-    stale_noise: bool
+    files: tuple[FrameFile, ...]
+    unix: Values
+    solved: Flags
+    large: Flags
+    numbers: FrameNumbers
+    noise: NoiseModel | None = None
 
     @property
-    def counts(self):
-        """{state: number of files} and `solved`, as `taken`."""
+    def counts(self) -> Counts:
+        """Frames by what became of them."""
         states = collections.Counter(file.state for file in self.files)
-        return {
-            "taken": len(self.files),
-            "solved": int(self.solved.sum()),
-            MEASURED: states[MEASURED],
-            REFUSED: states[REFUSED],
-            WAITING: states[WAITING],
-        }
+        became = (states[State.MEASURED], states[State.REFUSED], states[State.WAITING])
+        return Counts(len(self.files), int(self.solved.sum()), *became)
 
     @property
-    def reasons(self):
+    def refused(self) -> Flags:
+        """Whether each frame was refused."""
+        return np.array([file.state == State.REFUSED for file in self.files], bool)
+
+    @property
+    def reasons(self) -> list[Refusal]:
         """Refusals of the frames that were refused, the most frequent first."""
         groups = collections.defaultdict(list)
         for file in self.files:
-            if file.state == REFUSED:
+            if file.state == State.REFUSED:
                 groups[kind_of(file.reason), file.stage].append(file.reason)
         found = [Refusal(len(own), kind, stage, own[0]) for (kind, stage), own in groups.items()]
         return sorted(found, key=lambda one: -one.count)
 
 
-def read_fields(config, night, entries):
+def read_fields(config: Config, night: Night, entries: Sequence[Entry]) -> list[FieldFacts]:
     """FieldFacts of all fields of a night, in the order they were observed.
 
     Parameters
     ----------
     config : ngcmos.config.Config
     night : ngcmos.night.folder.Night
-    entries : list of ngcmos.night.ledger.Entry
+    entries : sequence of ngcmos.night.ledger.Entry
         What the ledger says; empty where there is none.
     """
     story = read_story(config, night.folder, entries)
@@ -105,31 +147,38 @@ def read_fields(config, night, entries):
     for file in story.files:
         fields[file.field].append(file)
     facts = [_read_field(night.folder, name, files, story.told) for name, files in fields.items()]
-    return sorted(facts, key=lambda field: np.nanmin(field.unix, initial=np.inf))
+    return sorted(facts, key=lambda field: float(np.nanmin(field.unix, initial=np.inf)))
 
 
-def _read_field(folder, name, files, told):
-    stamps = {file.path: stamp_of(file.path.with_name(file.name)) for file in files}
-    unix = {path: stamp.timestamp() if stamp else np.nan for path, stamp in stamps.items()}
-    files = tuple(sorted(files, key=lambda file: (np.nan_to_num(unix[file.path], nan=np.inf), file.name)))
+def _read_field(folder: Path, name: str, files: Iterable[FrameFile], told: Mapping[str, Told]) -> FieldFacts:
+    dated = sorted(((_unix_of(file), file) for file in files), key=_by_time)
+    ordered = tuple(file for _, file in dated)
     table = _table_rows(folder, name)
-    rows = [_numbers_of(told.get(file.name, {}), table.get(file.name, {})) for file in files]
-    numbers = {column: np.array([row.get(column, np.nan) for row in rows], float) for column in COLUMNS}
-    verdicts = [_shift_verdict(told.get(file.name, {})) for file in files]
-    noise, stale = _read_noise(folder, name)
+    stages = [told.get(file.name, {}) for file in ordered]
+    rows = [_numbers_of(own, table.get(file.name, {})) for own, file in zip(stages, ordered, strict=True)]
+    solved = [_is_solved(own, file.name in table) for own, file in zip(stages, ordered, strict=True)]
     return FieldFacts(
         name=name,
-        files=files,
-        unix=np.array([unix[file.path] for file in files], float),
-        solved=np.array([_is_solved(told.get(f.name, {}), f, table) for f in files], bool),
-        large=np.array([verdict == LARGE for verdict in verdicts], bool),
-        numbers=numbers,
-        noise=noise,
-        stale_noise=stale,
+        files=ordered,
+        unix=np.array([unix for unix, _ in dated], float),
+        solved=np.array(solved, bool),
+        large=np.array([_shift_verdict(own) == LARGE for own in stages], bool),
+        numbers=FrameNumbers.of_rows(rows),
+        noise=read_noise(folder, name),
     )
 
 
-def _table_rows(folder, field):
+def _unix_of(file: FrameFile) -> float:
+    stamp = stamp_of(file.path.with_name(file.name))
+    return stamp.timestamp() if stamp else np.nan
+
+
+def _by_time(dated: tuple[float, FrameFile]) -> tuple[float, str]:
+    unix, file = dated
+    return (unix if np.isfinite(unix) else np.inf), file.name
+
+
+def _table_rows(folder: Path, field: str) -> dict[str, dict[str, float]]:
     """{frame: {column: value}} of the photometry table of a field; empty where there is none."""
     path = photometry_path(folder, field)
     if not path.exists():
@@ -138,83 +187,77 @@ def _table_rows(folder, field):
         frames = read_frames(path)
     except ProductError:
         return {}
-    known = [name for name in (*TABLE_NUMBERS, "stars_seen", "stars_on_chip") if name in frames.colnames]
+    known = [name for name in _OF_TABLE if name in frames.colnames]
     return {str(row["frame_id"]).strip(): {name: row[name] for name in known} for row in frames}
 
 
-def _numbers_of(stages, row):
+def _numbers_of(stages: Told, row: Mapping[str, float]) -> dict[str, float]:
     """{column: value} of a frame: what the table says, else what the ledger says."""
     numbers = dict(row)
-    for stage, names in (
-        (PHOTOMETRY, dict.fromkeys(TABLE_NUMBERS) | {"stars_seen": None, "stars_on_chip": None}),
-        (SOLVING, _SOLVED_NAMES),
-        (SHIFTS, {"shift_x": "x", "shift_y": "y"}),
-    ):
+    sources: tuple[tuple[str, Mapping[str, str]], ...] = (
+        (Stage.PROCESS_CMOS, {name: name for name in _OF_TABLE}),
+        (Stage.SIMPLE_WRAPPER, _OF_SOLUTION),
+        (Record.SHIFTS, _OF_SHIFT),
+    )
+    for stage, names in sources:
         told = stages[stage].numbers if stage in stages else {}
         for column, name in names.items():
-            if told.get(name or column) is not None:
-                numbers.setdefault(column, told[name or column])
+            if told.get(name) is not None:
+                numbers.setdefault(column, told[name])
     if _shift_verdict(stages) not in (None, UNREADABLE, CONSTANT):
-        numbers["stars"] = stages[SHIFTS].numbers["stars"]
+        numbers["stars"] = stages[Record.SHIFTS].numbers["stars"]
     if numbers.get("stars_on_chip"):
         numbers["seen_share"] = numbers["stars_seen"] / numbers["stars_on_chip"]
     return numbers
 
 
-def _shift_verdict(stages):
-    return stages[SHIFTS].numbers.get("verdict") if SHIFTS in stages else None
+def _shift_verdict(stages: Told) -> str | None:
+    return stages[Record.SHIFTS].numbers.get("verdict") if Record.SHIFTS in stages else None
 
 
-def _is_solved(stages, file, table):
-    if SOLVING in stages:
-        return stages[SOLVING].verdict == DONE
-    return file.name in table
+def _is_solved(stages: Told, measured: bool) -> bool:
+    if Stage.SIMPLE_WRAPPER in stages:
+        return bool(stages[Stage.SIMPLE_WRAPPER].verdict == Verdict.DONE)
+    return measured
 
 
-def _read_noise(folder, field):
-    """(content of the noise model of each frame or None, whether it was made of other photometry)."""
-    table = photometry_path(folder, field)
-    path = folder / f"rms_mags_{table.stem}_1.json"
-    try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-        made_of = content["made_of"]["table"]
-    except (OSError, ValueError, KeyError, TypeError):
-        return None, False
-    try:
-        return content, made_of != table_checksum(table)
-    except ProductError:
-        return content, True
-
-
-def clear_zero_point_of(fields):
+def clear_zero_point_of(fields: Sequence[FieldFacts]) -> float:
     """The zero point of a clear frame of this night; NaN without any."""
-    known = [np.concatenate([field.numbers[name] for field in fields] or [[]]) for name in ("zp", "airmass")]
-    return clear_zero_point(*known)
+    zero_points = np.concatenate([np.zeros(0), *(field.numbers.zp for field in fields)])
+    airmass = np.concatenate([np.zeros(0), *(field.numbers.airmass for field in fields)])
+    return clear_zero_point(zero_points, airmass)
 
 
-def transparency(field, clear_zp):
+def transparency(field: FieldFacts, clear_zp: float) -> Values:
     """Share of a clear frame's light in each frame by its zero point; 0 where few stars were seen, else NaN."""
-    share = transparency_of(field.numbers["zp"], field.numbers["airmass"], clear_zp)
-    stars = field.numbers["stars"]
+    share = transparency_of(field.numbers.zp, field.numbers.airmass, clear_zp)
+    stars = field.numbers.stars
     usual = np.quantile(stars[np.isfinite(stars)], CLEAR_QUANTILE) if np.isfinite(stars).any() else np.nan
     return np.where(np.isnan(share) & (stars < CLOUD_SHARE * usual), 0.0, share)
 
 
-def cloudy_frames(field, clear_zp):
+def cloudy_frames(field: FieldFacts, clear_zp: float) -> Flags:
     """Whether each frame of a field is cloudy, as relative_photometry judges those it has."""
-    return find_clouds(transparency(field, clear_zp), field.numbers["seen_share"])
+    return find_clouds(transparency(field, clear_zp), field.numbers.seen_share)
 
 
-def find_jumps(field, large_px):
+def find_jumps(unix: Values, places: Values, large_px: float) -> list[tuple[float, float]]:
     """[(unix, px), ...] where the telescope moved from one frame to the next and stayed there.
 
     Frames that are off for themselves are no jump: the medians of the frames before and behind must differ, and
     of each five at most one may stray from its median.
+
+    Parameters
+    ----------
+    unix : (n,) array
+    places : (n, 2) array
+        Shift in x and y, px; rows that are not finite are passed over.
+    large_px : float
+        What counts as a large shift.
     """
     limit = JUMP_LIMITS * large_px
-    places = np.column_stack([field.numbers["shift_x"], field.numbers["shift_y"]])
     known = np.isfinite(places).all(axis=1)
-    places, unix = places[known], field.unix[known]
+    places, unix = places[known], unix[known]
     jumps = []
     for at in range(JUMP_WINDOW, len(places) - JUMP_WINDOW + 1):
         before, behind = places[at - JUMP_WINDOW : at], places[at : at + JUMP_WINDOW]
@@ -227,7 +270,7 @@ def find_jumps(field, large_px):
     return jumps
 
 
-def _is_steady(places, limit):
+def _is_steady(places: Values, limit: float) -> bool:
     """Whether at most one of the places strays from their median."""
     away = np.hypot(*(places - np.median(places, axis=0)).T)
-    return (away >= limit).sum() <= 1
+    return bool((away >= limit).sum() <= 1)

@@ -1,44 +1,45 @@
 """The chapter of one field on the morning page: counts, plots, thumbnails, links."""
 
+import dataclasses
 import textwrap
+from collections.abc import Sequence
 
 import numpy as np
 
-from ngcmos.night.ledger import REFUSED
 from ngcmos.report import html as page
+from ngcmos.report.facts import FieldFacts
+from ngcmos.report.noise import draw_noise, say_noise
 from ngcmos.report.plots import (
     BLUE,
-    FOREGROUND,
     GREEN,
-    GREY,
     ORANGE,
     PURPLE,
     SKYBLUE,
     VERMILION,
-    line,
-    merge,
-    plot,
+    Plot,
+    Series,
+    Values,
     points,
+    worth_drawing,
 )
-from ngcmos.report.story import MEASURED, WAITING
 
 REASONS_SHOWN = 20
 REASON_LENGTH = 120
 FAR_LIMITS = 6.0  # a shift so many times the usual ones would flatten the plot
-LEAST_TERM = 0.03  # of the total: below it a noise term does not matter
-_PPM = 1e6
-_NOISE_TERMS = {
-    "photon_shot_noise": ("star", ORANGE, ()),
-    "sky_noise": ("sky", GREEN, ()),
-    "N": ("scintillation", GREY, (6, 4)),
-    "read_noise": ("read", VERMILION, (6, 4)),
-    "dc_noise": ("dark", PURPLE, (6, 4)),
-    "RNS": ("total", FOREGROUND, ()),
-}
 
 
-def draw_field_section(key, field, clear_zp, links, pictures, plots):
-    """The chapter of a field; its plots are added to `plots`.
+@dataclasses.dataclass(frozen=True)
+class Exhibits:
+    """What is shown of a field beside its numbers: links (target, label) and pictures (JPEG, caption)."""
+
+    links: Sequence[tuple[str, str]] = ()
+    pictures: Sequence[tuple[bytes, str]] = ()
+
+
+def draw_field_section(
+    key: str, field: FieldFacts, clear_zp: float, exhibits: Exhibits
+) -> tuple[page.Html, list[Plot]]:
+    """The chapter of a field, and its plots.
 
     Parameters
     ----------
@@ -47,30 +48,30 @@ def draw_field_section(key, field, clear_zp, links, pictures, plots):
     field : ngcmos.report.facts.FieldFacts
     clear_zp : float
         Zero point of a clear frame.
-    links : list of (str, str)
-    pictures : list of (bytes, str)
-    plots : list
+    exhibits : Exhibits
     """
-    drawn = [one for one in [*_draw_series(key, field, clear_zp), _draw_noise(key, field)] if one]
-    plots += drawn
+    noise = draw_noise(key, field.noise) if field.noise is not None else None
+    drawn = worth_drawing([*_draw_series(key, field, clear_zp), noise])
     counts = field.counts
-    told = f"{counts['taken']} frames taken, {counts['solved']} solved, {counts[MEASURED]} measured"
-    told += f", {counts[REFUSED]} refused, {counts[WAITING]} not measured yet."
-    return page.section(
+    told = f"{counts.taken} frames taken, {counts.solved} solved, {counts.measured} measured"
+    told += f", {counts.refused} refused, {counts.waiting} not measured yet."
+    links = " · ".join(page.link(*one) for one in exhibits.links)
+    section = page.section(
         field.name,
         page.paragraph(told),
         _draw_reasons(field),
         page.plot_places(drawn),
-        _say_noise(field),
-        page.thumbnails([page.thumbnail(*picture) for picture in pictures]),
-        page.Html("<p>" + " · ".join(page.link(*one) for one in links) + "</p>" if links else ""),
+        _draw_noise_sentence(field),
+        page.thumbnails([page.thumbnail(*picture) for picture in exhibits.pictures]),
+        page.Html(f"<p>{links}</p>" if links else ""),
         anchor=key,
     )
+    return section, drawn
 
 
-def _draw_reasons(field):
+def _draw_reasons(field: FieldFacts) -> page.Html:
     """Why frames were refused, by kinds; the whole reason where it is one frame's."""
-    rows = []
+    rows: list[list[object]] = []
     for one in field.reasons[:REASONS_SHOWN]:
         reason = one.kind if one.count > 1 else textwrap.shorten(one.example, REASON_LENGTH, placeholder=" …")
         rows.append([one.count, reason, one.stage or "–"])
@@ -79,49 +80,39 @@ def _draw_reasons(field):
     return page.join(page.table(["frames", "refused because", "by"], rows) if rows else "", more)
 
 
-def _draw_series(key, field, clear_zp):
+def _draw_noise_sentence(field: FieldFacts) -> page.Html:
+    if not field.counts.measured:
+        return page.Html("")
+    if field.noise is None:
+        return page.paragraph("No noise model of this field: run noise_model.py, then this page again.", dim=True)
+    return page.paragraph(say_noise(field.noise))
+
+
+def _draw_series(key: str, field: FieldFacts, clear_zp: float) -> list[Plot]:
     """Numbers of all frames against time."""
     order = np.nonzero(np.isfinite(field.unix))[0]
-    unix, values = field.unix[order], {name: column[order] for name, column in field.numbers.items()}
-    shared = {"time": True, "names": key, "sync": key}
-    refused = np.array([file.state == REFUSED for file in field.files], bool)[order]
-    shifts = [points("x", values["shift_x"], BLUE), points("y", values["shift_y"], ORANGE)]
-    reach = shift_reach(values["shift_x"], values["shift_y"])
-    title = "Shift" if reach is None else f"Shift (some lie beyond ±{reach[1]:.3g} px)"
-    limits = {} if reach is None else {"y_range": reach}
-    lost = np.where(refused, 0.0, np.nan)
+    unix, numbers = field.unix[order], field.numbers.take(order)
+
+    def against_time(what: str, title: str, series: list[Series], unit: str) -> Plot:
+        return Plot(f"{key}-{what}", title, unix, series, unit=unit, time=True, names=key, sync=key)
+
+    lost = np.where(field.refused[order], 0.0, np.nan)
+    shifts = [points("x", numbers.shift_x, BLUE), points("y", numbers.shift_y, ORANGE)]
+    shifts.append(points("refused", lost, VERMILION, size=6))
+    reach = shift_reach(numbers.shift_x, numbers.shift_y)
+    far = "" if reach is None else f" (some lie beyond ±{reach[1]:.3g} px)"
+    clear = f" (clear: {clear_zp:.2f})" if np.isfinite(clear_zp) else ""
+    rms = points("rms", numbers.wcs_rms_px, VERMILION)
     return [
-        plot(
-            f"{key}-shift",
-            title,
-            unix,
-            [*shifts, points("refused", lost, VERMILION, size=6)],
-            unit="px",
-            **shared,
-            **limits,
-        ),
-        plot(f"{key}-fwhm", "FWHM", unix, [points("FWHM", values["fwhm_px"], GREEN)], unit="px", **shared),
-        plot(f"{key}-sky", "Sky", unix, [points("sky", values["sky"], SKYBLUE)], unit="ADU", **shared),
-        plot(
-            f"{key}-zp",
-            f"Zero point (clear: {clear_zp:.2f})" if np.isfinite(clear_zp) else "Zero point",
-            unix,
-            [points("zero point", values["zp"], PURPLE)],
-            unit="mag",
-            **shared,
-        ),
-        plot(
-            f"{key}-wcs",
-            "Residual of the plate solution",
-            unix,
-            [points("rms", values["wcs_rms_px"], VERMILION)],
-            unit="px",
-            **shared,
-        ),
+        dataclasses.replace(against_time("shift", f"Shift{far}", shifts, "px"), y_range=reach),
+        against_time("fwhm", "FWHM", [points("FWHM", numbers.fwhm_px, GREEN)], "px"),
+        against_time("sky", "Sky", [points("sky", numbers.sky, SKYBLUE)], "ADU"),
+        against_time("zp", f"Zero point{clear}", [points("zero point", numbers.zp, PURPLE)], "mag"),
+        against_time("wcs", "Residual of the plate solution", [rms], "px"),
     ]
 
 
-def shift_reach(x, y):
+def shift_reach(x: Values, y: Values) -> tuple[float, float] | None:
     """Limits of the axis of shifts where a few would flatten all others; None where all can be shown."""
     sizes = np.abs(np.concatenate([x, y]))
     sizes = sizes[np.isfinite(sizes)]
@@ -129,63 +120,3 @@ def shift_reach(x, y):
     if not usual or sizes.max() <= FAR_LIMITS * usual:
         return None
     return -2.0 * usual, 2.0 * usual
-
-
-def _draw_noise(key, field):
-    """Scatter of all stars against magnitude with the noise terms; None without a noise model."""
-    noise = field.noise
-    if noise is None:
-        return None
-    stars, scatter = _column(noise, "Tmag_list"), _column(noise, "RMS_list")
-    variable = np.asarray(noise.get("variable_list", np.zeros(len(stars))), bool)
-    if not len(stars) == len(scatter) == len(variable):
-        return None
-    curves = {label: _PPM * _column(noise, name) for name, (label, _, _) in _NOISE_TERMS.items()}
-    grid = _column(noise, "synthetic_mag")
-    curves = {label: values for label, values in curves.items() if len(values) == len(grid)}
-    seen = {
-        "stars": np.where(variable, np.nan, _PPM * scatter),
-        "variable": np.where(variable, _PPM * scatter, np.nan),
-    }
-    mag, merged = merge((stars, seen), (grid, curves))
-    limits = _log_limits(merged["stars"], merged.get("total", merged["stars"]))
-    looks = {label: (colour, dash) for label, colour, dash in _NOISE_TERMS.values()}
-    series = [points("stars", merged["stars"], BLUE), points("variable", merged["variable"], PURPLE, size=6)]
-    series += [line(label, merged[label], looks[label][0], dash=looks[label][1]) for label in curves]
-    return plot(
-        f"{key}-rms",
-        "Scatter from frame to frame against magnitude",
-        mag,
-        series,
-        unit="ppm",
-        x_label="Tmag",
-        log=True,
-        **limits,
-    )
-
-
-def _log_limits(scatter, total):
-    """Limits of the axis: all stars, and as much below the least total as noise terms matter."""
-    known = scatter[np.isfinite(scatter) & (scatter > 0)]
-    total = total[np.isfinite(total) & (total > 0)]
-    if not (known.size and total.size):
-        return {}
-    return {"y_range": (LEAST_TERM * min(known.min(), total.min()), 1.5 * known.max())}
-
-
-def _column(noise, name):
-    """Numbers of a list of the noise model; what is null, or no number, is NaN."""
-    values = noise.get(name)
-    values = values if isinstance(values, list) else []
-    return np.array([value if isinstance(value, int | float) else np.nan for value in values], float)
-
-
-def _say_noise(field):
-    if not field.counts[MEASURED]:
-        return ""
-    if field.noise is None:
-        return page.paragraph("No noise model of this field: run noise_model.py, then this page again.", dim=True)
-    stale = " (of earlier photometry: run noise_model.py, then this page again)" if field.stale_noise else ""
-    usual = "the stars scatter as predicted" if field.noise.get("audit") else "too few frames or stars to tell"
-    told = [field.noise.get("sentence") or usual, field.noise.get("sky_sentence")]
-    return page.paragraph(f"Noise{stale}: {'; '.join(one for one in told if one)}.")

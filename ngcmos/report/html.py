@@ -15,8 +15,11 @@ import functools
 import html
 import importlib.resources
 import json
+from collections.abc import Iterable, Mapping, Sequence
 
-GOOD, LOOK, BAD = "good", "look", "bad"
+from ngcmos.names import Level
+from ngcmos.report.plots import Plot
+
 HEAD_BYTES = 60_000
 _SUMMARY = '<meta name="ngcmos-night" content="'
 _POLICY = "default-src 'none'; img-src data:; style-src 'unsafe-inline'; script-src 'unsafe-inline'"
@@ -28,54 +31,53 @@ class Html(str):
     __slots__ = ()
 
 
-def text(value):
+def text(value: object) -> Html:
     """A value as HTML; what is not `Html` is escaped."""
     return value if isinstance(value, Html) else Html(html.escape(str(value)))
 
 
-def join(*parts):
+def join(*parts: object) -> Html:
     """Blocks one after the other."""
     return Html("\n".join(text(part) for part in parts if part))
 
 
-def verdict(level, sentence):
+def verdict(level: Level, sentence: str) -> Html:
     """The line that says how it is."""
     return Html(f'<p class="verdict {level}"><b>{level}</b> {text(sentence)}</p>')
 
 
-def section(title, *parts, anchor=""):
+def section(title: str, *parts: object, anchor: str = "") -> Html:
     """A chapter."""
     return Html(f'<section id="{text(anchor)}">\n<h2>{text(title)}</h2>\n{join(*parts)}\n</section>')
 
 
-def heading(title):
+def heading(title: str) -> Html:
     """A heading within a chapter."""
     return Html(f"<h3>{text(title)}</h3>")
 
 
-def paragraph(sentence, *, dim=False):
+def paragraph(sentence: object, *, dim: bool = False) -> Html:
     """A paragraph; `dim` is for remarks."""
     return Html(f'<p class="dim">{text(sentence)}</p>' if dim else f"<p>{text(sentence)}</p>")
 
 
-def items(sentences):
+def items(sentences: Iterable[str]) -> Html:
     """A list; nothing where there is nothing."""
-    return (
-        Html("<ul>" + "".join(f"<li>{text(one)}</li>" for one in sentences) + "</ul>") if sentences else Html("")
-    )
+    lines = "".join(f"<li>{text(one)}</li>" for one in sentences)
+    return Html(f"<ul>{lines}</ul>" if lines else "")
 
 
-def command(line):
+def command(line: str) -> Html:
     """A line to copy into a terminal."""
     return Html(f"<pre>{text(line)}</pre>")
 
 
-def link(target, label):
+def link(target: str, label: str) -> Html:
     """A link to a file or chapter beside this page."""
     return Html(f'<a href="{html.escape(target, quote=True)}">{text(label)}</a>')
 
 
-def table(head, rows, *, marks=()):
+def table(head: Sequence[str], rows: Sequence[Sequence[object]], *, marks: Sequence[str] = ()) -> Html:
     """A table; numbers are set right.
 
     Parameters
@@ -97,34 +99,37 @@ def table(head, rows, *, marks=()):
     return Html(f'<div class="scroll"><table><tr>{top}</tr>\n' + "\n".join(lines) + "</table></div>")
 
 
-def _number(cell):
+def _number(cell: object) -> object:
     return f"{cell:.4g}" if isinstance(cell, float) else cell
 
 
-def thumbnail(jpeg, caption):
+def thumbnail(jpeg: bytes, caption: str) -> Html:
     """A small picture (JPEG bytes) within the page."""
     source = "data:image/jpeg;base64," + base64.b64encode(jpeg).decode("ascii")
-    alt = html.escape(str(caption), quote=True)
+    alt = html.escape(caption, quote=True)
     return Html(f'<figure><img src="{source}" alt="{alt}"><figcaption>{text(caption)}</figcaption></figure>')
 
 
-def thumbnails(figures):
+def thumbnails(figures: Sequence[Html]) -> Html:
     """Thumbnails side by side."""
     return Html('<div class="thumbs">' + "\n".join(figures) + "</div>") if figures else Html("")
 
 
-def plot_places(plots, *, wide=False):
-    """Where plots are drawn; `plots` are those of `page_plots.plot`."""
-    drawn = [(heading(plot["title"]), f'<div id="{text(plot["id"])}"></div><output></output>') for plot in plots]
-    places = [f'<div class="plot">{title}{place}</div>' for title, place in drawn]
-    return (
-        Html(f'<div class="plots{" wide" if wide else ""}">' + "\n".join(places) + "</div>")
-        if places
-        else Html("")
-    )
+def plot_places(plots: Iterable[Plot], *, wide: bool = False) -> Html:
+    """Where plots are drawn."""
+    drawn = [(heading(plot.title), f'<div id="{text(plot.key)}"></div><output></output>') for plot in plots]
+    places = "\n".join(f'<div class="plot">{title}{place}</div>' for title, place in drawn)
+    return Html(f'<div class="plots{" wide" if wide else ""}">{places}</div>' if places else "")
 
 
-def document(title, body, *, summary, plots=(), names=None):
+def document(
+    title: str,
+    body: Html,
+    *,
+    summary: Mapping[str, object],
+    plots: Sequence[Plot] = (),
+    names: Mapping[str, Sequence[str]] | None = None,
+) -> str:
     """The whole page.
 
     Parameters
@@ -132,9 +137,8 @@ def document(title, body, *, summary, plots=(), names=None):
     title : str
     body : Html
     summary : dict
-        What other pages want to know of this one, see `read_summary`.
-    plots : sequence of dict
-        As of `page_plots.plot`.
+        What other pages want to know of this one, see `read_summary`; plain JSON.
+    plots : sequence of ngcmos.report.plots.Plot
     names : dict of str to list of str
         Names of the points of plots that refer to them.
 
@@ -142,7 +146,8 @@ def document(title, body, *, summary, plots=(), names=None):
     -------
     str
     """
-    data = json.dumps({"names": names or {}, "plots": list(plots)}, separators=(",", ":"), allow_nan=False)
+    shown = {"names": names or {}, "plots": [one.as_json() for one in plots]}
+    data = json.dumps(shown, separators=(",", ":"), allow_nan=False)
     script = (
         f'<script type="application/json" id="plots">{data.replace("<", chr(92) + "u003c")}</script>\n'
         f"<script>/*\n{_asset('uPlot.LICENSE.txt')}*/\n{_library()}</script>\n<script>{_asset('page.js')}</script>"
@@ -162,7 +167,7 @@ def document(title, body, *, summary, plots=(), names=None):
 """
 
 
-def read_summary(head):
+def read_summary(head: str) -> dict[str, object] | None:
     """The summary of a page from its first `HEAD_BYTES` characters; None where there is none."""
     _, found, rest = head.partition(_SUMMARY)
     content, closed, _ = rest.partition('">')
@@ -176,10 +181,10 @@ def read_summary(head):
 
 
 @functools.cache
-def _asset(name):
-    return importlib.resources.files("ngcmos.qc").joinpath("page_assets", name).read_text(encoding="utf-8")
+def _asset(name: str) -> str:
+    return importlib.resources.files("ngcmos.report").joinpath("page_assets", name).read_text(encoding="utf-8")
 
 
-def _library():
+def _library() -> str:
     """uPlot without its first line, which is an address and would look like a request."""
     return _asset("uPlot.iife.min.js").partition("\n")[2]

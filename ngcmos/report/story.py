@@ -11,18 +11,30 @@ measured, refused or not yet seen:
 
 import collections
 import dataclasses
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
+from ngcmos.config import Config
 from ngcmos.errors import ProductError
+from ngcmos.names import Stage, State, Verdict
 from ngcmos.night.folder import FAILED_DONUTS, NO_WCS, open_night, unusable_names
-from ngcmos.night.ledger import DONE, REFUSED, read_ledger
+from ngcmos.night.ledger import Entry, read_ledger
 from ngcmos.night.products import photometry_path
-from ngcmos.report.words import plain_reason
+from ngcmos.night.reasons import plain_reason
 from ngcmos.tables.table import read_frames
 
-SOLVING, CHECK, PHOTOMETRY = "simple_wrapper", "check_cmos", "process_cmos"
 BROUGHT_BACK = "brought back"
-MEASURED, WAITING = "measured", "not yet seen"
+_REFUSING = (Stage.SIMPLE_WRAPPER, Stage.CHECK_CMOS, Stage.PROCESS_CMOS)
+
+Told = Mapping[str, Entry]  # what the ledger says of a frame, by stage
+
+
+@dataclasses.dataclass(frozen=True)
+class TableFrames:
+    """Names of the frames in the photometry table of a field; without one, `trouble` says what is wrong."""
+
+    names: frozenset[str] = frozenset()
+    trouble: str = ""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -37,7 +49,7 @@ class FrameFile:
     field : str
     place : str
         Folder of those set aside that it lies in; "" for the night itself.
-    state : {'measured', 'refused', 'not yet seen'}
+    state : ngcmos.names.State
     stage, reason : str
         Who refused it and why, or why it was not seen; "" for a measured one.
     known : bool
@@ -48,7 +60,7 @@ class FrameFile:
     name: str
     field: str
     place: str
-    state: str
+    state: State
     stage: str
     reason: str
     known: bool
@@ -65,39 +77,39 @@ class NightStory:
     files : tuple of FrameFile
     told : dict of str to dict
         {frame: {stage: Entry}} of the ledger.
-    tables : dict of str to (set or str)
-        Frames in the photometry table of each field, or what is wrong with it.
+    tables : dict of str to TableFrames
+        Of each field on disk.
     left_alone : tuple of str
         Files with names that no script takes; they count nowhere.
     """
 
     folder: Path
     date: str
-    files: tuple
-    told: dict
-    tables: dict
-    left_alone: tuple
+    files: tuple[FrameFile, ...]
+    told: Mapping[str, Told]
+    tables: Mapping[str, TableFrames]
+    left_alone: tuple[str, ...]
 
     @property
-    def fields(self):
+    def fields(self) -> list[str]:
         """Names of all fields, on disk or in the ledger."""
         known = {entry.field for stages in self.told.values() for entry in stages.values()}
         return sorted((known | {file.field for file in self.files}) - {""})
 
     @property
-    def names(self):
+    def names(self) -> list[str]:
         """Names of all frames, on disk or in the ledger."""
         return sorted({file.name for file in self.files} | set(self.told))
 
 
-def read_story(config, folder, entries=None):
+def read_story(config: Config, folder: Path, entries: Iterable[Entry] | None = None) -> NightStory:
     """The NightStory of a night folder.
 
     Parameters
     ----------
     config : ngcmos.config.Config
     folder : Path
-    entries : sequence of ngcmos.night.ledger.Entry, optional
+    entries : iterable of ngcmos.night.ledger.Entry, optional
         What the ledger says; read from it by default.
 
     Raises
@@ -105,9 +117,9 @@ def read_story(config, folder, entries=None):
     ProductError
         The ledger is missing or damaged.
     """
-    told = collections.defaultdict(dict)
+    told: dict[str, dict[str, Entry]] = collections.defaultdict(dict)
     for entry in read_ledger(folder) if entries is None else entries:
-        if entry.frame.lower().endswith(".fits"):  # the others are movies
+        if entry.frame.lower().endswith(".fits"):  # the others are movies, runs, remarks
             told[entry.frame][entry.stage] = entry
     night = open_night(config, folder, settle=False)
     found = [(path, field, "") for field, paths in night.fields.items() for path in paths]
@@ -120,58 +132,64 @@ def read_story(config, folder, entries=None):
     return NightStory(folder, night.date, files, dict(told), tables, tuple(unusable_names(folder)))
 
 
-def _read_table(folder, field):
-    """Names of the frames in the table of a field, or in words why they are not known."""
+def _read_table(folder: Path, field: str) -> TableFrames:
     path = photometry_path(folder, field)
     if not path.exists():
-        return f"{path.name} is not there"
+        return TableFrames(trouble=f"{path.name} is not there")
     try:
-        return {str(name).strip() for name in read_frames(path)["frame_id"]}
+        return TableFrames(frozenset(str(name).strip() for name in read_frames(path)["frame_id"]))
     except ProductError as error:
-        return str(error)
+        return TableFrames(trouble=str(error))
 
 
-def _judge(path, field, place, told, table):
-    """The FrameFile of a file."""
+def _judge(path: Path, field: str, place: str, told: Mapping[str, Told], table: TableFrames) -> FrameFile:
     name = _name_in_ledger(path, place)
     stages = told.get(name, {})
     state, stage, reason = _verdict(name, place, stages, table)
     return FrameFile(path, name, field, place, state, stage, plain_reason(name, reason), bool(stages))
 
 
-def _name_in_ledger(path, place):
+def _name_in_ledger(path: Path, place: str) -> str:
     """Name without the number that a file got when one of its name was set aside before."""
     stem = Path(path.stem)
     return stem.stem + path.suffix if place and stem.suffix[1:].isdigit() else path.name
 
 
-def _verdict(name, place, stages, table):
+def _verdict(name: str, place: str, stages: Told, table: TableFrames) -> tuple[State, str, str]:
     """(state, stage, reason) of a frame."""
-    solved, checked, measured = (stages.get(stage) for stage in (SOLVING, CHECK, PHOTOMETRY))
-    if _is_refused(checked):
-        first = solved if _is_refused(solved) else checked
-        return REFUSED, first.stage, first.reason
+    solved, checked, measured = (_refusal(stages, stage) for stage in _REFUSING)
+    if checked:
+        first = solved or checked
+        return State.REFUSED, first.stage, first.reason
     if place:
-        return REFUSED, "", f"lies in {place}/, but {CHECK} did not put it there"
-    if _is_refused(measured):
-        return REFUSED, PHOTOMETRY, measured.reason
-    if not isinstance(table, str) and name in table:
-        return MEASURED, "", ""
-    back = checked is not None and checked.reason == BROUGHT_BACK
-    if _is_refused(solved) and not (back and checked.at > solved.at):
-        return REFUSED, SOLVING, solved.reason
-    return WAITING, "", _why_waiting(stages, back, measured, table)
+        return State.REFUSED, "", f"lies in {place}/, but {Stage.CHECK_CMOS} did not put it there"
+    if measured:
+        return State.REFUSED, measured.stage, measured.reason
+    if name in table.names:
+        return State.MEASURED, "", ""
+    back = _brought_back_at(stages)
+    if solved and not back > solved.at:
+        return State.REFUSED, solved.stage, solved.reason
+    return State.WAITING, "", _why_waiting(stages, table)
 
 
-def _is_refused(entry):
-    return entry is not None and entry.verdict == REFUSED
+def _refusal(stages: Told, stage: Stage) -> Entry | None:
+    """What a stage said of a frame that it refused; None where it did not."""
+    entry = stages.get(stage)
+    return entry if entry is not None and entry.verdict == Verdict.REFUSED else None
 
 
-def _why_waiting(stages, back, measured, table):
-    if measured is not None and measured.verdict == DONE:
-        lacks = table if isinstance(table, str) else "the table does not hold it"
-        return f"measured, but {lacks}"
-    if back:
+def _brought_back_at(stages: Told) -> str:
+    """When a frame was brought back, "" where it was not."""
+    checked = stages.get(Stage.CHECK_CMOS)
+    return checked.at if checked is not None and checked.reason == BROUGHT_BACK else ""
+
+
+def _why_waiting(stages: Told, table: TableFrames) -> str:
+    measured = stages.get(Stage.PROCESS_CMOS)
+    if measured is not None and measured.verdict == Verdict.DONE:
+        return f"measured, but {table.trouble or 'the table does not hold it'}"
+    if _brought_back_at(stages):
         return "brought back, not tried again yet"
     if not stages:
         return "unknown to the ledger"

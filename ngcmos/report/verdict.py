@@ -7,13 +7,14 @@ the line. Bad means that photometry is missing; look means that a human should.
 import collections
 import dataclasses
 import re
+from collections.abc import Collection, Iterable, Sequence
 
 import numpy as np
 
-from ngcmos.night.ledger import REFUSED
-from ngcmos.report.facts import RUN, clear_zero_point_of, cloudy_frames, find_jumps, transparency
-from ngcmos.report.html import BAD, GOOD, LOOK
-from ngcmos.report.story import MEASURED, WAITING
+from ngcmos.names import Level, Stage
+from ngcmos.report.facts import FieldFacts, Flags, clear_zero_point_of, cloudy_frames, find_jumps, transparency
+from ngcmos.report.plots import Values
+from ngcmos.report.runs import StageRun
 
 MOST_MEASURED, HALF_MEASURED = 0.95, 0.5
 CLOUDY_SHARE = 0.05
@@ -22,7 +23,7 @@ SPELLS_SHOWN, SPELL_GAP = 4, 1
 REASONS_TOLD = 3
 _FOLDERS = re.compile(r"(?<!\S)/\S*/")
 FRAMES_FOR_SHARES = 10  # fewer frames than this say nothing about shares
-GRAVE = ("simple_wrapper", "check_cmos", "process_cmos")
+GRAVE = (Stage.SIMPLE_WRAPPER, Stage.CHECK_CMOS, Stage.PROCESS_CMOS)
 FIELD_LOST, STAGE_FAILED, DISK = "no photometry", "failed stage", "disk"
 REFUSALS, NOT_YET, CLOUD = "refused frames", "frames not measured yet", "cloud"
 JUMP, MOVED, CALIBRATION, NOTHING = "jumps of the telescope", "large shifts", "calibration", "no frames"
@@ -34,26 +35,35 @@ class Reason:
 
     Attributes
     ----------
-    level : {'look', 'bad'}
+    level : ngcmos.names.Level
+        LOOK or BAD.
     topic : str
         A few words, the same for all fields.
     what : str
         The whole of it.
     """
 
-    level: str
+    level: Level
     topic: str
     what: str
 
 
-def level_of(reasons):
+@dataclasses.dataclass(frozen=True)
+class Room:
+    """Of the disk, in MB: what is free, what work leaves free, and what this night takes."""
+
+    free_mb: float
+    reserve_mb: float
+    night_mb: float
+
+
+def level_of(reasons: Iterable[Reason]) -> Level:
     """good, look or bad."""
-    if any(reason.level == BAD for reason in reasons):
-        return BAD
-    return LOOK if reasons else GOOD
+    levels = {reason.level for reason in reasons}
+    return Level.BAD if Level.BAD in levels else Level.LOOK if levels else Level.GOOD
 
 
-def sum_up(reasons):
+def sum_up(reasons: Iterable[Reason]) -> str:
     """The reasons in one line: a topic that several share is named once; "" without any."""
     topics = collections.defaultdict(list)
     for reason in reasons:
@@ -66,53 +76,61 @@ def sum_up(reasons):
     return "; ".join(told)
 
 
-def judge(fields, entries, *, large_px, free_mb, reserve_mb, size_mb, calibration=()):
+def judge(
+    fields: Sequence[FieldFacts],
+    runs: Sequence[StageRun],
+    room: Room,
+    *,
+    large_px: float,
+    calibration: Iterable[str] = (),
+) -> list[Reason]:
     """Reasons why a night is not simply good, the gravest first.
 
     Parameters
     ----------
-    fields : list of ngcmos.report.facts.FieldFacts
-    entries : list of ngcmos.night.ledger.Entry
+    fields : sequence of ngcmos.report.facts.FieldFacts
+    runs : sequence of ngcmos.report.runs.StageRun
+    room : Room
     large_px : float
         What counts as a large shift.
-    free_mb, reserve_mb, size_mb : float
-        Free on the disk, what work leaves free, and the size of this night.
     calibration : sequence of str
         What is odd about the masters.
     """
-    troubles = {field.name: find_trouble(field.name, entries) for field in fields}
-    lost = [field.name for field in fields if troubles[field.name] and not field.counts[MEASURED]]
-    found = _judge_disk(free_mb, reserve_mb, size_mb)
+    troubles = {field.name: find_trouble(field.name, runs) for field in fields}
+    lost = [field.name for field in fields if troubles[field.name] and not field.counts.measured]
+    found = _judge_disk(room)
     found += [reason for field in fields for reason in _judge_field(field, troubles[field.name])]
-    found += judge_stages(entries, told=lost)
+    found += judge_stages(runs, told=lost)
     found += _judge_sky(fields) + [one for field in fields for one in _judge_pointing(field, large_px)]
-    found += [Reason(LOOK, CALIBRATION, sentence) for sentence in calibration]
+    found += [Reason(Level.LOOK, CALIBRATION, sentence) for sentence in calibration]
     if not fields:
-        found.append(Reason(LOOK, NOTHING, "no science frames in this night: dome closed, or not copied yet?"))
-    return sorted(found, key=lambda reason: reason.level != BAD)
+        found.append(
+            Reason(Level.LOOK, NOTHING, "no science frames in this night: dome closed, or not copied yet?")
+        )
+    return sorted(found, key=lambda reason: reason.level != Level.BAD)
 
 
-def _judge_field(field, trouble):
+def _judge_field(field: FieldFacts, trouble: str) -> list[Reason]:
     """What became of the frames of a field; `trouble` is what a stage said of the whole of it."""
     counts = field.counts
-    taken, measured, waiting = counts["taken"], counts[MEASURED], counts[WAITING]
+    taken, measured, waiting = counts.taken, counts.measured, counts.waiting
     if measured == 0 and (trouble or not waiting):
         why = trouble or _main_reasons(field)
-        return [Reason(BAD, FIELD_LOST, f"{field.name}: none of {taken} frames measured: {why}")]
+        return [Reason(Level.BAD, FIELD_LOST, f"{field.name}: none of {taken} frames measured: {why}")]
     found = []
     if waiting:
-        found.append(Reason(LOOK, NOT_YET, f"{field.name}: {waiting} of {taken} frames not measured yet"))
+        found.append(Reason(Level.LOOK, NOT_YET, f"{field.name}: {waiting} of {taken} frames not measured yet"))
     judged = taken - waiting
     if judged and measured < MOST_MEASURED * judged:
-        level = BAD if measured < HALF_MEASURED * judged else LOOK
-        refused = f"{counts[REFUSED]} of {taken} frames refused"
+        level = Level.BAD if measured < HALF_MEASURED * judged else Level.LOOK
+        refused = f"{counts.refused} of {taken} frames refused"
         found.append(Reason(level, REFUSALS, f"{field.name}: {refused}: {_main_reasons(field)}"))
     return found
 
 
-def _main_reasons(field):
+def _main_reasons(field: FieldFacts) -> str:
     """The most frequent reasons with their numbers, in a few words."""
-    kinds = collections.Counter()
+    kinds: collections.Counter[str] = collections.Counter()
     for one in field.reasons:
         kinds[one.kind.lstrip("…, ").partition(",")[0]] += one.count
     told = [f"{kind} ({count})" for kind, count in kinds.most_common(REASONS_TOLD)]
@@ -120,25 +138,16 @@ def _main_reasons(field):
     return ", ".join([*told, f"other reasons ({others})"] if others else told) or "no reason is known"
 
 
-def find_trouble(field, entries):
+def find_trouble(field: str, runs: Iterable[StageRun]) -> str:
     """What the first stage without which there is no photometry said of a whole field; "" where none failed."""
-    for entry in _failed_stages(entries):
-        for trouble in _troubles_of(entry):
-            if entry.frame in GRAVE and trouble.startswith(f"{field}: "):
-                return f"{_FOLDERS.sub('', trouble.removeprefix(f'{field}: '))} ({entry.frame})"
+    for run in runs:
+        for trouble in run.troubles if run.failed and run.stage in GRAVE else ():
+            if trouble.startswith(f"{field}: "):
+                return f"{_FOLDERS.sub('', trouble.removeprefix(f'{field}: '))} ({run.stage})"
     return ""
 
 
-def _failed_stages(entries):
-    failed = [entry for entry in entries if entry.stage == RUN and entry.verdict == REFUSED]
-    return sorted(failed, key=lambda entry: entry.numbers.get("order") or 0)
-
-
-def _troubles_of(entry):
-    return entry.numbers.get("troubles") or [entry.reason]
-
-
-def _judge_sky(fields):
+def _judge_sky(fields: Sequence[FieldFacts]) -> list[Reason]:
     """Clouds: frames that lost light against the clearest of the night."""
     clear = clear_zero_point_of(fields)
     found = []
@@ -150,11 +159,11 @@ def _judge_sky(fields):
             when = ", ".join(_spells(field.unix[known], cloudy[known]))
             left = f"down to {100 * np.min(share[cloudy]):.0f} % of the light"
             told = f"cloud in {cloudy.sum()} of {known.sum()} frames, {left}, {when} UTC"
-            found.append(Reason(LOOK, CLOUD, f"{field.name}: {told}"))
+            found.append(Reason(Level.LOOK, CLOUD, f"{field.name}: {told}"))
     return found
 
 
-def _spells(unix, holds):
+def _spells(unix: Values, holds: Flags) -> list[str]:
     """When something held, in words: from the first to the last frame of each spell, the longest in their order.
 
     A single frame in between that is free does not end a spell.
@@ -168,44 +177,48 @@ def _spells(unix, holds):
     return [*told, f"{more} more times"] if more else told
 
 
-def _judge_pointing(field, large_px):
+def _judge_pointing(field: FieldFacts, large_px: float) -> list[Reason]:
     """Jumps, and fields that wandered."""
-    jumps = find_jumps(field, large_px)
+    places = np.column_stack([field.numbers.shift_x, field.numbers.shift_y])
+    jumps = find_jumps(field.unix, places, large_px)
     if jumps:
         told = ", ".join(f"{px:.1f} px at {clock(unix)}" for unix, px in jumps[:3])
         more = f" and {len(jumps) - 3} more" if len(jumps) > 3 else ""
-        return [Reason(LOOK, JUMP, f"{field.name}: the telescope jumped by {told} UTC{more}")]
-    known = np.isfinite(field.numbers["shift_x"])
+        return [Reason(Level.LOOK, JUMP, f"{field.name}: the telescope jumped by {told} UTC{more}")]
+    known = np.isfinite(field.numbers.shift_x)
     if known.sum() >= FRAMES_FOR_SHARES and field.large.sum() > MOVED_SHARE * known.sum():
-        far = np.nanmax(np.hypot(field.numbers["shift_x"], field.numbers["shift_y"])[field.large])
+        far = np.nanmax(np.hypot(*places[field.large].T))
         moved = (
             f"{field.large.sum()} of {known.sum()} frames moved by {large_px:g} px or more, at most {far:.1f} px"
         )
-        return [Reason(LOOK, MOVED, f"{field.name}: {moved}")]
+        return [Reason(Level.LOOK, MOVED, f"{field.name}: {moved}")]
     return []
 
 
-def judge_stages(entries, *, told=()):
+def judge_stages(runs: Iterable[StageRun], *, told: Collection[str] = ()) -> list[Reason]:
     """Stages of the chain that failed, by the ledger; not where they did so only over fields told of already."""
     found, fields = [], tuple(f"{field}: " for field in told)
-    for entry in _failed_stages(entries):
-        grave = entry.frame in GRAVE
-        own = [_FOLDERS.sub("", one) for one in _troubles_of(entry) if not (grave and one.startswith(fields))]
-        if own:
+    for run in runs:
+        grave = run.stage in GRAVE
+        own = [_FOLDERS.sub("", one) for one in run.troubles if not (grave and one.startswith(fields))]
+        if run.failed and own:
             more = f" (and {len(own) - 1} more)" if len(own) > 1 else ""
-            found.append(Reason(BAD if grave else LOOK, STAGE_FAILED, f"{entry.frame} failed: {own[0]}{more}"))
+            level = Level.BAD if grave else Level.LOOK
+            found.append(Reason(level, STAGE_FAILED, f"{run.stage} failed: {own[0]}{more}"))
     return found
 
 
-def _judge_disk(free_mb, reserve_mb, size_mb):
-    if free_mb < reserve_mb:
-        return [Reason(BAD, DISK, f"the disk is full: {free_mb:.0f} MB free, work needs {reserve_mb:.0f}")]
-    if free_mb < reserve_mb + 2 * size_mb:
-        left = f"{free_mb / 1000:.1f} GB free on the disk, less than two nights as this"
-        return [Reason(LOOK, DISK, left)]
+def _judge_disk(room: Room) -> list[Reason]:
+    free = room.free_mb
+    if free < room.reserve_mb:
+        full = f"the disk is full: {free:.0f} MB free, work needs {room.reserve_mb:.0f}"
+        return [Reason(Level.BAD, DISK, full)]
+    if free < room.reserve_mb + 2 * room.night_mb:
+        left = f"{free / 1000:.1f} GB free on the disk, less than two nights as this"
+        return [Reason(Level.LOOK, DISK, left)]
     return []
 
 
-def clock(unix):
+def clock(unix: float) -> str:
     """Time of the day, UTC."""
     return str(np.datetime64(int(unix), "s"))[11:16] if np.isfinite(unix) else "an unknown time"

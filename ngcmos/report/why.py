@@ -8,24 +8,30 @@ import datetime
 import difflib
 import re
 import zoneinfo
+from collections.abc import Sequence
 from pathlib import Path
 
-from ngcmos.config import DEFAULT_CAMERA, load_config
+from ngcmos.config import DEFAULT_CAMERA, Config, load_config
 from ngcmos.errors import NightError, WorkError
 from ngcmos.night.folder import FAILED_DONUTS, NO_WCS, find_folder, stamp_of
 from ngcmos.night.lock import holder_of
-from ngcmos.report.story import CHECK, PHOTOMETRY, SOLVING, read_story
+from ngcmos.report.story import NightStory, read_story
 from ngcmos.report.words import tell_frame, tell_frames
-from ngcmos.steps.shifts import SHIFTS
 
-ORDER = (SHIFTS, SOLVING, CHECK, "adding_headers", PHOTOMETRY)
 NEAREST = 3
 
 _DATE = re.compile(r"(19|20)\d{6}")
 _STAMP_AT_END = re.compile(r"(\d{10})\d{0,7}(\.fits)?$", re.IGNORECASE)
 
 
-def run(wanted="", *, camera=DEFAULT_CAMERA, config=None, directory=None, night=None):
+def run(
+    wanted: str = "",
+    *,
+    camera: str = DEFAULT_CAMERA,
+    config: Path | str | None = None,
+    directory: Path | str | None = None,
+    night: str | None = None,
+) -> str:
     """The story of a frame, or the table of the frames of a field or a night that were not measured.
 
     Parameters
@@ -63,7 +69,7 @@ def run(wanted="", *, camera=DEFAULT_CAMERA, config=None, directory=None, night=
     return _tell(story, subject, holder_of(folder))
 
 
-def _split_path(wanted):
+def _split_path(wanted: str) -> tuple[Path | None, str]:
     """(night folder or None, the rest): what a path says."""
     path = Path(wanted)
     if not wanted or not ("/" in wanted or path.exists()):
@@ -74,7 +80,7 @@ def _split_path(wanted):
     return parent.parent if parent.name in (FAILED_DONUTS, NO_WCS) else parent, path.name
 
 
-def _night_in(wanted, config):
+def _night_in(wanted: str, config: Config) -> str | None:
     """The night that is named, or that of the time stamp where its folder exists; None where neither is there."""
     base = config.directories.base
     if _DATE.fullmatch(wanted):
@@ -94,7 +100,7 @@ def _night_in(wanted, config):
     return date if (base / date).is_dir() else None
 
 
-def _tell(story, subject, holder):
+def _tell(story: NightStory, subject: str, holder: str) -> str:
     """The text about a night (subject ""), a field or a frame of it."""
     if not subject:
         return tell_frames(story, f"night {story.date}", story.files, holder)
@@ -103,7 +109,7 @@ def _tell(story, subject, holder):
     names = [name for name in story.names if subject in (name, Path(name).stem)]
     names = names or [name for name in story.names if subject.lower() in name.lower()]
     if len(names) == 1:
-        return tell_frame(story, names[0], ORDER)
+        return tell_frame(story, names[0])
     fields = [field for field in story.fields if subject.lower() in field.lower()]
     if len(fields) == 1:
         return _tell_field(story, fields[0], holder)
@@ -113,12 +119,12 @@ def _tell(story, subject, holder):
     raise WorkError(f"no frame, field or night {subject!r} in {story.folder}; {_nearest_in(story, subject)}")
 
 
-def _tell_field(story, field, holder):
+def _tell_field(story: NightStory, field: str, holder: str) -> str:
     files = [file for file in story.files if file.field == field]
     return tell_frames(story, f"field {field} of night {story.date}", files, holder)
 
 
-def _nearest_in(story, wanted):
+def _nearest_in(story: NightStory, wanted: str) -> str:
     """The names most alike; of a time stamp, those nearest in time."""
     if wanted.isdigit():
         stamps = [(stamp_of(Path(name)), name) for name in story.names]
@@ -128,9 +134,9 @@ def _nearest_in(story, wanted):
     return _nearest(wanted, [*story.fields, *story.names])
 
 
-def _nearest(wanted, names):
+def _nearest(wanted: str, names: Sequence[str]) -> str:
     return _list_nearest(difflib.get_close_matches(wanted, names, NEAREST, cutoff=0.0))
 
 
-def _list_nearest(names):
+def _list_nearest(names: Sequence[str]) -> str:
     return f"nearest: {', '.join(names)}" if names else "there is none at all"

@@ -1,24 +1,30 @@
 """The words for what became of frames: one frame's story, and the table of those that were not measured."""
 
 import collections
-import re
 import textwrap
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
 
+from ngcmos.names import Record, Stage, State
 from ngcmos.night.folder import stamp_of
-from ngcmos.night.ledger import REFUSED
+from ngcmos.night.ledger import Entry
+from ngcmos.night.reasons import kind_of, plain_reason
+from ngcmos.report.story import FrameFile, NightStory
 
 COLUMNS = 100
 SOME = 3
 
-_WHOLE_WORDS = {"break_long_words": False, "break_on_hyphens": False}
 _NOT_TOLD = ("profile", "reference", "frame_id")
-_QUOTED = re.compile(r"b?'[^']*'|b?\"[^\"]*\"")
-_NUMBER = re.compile(r"(?<![\w-])[-+]?\d[\d.:T-]*(?![\w-])")
-_FRAME = re.compile(r"\S+\.fits", re.IGNORECASE)
-_REST = re.compile(r"(, expected| \(|[:;] ).*", re.DOTALL)
+_OF_FRAMES = (  # what looks at frames, in the order of the chain
+    Record.SHIFTS,
+    Stage.SIMPLE_WRAPPER,
+    Stage.CHECK_CMOS,
+    Stage.ADDING_HEADERS,
+    Stage.PROCESS_CMOS,
+)
 
 
-def tell_frame(story, name, order):
+def tell_frame(story: NightStory, name: str) -> str:
     """The story of a frame: where it lies, what became of it, and what each stage said.
 
     Parameters
@@ -26,8 +32,6 @@ def tell_frame(story, name, order):
     story : ngcmos.report.story.NightStory
     name : str
         As the ledger calls it.
-    order : sequence of str
-        Stages in the order of the chain; others come behind.
     """
     stages = story.told.get(name, {})
     files = [file for file in story.files if file.name == name]
@@ -40,27 +44,38 @@ def tell_frame(story, name, order):
     if not stages:
         return "\n".join([*lines, "", "  The ledger does not know it: no stage has seen it.", ""])
     lines += ["", f"  {'stage':<16}{'verdict':<9}{'at (UTC)':<21}version"]
-    said = {}
-    for stage in [*order, *sorted(set(stages) - set(order))]:
+    said: dict[str, str] = {}
+    for stage in [*_OF_FRAMES, *sorted(set(stages) - set(_OF_FRAMES))]:
         lines += _tell_stage(stage, stages.get(stage), said)
     return "\n".join([*lines, ""])
 
 
-def _fact(label, text):
-    indent = " " * 12
-    return textwrap.wrap(text, COLUMNS, initial_indent=f"  {label:<10}", subsequent_indent=indent, **_WHOLE_WORDS)
+def _fact(label: str, text: str) -> list[str]:
+    return _wrap(text, f"  {label:<10}", " " * 12)
 
 
-def _as_what(file):
+def _wrap(text: str, first: str, then: str) -> list[str]:
+    """Lines of whole words, behind these indents."""
+    return textwrap.wrap(
+        text,
+        COLUMNS,
+        initial_indent=first,
+        subsequent_indent=then,
+        break_long_words=False,
+        break_on_hyphens=False,
+    )
+
+
+def _as_what(file: FrameFile) -> str:
     return "" if file.path.name == file.name else f"  as {file.path.name}"
 
 
-def _say_verdict(file):
+def _say_verdict(file: FrameFile) -> str:
     who = f" by {file.stage}" if file.stage else ""
     return f"{file.state}{who}" + (f": {file.reason}" if file.reason else "")
 
 
-def _tell_stage(stage, entry, said):
+def _tell_stage(stage: str, entry: Entry | None, said: dict[str, str]) -> list[str]:
     """Lines of a stage: verdict and time, then the reason, then the numbers; `said` collects {reason: stage}."""
     if entry is None:
         return [f"  {stage:<16}not seen"]
@@ -71,23 +86,17 @@ def _tell_stage(stage, entry, said):
     reason = plain_reason(entry.frame, entry.reason)
     first = said.setdefault(reason, stage)
     for text in (reason if first == stage else f"as {first}", known):
-        indent = " " * 18
-        lines += textwrap.wrap(text, COLUMNS, initial_indent=indent, subsequent_indent=indent, **_WHOLE_WORDS)
+        lines += _wrap(text, " " * 18, " " * 18)
     return lines
 
 
-def plain_reason(name, reason):
-    """A reason without the frame's name before it."""
-    return reason.removeprefix(f"{name}: ")
-
-
-def _format(value):
+def _format(value: object) -> str:
     if isinstance(value, float):
         return f"{value:.4g}" if abs(value) < 1e4 else f"{value:.5f}"
     return str(value)
 
 
-def tell_frames(story, title, files, holder):
+def tell_frames(story: NightStory, title: str, files: Sequence[FrameFile], holder: str) -> str:
     """All frames that were not measured, grouped by reason, and the sum of all.
 
     Parameters
@@ -101,7 +110,7 @@ def tell_frames(story, title, files, holder):
     """
     counts = collections.Counter(file.state for file in files)
     lines = [f"{title}, {story.folder}", ""]
-    for state in sorted(set(counts) - {"measured"}, reverse=True):
+    for state in sorted(set(counts) - {State.MEASURED}, reverse=True):
         lines += [f"{state}: {counts[state]}", *_tell_groups([file for file in files if file.state == state]), ""]
     lines += _tell_sum(files, counts)
     lines += _tell_remarks(story, files)
@@ -109,7 +118,7 @@ def tell_frames(story, title, files, holder):
     return "\n".join([*lines, ""])
 
 
-def _tell_groups(files):
+def _tell_groups(files: Sequence[FrameFile]) -> list[str]:
     """Lines of each reason, the most frequent first: its count, then a line a frame."""
     groups = collections.defaultdict(list)
     for file in files:
@@ -126,13 +135,7 @@ def _tell_groups(files):
     return lines
 
 
-def kind_of(reason):
-    """A reason without what differs from frame to frame: names, numbers, quotations, what was expected."""
-    text = _FRAME.sub("…", _QUOTED.sub("…", reason))
-    return _NUMBER.sub("…", _REST.sub("", text))
-
-
-def _short_names(files):
+def _short_names(files: Sequence[FrameFile]) -> dict[Path, str]:
     """{path: time stamp of the name}, or the whole name where two have the same stamp or one has none."""
     stamps = {file.path: file.path.name[-22:-5] for file in files if stamp_of(file.path)}
     if len(set(stamps.values())) == len(files):
@@ -140,19 +143,19 @@ def _short_names(files):
     return {file.path: file.path.name for file in files}
 
 
-def _cut(line):
+def _cut(line: str) -> str:
     return line if len(line) <= COLUMNS else line[: COLUMNS - 1] + "…"
 
 
-def _tell_sum(files, counts):
+def _tell_sum(files: Sequence[FrameFile], counts: Mapping[State, int]) -> list[str]:
     """Two lines: the frames on disk by place, and by what became of them."""
     places = collections.Counter(f"{file.place}/" if file.place else "the night" for file in files)
     where = ", ".join(f"{count} in {place}" for place, count in places.items()) or "none"
-    parts = " + ".join(f"{counts[state]} {state}" for state in ("measured", REFUSED, "not yet seen"))
+    parts = " + ".join(f"{counts[state]} {state}" for state in State)
     return [f"{len(files)} frames on disk: {where}", f"{len(files)} = {parts}"]
 
 
-def _tell_remarks(story, files):
+def _tell_remarks(story: NightStory, files: Sequence[FrameFile]) -> list[str]:
     """What does not fit together: frames without a word in the ledger, frames that are gone, odd tables."""
     lines = _tell_names(f"{len(story.left_alone)} left alone, their names are unfit", map(ascii, story.left_alone))
     unknown = [file.path.name for file in files if not file.known]
@@ -170,9 +173,9 @@ def _tell_remarks(story, files):
     return lines
 
 
-def _tell_what_next(story, files, holder):
+def _tell_what_next(story: NightStory, files: Sequence[FrameFile], holder: str) -> list[str]:
     """What to do about frames not yet seen."""
-    if not any(file.state == "not yet seen" for file in files):
+    if not any(file.state == State.WAITING for file in files):
         return []
     if holder:
         return [f"{holder} is at this night, with those not yet seen too: ask again when it has ended"]
@@ -182,18 +185,18 @@ def _tell_what_next(story, files, holder):
     ]
 
 
-def _tell_names(what, names):
+def _tell_names(what: str, names: Iterable[str]) -> list[str]:
     names = sorted(names)
     some = ", ".join(names[:SOME]) + (", ..." if len(names) > SOME else "")
-    return textwrap.wrap(f"{what}: {some}", COLUMNS, subsequent_indent="    ", **_WHOLE_WORDS) if names else []
+    return _wrap(f"{what}: {some}", "", "    ") if names else []
 
 
-def _tell_table(story, field, files):
+def _tell_table(story: NightStory, field: str, files: Sequence[FrameFile]) -> list[str]:
     """A line about the photometry table of a field."""
     table = story.tables[field]
-    if isinstance(table, str):
-        return [f"no photometry of {field}: {table}"]
-    measured = {file.name for file in files if file.state == "measured"}
-    extra = sorted(table - measured)
-    lines = [f"phot_{field}.fits holds {len(table)} frames"]
+    if table.trouble:
+        return [f"no photometry of {field}: {table.trouble}"]
+    measured = {file.name for file in files if file.state == State.MEASURED}
+    extra = sorted(table.names - measured)
+    lines = [f"phot_{field}.fits holds {len(table.names)} frames"]
     return lines + _tell_names(f"  {len(extra)} of them refused or gone since; run process_cmos", extra)

@@ -9,8 +9,9 @@ import re
 import numpy as np
 import pytest
 
+from ngcmos.names import Level
 from ngcmos.report import html as page
-from ngcmos.report.plots import BLUE, line, merge, plain, plot, points
+from ngcmos.report.plots import BLUE, Plot, line, merge, plain, points, worth_drawing
 
 EVIL = '</script><script>alert("1")</script> & \'<b>'
 PUBLISHED = {  # of uplot 1.6.32, as its authors publish it
@@ -44,7 +45,7 @@ class Tree(html.parser.HTMLParser):
 
 def whole(**more):
     body = page.join(
-        page.verdict("look", EVIL),
+        page.verdict(Level.LOOK, EVIL),
         page.section(EVIL, page.table([EVIL], [[EVIL], [3]]), page.command(EVIL), anchor="a"),
         page.thumbnails([page.thumbnail(b"jpeg", EVIL)]),
         page.items([EVIL]),
@@ -60,7 +61,7 @@ def test_texts_come_back_as_they_were_given():
 
 
 def test_names_of_points_cannot_end_the_script():
-    shown = plot("p", EVIL, np.array([1.0]), [points(EVIL, np.array([2.0]), BLUE)], names="f")
+    shown = Plot("p", EVIL, np.array([1.0]), [points(EVIL, np.array([2.0]), BLUE)], names="f")
     tree = Tree(whole(plots=[shown], names={"f": [EVIL]}))
     content = json.loads(tree.scripts[0])
     assert content["names"] == {"f": [EVIL]}
@@ -68,7 +69,7 @@ def test_names_of_points_cannot_end_the_script():
 
 
 def test_page_asks_for_nothing_outside():
-    shown = plot("p", "t", np.array([1.0]), [points("s", np.array([2.0]), BLUE)])
+    shown = Plot("p", "t", np.array([1.0]), [points("s", np.array([2.0]), BLUE)])
     text = whole(plots=[shown])
     assert not re.search(r"https?:|//[a-z]+\.|@import|url\(", text)
     assert "default-src 'none'" in text
@@ -85,12 +86,12 @@ def test_page_of_another_kind_has_no_summary(head):
 
 @pytest.mark.parametrize("name", PUBLISHED)
 def test_library_is_the_published_one(name):
-    content = importlib.resources.files("ngcmos.qc").joinpath("page_assets", name).read_bytes()
+    content = importlib.resources.files("ngcmos.report").joinpath("page_assets", name).read_bytes()
     assert hashlib.sha256(content).hexdigest() == PUBLISHED[name]
 
 
 def test_licence_of_the_library_goes_with_it():
-    shown = plot("p", "t", np.array([1.0]), [points("s", np.array([2.0]), BLUE)])
+    shown = Plot("p", "t", np.array([1.0]), [points("s", np.array([2.0]), BLUE)])
     assert "Copyright (c) 2022 Leon Sorokin" in whole(plots=[shown])
 
 
@@ -99,17 +100,17 @@ def test_numbers_that_are_none_are_null():
 
 
 def test_times_keep_their_milliseconds():
-    shown = plot("p", "t", np.array([1720250857.751]), [points("s", np.array([2.0]), BLUE)], time=True)
-    assert shown["x"] == [1720250857.751]
+    shown = Plot("p", "t", np.array([1720250857.751]), [points("s", np.array([2.0]), BLUE)], time=True)
+    assert shown.as_json()["x"] == [1720250857.751]
 
 
-def test_plot_of_nothing_is_none():
-    assert plot("p", "t", np.arange(3.0), [points("s", np.full(3, np.nan), BLUE)]) is None
+def test_plot_of_nothing_is_not_drawn():
+    assert worth_drawing([Plot("p", "t", np.arange(3.0), [points("s", np.full(3, np.nan), BLUE)]), None]) == []
 
 
 def test_logarithm_leaves_out_what_is_not_positive():
-    shown = plot("p", "t", np.arange(3.0), [line("s", np.array([-1.0, 0.0, 5.0]), BLUE)], log=True)
-    assert shown["series"][0]["y"] == [None, None, 5]
+    shown = Plot("p", "t", np.arange(3.0), [line("s", np.array([-1.0, 0.0, 5.0]), BLUE)], log=True)
+    assert shown.as_json()["series"][0]["y"] == [None, None, 5]
 
 
 def test_merged_series_stand_at_their_own_x():

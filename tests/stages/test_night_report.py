@@ -20,11 +20,15 @@ from ngcmos.errors import WriteError
 from ngcmos.night.folder import open_night
 from ngcmos.night.ledger import DONE, REFUSED, Entry, open_ledger, read_ledger, record
 from ngcmos.night.products import relative_path
-from ngcmos.report.calibration import CalibrationFacts, compare_flats, judge_calibration
-from ngcmos.report.facts import COLUMNS, FieldFacts, clear_zero_point_of, cloudy_frames, find_jumps
+from ngcmos.report.calibration import CalibrationFacts, Levels, compare_flats, judge_calibration
+from ngcmos.report.facts import FieldFacts, FrameNumbers, clear_zero_point_of, cloudy_frames, find_jumps
+from ngcmos.report.field import Exhibits
 from ngcmos.report.html import HEAD_BYTES, read_summary
+from ngcmos.report.night import gather
+from ngcmos.report.noise import parse_noise
 from ngcmos.report.page import draw_page
-from ngcmos.report.verdict import _spells, find_trouble, judge, judge_stages, level_of
+from ngcmos.report.runs import read_runs
+from ngcmos.report.verdict import Room, _spells, find_trouble, judge, judge_stages, level_of
 from ngcmos.simulate.night import simulate_night
 from ngcmos.stages import night_report, noise_model
 
@@ -50,7 +54,7 @@ def stormy(tmp_path_factory):
 @pytest.fixture(scope="module")
 def facts(stormy):
     """What the page of that night is made of."""
-    return night_report.gather(stormy.config, open_night(stormy.config, stormy.folder))
+    return gather(stormy.config, open_night(stormy.config, stormy.folder))
 
 
 @pytest.fixture
@@ -89,21 +93,21 @@ def test_frames_are_counted_as_they_were_made(facts, stormy):
     by_name = {truth.field: truth for truth in stormy.truths}
     for field in facts.fields:
         truth = by_name[field.name].frames
-        assert field.counts["taken"] == len(truth)
+        assert field.counts.taken == len(truth)
         seen = np.asarray(truth["measurable"]) & (truth["transparency"] > 0.1)
-        assert field.counts["measured"] == seen.sum()
-        assert field.counts["refused"] == len(truth) - seen.sum()
+        assert field.counts.measured == seen.sum()
+        assert field.counts.refused == len(truth) - seen.sum()
 
 
 def test_broken_frames_are_told_by_their_reasons(facts, stormy):
     field = next(field for field in facts.fields if field.name == stormy.truths[0].field)
     reasons = {one.kind.partition(",")[0] for one in field.reasons}
     assert {"empty", "not solved"} <= reasons
-    assert sum(one.count for one in field.reasons) == field.counts["refused"]
+    assert sum(one.count for one in field.reasons) == field.counts.refused
     told = next(one.what for one in facts.reasons if one.topic == "refused frames" and field.name in one.what)
-    assert sum(map(int, re.findall(r"\((\d+)\)", told.partition("refused")[2]))) == field.counts["refused"]
+    assert sum(map(int, re.findall(r"\((\d+)\)", told.partition("refused")[2]))) == field.counts.refused
     assert "…" not in told
-    assert f"{field.counts['refused']} of {field.counts['taken']} frames refused" in told
+    assert f"{field.counts.refused} of {field.counts.taken} frames refused" in told
 
 
 def test_reason_of_a_single_frame_is_told_in_full(stormy):
@@ -148,9 +152,13 @@ def test_spells_of_clouds_are_told_apart():
     assert _spells(unix, holds)[-1].endswith("more times") and len(_spells(unix, holds)) == 5
 
 
+def places_of(field):
+    return np.column_stack([field.numbers.shift_x, field.numbers.shift_y])
+
+
 def test_jump_is_found_where_and_as_far_as_it_was(facts, stormy):
     for field, truth in zip(facts.fields, stormy.truths, strict=True):
-        [(unix, px)] = find_jumps(field, 0.5)
+        [(unix, px)] = find_jumps(field.unix, places_of(field), 0.5)
         row = truth.good[truth.good >= JUMP[0]][0]
         assert str(np.datetime64(int(unix), "s")) == str(truth.frames["date_obs"][row])[:19]
         assert px == pytest.approx(np.hypot(*JUMP[1:]), abs=0.3)
@@ -158,20 +166,20 @@ def test_jump_is_found_where_and_as_far_as_it_was(facts, stormy):
 
 @pytest.mark.parametrize("off", [[10], [9, 11, 13], [10, 11]], ids=["single", "every other", "two"])
 def test_frames_that_are_off_for_themselves_are_no_jump(off):
-    numbers = {"shift_x": np.zeros(40), "shift_y": np.zeros(40)}
-    numbers["shift_x"][off] = 40.0
-    assert find_jumps(types.SimpleNamespace(numbers=numbers, unix=np.arange(40.0)), 0.5) == []
+    places = np.zeros((40, 2))
+    places[off, 0] = 40.0
+    assert find_jumps(np.arange(40.0), places, 0.5) == []
 
 
 def test_slow_drift_is_no_jump():
-    numbers = {"shift_x": 0.4 * np.arange(40.0), "shift_y": np.zeros(40)}
-    assert find_jumps(types.SimpleNamespace(numbers=numbers, unix=np.arange(40.0)), 0.5) == []
+    places = np.outer(np.arange(40.0), [0.4, 0.0])
+    assert find_jumps(np.arange(40.0), places, 0.5) == []
 
 
 def test_jump_is_found_though_a_frame_beside_it_is_off():
-    numbers = {"shift_x": np.where(np.arange(40) < 20, 0.0, 3.0), "shift_y": np.zeros(40)}
-    numbers["shift_x"][18] = 40.0
-    assert find_jumps(types.SimpleNamespace(numbers=numbers, unix=np.arange(40.0)), 0.5) == [(20.0, 3.0)]
+    places = np.zeros((40, 2))
+    places[20:, 0], places[18, 0] = 3.0, 40.0
+    assert find_jumps(np.arange(40.0), places, 0.5) == [(20.0, 3.0)]
 
 
 def test_fields_stand_in_the_order_they_were_observed(facts, stormy):
@@ -281,7 +289,7 @@ def test_night_without_a_ledger_is_told_from_its_tables(bare, facts):
     (folder / "ngcmos.db").unlink()
     text = write_page(config, folder)
     assert "no ledger" in said(text)
-    assert summary_of(text)["measured"] == sum(field.counts["measured"] for field in facts.fields)
+    assert summary_of(text)["measured"] == sum(field.counts.measured for field in facts.fields)
 
 
 def test_night_without_a_frame_has_its_page(bare):
@@ -363,11 +371,11 @@ def test_full_disk_is_the_first_cause_and_no_field_is_blamed_for_it():
         Entry("QC_control", chain.RUN, "", REFUSED, "; ".join(movies), {"order": 1, "troubles": movies}, "0", ""),
         Entry("process_cmos", chain.RUN, "", REFUSED, full, {"order": 6, "troubles": [full]}, "0", ""),
     ]
-    nan = {name: np.full(3, np.nan) for name in COLUMNS}
+    nan = FrameNumbers.of_rows([{}, {}, {}])
     files = tuple(types.SimpleNamespace(name=f"{n}.fits", state="not yet seen") for n in range(3))
     yes = np.ones(3, bool)
-    fields = [FieldFacts(name, files, 60.0 * np.arange(3), yes, ~yes, nan, None, False) for name in ("A", "B")]
-    reasons = judge(fields, entries, large_px=0.5, free_mb=499.0, reserve_mb=500.0, size_mb=1.0)
+    fields = [FieldFacts(name, files, 60.0 * np.arange(3), yes, ~yes, nan) for name in ("A", "B")]
+    reasons = judge(fields, read_runs(entries), Room(499.0, 500.0, 1.0), large_px=0.5)
     assert [reason.what for reason in reasons] == [
         "the disk is full: 499 MB free, work needs 500",
         "process_cmos failed: 20240705: 499 MB free on the disk, expected 500 MB",
@@ -381,13 +389,13 @@ def test_folders_are_left_out_of_the_cause():
     reason = "F: /a/b/tic.fits: no stars within 3 deg"
     numbers = {"order": 2, "troubles": ["E: another", reason]}
     entry = Entry("simple_wrapper", chain.RUN, "", REFUSED, reason, numbers, "0", "")
-    assert find_trouble("F", [entry]) == "tic.fits: no stars within 3 deg (simple_wrapper)"
-    assert find_trouble("G", [entry]) == ""
+    assert find_trouble("F", read_runs([entry])) == "tic.fits: no stars within 3 deg (simple_wrapper)"
+    assert find_trouble("G", read_runs([entry])) == ""
 
 
 def test_full_disk_is_told_and_the_page_is_made(bare, monkeypatch):
     config, folder = bare
-    monkeypatch.setattr("ngcmos.stages.night_report.free_mb", lambda folder: 12.0)
+    monkeypatch.setattr("ngcmos.report.night.free_mb", lambda folder: 12.0)
     text = write_page(config, folder)
     assert summary_of(text)["verdict"] == "bad"
     assert "the disk is full: 12 MB free" in said(text)
@@ -457,9 +465,10 @@ def test_change_of_the_flat_is_its_scatter():
     ],
 )
 def test_masters_that_changed_are_named(levels, told):
-    usual = {"bias_adu": 100.0, "dark_adu_s": 1.4, "hot_pixels": 100, "flat_change": 0.003, "new_bad_in_flat": 0}
+    usual = Levels(bias_adu=100.0, dark_adu_s=1.4, hot_pixels=100, flat_change=0.003, new_bad_in_flat=0)
+    changed = dataclasses.replace(usual, **levels)
     assert judge_calibration(CalibrationFacts(usual, "20240704", ()), usual) == []
-    assert judge_calibration(CalibrationFacts(usual | levels, "20240704", ()), usual) == [told]
+    assert judge_calibration(CalibrationFacts(changed, "20240704", ()), usual) == [told]
 
 
 @pytest.mark.parametrize(("script", "level"), [("process_cmos", "bad"), ("QC_control", "look")])
@@ -467,7 +476,7 @@ def test_failed_stage_counts_by_its_weight(tmp_path, script, level):
     with open_ledger(tmp_path) as ledger:
         record(ledger, chain.RUN, script, "", REFUSED, "ffmpeg failed")
         record(ledger, chain.RUN, "adding_headers", "", DONE)
-    reasons = judge_stages(read_ledger(tmp_path))
+    reasons = judge_stages(read_runs(read_ledger(tmp_path)))
     assert (level_of(reasons), [reason.what for reason in reasons]) == (level, [f"{script} failed: ffmpeg failed"])
 
 
@@ -493,12 +502,12 @@ def test_page_of_a_full_night_is_small(facts):
         unix=1720250857.751 + 13.0 * np.arange(frames),
         solved=np.ones(frames, bool),
         large=np.zeros(frames, bool),
-        numbers={name: rng.normal(20, 1, frames) for name in field.numbers},
-        noise=noise,
+        numbers=FrameNumbers(*(rng.normal(20, 1, frames) for _ in dataclasses.fields(FrameNumbers))),
+        noise=parse_noise(noise),
     )
     fields = [dataclasses.replace(whole, name=f"NG000{number}-0000") for number in range(3)]
-    pictures = {one.name: [(bytes(40_000), "picture")] * 4 for one in fields}
-    text = draw_page(dataclasses.replace(facts, fields=fields), {}, pictures)
+    exhibits = {one.name: Exhibits(pictures=[(bytes(40_000), "picture")] * 4) for one in fields}
+    text = draw_page(dataclasses.replace(facts, fields=fields), exhibits)
     assert 1_000_000 < len(text.encode()) < 5_000_000
 
 

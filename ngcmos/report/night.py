@@ -1,0 +1,144 @@
+"""All that the morning page tells of a night, gathered from products and ledger.
+
+``gather(config, night, commands) -> NightFacts``
+"""
+
+import dataclasses
+import datetime
+import re
+import shutil
+from collections.abc import Sequence
+
+import numpy as np
+
+from ngcmos import __version__
+from ngcmos.config import Config
+from ngcmos.errors import ProductError
+from ngcmos.night.disk import free_mb
+from ngcmos.night.folder import Night
+from ngcmos.night.ledger import Entry, read_ledger
+from ngcmos.qc.almanac import Almanac, night_almanac
+from ngcmos.report.calibration import CalibrationFacts, Levels, judge_calibration, read_calibration
+from ngcmos.report.facts import FieldFacts, clear_zero_point_of, read_fields
+from ngcmos.report.runs import StageRun, read_runs
+from ngcmos.report.summary import NightSummary, read_summaries
+from ngcmos.report.verdict import Reason, Room, judge, level_of, sum_up
+
+_DATE = re.compile(r"(19|20)\d{6}")
+
+
+@dataclasses.dataclass(frozen=True)
+class Disk:
+    """A place, what is free there, and what this night uses of it (0: nothing), in MB."""
+
+    place: str
+    free_mb: float
+    used_mb: float
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class NightFacts:
+    """All that the page tells.
+
+    Attributes
+    ----------
+    date : str
+    fields : list of ngcmos.report.facts.FieldFacts
+    runs : list of ngcmos.report.runs.StageRun
+    reasons : list of ngcmos.report.verdict.Reason
+        The gravest first.
+    almanac : Almanac or None
+        None where the folder's name is no date.
+    calibration : CalibrationFacts
+    earlier : list of ngcmos.report.summary.NightSummary
+        Earlier nights, the newest first.
+    disks : list of Disk
+    commands : sequence of (str, str)
+        What for, and the line to type.
+    made : str
+        When and by which version.
+    ledger_trouble : str
+        Why there is no ledger; "" where there is one.
+    """
+
+    date: str
+    fields: list[FieldFacts]
+    runs: list[StageRun]
+    reasons: list[Reason]
+    almanac: Almanac | None
+    calibration: CalibrationFacts
+    earlier: list[NightSummary]
+    disks: list[Disk]
+    commands: Sequence[tuple[str, str]]
+    made: str
+    ledger_trouble: str = ""
+
+    @property
+    def summary(self) -> NightSummary:
+        """What other pages keep of this night."""
+        counts = [field.counts for field in self.fields]
+        clear = clear_zero_point_of(self.fields)
+        return NightSummary(
+            night=self.date,
+            verdict=level_of(self.reasons),
+            why=sum_up(self.reasons),
+            fields=tuple(field.name for field in self.fields),
+            taken=sum(count.taken for count in counts),
+            measured=sum(count.measured for count in counts),
+            clear_zp=float(f"{clear:.4f}") if np.isfinite(clear) else None,
+            levels=self.calibration.levels,
+        )
+
+
+def gather(config: Config, night: Night, commands: Sequence[tuple[str, str]] = ()) -> NightFacts:
+    """The NightFacts of a night; `commands` are what the page offers: what for, and the line to type."""
+    entries, trouble = _read_entries(night)
+    fields, runs = read_fields(config, night, entries), read_runs(entries)
+    earlier = [one for one in read_summaries(config.directories.base) if one.night < night.date]
+    calibration = read_calibration(config, night, _earlier_nights(config, night))
+    used_mb = sum(path.stat().st_size for path in night.folder.rglob("*") if path.is_file()) / 1e6
+    reasons = judge(
+        fields,
+        runs,
+        Room(free_mb(night.folder), config.camera.files.reserve_mb, used_mb),
+        large_px=config.camera.donuts.large_px,
+        calibration=judge_calibration(calibration, earlier[0].levels if earlier else Levels()),
+    )
+    now = datetime.datetime.now(datetime.UTC).isoformat(timespec="minutes")
+    return NightFacts(
+        date=night.date,
+        fields=fields,
+        runs=runs,
+        reasons=reasons,
+        almanac=night_almanac(night.date, config.site) if _DATE.fullmatch(night.date) else None,
+        calibration=calibration,
+        earlier=earlier,
+        disks=_look_at_disks(config, night, used_mb),
+        commands=commands,
+        made=f"Made at {now} by ngcmos {__version__}, camera {config.camera.name}",
+        ledger_trouble=trouble,
+    )
+
+
+def _read_entries(night: Night) -> tuple[list[Entry], str]:
+    """Entries of the ledger, or why there is none."""
+    try:
+        return read_ledger(night.folder), ""
+    except ProductError as error:
+        return [], str(error)
+
+
+def _earlier_nights(config: Config, night: Night) -> list[str]:
+    """Dates of the night folders before this one, the newest first."""
+    dates = sorted((path.name for path in config.directories.base.iterdir()), reverse=True)
+    return [date for date in dates if _DATE.fullmatch(date) and date < night.date]
+
+
+def _look_at_disks(config: Config, night: Night, used_mb: float) -> list[Disk]:
+    """Of the night; and of the masters only where they lie on another disk."""
+    disks: dict[int, Disk] = {}
+    for path, used in ((night.folder, used_mb), (config.directories.out, 0.0)):
+        if path.exists():
+            free = shutil.disk_usage(path).free / 1e6
+            disks.setdefault(path.stat().st_dev, Disk(str(path), free, used))
+    return list(disks.values())
