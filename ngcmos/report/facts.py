@@ -22,6 +22,7 @@ from ngcmos.night.reasons import kind_of
 from ngcmos.photometry.quality import CLEAR_QUANTILE, clear_zero_point, find_clouds, transparency_of
 from ngcmos.qc.shifts import CLOUD_SHARE, CONSTANT, LARGE, UNREADABLE
 from ngcmos.report.noise import NoiseModel, read_noise
+from ngcmos.report.plain import number_of
 from ngcmos.report.plots import Values
 from ngcmos.report.story import FrameFile, Told, read_story
 from ngcmos.tables.table import read_frames
@@ -202,17 +203,18 @@ def _numbers_of(stages: Told, row: Mapping[str, float]) -> dict[str, float]:
     for stage, names in sources:
         told = stages[stage].numbers if stage in stages else {}
         for column, name in names.items():
-            if told.get(name) is not None:
-                numbers.setdefault(column, told[name])
-    if _shift_verdict(stages) not in (None, UNREADABLE, CONSTANT):
-        numbers["stars"] = stages[Record.SHIFTS].numbers["stars"]
+            if (value := number_of(told.get(name))) is not None:
+                numbers.setdefault(column, value)
+    if _shift_verdict(stages) not in ("", UNREADABLE, CONSTANT):
+        stars = number_of(stages[Record.SHIFTS].numbers.get("stars"))
+        numbers["stars"] = np.nan if stars is None else stars
     if numbers.get("stars_on_chip"):
         numbers["seen_share"] = numbers["stars_seen"] / numbers["stars_on_chip"]
     return numbers
 
 
-def _shift_verdict(stages: Told) -> str | None:
-    return stages[Record.SHIFTS].numbers.get("verdict") if Record.SHIFTS in stages else None
+def _shift_verdict(stages: Told) -> str:
+    return str(stages[Record.SHIFTS].numbers.get("verdict") or "") if Record.SHIFTS in stages else ""
 
 
 def _is_solved(stages: Told, measured: bool) -> bool:

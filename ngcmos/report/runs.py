@@ -5,6 +5,7 @@ from collections.abc import Iterable
 
 from ngcmos.names import Record, Stage, Verdict
 from ngcmos.night.ledger import Entry
+from ngcmos.report.plain import count_of, number_of, texts_of
 
 _ORDER = {stage.value: number for number, stage in enumerate(Stage)}
 
@@ -51,10 +52,10 @@ def _run_of(entry: Entry) -> StageRun:
         stage=entry.frame,
         failed=entry.verdict == Verdict.REFUSED,
         reason=entry.reason,
-        troubles=tuple(numbers.get("troubles") or [entry.reason]),
-        done=numbers.get("done"),
-        before=numbers.get("before"),
-        refused=numbers.get("refused"),
-        seconds=numbers.get("seconds"),
+        troubles=texts_of(numbers.get("troubles")) or (entry.reason,),
+        done=count_of(numbers.get("done")),
+        before=count_of(numbers.get("before")),
+        refused=count_of(numbers.get("refused")),
+        seconds=number_of(numbers.get("seconds")),
         at=entry.at,
     )

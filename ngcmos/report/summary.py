@@ -7,6 +7,7 @@ from pathlib import Path
 from ngcmos.night.products import plots_folder, report_copy_path
 from ngcmos.report.calibration import Levels
 from ngcmos.report.html import HEAD_BYTES, read_summary
+from ngcmos.report.plain import count_of, number_of, texts_of
 
 
 @dataclasses.dataclass(frozen=True)
@@ -42,31 +43,22 @@ class NightSummary:
 
 def parse_summary(content: Mapping[str, object]) -> NightSummary:
     """The NightSummary of a page's JSON; what an older page did not tell is as if it knew nothing."""
-    fields = content.get("fields")
     return NightSummary(
         night=str(content.get("night", "")),
         verdict=str(content.get("verdict", "")),
         why=str(content.get("why", "")),
-        fields=tuple(map(str, fields)) if isinstance(fields, list) else (),
-        taken=_count(content.get("taken")) or 0,
-        measured=_count(content.get("measured")) or 0,
-        clear_zp=_number(content.get("clear_zp")),
+        fields=texts_of(content.get("fields")),
+        taken=count_of(content.get("taken")) or 0,
+        measured=count_of(content.get("measured")) or 0,
+        clear_zp=number_of(content.get("clear_zp")),
         levels=Levels(
-            bias_adu=_number(content.get("bias_adu")),
-            dark_adu_s=_number(content.get("dark_adu_s")),
-            hot_pixels=_count(content.get("hot_pixels")),
-            flat_change=_number(content.get("flat_change")),
-            new_bad_in_flat=_count(content.get("new_bad_in_flat")),
+            bias_adu=number_of(content.get("bias_adu")),
+            dark_adu_s=number_of(content.get("dark_adu_s")),
+            hot_pixels=count_of(content.get("hot_pixels")),
+            flat_change=number_of(content.get("flat_change")),
+            new_bad_in_flat=count_of(content.get("new_bad_in_flat")),
         ),
     )
-
-
-def _count(value: object) -> int | None:
-    return value if isinstance(value, int) else None
-
-
-def _number(value: object) -> float | None:
-    return float(value) if isinstance(value, int | float) else None
 
 
 def read_summaries(base: Path) -> list[NightSummary]:
