@@ -1,11 +1,14 @@
 """directories.json and camera profiles: what is right is read, what is wrong is named with its file."""
 
 import json
+import re
+from pathlib import Path
 
 import pytest
 
-from ngcmos.config import load_camera, load_config, load_directories, profiles_folder
+from ngcmos.config import MIGRATIONS, load_camera, load_config, load_directories, migrate, profiles_folder
 from ngcmos.errors import ConfigError, NightError
+from ngcmos.profile import PROFILE_FORMAT
 
 LISTS = {"calibration_paths": ["cal"], "base_paths": ["nights"], "out_paths": ["out"]}
 
@@ -49,24 +52,38 @@ def test_whole_number_stands_for_a_float(tmp_path):
 @pytest.mark.parametrize(
     ("old", "new", "message"),
     [
-        ("gain_e_adu", "gain_adu", r"mine\.toml: unknown key detector\.gain_adu"),
-        ("gain_e_adu = 1.131\n", "", r"mine\.toml: missing key detector\.gain_e_adu"),
-        ("[movie]", "[cinema]", r"mine\.toml: unknown key cinema"),
+        ("gain_e_adu = 1.131\n", "", r"mine\.toml: missing key detector\.gain_e_adu$"),
+        ("[files]", "[filez]", r"mine\.toml: unknown key filez \(known are name, .*, files, .*format\)$"),
         (
-            "gain_e_adu = 1.131",
-            'gain_e_adu = "1.1"',
-            r"mine\.toml: detector\.gain_e_adu must be float, not '1\.1'",
+            "aperture_m = 0.2",
+            "aperture_m = 0.2\nmirror_m = 2",
+            r"key telescope\.mirror_m \(known are aperture_m, scint",
         ),
-        ("gain_e_adu = 1.131", "gain_e_adu = -1.0", r"mine\.toml: \[detector\] gain_e_adu must be positive"),
-        ("high_range_slope = 1.0", "high_range_slope = 0", r"\[detector\] high_range_slope must be positive"),
+        ("aperture_m = 0.2", 'aperture_m = "0.2"', r"telescope\.aperture_m must be a number, not '0\.2'$"),
+        ("aperture_m = 0.2", "aperture_m = 2024-01-01", r"telescope\.aperture_m must be a number, not datetime"),
+        ("aperture_m = 0.2", "aperture_m = nan", r"telescope\.aperture_m must be a finite number, not nan$"),
+        ("rows = 2048", "rows = 2048.0", r"detector\.rows must be a whole number, not 2048\.0$"),
+        ("rows = 2048", "rows = true", r"detector\.rows must be a whole number, not True$"),
+        ('"HDR"', "1", r"detector\.readmode must be a text, not 1$"),
+        ("[files]", "[solve]\nsolve_field = 1\n[files]", r"solve\.solve_field must be true or false, not 1$"),
+        ("[3.9, 4.3]", "4.1", r"detector\.scale_limits_arcsec must be a list, not 4\.1$"),
+        ("[3.9, 4.3]", "[3.9]", r"missing key detector\.scale_limits_arcsec\[1\]$"),
+        ("[3.9, 4.3]", "[3, 4, 5]", r"detector\.scale_limits_arcsec must have at most 2 items"),
+        ("[3.9, 4.3]", "[3.9, '4']", r"detector\.scale_limits_arcsec\[1\] must be a number, not '4'$"),
+        ("[3.9, 4.3]", "[4.1, 4.3]", r"mine\.toml: detector\.scale_limits_arcsec must enclose scale_arcsec$"),
+        ("[telescope]", "[[telescope]]", r"toml: telescope must be a table, not \[{'aperture_m': 0\.2}\]$"),
+        ("gain_e_adu = 1.131", "gain_e_adu = -1", r"detector\.gain_e_adu must be greater than 0, not -1$"),
+        ("slope = 1.0", "slope = 0", r"detector\.high_range_slope must be greater than 0, not 0$"),
         (
-            "gain_step_adu = 1800             # raw counts where HDR changes gain; 0 = no step\n"
-            "gain_step_half_width_adu = 200\nhigh_range_slope = 1.0",
-            "gain_step_adu = 0\ngain_step_half_width_adu = 0\nhigh_range_slope = 1.002",
-            r"\[detector\] high_range_slope needs a gain_step_adu",
+            "[files]",
+            "[photometry]\nsky_method = 'best'\n[files]",
+            r"sky_method must be 'map', 'annulus' or 'mean', not",
         ),
-        ('"map"', '"best"', r"mine\.toml: \[photometry\] sky_method must be one of map, annulus, mean"),
-        ("America/Santiago", "Chile/Paranal", r"mine\.toml: \[site\] timezone 'Chile/Paranal' is not known"),
+        ("America/Santiago", "Chile/Paranal", r"mine\.toml: site\.timezone 'Chile/Paranal' is not known"),
+        ("format = 1 ", "format = 2", r"mine\.toml: format 2 is newer than this ngcmos reads, expected at most 1"),
+        ("format = 1 ", "format = 0", r"mine\.toml: format must be greater than 0, not 0$"),
+        ("format = 1 ", "format = '1'", r"mine\.toml: format must be a whole number, not '1'$"),
+        ("format = 1 ", "checksum = 'x'", r"mine\.toml: unknown key checksum"),
         ("rows = 2048", "rows = ", r"mine\.toml: not readable as TOML"),
     ],
 )
@@ -76,14 +93,76 @@ def test_wrong_profile_is_named(tmp_path, old, new, message):
         load_camera(path)
 
 
+def test_all_mistakes_of_a_profile_are_told_at_once_in_one_line(tmp_path):
+    path = tmp_path / "mine.toml"
+    path.write_text(
+        'nam = "x"\n[detector]\nrows = "many"\ncolumns = 10\nscale_arcsec = 4\nsaturation_adu = 0\n'
+        "read_noise_e = 1\n"
+        "[telescope]\naperture_m = 0.2\n[site]\nlatitude_deg = 100\nlongitude_deg = 0\nelevation_m = 0\n"
+        "[photometry]\nradii_px = [2, 2]\nannulus_px = [20, 15]\n"
+    )
+    with pytest.raises(ConfigError) as caught:
+        load_camera(path)
+    head, *mistakes = re.split(r"(?<=mistakes): |; ", str(caught.value))
+    assert head == f"{path}: 9 mistakes"
+    assert sorted(said.split(" (")[0] for said in mistakes) == [
+        "detector.rows must be a whole number, not 'many'",
+        "detector.saturation_adu must be greater than 0, not 0",
+        "missing key detector.gain_e_adu",
+        "missing key name",
+        "missing key site.timezone",
+        "photometry.annulus_px must rise",
+        "photometry.radii_px must differ from each other",
+        "site.latitude_deg must be less than or equal to 90, not 100",
+        "unknown key nam",
+    ]
+
+
+@pytest.mark.parametrize("name", ["ngts_cmos", "microobservatory"])
+def test_profile_of_the_first_form_is_read_for_ever(name):
+    """A frozen copy of what came with ngcmos when each key had to be given."""
+    old = load_camera(Path(__file__).parent / "profiles" / f"{name}_format_1.toml")
+    assert old == load_camera(name)
+    assert old.fingerprint == load_camera(name).fingerprint
+
+
+def test_older_formats_are_read_by_way_of_those_between(tmp_path):
+    steps = {
+        1: lambda tables: {"label": tables["name"]},
+        2: lambda tables: {"title": tables["label"].upper()},
+    }
+    path = tmp_path / "mine.toml"
+    assert migrate(path, {"name": "mine"}, newest=3, steps=steps) == {"title": "MINE", "format": 3}
+    assert migrate(path, {"label": "a", "format": 2}, newest=3, steps=steps) == {"title": "A", "format": 3}
+    assert migrate(path, {"title": "B", "format": 3}, newest=3, steps=steps) == {"title": "B", "format": 3}
+
+
+def test_every_older_format_has_its_step():
+    assert sorted(MIGRATIONS) == list(range(1, PROFILE_FORMAT))
+
+
 def test_unknown_profile_names_the_known_ones():
     with pytest.raises(ConfigError, match=r"expected one of microobservatory, ngts_cmos"):
         load_camera("ccd")
 
 
-def test_checksum_follows_the_content(tmp_path):
-    path = write_profile(tmp_path, lambda text: text + "# a remark\n")
-    assert load_camera(path).checksum != load_camera().checksum
+def test_checksum_follows_the_bytes_and_the_fingerprint_the_values(tmp_path):
+    remark = load_camera(write_profile(tmp_path, lambda text: text + "# a remark\n[movie]\nfps = 5\n"))
+    assert remark.checksum != load_camera().checksum
+    assert remark.fingerprint == load_camera().fingerprint
+    other = load_camera(write_profile(tmp_path, lambda text: text + "[movie]\nfps = 6\n"))
+    assert other.fingerprint != load_camera().fingerprint
+
+
+def test_fingerprint_does_not_know_where_the_files_lie(tmp_path):
+    prints = set()
+    for name in ("here", "there"):
+        (tmp_path / name).mkdir()
+        path = write_profile(tmp_path / name, lambda text: text + "[catalog]\nlocal = ['tic.fits']\n")
+        camera = load_camera(path)
+        assert camera.catalog.local == (str(tmp_path / name / "tic.fits"),)
+        prints.add(camera.fingerprint)
+    assert len(prints) == 1
 
 
 def test_first_row_whose_base_exists_wins(tmp_path):

@@ -11,7 +11,6 @@ import shlex
 import shutil
 import subprocess
 import sys
-import tomllib
 import types
 from pathlib import Path
 
@@ -30,7 +29,6 @@ from ngcmos.tables.writer import columns
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 DETAILS = (ROOT / "docs" / "tables.md").read_text(encoding="utf-8")
-PROFILE = ROOT / "config" / "ngts_cmos.toml"
 CRONTAB = (ROOT / "config" / "crontab.example").read_text(encoding="utf-8")
 SCRIPTS = sorted(path.name for path in (ROOT / "scripts").glob("*.py"))
 
@@ -46,13 +44,6 @@ SMALLER = {  # a night of so few frames has no scatter to compare, but all else
 OPTION = re.compile(r"(?<![\w-])--?[a-zA-Z][\w-]*")
 CRON_FIELD = re.compile(r"(\*|\d+(-\d+)?)(/\d+)?(,\d+(-\d+)?)*")
 CRON_RANGES = [(0, 59), (0, 23), (1, 31), (1, 12), (0, 7)]
-
-
-def profile_keys():
-    """[(table, key)] of the camera profile; the table of the name is ''."""
-    tables = tomllib.loads(PROFILE.read_text(encoding="utf-8"))
-    inside = [(table, key) for table, keys in tables.items() if isinstance(keys, dict) for key in keys]
-    return [("", key) for key, value in tables.items() if not isinstance(value, dict)] + inside
 
 
 def described(text, names):
@@ -183,20 +174,6 @@ def test_every_option_of_a_script_is_in_the_readme(helps, name):
     options = set(re.findall(r"^  (?:-\w, )?(--[\w-]+)", helps[name], re.MULTILINE))
     told = {option for text in CODE for option in OPTION.findall(text)}
     assert options and options <= told
-
-
-@pytest.mark.parametrize(("table", "key"), profile_keys())
-def test_key_of_the_profile_is_described(table, key):
-    name = f"{table}.{key}".removeprefix(".")
-    section = README.split("\n## Another camera\n")[1].split("\n## ")[0]
-    assert described(section, [name]) == []
-
-
-def test_no_other_key_of_the_profile_is_described():
-    section = README.split("\n## Another camera\n")[1].split("\n## ")[0]
-    names = {f"{table}.{key}".removeprefix(".") for table, key in profile_keys()}
-    heads = re.findall(r"^\| ([^|]*`) \|", section, re.MULTILINE)
-    assert {name for head in heads for name in re.findall(r"`([^`]+)`", head)} == names
 
 
 def test_directories_json_of_the_readme_is_the_example():

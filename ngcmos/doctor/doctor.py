@@ -71,9 +71,7 @@ def _check_camera(name):
     try:
         camera = load_camera(name)
     except ConfigError as error:
-        yield bad(
-            str(error), "correct the profile: config/ngts_cmos.toml shows every key; or name another by --camera"
-        )
+        yield bad(str(error), "correct the profile, the README tells every key; or name another by --camera")
         return None
     rows, columns = camera.detector.shape
     yield good(f"camera profile {camera.name}, {camera.source}: {columns}x{rows} px")

@@ -55,7 +55,7 @@ def write_camera(path: Path, camera: Camera) -> None:
 
 def camera_toml(camera: Camera) -> str:
     """The profile as TOML text."""
-    lines = [f"name = {json.dumps(camera.name)}"]
+    lines = [f"format = {camera.format}", f"name = {_toml_value(camera.name)}"]
     for field in dataclasses.fields(camera):
         table = getattr(camera, field.name)
         if dataclasses.is_dataclass(table) and not isinstance(table, type):

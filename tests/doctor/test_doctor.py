@@ -420,7 +420,9 @@ def test_mistakes_in_the_configuration_are_findings(sound):
     (sound.base / "camera.toml").write_text("name = 1\n")
     done = run_script("doctor", *night_options(sound.base), "-q", code=1)
     camera, directories, last = done.stdout.splitlines()
-    assert camera.startswith(f"BAD     {sound.base / 'camera.toml'}: missing key ")
+    assert camera.startswith(
+        f"BAD     {sound.base / 'camera.toml'}: 4 mistakes: name must be a text, not 1; missing key detector"
+    )
     assert directories.startswith(f"BAD     {sound.base / 'directories.json'}: not readable as JSON")
     assert last.startswith("Tonight would NOT work: 2 BAD")
     assert done.stderr == ""

@@ -1,0 +1,284 @@
+"""The camera profile: every number of a camera, checked strictly, then frozen.
+
+Each table of the TOML file (`config/*.toml`) is one class here and each key one field, with the default of what a
+camera need not say. They are pydantic's dataclasses: whoever makes one, or changes one by `dataclasses.replace`,
+gets it checked.
+"""
+
+import dataclasses
+import hashlib
+import json
+import typing
+import zoneinfo
+from pathlib import Path
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import ConfigDict, Field, model_validator
+from pydantic.dataclasses import dataclass
+
+PROFILE_FORMAT = 1
+SCALE_TOLERANCE = 0.05  # a plate scale may differ by this share, where the profile gives no limits
+SkyMethod = Literal["map", "annulus", "mean"]
+SKY_METHODS: tuple[SkyMethod, ...] = typing.get_args(SkyMethod)
+
+Text = Annotated[str, Field(strict=True)]
+Switch = Annotated[bool, Field(strict=True)]
+Whole = Annotated[int, Field(strict=True)]
+WholePositive = Annotated[Whole, Field(gt=0)]
+WholeNotNegative = Annotated[Whole, Field(ge=0)]
+Number = Annotated[float, Field(strict=True, allow_inf_nan=False)]  # a whole number may stand for one
+Positive = Annotated[Number, Field(gt=0)]
+NotNegative = Annotated[Number, Field(ge=0)]
+
+TABLE = ConfigDict(extra="forbid")
+
+
+def _demand(*conditions: tuple[bool, str]) -> None:
+    """Raise ValueError with what is said of every condition that does not hold; each begins with its key."""
+    wrong = [said for holds, said in conditions if not holds]
+    if wrong:
+        raise ValueError(*wrong)
+
+
+def _limits_around(values: dict[str, Any]) -> tuple[float, float]:
+    scale_arcsec = values["scale_arcsec"]
+    return scale_arcsec * (1 - SCALE_TOLERANCE), scale_arcsec * (1 + SCALE_TOLERANCE)
+
+
+@dataclass(frozen=True, config=TABLE)
+class Detector:
+    """The chip: shape, scale, electrons per count and what bounds its range."""
+
+    rows: WholePositive
+    columns: WholePositive
+    scale_arcsec: Positive
+    gain_e_adu: Positive
+    read_noise_e: NotNegative
+    saturation_adu: WholePositive
+    scale_limits_arcsec: tuple[Positive, Positive] = Field(default_factory=_limits_around)
+    dark_e_s: NotNegative = 0.0
+    pixel_um: NotNegative = 0.0
+    gain_step_adu: Whole = 0
+    gain_step_half_width_adu: Whole = 0
+    high_range_slope: Positive = 1.0
+    bad_edge_px: tuple[WholeNotNegative, WholeNotNegative, WholeNotNegative, WholeNotNegative] = (0, 0, 0, 0)
+    readmode: Text = ""
+    filter: Text = "unknown"
+
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        low, high = self.scale_limits_arcsec
+        _demand(
+            (low <= self.scale_arcsec <= high, "scale_limits_arcsec must enclose scale_arcsec"),
+            (self.gain_step_adu > 0 or self.high_range_slope == 1, "high_range_slope needs a gain_step_adu"),
+        )
+        return self
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """(rows, columns), as numpy counts them."""
+        return self.rows, self.columns
+
+
+@dataclass(frozen=True, config=TABLE)
+class Telescope:
+    """What the light passes before the chip."""
+
+    aperture_m: Positive
+    scintillation_cy: Number = 1.56
+
+
+@dataclass(frozen=True, config=TABLE)
+class Site:
+    """Where the telescope stands: geodetic degrees (east positive), metres, and the clock on the wall."""
+
+    latitude_deg: Annotated[Number, Field(ge=-90, le=90)]
+    longitude_deg: Annotated[Number, Field(ge=-360, le=360)]
+    elevation_m: Number
+    timezone: Text
+
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        known, said = True, f"timezone {self.timezone!r} is not known, expected a name as Europe/Paris"
+        try:
+            zoneinfo.ZoneInfo(self.timezone)
+        except (zoneinfo.ZoneInfoNotFoundError, ValueError, OSError):
+            known = False
+        _demand((known, said))
+        return self
+
+
+@dataclass(frozen=True, config=TABLE)
+class HeaderNames:
+    """How this camera names the header cards that ngcmos reads."""
+
+    date_obs: Text = "DATE-OBS"
+    exptime: Text = "EXPTIME"
+    object: Text = "OBJECT"
+    readmode: Text = "READMODE"
+    altitude: Text = "ALTITUDE"
+    pointing: tuple[Text, ...] = ("TELRAD/TELDECD", "CMD_RA/CMD_DEC", "TELRA/TELDEC")
+
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        _demand(
+            (bool(self.pointing), "pointing must name at least one pair of cards"),
+            (all(p.count("/") == 1 for p in self.pointing), 'pointing must be pairs as "TELRAD/TELDECD"'),
+        )
+        return self
+
+    @property
+    def pointing_pairs(self) -> list[tuple[str, str]]:
+        """[(card of the right ascension, card of the declination), ...] in order of preference."""
+        return [(ra, dec) for ra, _, dec in (pair.partition("/") for pair in self.pointing)]
+
+
+@dataclass(frozen=True, config=TABLE)
+class Files:
+    """How the files of a night are named and when they are whole."""
+
+    field_length: WholeNotNegative = 0
+    settling_s: NotNegative = 5.0
+    reserve_mb: NotNegative = 500.0
+    movie_reserve_mb: NotNegative = 2000.0
+
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        _demand((self.reserve_mb <= self.movie_reserve_mb, "reserve_mb must lie between 0 and movie_reserve_mb"))
+        return self
+
+
+@dataclass(frozen=True, config=TABLE)
+class DonutsSettings:
+    """Settings of the donuts package, and what counts as a large shift."""
+
+    overscan_px: Whole = 0
+    prescan_px: Whole = 0
+    border_px: Whole = 64
+    tiles: Whole = 32
+    large_px: Number = 0.5
+
+
+@dataclass(frozen=True, config=TABLE)
+class Check:
+    """When a frame is too far off to be used."""
+
+    limit_px: Positive = 50.0
+
+
+@dataclass(frozen=True, config=TABLE)
+class Detection:
+    """How sources are found."""
+
+    threshold_sigma: Number = 3.0
+    min_area_px: WholePositive = 10
+    max_area_px: Whole = 200
+    border_px: Whole = 10
+    min_objects: Whole = 200
+    mesh_px: WholePositive = 64
+    defocus_mm: tuple[Number, ...] = (0.15, 0.3, 0.5)
+
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        _demand(
+            (self.min_area_px < self.max_area_px, "min_area_px must lie between 0 and max_area_px"),
+            (list(self.defocus_mm) == sorted(self.defocus_mm), "defocus_mm must rise"),
+        )
+        return self
+
+
+@dataclass(frozen=True, config=TABLE)
+class Solve:
+    """How a plate solution is looked for."""
+
+    tmag_min: Number = 10.0
+    tmag_max: Number = 16.0
+    radius_deg: Annotated[tuple[Positive, ...], Field(min_length=1)] = (0.2, 2.0)
+    solve_field: Switch = True
+
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        _demand((self.tmag_min < self.tmag_max, "tmag_min must be below tmag_max"))
+        return self
+
+
+@dataclass(frozen=True, config=TABLE)
+class Catalog:
+    """Which stars are known in a field and which are measured."""
+
+    vizier: Text = "IV/39/tic82"
+    box_deg: Annotated[Positive, Field(le=20)] = 3.0
+    timeout_s: Positive = 120.0
+    retries: WholeNotNegative = 4
+    local: tuple[Text, ...] = ()
+    tmag_max: Number = 16.0
+    margin_px: Number = 10.0
+    blend_arcsec: Positive = 24.0
+    blend_dmag: Number = 1.0
+
+
+@dataclass(frozen=True, config=TABLE)
+class Photometry:
+    """Apertures and sky."""
+
+    radii_px: Annotated[tuple[Positive, ...], Field(min_length=1)] = (2.0, 3.0, 4.0, 5.0, 6.0)
+    annulus_px: tuple[Positive, Positive] = (15.0, 20.0)
+    sky_method: SkyMethod = "map"
+    mesh_px: WholePositive = 64
+
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        _demand(
+            (len(set(self.radii_px)) == len(self.radii_px), "radii_px must differ from each other"),
+            (self.annulus_px[0] < self.annulus_px[1], "annulus_px must rise"),
+        )
+        return self
+
+
+@dataclass(frozen=True, config=TABLE)
+class Movie:
+    """What the movies show."""
+
+    every: WholePositive = 5
+    fps: WholePositive = 5
+    zoom_px: WholePositive = 100
+
+
+@dataclass(frozen=True, config=TABLE)
+class Profile:
+    """What the file of a camera says."""
+
+    name: Text
+    detector: Detector
+    telescope: Telescope
+    site: Site
+    headers: HeaderNames = HeaderNames()
+    files: Files = Files()
+    donuts: DonutsSettings = DonutsSettings()
+    check: Check = Check()
+    detection: Detection = Detection()
+    solve: Solve = Solve()
+    catalog: Catalog = Catalog()
+    photometry: Photometry = Photometry()
+    movie: Movie = Movie()
+    format: WholePositive = PROFILE_FORMAT
+
+    @property
+    def fingerprint(self) -> str:
+        """SHA-256 of the values (hex, 16 digits): remarks, order and defaults written out do not change it.
+
+        Nor does the place of local catalogs: what they hold is known by the checksum of the catalog made of them.
+        """
+        values = dataclasses.asdict(self)
+        for key in ("format", "source", "checksum"):
+            values.pop(key, None)
+        values["catalog"].pop("local")
+        return hashlib.sha256(json.dumps(values, sort_keys=True).encode()).hexdigest()[:16]
+
+
+@dataclass(frozen=True, config=TABLE)
+class Camera(Profile):
+    """A profile, its file `source`, and `checksum`, the SHA-256 of the file's bytes (hex, 16 digits)."""
+
+    source: Path = dataclasses.field(default=Path(), compare=False)
+    checksum: str = dataclasses.field(default="", compare=False)
