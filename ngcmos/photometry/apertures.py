@@ -37,7 +37,7 @@ class Exposure:
         Raw counts, ADU: saturation and gain step are judged on these.
     exptime_s : float
     bad : (rows, columns) bool array or None
-        Pixels not to be trusted.
+        Counts not to be trusted.
 
     Raises
     ------
@@ -63,7 +63,7 @@ class Measurement:
     Attributes
     ----------
     radii : (k,) float array
-        Pixels.
+        Counts.
     flux, fluxerr : (k, n) float64 arrays
         Aperture sum minus sky, and its standard error; ADU. The error is positive wherever the flux is finite.
     flux_w_sky, fluxerr_w_sky : (k, n) float64 arrays

@@ -6,9 +6,12 @@ import zoneinfo
 
 import numpy as np
 from astropy import units as u
-from astropy.coordinates import AltAz, EarthLocation, get_body, get_sun
+from astropy.coordinates import AltAz, EarthLocation, SkyCoord, get_body, get_sun
 from astropy.time import Time
 from astropy.utils import iers
+
+from ngcmos.arrays import Floats
+from ngcmos.config import Site
 
 STEP_MIN = 10
 HORIZON_DEG = -0.833  # the upper edge of the Sun with the refraction of the Astronomical Almanac
@@ -28,13 +31,13 @@ class Almanac:
         Share of the Moon's disc that is lit at midnight, 0 to 1.
     """
 
-    unix: np.ndarray
-    sun_deg: np.ndarray
-    moon_deg: np.ndarray
+    unix: Floats
+    sun_deg: Floats
+    moon_deg: Floats
     moon_lit: float
 
 
-def night_almanac(date, site):
+def night_almanac(date: str, site: Site) -> Almanac:
     """The Almanac of the night of an evening.
 
     Parameters
@@ -69,7 +72,7 @@ def night_almanac(date, site):
     return Almanac(times.unix[shown], sun_deg[shown], moon_deg[shown], lit)
 
 
-def sunrise(date, site):
+def sunrise(date: str, site: Site) -> float | None:
     """Unix time at which the night of an evening ends, to a minute; None where the Sun does not rise or set then.
 
     Errors as `night_almanac`.
@@ -82,7 +85,7 @@ def sunrise(date, site):
     return float(np.interp(HORIZON_DEG, almanac.sun_deg[around], almanac.unix[around]))
 
 
-def lit_share(sun, moon):
+def lit_share(sun: SkyCoord, moon: SkyCoord) -> float:
     """Share of the Moon's disc that is lit, from the elongation (Meeus 1998, Astronomical Algorithms, ch. 48)."""
     elongation = sun.separation(moon, origin_mismatch="ignore").rad
     far, near = sun.distance.to_value(u.km), moon.distance.to_value(u.km)

@@ -1,9 +1,13 @@
 """What speaks for a measured shift: stars seen, stars found where they should be, projections that match."""
 
 import dataclasses
+from typing import Any
 
 import numpy as np
 from scipy.spatial import cKDTree
+
+from ngcmos.arrays import Bools, Counts, Floats, Ints, Shape
+from ngcmos.stats import MAD_TO_SIGMA
 
 BRIGHTEST = 200
 _NEAR_PX = 2.0
@@ -33,18 +37,18 @@ class Evidence:
     residual_px: float
 
     @property
-    def quality(self):
+    def quality(self) -> float:
         """One number, 1 at best."""
         return max(0.0, min(self.match, self.share))
 
 
-def split_tiles(region, tiles):
+def split_tiles(region: Counts, tiles: int) -> Counts:
     """View of `region` (rows, columns) as (tiles, tile rows, tiles, tile columns)."""
     rows, columns = region.shape
     return region.reshape(tiles, rows // tiles, tiles, columns // tiles)
 
 
-def find_stars(region, sky_tiles):
+def find_stars(region: Counts, sky_tiles: Floats) -> Floats:
     """Star-like peaks, the brightest first: pixels 8 sigma above the sky whose neighbours stand out as well.
 
     A hot pixel has dark neighbours and is none.
@@ -63,7 +67,7 @@ def find_stars(region, sky_tiles):
     """
     tiles = split_tiles(region, sky_tiles.shape[0])
     sample = tiles[:, ::5, :, ::5] - sky_tiles[:, None, :, None]
-    sigma = max(1.4826 * float(np.median(np.abs(sample))), 0.5)
+    sigma = max(MAD_TO_SIGMA * float(np.median(np.abs(sample))), 0.5)
     bright = tiles > _as_counts(sky_tiles + _PEAK_SIGMA * sigma, region.dtype)[:, None, :, None]
     y, x = np.divmod(np.flatnonzero(bright), region.shape[1])
     inside = (y > 0) & (y < region.shape[0] - 1) & (x > 0) & (x < region.shape[1] - 1)
@@ -75,19 +79,20 @@ def find_stars(region, sky_tiles):
     return _centre(region, x[order], y[order], sky[is_star][order])
 
 
-def _as_counts(level, kind):
+def _as_counts(level: Floats, kind: np.dtype[Any]) -> Counts:
     """Levels in the type of the pixels, which compare without being converted; same truth of `pixel > level`."""
     if kind.kind == "f":
         return level.astype(kind)
     return np.clip(np.floor(level), 0, np.iinfo(kind).max).astype(kind)
 
 
-def _sky_at(sky_tiles, x, y, shape):
+def _sky_at(sky_tiles: Floats, x: Ints, y: Ints, shape: Shape) -> Floats:
     tiles = sky_tiles.shape[0]
-    return sky_tiles[y * tiles // shape[0], x * tiles // shape[1]]
+    levels: Floats = sky_tiles[y * tiles // shape[0], x * tiles // shape[1]]
+    return levels
 
 
-def _is_peak(region, x, y, threshold):
+def _is_peak(region: Counts, x: Ints, y: Ints, threshold: Floats) -> Bools:
     """Whether pixels are the highest of their 3x3 and enough neighbours lie above the threshold."""
     peak = region[y, x]
     highest = np.ones(peak.size, bool)
@@ -99,7 +104,7 @@ def _is_peak(region, x, y, threshold):
     return highest & (neighbours >= _MIN_NEIGHBOURS)
 
 
-def _centre(region, x, y, sky):
+def _centre(region: Counts, x: Ints, y: Ints, sky: Floats) -> Floats:
     """Centres of light (n, 2) of 3x3 pixels."""
     light, moment = np.zeros(x.size), np.zeros((x.size, 2))
     for dy, dx in [(0, 0), *_AROUND]:
@@ -109,7 +114,9 @@ def _centre(region, x, y, sky):
     return np.column_stack([x, y]) + moment / light[:, None]
 
 
-def compare_stars(reference, stars, shift, shape):
+def compare_stars(
+    reference: Floats, stars: Floats, shift: tuple[float, float], shape: Shape
+) -> tuple[float, float]:
     """How many of the bright stars of a frame the reference has where the shift says, and how far off it is.
 
     The projections alone can be fooled: hot pixels stay where they are while the stars move. Both frames are
@@ -141,7 +148,7 @@ def compare_stars(reference, stars, shift, shape):
     )
 
 
-def _look_for(expected, stars, shape):
+def _look_for(expected: Floats, stars: Floats, shape: Shape) -> tuple[float, float]:
     """Share of the places `expected` where there are stars, and how far off these are in the mean."""
     expected = expected[((expected >= 0) & (expected < (shape[1], shape[0]))).all(axis=1)]
     distance, nearest = cKDTree(stars).query(expected, distance_upper_bound=_NEAR_PX)
@@ -152,7 +159,7 @@ def _look_for(expected, stars, shape):
     return float(found.mean()), float(np.hypot(*offset))
 
 
-def match_projections(reference, projection, shift):
+def match_projections(reference: Floats, projection: Floats, shift: float) -> float:
     """Correlation coefficient of two projections where they overlap after `shift` (donuts' sign).
 
     donuts correlates in a circle and takes the highest value there is; this is the part of the two that can
@@ -168,11 +175,11 @@ def match_projections(reference, projection, shift):
     return float(first @ second / norm) if norm > 0 else 0.0
 
 
-def _flatten(projection):
+def _flatten(projection: Floats) -> Floats:
     """Without slow gradients, and with bright peaks pulled in: one star must not decide."""
     from scipy.ndimage import uniform_filter1d  # a third of a second to import, which plots can do without
 
     flat = projection - uniform_filter1d(projection, _SMOOTH_PX, mode="nearest")
-    spread = np.median(np.abs(flat))
-    flat = np.arcsinh(flat / spread) if spread > 0 else flat
-    return flat - flat.mean()
+    spread = float(np.median(np.abs(flat)))
+    pulled: Floats = np.arcsinh(flat / spread) if spread > 0 else flat
+    return pulled - float(pulled.mean())

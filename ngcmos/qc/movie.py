@@ -11,14 +11,29 @@ Memory does not depend on the number of frames.
 """
 
 import functools
+import itertools
 import subprocess
 import tempfile
 import textwrap
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import IO, TYPE_CHECKING
 
 import numpy as np
+from numpy.typing import NDArray
 
+from ngcmos.arrays import Counts, Reals
 from ngcmos.errors import ToolError
+from ngcmos.night.frames import Frame
 from ngcmos.night.products import write_then_rename
+from ngcmos.stats import MAD_TO_SIGMA
+
+if TYPE_CHECKING:
+    from PIL.Image import Image
+    from PIL.ImageDraw import ImageDraw
+    from PIL.ImageFont import FreeTypeFont, ImageFont
+
+Card = NDArray[np.uint8]  # (rows, columns, 3), RGB
 
 PANEL_PX = 688
 _GAP_PX = 16
@@ -36,7 +51,7 @@ _DARKEST_SIGMA = -2.0
 _KNEE_SIGMA = 6.0
 
 
-def write_movie(path, frames, *, fps, ffmpeg=None):
+def write_movie(path: Path, frames: Iterable[Card], *, fps: int, ffmpeg: Path | None = None) -> int:
     """Write a movie (H.264 in MP4) and return how many frames it has; none, and no file is touched.
 
     Parameters
@@ -56,69 +71,73 @@ def write_movie(path, frames, *, fps, ffmpeg=None):
     WriteError
         The movie could not be written.
     """
-    frames = iter(frames)
-    first = next(frames, None)
+    cards = iter(frames)
+    first = next(cards, None)
     if first is None:
         return 0
-    program = ffmpeg or _find_ffmpeg()
+    program = str(ffmpeg or _find_ffmpeg())
     with write_then_rename(path) as temporary:
-        return _encode(program, temporary, first, frames, fps, path)
+        try:
+            return _encode(_command(program, temporary, first.shape, fps), first, cards)
+        except ToolError as error:
+            raise ToolError(f"{path}: {error}") from error.__cause__
 
 
-def _find_ffmpeg():
+def _find_ffmpeg() -> str:
     import imageio_ffmpeg
 
     try:
-        return imageio_ffmpeg.get_ffmpeg_exe()
+        return str(imageio_ffmpeg.get_ffmpeg_exe())
     except RuntimeError as error:
         raise ToolError(f"ffmpeg not found, expected the one that comes with imageio-ffmpeg ({error})") from None
 
 
-def _encode(program, temporary, first, frames, fps, path):
-    """Pipe the frames into ffmpeg; its messages go to a file, as a full pipe would stop it.
+def _encode(command: Sequence[str], first: Card, cards: Iterator[Card]) -> int:
+    """Pipe the cards into ffmpeg; its messages go to a file, as a full pipe would stop it.
 
     imageio-ffmpeg's own writer passes over ffmpeg's exit code, so a broken movie would look like a good one.
     """
     with tempfile.TemporaryFile() as messages:
         try:
             process = subprocess.Popen(
-                _command(program, temporary, first.shape, fps),
+                command,
                 stdin=subprocess.PIPE,
                 stdout=subprocess.DEVNULL,
                 stderr=messages,
                 start_new_session=True,  # so that Ctrl-C reaches ngcmos, which then ends ffmpeg
             )
         except OSError as error:
-            raise ToolError(f"{path}: ffmpeg did not start, {error.strerror} ({program})") from None
+            raise ToolError(f"ffmpeg did not start, {error.strerror} ({command[0]})") from None
         try:
-            count = _feed(process, first, frames)
+            count = _feed(process, first, cards)
             process.wait()
         finally:
             if process.poll() is None:
                 process.kill()
                 process.wait()
         if process.returncode or count is None:
-            raise ToolError(f"{path}: ffmpeg failed ({process.returncode}): {_last_line(messages)}")
+            raise ToolError(f"ffmpeg failed ({process.returncode}): {_last_line(messages)}")
     return count
 
 
-def _command(program, temporary, shape, fps):
+def _command(program: str, temporary: Path, shape: tuple[int, ...], fps: int) -> list[str]:
     rows, columns, _ = shape
     if rows % 16 or columns % 16:
         raise ValueError(f"frames of {columns}x{rows} px, expected multiples of 16")
     source = ["-f", "rawvideo", "-pix_fmt", "rgb24", "-s", f"{columns}x{rows}", "-r", str(fps), "-i", "-"]
     codec = ["-c:v", "libx264", "-preset", "veryfast", "-crf", "20", "-pix_fmt", "yuv420p", "-threads", "2"]
     target = ["-movflags", "+faststart", "-f", "mp4", str(temporary)]
-    return [str(program), "-y", "-nostdin", "-v", "error", *source, *codec, *target]
+    return [program, "-y", "-nostdin", "-v", "error", *source, *codec, *target]
 
 
-def _feed(process, first, frames):
-    """Write all frames to ffmpeg; their number, or None where ffmpeg stopped listening."""
+def _feed(process: subprocess.Popen[bytes], first: Card, cards: Iterator[Card]) -> int | None:
+    """Write all cards to ffmpeg; their number, or None where ffmpeg stopped listening."""
     count = 0
+    assert process.stdin is not None  # a pipe, as asked for
     try:
         with process.stdin as pipe:
-            for frame in _chain(first, frames):
-                pipe.write(_checked(frame, first.shape))
+            for card in itertools.chain([first], cards):
+                pipe.write(_checked(card, first.shape))
                 count += 1
     except BrokenPipeError:
         process.wait()
@@ -126,24 +145,21 @@ def _feed(process, first, frames):
     return count
 
 
-def _chain(first, frames):
-    yield first
-    yield from frames
+def _checked(card: Card, shape: tuple[int, ...]) -> memoryview:
+    if card.dtype != np.uint8 or card.shape != shape:
+        raise ValueError(f"frame of {card.dtype} {card.shape}, expected uint8 {shape}")
+    return np.ascontiguousarray(card).data
 
 
-def _checked(frame, shape):
-    if frame.dtype != np.uint8 or frame.shape != shape:
-        raise ValueError(f"frame of {frame.dtype} {frame.shape}, expected uint8 {shape}")
-    return np.ascontiguousarray(frame).data
-
-
-def _last_line(messages):
+def _last_line(messages: IO[bytes]) -> str:
     messages.seek(0)
     lines = messages.read().decode("utf-8", "replace").split("\n")
     return next((line.strip() for line in reversed(lines) if line.strip()), "no message")
 
 
-def control_card(data, *, texts, zoom_px, centre=None):
+def control_card(
+    data: Counts, *, texts: Sequence[str], zoom_px: int, centre: tuple[float, float] | None = None
+) -> Card:
     """Card of one frame: the texts, a close-up and the full frame.
 
     Parameters
@@ -178,7 +194,7 @@ def control_card(data, *, texts, zoom_px, centre=None):
     return _write_texts(card, texts, captions)
 
 
-def describe_frame(frame, *, number, count, target, note=""):
+def describe_frame(frame: Frame, *, number: int, count: int, target: str, note: str = "") -> list[str]:
     """The heading of a frame's card: time, number, median and note; pointing; target.
 
     Parameters
@@ -198,7 +214,7 @@ def describe_frame(frame, *, number, count, target, note=""):
     return ["   ".join([*first, note]).rstrip(), f"{place}   {frame.exptime:g} s", target]
 
 
-def error_card(texts):
+def error_card(texts: Sequence[str]) -> Card:
     """Card of the size of all others that says why there is no picture: first line large, the rest below."""
     card = np.zeros(CARD_SHAPE, np.uint8)
     image, draw = _canvas(card)
@@ -211,48 +227,51 @@ def error_card(texts):
     return np.asarray(image)
 
 
-def measure_sky(image):
+def measure_sky(image: Counts) -> tuple[float, float]:
     """Median and robust standard deviation of an image, from about every sixteenth pixel."""
     sample = image[::4, ::4].astype(np.float32).ravel()
     sky = np.median(sample)
-    sigma = 1.4826 * np.median(np.abs(sample - sky))
+    sigma = MAD_TO_SIGMA * np.median(np.abs(sample - sky))
     return float(sky), float(max(sigma, 1e-3 * abs(sky), 1e-3))
 
 
-def shrink(image, factor):
+def shrink(image: Counts, factor: int) -> Counts:
     """Mean of blocks of `factor` x `factor` pixels; rows and columns that fill no block are left out."""
     if factor == 1:
         return image
     rows, columns = (side // factor * factor for side in image.shape)
     image = image[:rows, :columns]
-    wide = sum(image[i::factor].astype(np.float32) for i in range(factor))
-    return sum(wide[:, i::factor] for i in range(factor)) / factor**2
+    wide = functools.reduce(np.add, (image[i::factor].astype(np.float32) for i in range(factor)))
+    whole: Reals = functools.reduce(np.add, (wide[:, i::factor] for i in range(factor)))
+    return whole / factor**2
 
 
-def enlarge(image):
+def enlarge(image: Counts) -> Counts:
     """Each pixel repeated as often as fits a panel."""
     factor = max(1, PANEL_PX // max(image.shape))
     return np.repeat(np.repeat(image, factor, axis=0), factor, axis=1)
 
 
-def colour_image(image, sky, sigma):
+def colour_image(image: Counts, sky: float, sigma: float) -> Card:
     """RGB of an image: asinh from two sigma below the sky to the bright end of the scale."""
     with np.errstate(invalid="ignore"):
         depth = np.clip((image.astype(np.float32) - sky) / sigma, _DARKEST_SIGMA, _BRIGHTEST_SIGMA)
     scaled = np.arcsinh((np.nan_to_num(depth) - _DARKEST_SIGMA) / _KNEE_SIGMA)
     top = np.arcsinh((_BRIGHTEST_SIGMA - _DARKEST_SIGMA) / _KNEE_SIGMA)
-    return _colour_table()[np.round(scaled * (255 / top)).astype(np.uint8)]
+    picture: Card = _colour_table()[np.round(scaled * (255 / top)).astype(np.uint8)]
+    return picture
 
 
 @functools.cache
-def _colour_table():
+def _colour_table() -> Card:
     """matplotlib's magma, uint8 (256, 3)."""
     from matplotlib import colormaps
 
-    return (colormaps["magma"](np.arange(256))[:, :3] * 255).round().astype(np.uint8)
+    colours = np.asarray(colormaps["magma"](np.arange(256)))
+    return (colours[:, :3] * 255).round().astype(np.uint8)
 
 
-def _place(card, picture, *, column):
+def _place(card: Card, picture: Card, *, column: int) -> None:
     """Put a picture into the middle of a panel, its first row at the bottom."""
     rows, columns, _ = picture.shape
     top = _HEADING_PX + (PANEL_PX - rows) // 2
@@ -260,7 +279,7 @@ def _place(card, picture, *, column):
     card[top : top + rows, left : left + columns] = picture[::-1]
 
 
-def _write_texts(card, texts, captions):
+def _write_texts(card: Card, texts: Sequence[str], captions: Sequence[str]) -> Card:
     image, draw = _canvas(card)
     step = _HEADING_PX / max(3, len(texts))
     for number, text in enumerate(texts):
@@ -272,7 +291,7 @@ def _write_texts(card, texts, captions):
     return np.asarray(image)
 
 
-def _canvas(card):
+def _canvas(card: Card) -> tuple["Image", "ImageDraw"]:
     from PIL import Image, ImageDraw
 
     image = Image.fromarray(card)
@@ -280,13 +299,13 @@ def _canvas(card):
 
 
 @functools.cache
-def _font(size):
+def _font(size: int) -> "FreeTypeFont | ImageFont":
     from PIL import ImageFont
 
     return ImageFont.load_default(size)
 
 
-def _fitting_font(text, width, *, largest=_FONT_PX):
+def _fitting_font(text: str, width: float, *, largest: int = _FONT_PX) -> "FreeTypeFont | ImageFont":
     """The largest font in which the text is not wider than `width`."""
     sizes = range(largest, _SMALLEST_FONT_PX, -1)
     size = next((size for size in sizes if _font(size).getlength(text) <= width), _SMALLEST_FONT_PX)

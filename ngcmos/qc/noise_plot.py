@@ -7,10 +7,17 @@
 """
 
 import dataclasses
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 
+from ngcmos.arrays import Bools, Floats
 from ngcmos.qc.plots import BLACK, BLUE, GREEN, ORANGE, PURPLE, SKYBLUE, VERMILION, YELLOW, new_figure
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
 
 _LINES = {
     "star": ("star", ORANGE, "-"),
@@ -44,15 +51,15 @@ class NoisePanel:
     """
 
     name: str
-    mag: np.ndarray
-    rms: np.ndarray
-    variable: np.ndarray
-    curve_mag: np.ndarray
-    terms: dict
-    ratios: list
+    mag: Floats
+    rms: Floats
+    variable: Bools
+    curve_mag: Floats
+    terms: Mapping[str, Floats]
+    ratios: Sequence[tuple[float, float, float]]
 
 
-def plot_noise(panels, *, title):
+def plot_noise(panels: Sequence[NoisePanel], *, title: str) -> "Figure":
     """Scatter against magnitude, a column a panel, with the ratios by magnitude below.
 
     Returns
@@ -71,7 +78,7 @@ def plot_noise(panels, *, title):
     return figure
 
 
-def _draw_scatter(axes, panel):
+def _draw_scatter(axes: "Axes", panel: NoisePanel) -> None:
     constant = ~panel.variable
     axes.plot(panel.mag[constant], _PPM * panel.rms[constant], ".", ms=3, color=BLUE, label="stars")
     axes.plot(
@@ -95,7 +102,7 @@ def _draw_scatter(axes, panel):
     axes.grid(alpha=0.3)
 
 
-def _draw_ratios(axes, panel):
+def _draw_ratios(axes: "Axes", panel: NoisePanel) -> None:
     axes.axhline(1, color="0.5", lw=0.8)
     for low, high, ratio in panel.ratios:
         axes.plot([low, high], [ratio, ratio], color=BLUE, lw=2)

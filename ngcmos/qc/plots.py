@@ -9,11 +9,19 @@ No pyplot and no display are needed. Colours are told apart by colour-blind eyes
 """
 
 import datetime
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ngcmos.qc.shifts import LARGE
+from ngcmos.arrays import Floats
+from ngcmos.qc.shifts import LARGE, MeasuredShift
 
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.axis import Axis
+    from matplotlib.collections import PathCollection
+    from matplotlib.figure import Figure
 BLUE, ORANGE, GREEN, VERMILION = "#0072B2", "#E69F00", "#009E73", "#D55E00"
 PURPLE, SKYBLUE, YELLOW, BLACK = "#CC79A7", "#56B4E9", "#F0E442", "#000000"
 MARKS = [
@@ -27,9 +35,12 @@ MARKS = [
     ("p", BLUE),
 ]
 _CLOSE_UP_PX = 1.0
+_DAY_S, _LEAST_MARGIN_S = 86400.0, 30.0
 
 
-def plot_shifts(shifts, *, reference, field, night, large_px):
+def plot_shifts(
+    shifts: Sequence[MeasuredShift], *, reference: str, field: str, night: str, large_px: float
+) -> "Figure":
     """Shifts of a field: x against y near zero and in full, and both against time.
 
     Parameters
@@ -48,7 +59,7 @@ def plot_shifts(shifts, *, reference, field, night, large_px):
     figure = new_figure(11.7, 8.3)
     grid = GridSpec(2, 2, figure=figure, height_ratios=[1.2, 1])
     known = [measured for measured in shifts if measured.shift.known and measured.time]
-    times = [_parse_time(measured.time) for measured in known]
+    times = np.array([_days_of(measured.time) for measured in known if measured.time])
     x = np.array([measured.shift.x for measured in known], float)
     y = np.array([measured.shift.y for measured in known], float)
     near, everywhere = figure.add_subplot(grid[0, 0]), figure.add_subplot(grid[0, 1])
@@ -65,7 +76,8 @@ def plot_shifts(shifts, *, reference, field, night, large_px):
     return figure
 
 
-def new_figure(width, height):
+def new_figure(width: float, height: float) -> "Figure":
+    """An empty figure of inches, drawn without a display."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
@@ -74,12 +86,12 @@ def new_figure(width, height):
     return figure
 
 
-def _parse_time(text):
-    return datetime.datetime.fromisoformat(text)
+def _days_of(text: str) -> float:
+    """Days since 1970 of a UTC time, as matplotlib counts dates."""
+    return datetime.datetime.fromisoformat(text).replace(tzinfo=datetime.UTC).timestamp() / _DAY_S
 
 
-def _scatter(axes, times, x, y, large_px):
-    from matplotlib.dates import date2num
+def _scatter(axes: "Axes", times: Floats, x: Floats, y: Floats, large_px: float) -> "PathCollection":
     from matplotlib.patches import Rectangle
 
     axes.axhline(0, color="0.8", lw=0.8, zorder=0)
@@ -88,20 +100,18 @@ def _scatter(axes, times, x, y, large_px):
     axes.add_patch(box)
     axes.set_xlabel("x shift [px]")
     axes.set_ylabel("y shift [px]")
-    first, last = (date2num(_span(times)[end]) for end in (0, 1)) if times else (0, 1)
-    return axes.scatter(
-        x, y, c=date2num(times), vmin=first, vmax=last, cmap="cividis", s=22, ec="k", lw=0.3, zorder=3
-    )
+    first, last = _span(times) if times.size else (0.0, 1.0)
+    return axes.scatter(x, y, c=times, vmin=first, vmax=last, cmap="cividis", s=22, ec="k", lw=0.3, zorder=3)
 
 
-def _span(times):
+def _span(times: Floats) -> tuple[float, float]:
     """First and last of the times, a minute apart at least."""
-    first, last = min(times), max(times)
-    margin = max((last - first) * 0.02, datetime.timedelta(seconds=30))
+    first, last = float(times.min()), float(times.max())
+    margin = max((last - first) * 0.02, _LEAST_MARGIN_S / _DAY_S)
     return first - margin, last + margin
 
 
-def _scatter_near(axes, times, x, y, large_px):
+def _scatter_near(axes: "Axes", times: Floats, x: Floats, y: Floats, large_px: float) -> None:
     """Shifts of about the large limit or less, on equal axes."""
     reach = max(_CLOSE_UP_PX, 2 * large_px)
     inside = (np.abs(x) <= reach) & (np.abs(y) <= reach)
@@ -111,7 +121,7 @@ def _scatter_near(axes, times, x, y, large_px):
     axes.set_title(f"within {reach:g} px: {inside.sum()} of {x.size}", fontsize=10)
 
 
-def _scatter_all(axes, times, x, y, large_px):
+def _scatter_all(axes: "Axes", times: Floats, x: Floats, y: Floats, large_px: float) -> "PathCollection":
     """All shifts; logarithmic outside of the box where some are much larger than it."""
     points = _scatter(axes, times, x, y, large_px)
     worst = max(np.abs(x).max(initial=0), np.abs(y).max(initial=0))
@@ -121,7 +131,7 @@ def _scatter_all(axes, times, x, y, large_px):
     return points
 
 
-def _set_reach(axes, worst, large_px, which):
+def _set_reach(axes: "Axes", worst: float, large_px: float, which: str) -> None:
     """Symmetric limits that hold the worst shift; logarithmic beyond the box where it is far outside."""
     from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 
@@ -138,34 +148,33 @@ def _set_reach(axes, worst, large_px, which):
         getattr(axes, f"set_{name}lim")(-reach, reach)
 
 
-def _name_times(axis):
+def _name_times(axis: "Axis") -> None:
     from matplotlib.dates import AutoDateLocator, ConciseDateFormatter
 
-    locator = AutoDateLocator(minticks=3, maxticks=9)
+    locator = AutoDateLocator(minticks=3, maxticks=9)  # type: ignore[no-untyped-call]
     axis.set_major_locator(locator)
-    axis.set_major_formatter(ConciseDateFormatter(locator))
+    axis.set_major_formatter(ConciseDateFormatter(locator))  # type: ignore[no-untyped-call]
 
 
-def _draw_against_time(axes, times, x, y, large_px):
+def _draw_against_time(axes: "Axes", times: Floats, x: Floats, y: Floats, large_px: float) -> None:
     axes.axhspan(-large_px, large_px, color="0.92", zorder=0, label=f"within {large_px:g} px")
     for values, colour, marker, name in [(x, BLUE, "o", "x"), (y, ORANGE, "s", "y")]:
         axes.plot(times, values, marker, ms=4, color=colour, label=name)
         large = np.abs(values) >= large_px
-        circled = [time for time, is_large in zip(times, large, strict=True) if is_large]
-        axes.plot(circled, values[large], "o", ms=9, mfc="none", mec=VERMILION, mew=0.8)
+        axes.plot(times[large], values[large], "o", ms=9, mfc="none", mec=VERMILION, mew=0.8)
     axes.plot(
         [], [], "o", ms=9, mfc="none", mec=VERMILION, mew=0.8, label=f"at least {large_px:g} px", in_layout=False
     )
     _set_reach(axes, max(np.abs(x).max(initial=0), np.abs(y).max(initial=0)), large_px, "y")
 
 
-def _mark_unknown(axes, unknown):
+def _mark_unknown(axes: "Axes", unknown: Iterable[MeasuredShift]) -> None:
     """Frames without a shift, on the lower edge at their time, one symbol for each verdict."""
-    by_verdict = {}
+    by_verdict: dict[str, list[str | None]] = {}
     for measured in unknown:
         by_verdict.setdefault(measured.shift.verdict, []).append(measured.time)
     for (verdict, times), (marker, colour) in zip(sorted(by_verdict.items()), MARKS, strict=False):
-        shown = [_parse_time(time) for time in times if time]
+        shown = [_days_of(time) for time in times if time]
         timeless = f", {len(times) - len(shown)} without a time" if len(shown) < len(times) else ""
         axes.plot(
             shown,
@@ -182,16 +191,16 @@ def _mark_unknown(axes, unknown):
         )
 
 
-def _finish_time_axis(axes, shifts):
-    times = [_parse_time(measured.time) for measured in shifts if measured.time]
-    if times:
+def _finish_time_axis(axes: "Axes", shifts: Iterable[MeasuredShift]) -> None:
+    times = np.array([_days_of(measured.time) for measured in shifts if measured.time])
+    if times.size:
         axes.set_xlim(*_span(times))
         _name_times(axes.xaxis)
     axes.set_xlabel("UTC, start of exposure")
     axes.set_ylabel("shift [px]")
 
 
-def _shifts_title(shifts, reference, field, night, large_px):
+def _shifts_title(shifts: Sequence[MeasuredShift], reference: str, field: str, night: str, large_px: float) -> str:
     large = sum(measured.shift.verdict == LARGE for measured in shifts)
     unknown = sum(not measured.shift.known for measured in shifts)
     counts = f"{len(shifts)} frames, {large} of at least {large_px:g} px, {unknown} without a shift"

@@ -7,47 +7,59 @@ small matrix products. Importing this module imports donuts and scikit-image: do
 
 import functools
 import warnings
+from collections.abc import Mapping
+from typing import Any, Self
 
 import numpy as np
 from donuts.image import Image
+from numpy.typing import NDArray
 
+from ngcmos.arrays import Counts, Floats, Shape
 from ngcmos.qc.evidence import split_tiles
 
 
-class ProjectedImage(Image):
+class ProjectedImage(Image):  # type: ignore[misc]  # donuts says no types
     """`donuts.image.Image` without its full-size intermediates; can be given to `donuts.Donuts` as `image_class`.
 
     It serves the settings of ngcmos only: trimmed, divided by the exposure time, sky subtracted, edges weighted
     down. Pixel masks are not supported. `sky_tiles` holds the median of each tile (tiles, tiles), raw counts.
     """
 
-    def preconstruct_hook(self):
+    raw_image: Counts
+    raw_region: Counts
+    header: Mapping[str, float]
+    sky_tiles: Floats
+    proj_x: Floats
+    proj_y: Floats
+
+    def preconstruct_hook(self) -> None:
         """Take the plain array out of the mask that donuts wraps around every image."""
         if np.ma.is_masked(self.raw_image):
             raise ValueError("pixel masks are not supported")
         self.raw_image = np.ma.getdata(self.raw_image)
 
-    def calculate_image_geometry(self, *args, **options):
+    def calculate_image_geometry(self, *args: Any, **options: Any) -> tuple[int, int, int, int]:
         """Edges of the region used; the rows and columns cut off to fill whole tiles are no news."""
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", UserWarning)
-            return super().calculate_image_geometry(*args, **options)
+            edges: tuple[int, int, int, int] = super().calculate_image_geometry(*args, **options)
+        return edges
 
-    def normalise(self, exposure_keyword="EXPTIME"):
+    def normalise(self, exposure_keyword: str = "EXPTIME") -> Self:
         """Remember the exposure time; the projections are divided by it, not the pixels."""
         self.exposure_time_value = self.header[exposure_keyword]
         return self
 
-    def remove_background(self, ntiles=32):
+    def remove_background(self, ntiles: int = 32) -> Self:
         """Measure the median of each tile."""
         self.sky_tiles = measure_tile_medians(self.raw_region, ntiles)
         return self
 
-    def downweight_edges(self):
+    def downweight_edges(self) -> Self:
         """Nothing: the weights enter the projections."""
         return self
 
-    def compute_projections(self):
+    def compute_projections(self) -> Self:
         """Weighted sums over columns (`proj_x`) and rows (`proj_y`), sky subtracted, per second."""
         tiles = self.sky_tiles.shape[0]
         weights, sky_to_x, sky_to_y = project_weights(self.raw_region.shape, tiles)
@@ -60,7 +72,7 @@ class ProjectedImage(Image):
         return self
 
 
-def measure_tile_medians(region, tiles):
+def measure_tile_medians(region: Counts, tiles: int) -> Floats:
     """Median of each of (tiles, tiles) tiles of `region`, as np.median gives it.
 
     One partition and a maximum instead of np.median, which partitions at two places: twelve times faster.
@@ -71,10 +83,11 @@ def measure_tile_medians(region, tiles):
     upper = pixels[:, middle].astype(float)
     if pixels.shape[1] % 2 == 0:
         upper = (upper + pixels[:, :middle].max(axis=1)) / 2
-    return upper.reshape(tiles, tiles)
+    medians: Floats = upper.reshape(tiles, tiles)
+    return medians
 
 
-def sum_weighted(region, weights, strips):
+def sum_weighted(region: Counts, weights: NDArray[np.float32], strips: int) -> tuple[Floats, Floats]:
     """Sums of region times weights over rows and over columns, in strips that stay in the processor's cache."""
     over_rows = np.zeros(region.shape[1])
     over_columns = np.empty(region.shape[0])
@@ -89,7 +102,7 @@ def sum_weighted(region, weights, strips):
 
 
 @functools.lru_cache(maxsize=2)
-def project_weights(shape, tiles):
+def project_weights(shape: Shape, tiles: int) -> tuple[NDArray[np.float32], Floats, Floats]:
     """Edge weights of donuts (shape), and the matrices that project a tiled sky under these weights.
 
     Returns
@@ -109,12 +122,14 @@ def project_weights(shape, tiles):
     return weights.astype(np.float32), sky_to_x, sky_to_y
 
 
-def interpolate_tiles(pixels, tiles):
+def interpolate_tiles(pixels: int, tiles: int) -> Floats:
     """Matrix (pixels, tiles) of linear interpolation between tile centres, constant beyond the outermost."""
     position = np.clip((np.arange(pixels) + 0.5) * tiles / pixels - 0.5, 0, tiles - 1)
-    return np.maximum(0, 1 - np.abs(position[:, None] - np.arange(tiles)))
+    shares: Floats = np.maximum(0, 1 - np.abs(position[:, None] - np.arange(tiles)))
+    return shares
 
 
-def spread_tiles(pixels, by_tile):
+def spread_tiles(pixels: int, by_tile: Floats) -> Floats:
     """Row by row sum of the values `by_tile` (pixels, tiles) interpolated to each pixel."""
-    return np.einsum("pt,pt->p", interpolate_tiles(pixels, by_tile.shape[1]), by_tile)
+    values: Floats = np.einsum("pt,pt->p", interpolate_tiles(pixels, by_tile.shape[1]), by_tile)
+    return values

@@ -14,14 +14,20 @@ The sign is donuts' own: the correction that brings the frame back; a star that 
 """
 
 import dataclasses
+import functools
 import json
-import warnings
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ngcmos.arrays import Counts, Floats
 from ngcmos.config import DonutsSettings
 from ngcmos.errors import FrameError
 from ngcmos.qc.evidence import Evidence, compare_stars, find_stars, match_projections
+
+if TYPE_CHECKING:
+    from ngcmos.qc.projection import ProjectedImage
 
 OK = "ok"
 LARGE = "large"
@@ -50,7 +56,7 @@ class Shift:
     Attributes
     ----------
     x, y : float or None
-        Pixels, donuts' sign (the correction); None where it could not be measured.
+        Counts, donuts' sign (the correction); None where it could not be measured.
     quality : float
         What speaks for this shift, 1 at best: the smallest of the correlation coefficients of the two projections
         and the share of the bright stars that are found where it says; 0 where nothing could be compared.
@@ -70,7 +76,7 @@ class Shift:
     reason: str
 
     @property
-    def known(self):
+    def known(self) -> bool:
         """Whether there is a shift."""
         return self.x is not None
 
@@ -106,17 +112,17 @@ class Reference:
     settings: DonutsSettings
     shape: tuple[int, int]
     edges: tuple[int, int, int, int]
-    proj_x: np.ndarray
-    proj_y: np.ndarray
-    peaks: np.ndarray
+    proj_x: Floats
+    proj_y: Floats
+    peaks: Floats
 
     @property
-    def stars(self):
+    def stars(self) -> int:
         """Stars seen."""
         return len(self.peaks)
 
 
-def build_reference(data, exptime_s, settings, *, name=""):
+def build_reference(data: Counts, exptime_s: float, settings: DonutsSettings, *, name: str = "") -> Reference:
     """The Reference made of one image.
 
     Parameters
@@ -141,7 +147,7 @@ def build_reference(data, exptime_s, settings, *, name=""):
     return Reference(name, settings, data.shape, edges, image.proj_x, image.proj_y, peaks)
 
 
-def measure_shift(reference, data, exptime_s, *, name="", witness=None, tolerance_px=3.0):
+def measure_shift(reference: Reference, data: Counts, exptime_s: float, *, name: str = "") -> Shift:
     """The Shift of an image against the reference.
 
     Parameters
@@ -152,10 +158,6 @@ def measure_shift(reference, data, exptime_s, *, name="", witness=None, toleranc
     exptime_s : float
     name : str
         File name, for the error.
-    witness : (float, float), optional
-        The shift by other means (`wcs_shift`); a measured shift that contradicts it is refused.
-    tolerance_px : float
-        How far the two may differ.
 
     Raises
     ------
@@ -174,53 +176,51 @@ def measure_shift(reference, data, exptime_s, *, name="", witness=None, toleranc
         return refuse_shift(STARLESS, f"{stars} stars seen, {reference.stars} in the reference", stars=stars)
     x, y = _correlate(image, reference)
     evidence = _collect_evidence(reference, image, peaks, x, y)
-    return _judge(Shift(x, y, evidence.quality, stars, OK, ""), evidence, reference, witness, tolerance_px)
+    return _judge(x, y, stars, evidence, reference)
 
 
-def _collect_evidence(reference, image, peaks, x, y):
+def _collect_evidence(
+    reference: Reference, image: "ProjectedImage", peaks: Floats, x: float, y: float
+) -> Evidence:
     share, residual_px = compare_stars(reference.peaks, peaks, (x, y), image.raw_region.shape)
     pairs = [(reference.proj_x, image.proj_x, x), (reference.proj_y, image.proj_y, y)]
     return Evidence(min(match_projections(*pair) for pair in pairs), share, residual_px)
 
 
-def refuse_shift(verdict, reason, *, stars=0, quality=0.0):
+def refuse_shift(verdict: str, reason: str, *, stars: int = 0, quality: float = 0.0) -> Shift:
     """A Shift that is not known, and why."""
     return Shift(None, None, quality, stars, verdict, reason)
 
 
-def _judge(shift, evidence, reference, witness, tolerance_px):
+def _judge(x: float, y: float, stars: int, evidence: Evidence, reference: Reference) -> Shift:
     """The shift with its verdict; without its numbers where they cannot be believed."""
-    seen = {"stars": shift.stars, "quality": shift.quality}
-    stars = f"{shift.stars} of {reference.stars} stars seen"
-    if shift.stars < MIN_STAR_SHARE * reference.stars:
-        return refuse_shift(CLOUD, stars, **seen)
-    least = least_match(reference, shift)
+    refuse = functools.partial(refuse_shift, stars=stars, quality=evidence.quality)
+    seen = f"{stars} of {reference.stars} stars seen"
+    if stars < MIN_STAR_SHARE * reference.stars:
+        return refuse(CLOUD, seen)
+    least = least_match(reference, x, y)
     if evidence.match < least:
         why = f"projections match by {evidence.match:.2f}, expected {least:.2f} or more"
-        if shift.stars < CLOUD_SHARE * reference.stars:
-            return refuse_shift(CLOUD, f"{stars}, {why}", **seen)
-        return refuse_shift(BEYOND_REACH, f"{why}: moved too far, or another field", **seen)
-    size = np.hypot(shift.x, shift.y)
-    if evidence.share < MIN_FOUND_SHARE or evidence.residual_px > RESIDUAL_PX + RESIDUAL_GROWTH * size:
+        if stars < CLOUD_SHARE * reference.stars:
+            return refuse(CLOUD, f"{seen}, {why}")
+        return refuse(BEYOND_REACH, f"{why}: moved too far, or another field")
+    if evidence.share < MIN_FOUND_SHARE or evidence.residual_px > RESIDUAL_PX + RESIDUAL_GROWTH * np.hypot(x, y):
         found = f"{evidence.share:.0%} of the stars are found, {evidence.residual_px:.2f} px off"
-        why = f"donuts says {shift.x:.2f}, {shift.y:.2f} px, where {found}"
-        return refuse_shift(FIXED_PATTERN, f"{why}: hot pixels or a pattern outshine them", **seen)
-    if witness is not None and np.hypot(shift.x - witness[0], shift.y - witness[1]) > tolerance_px:
-        found = f"donuts says {shift.x:.2f}, {shift.y:.2f} px, the WCS {witness[0]:.2f}, {witness[1]:.2f} px"
-        return refuse_shift(BEYOND_REACH, found, **seen)
+        why = f"donuts says {x:.2f}, {y:.2f} px, where {found}"
+        return refuse(FIXED_PATTERN, f"{why}: hot pixels or a pattern outshine them")
     limit = reference.settings.large_px
-    if max(abs(shift.x), abs(shift.y)) >= limit:
-        return dataclasses.replace(shift, verdict=LARGE, reason=f"moved by {limit} px or more")
-    return shift
+    if max(abs(x), abs(y)) >= limit:
+        return Shift(x, y, evidence.quality, stars, LARGE, f"moved by {limit} px or more")
+    return Shift(x, y, evidence.quality, stars, OK, "")
 
 
-def least_match(reference, shift):
+def least_match(reference: Reference, x: float, y: float) -> float:
     """The correlation that a shift must have: more than chance gives in the pixels that overlap after it."""
-    overlap = min(reference.proj_x.size - abs(shift.x), reference.proj_y.size - abs(shift.y))
-    return max(MIN_MATCH, CHANCE_MATCH / np.sqrt(max(overlap, 1.0)))
+    overlap = min(reference.proj_x.size - abs(x), reference.proj_y.size - abs(y))
+    return float(max(MIN_MATCH, CHANCE_MATCH / np.sqrt(max(overlap, 1.0))))
 
 
-def _find_edges(data, settings, name):
+def _find_edges(data: Counts, settings: DonutsSettings, name: str) -> tuple[int, int, int, int]:
     """Edges of the region that donuts uses, as it finds them."""
     from ngcmos.qc.projection import ProjectedImage
 
@@ -237,7 +237,7 @@ def _find_edges(data, settings, name):
     )
 
 
-def _project(data, exptime_s, edges, tiles):
+def _project(data: Counts, exptime_s: float, edges: tuple[int, int, int, int], tiles: int) -> "ProjectedImage":
     """The image as donuts sees it, projections made."""
     from ngcmos.qc.projection import ProjectedImage
 
@@ -246,7 +246,7 @@ def _project(data, exptime_s, edges, tiles):
     return image.compute_projections()
 
 
-def _correlate(image, reference):
+def _correlate(image: "ProjectedImage", reference: Reference) -> tuple[float, float]:
     """donuts' own answer (x, y) in pixels."""
     from ngcmos.qc.projection import ProjectedImage
 
@@ -256,55 +256,9 @@ def _correlate(image, reference):
     return float(image.x.value), float(image.y.value)
 
 
-def wcs_shift(header_ref, header):
-    """Shift between two plate solutions in donuts' sign, at the centre of the chip.
-
-    Parameters
-    ----------
-    header_ref, header : astropy.io.fits.Header
-        With TAN-SIP cards.
-
-    Returns
-    -------
-    x, y : float
-        Pixels.
-
-    Raises
-    ------
-    FrameError
-        A header has no usable WCS.
-    """
-    from astropy.wcs import NoConvergence
-
-    reference, frame = _read_wcs(header_ref), _read_wcs(header)
-    x, y = (header_ref["NAXIS1"] - 1) / 2, (header_ref["NAXIS2"] - 1) / 2
-    unreached = "the WCS does not reach the centre of the reference"
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", RuntimeWarning)  # of a sky behind the plane of projection
-            moved_x, moved_y = frame.all_world2pix(*reference.all_pix2world(x, y, 0), 0)
-    except (NoConvergence, ValueError) as error:
-        raise FrameError(unreached) from error
-    if not (np.isfinite(moved_x) and np.isfinite(moved_y)):
-        raise FrameError(unreached)
-    return x - float(moved_x), y - float(moved_y)
-
-
-def _read_wcs(header):
-    from astropy.wcs import WCS
-
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            wcs = WCS(header)
-    except (ValueError, KeyError, TypeError) as error:
-        raise FrameError(f"the WCS in the header makes no sense ({error})") from error
-    if not wcs.has_celestial:
-        raise FrameError("no WCS in the header, expected CTYPE1 and CTYPE2")
-    return wcs
-
-
-def summarise(shifts, reference_name, night, *, large_px=0.5, field=""):
+def summarise(
+    shifts: Sequence[MeasuredShift], reference_name: str, night: str, *, large_px: float = 0.5, field: str = ""
+) -> dict[str, Any]:
     """The content of a QC JSON file: the keys of old, byte for byte, then a list of all frames.
 
     Parameters
@@ -340,12 +294,12 @@ def summarise(shifts, reference_name, night, *, large_px=0.5, field=""):
         "X Shifts and Y Shifts": [[one.shift.x, one.shift.y] for one in measured],
         "Field": field,
         "Night": night,
-        "Large Shift in Pixels": large_px,
+        "Large Shift in Counts": large_px,
         "Number of Images without a Shift": sum(not one.shift.known for one in measured),
         "Frames": [{"name": one.name, "time": one.time, **dataclasses.asdict(one.shift)} for one in measured],
     }
 
 
-def format_json(summary):
+def format_json(summary: Mapping[str, Any]) -> str:
     """The summary as JSON text; a number that is not finite raises ValueError."""
     return json.dumps(summary, indent=2, allow_nan=False, ensure_ascii=False) + "\n"

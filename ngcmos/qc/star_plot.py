@@ -9,10 +9,21 @@
 """
 
 import dataclasses
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 
+from ngcmos.arrays import Counts, Floats, Ints
 from ngcmos.qc.plots import BLACK, BLUE, GREEN, MARKS, ORANGE, VERMILION, new_figure
+from ngcmos.stats import MAD_TO_SIGMA
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+Points = tuple[Floats, Floats, Floats]  # time, value, error
+Mark = tuple[str, str, str]  # marker, colour, text
 
 _HOURS = 24.0
 _GREY = "0.6"
@@ -40,16 +51,16 @@ class StarSeries:
         Flux relative to comparison stars, about 1.
     """
 
-    bjd: np.ndarray
-    airmass: np.ndarray
-    flux: np.ndarray
-    fluxerr: np.ndarray
-    sky: np.ndarray
-    x: np.ndarray
-    y: np.ndarray
-    flags: np.ndarray
-    relative: np.ndarray | None = None
-    relative_err: np.ndarray | None = None
+    bjd: Floats
+    airmass: Floats
+    flux: Floats
+    fluxerr: Floats
+    sky: Floats
+    x: Floats
+    y: Floats
+    flags: Ints
+    relative: Floats | None = None
+    relative_err: Floats | None = None
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -69,7 +80,7 @@ class CutOut:
         Name of the frame, or why there is none.
     """
 
-    data: np.ndarray | None
+    data: Counts | None
     x: float
     y: float
     radius_px: float
@@ -77,7 +88,14 @@ class CutOut:
     caption: str
 
 
-def plot_star(series, cut_out, *, title, flag_names, binned=None):
+def plot_star(
+    series: StarSeries,
+    cut_out: CutOut,
+    *,
+    title: str,
+    flag_names: Sequence[tuple[int, str]],
+    binned: Mapping[str, Points] | None = None,
+) -> "Figure":
     """One star: flux, sky and position against time, and where it lies on its first frame.
 
     Parameters
@@ -99,10 +117,10 @@ def plot_star(series, cut_out, *, title, flag_names, binned=None):
     figure = new_figure(12, 8)
     offset = float(np.floor(np.nanmin(series.bjd))) if np.isfinite(series.bjd).any() else 0.0
     hours = (series.bjd - offset) * _HOURS
-    points = {name: ((bjd - offset) * _HOURS, *rest) for name, (bjd, *rest) in (binned or {}).items()}
+    points = {name: ((bjd - offset) * _HOURS, value, err) for name, (bjd, value, err) in (binned or {}).items()}
     names = ["relative", "flux", "sky", "position"][series.relative is None :]
     grid = GridSpec(len(names), 2, figure=figure, width_ratios=[2, 1])
-    panels = {}
+    panels: dict[str, Axes] = {}
     for row, name in enumerate(names):
         panels[name] = figure.add_subplot(grid[row, 0], sharex=panels.get(names[0]))
         _DRAW[name](panels[name], hours, series, points.get(name))
@@ -119,14 +137,15 @@ def plot_star(series, cut_out, *, title, flag_names, binned=None):
     return figure
 
 
-def _draw_flux(axes, hours, series, binned):
+def _draw_flux(axes: "Axes", hours: Floats, series: StarSeries, binned: Points | None) -> None:
     axes.errorbar(hours, series.flux, series.fluxerr, fmt=".", ms=4, color=BLUE, ecolor=_GREY, elinewidth=0.7)
     _add_binned(axes, binned)
     axes.set_ylabel("flux [ADU]")
     axes.ticklabel_format(axis="y", style="plain", useOffset=False)  # a factor would lie among the airmasses
 
 
-def _draw_relative(axes, hours, series, binned):
+def _draw_relative(axes: "Axes", hours: Floats, series: StarSeries, binned: Points | None) -> None:
+    assert series.relative is not None  # else there is no such panel
     errors = series.relative_err
     axes.errorbar(hours, series.relative, errors, fmt=".", ms=4, color=BLUE, ecolor=_GREY, elinewidth=0.7)
     _add_binned(axes, binned)
@@ -134,12 +153,12 @@ def _draw_relative(axes, hours, series, binned):
     axes.ticklabel_format(axis="y", style="plain", useOffset=False)
 
 
-def _draw_sky(axes, hours, series, _):
+def _draw_sky(axes: "Axes", hours: Floats, series: StarSeries, _: Points | None) -> None:
     axes.plot(hours, series.sky, ".", ms=4, color=GREEN)
     axes.set_ylabel("sky [ADU px$^{-1}$]")
 
 
-def _draw_position(axes, hours, series, _):
+def _draw_position(axes: "Axes", hours: Floats, series: StarSeries, _: Points | None) -> None:
     for values, colour, marker, name in [(series.x, BLUE, ".", "x"), (series.y, ORANGE, "x", "y")]:
         median = np.median(values[np.isfinite(values)]) if np.isfinite(values).any() else 0.0
         label = f"{name} {'+' if median < 0 else '−'} {abs(median):.1f}"
@@ -151,12 +170,12 @@ def _draw_position(axes, hours, series, _):
 _DRAW = {"flux": _draw_flux, "relative": _draw_relative, "sky": _draw_sky, "position": _draw_position}
 
 
-def _add_binned(axes, binned):
+def _add_binned(axes: "Axes", binned: Points | None) -> None:
     if binned is not None:
         axes.errorbar(*binned, fmt="o", ms=6, mfc="w", mec=BLACK, ecolor=BLACK, zorder=5)
 
 
-def _add_airmass(axes, hours, airmass):
+def _add_airmass(axes: "Axes", hours: Floats, airmass: Floats) -> None:
     """Airmass over the ticks of the time axis, each read off the series: it falls and rises in one night."""
     good = np.isfinite(hours) & np.isfinite(airmass)
     top = axes.secondary_xaxis("top")
@@ -171,8 +190,10 @@ def _add_airmass(axes, hours, airmass):
     top.set_xticks(ticks, [f"{np.interp(tick, times, values):.3f}" for tick in ticks])
 
 
-def _mark_flags(panels, hours, series, flag_names):
-    """Mark flagged frames in the flux panels; returns [(marker, colour, text), …] for the legend."""
+def _mark_flags(
+    panels: Sequence["Axes"], hours: Floats, series: StarSeries, flag_names: Sequence[tuple[int, str]]
+) -> list[Mark]:
+    """Mark flagged frames in the flux panels; the entries of the legend."""
     marked = []
     for (value, name), (marker, colour) in zip(flag_names, MARKS, strict=False):
         hit = (series.flags & value) != 0
@@ -183,7 +204,7 @@ def _mark_flags(panels, hours, series, flag_names):
             marked.append(("", colour, f"{count}, not marked"))
             continue
         for panel in panels:
-            shown = series.flux if panel is panels[-1] else series.relative
+            shown = series.flux if panel is panels[-1] or series.relative is None else series.relative
             panel.plot(hours[hit], shown[hit], marker, ms=8, mfc="none", mec=colour, mew=1.1)
         marked.append((marker, colour, count))
     lost = ~np.isfinite(series.flux)
@@ -201,7 +222,7 @@ def _mark_flags(panels, hours, series, flag_names):
     return marked
 
 
-def _draw_cut_out(axes, cut_out):
+def _draw_cut_out(axes: "Axes", cut_out: CutOut) -> None:
     """The star on its frame; coordinates are 0-based pixels, whole numbers are centres of pixels."""
     from matplotlib.colors import AsinhNorm
     from matplotlib.patches import Circle
@@ -214,7 +235,7 @@ def _draw_cut_out(axes, cut_out):
         axes.set(xticks=[], yticks=[])
         return
     sky = np.median(stamp)
-    sigma = max(1.4826 * np.median(np.abs(stamp - sky)), 1.0)
+    sigma = max(MAD_TO_SIGMA * np.median(np.abs(stamp - sky)), 1.0)
     norm = AsinhNorm(linear_width=2 * sigma, vmin=sky - 2 * sigma, vmax=max(stamp.max(), sky + 10 * sigma))
     axes.imshow(stamp, origin="lower", extent=extent, cmap="gray_r", norm=norm, interpolation="nearest")
     for radius, colour in [(cut_out.radius_px, VERMILION), *((radius, BLUE) for radius in cut_out.annulus_px)]:
@@ -223,8 +244,8 @@ def _draw_cut_out(axes, cut_out):
     axes.set(xlabel="x [px, 0-based]", ylabel="y [px, 0-based]", facecolor="0.85")
 
 
-def _cut(cut_out, half):
-    """Pixels within `half` of the star, and their outer edges (left, right, bottom, top)."""
+def _cut(cut_out: CutOut, half: float) -> tuple[Counts, tuple[float, float, float, float]]:
+    """Counts within `half` of the star, and their outer edges (left, right, bottom, top)."""
     if cut_out.data is None or not (np.isfinite(cut_out.x) and np.isfinite(cut_out.y)):
         return np.zeros((0, 0)), (0, 0, 0, 0)
     rows, columns = cut_out.data.shape
@@ -234,7 +255,7 @@ def _cut(cut_out, half):
     return stamp, (left - 0.5, right - 0.5, bottom - 0.5, top - 0.5)
 
 
-def _explain(axes, marked, series, is_binned):
+def _explain(axes: "Axes", marked: Sequence[Mark], series: StarSeries, is_binned: bool) -> None:
     """The legend of the flux panels."""
     from matplotlib.lines import Line2D
 
