@@ -28,7 +28,7 @@ def write_calibrations(folder: Path, plan: Plan, camera: Camera, chip: Chip) -> 
     for kind, (name, exptime_s) in enumerate((("bias", BIAS_S), ("dark", DARK_S))):
         for number in range(plan.calibrations):
             start = month + (kind * 3600 + number * (exptime_s + 1)) * u.s
-            rng = np.random.default_rng([plan.seed, 40, kind, number])
+            rng = plan.rng(40, kind, number)
             counts = expose(chip, np.float32(0), exptime_s, rng)
             _write(folder, name, camera, start, exptime_s, counts)
 
@@ -41,7 +41,7 @@ def write_flats(folder: Path, plan: Plan, camera: Camera, chip: Chip) -> None:
             steps = number if kind == 0 else number - plan.calibrations
             dimming = FLAT_CHANGE ** (number if kind == 0 else plan.calibrations - 1 - number)
             start = first + steps * FLAT_STEP_S * u.s
-            rng = np.random.default_rng([plan.seed, 41, kind, number])
+            rng = plan.rng(41, kind, number)
             level = np.float32(FLAT_LEVEL * camera.detector.saturation_adu * camera.detector.gain_e_adu * dimming)
             _write(folder, name, camera, start, FLAT_S, expose(chip, level, FLAT_S, rng))
 

@@ -5,6 +5,7 @@
 
 import dataclasses
 import itertools
+import json
 import sys
 import warnings
 from collections.abc import Iterator, Sequence
@@ -18,6 +19,7 @@ from numpy.typing import NDArray
 from ngcmos.config import Camera, load_camera
 from ngcmos.errors import NgcmosError, ProductError
 from ngcmos.names import Flag
+from ngcmos.simulate.base import MARKER, NIGHTS
 from ngcmos.simulate.signals import Floats, scintillation_sigma
 from ngcmos.simulate.truth import FOLDER, Truth, read_truth
 from ngcmos.stats import mad_sigma
@@ -231,7 +233,7 @@ def _theory(true: Truth, camera: Camera) -> Floats:
 
 
 def compare_night(base: Path | str) -> list[tuple[Path, Comparison]]:
-    """Comparisons of all fields of a simulated base folder.
+    """Comparisons of all fields and nights of a simulated base folder.
 
     Raises
     ------
@@ -240,12 +242,16 @@ def compare_night(base: Path | str) -> list[tuple[Path, Comparison]]:
     """
     base = Path(base)
     camera = load_camera(base / "camera.toml")
-    fields = [path.stem.removeprefix("truth_") for path in sorted((base / FOLDER).glob("truth_*.fits"))]
     comparisons = []
-    for field in fields:
-        tables = sorted((base / "nights").glob(f"*/phot_{field}.fits"))
-        path = tables[0] if tables else base / "nights" / f"phot_{field}.fits"
-        comparisons.append((path, compare_field(path, read_truth(base, field), camera)))
+    for told in sorted((base / FOLDER).rglob("truth_*.fits")):
+        field, night = told.stem.removeprefix("truth_"), told.parent.name
+        if night == FOLDER:  # not a season
+            night = json.loads((base / MARKER).read_text(encoding="utf-8"))["date"]
+            truth = read_truth(base, field)
+        else:
+            truth = read_truth(base, field, night=night)
+        path = base / NIGHTS / night / f"phot_{field}.fits"
+        comparisons.append((path, compare_field(path, truth, camera)))
     return comparisons
 
 

@@ -11,7 +11,7 @@ import zoneinfo
 
 import numpy as np
 from astropy import units as u
-from astropy.coordinates import AltAz, EarthLocation, SkyCoord, get_sun
+from astropy.coordinates import AltAz, EarthLocation, SkyCoord, get_body, get_sun
 from astropy.time import Time
 from astropy.utils import iers
 from numpy.typing import ArrayLike
@@ -68,6 +68,17 @@ def altitudes(times: Time, ra: float, dec: float, site: Site) -> Floats:
     with bundled_earth_orientation():
         horizon = AltAz(obstime=times, location=location_of(site))
         return np.asarray(SkyCoord(ra, dec, unit="deg").transform_to(horizon).alt.deg)
+
+
+def moon_light(times: Time, site: Site) -> Floats:
+    """Light that the Moon sheds on the sky: 1 where a full one stands in the zenith, 0 while it is down."""
+    place = location_of(site)
+    with bundled_earth_orientation():
+        moon = get_body("moon", times, place)
+        elongation = moon.separation(get_sun(times), origin_mismatch="ignore").rad
+        altitude = moon.transform_to(AltAz(obstime=times, location=place)).alt.rad
+    lit = (1 - np.cos(elongation)) / 2
+    return np.asarray(lit**2 * np.maximum(0, np.sin(altitude)))
 
 
 def sidereal_time(time: Time, site: Site) -> float:

@@ -13,9 +13,7 @@
 """
 
 import dataclasses
-import json
 import os
-import shutil
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -25,14 +23,14 @@ from astropy import units as u
 from astropy.table import Table, vstack
 
 from ngcmos.config import Camera
-from ngcmos.errors import UsageError, WriteError
+from ngcmos.simulate.base import CALIBRATION, SimulatedNight, name_parts, prepare_folder, write_settings
 from ngcmos.simulate.calibration import write_calibrations, write_flats
-from ngcmos.simulate.detector import LOW_GAIN_SLOPE, Counts, make_chip
+from ngcmos.simulate.detector import Counts, make_chip
 from ngcmos.simulate.faults import FAULTS, NO_FAULT, Fault, Shot, fault_names
 from ngcmos.simulate.headers import frame_header, object_name, stamp
 from ngcmos.simulate.optics import sky_to_pixels
 from ngcmos.simulate.plan import Conditions, Plan, plan_conditions, plan_fields
-from ngcmos.simulate.profile import resize_camera, write_camera
+from ngcmos.simulate.profile import resize_camera
 from ngcmos.simulate.scene import (
     Scene,
     make_scene,
@@ -44,40 +42,19 @@ from ngcmos.simulate.scene import (
 )
 from ngcmos.simulate.signals import Floats, Signal
 from ngcmos.simulate.sky import foreign_light
-from ngcmos.simulate.truth import FOLDER as TRUTH
 from ngcmos.simulate.truth import Truth, write_truth
 
-MARKER = "simulation.json"
 FOREIGN_RADIUS_PX = 6.0
-CALIBRATION, NIGHTS, OUT = "calibration", "nights", "out"
-
-
-@dataclasses.dataclass(frozen=True, eq=False)
-class SimulatedNight:
-    """What `simulate_night` made.
-
-    Attributes
-    ----------
-    base, folder : Path
-        The base folder and the night folder in it.
-    camera : ngcmos.config.Camera
-        The simulated camera; `camera_file` is its profile.
-    camera_file, directories_file, catalog_file : Path
-    truths : list of Truth
-        One a field, in the order of observation.
-    """
-
-    base: Path
-    folder: Path
-    camera: Camera
-    camera_file: Path
-    directories_file: Path
-    catalog_file: Path
-    truths: list[Truth]
 
 
 def simulate_night(
-    base: Path | str, camera: Camera, *, size: int | None = None, overwrite: bool = False, **options: Any
+    base: Path | str,
+    camera: Camera,
+    *,
+    size: int | None = None,
+    overwrite: bool = False,
+    plan: Plan | None = None,
+    **options: Any,
 ) -> SimulatedNight:
     """Write a night of raw frames, its calibrations and catalog, and tell its truth.
 
@@ -89,8 +66,9 @@ def simulate_night(
     size : int, optional
         Rows and columns of the chip; those of the profile by default.
     overwrite : bool
+    plan : Plan, optional
     **options
-        See `ngcmos.simulate.plan.Plan`.
+        Of a plan, where none is given: see `ngcmos.simulate.plan.Plan`.
 
     Returns
     -------
@@ -101,80 +79,28 @@ def simulate_night(
     UsageError
         An option makes no sense, or the folder is in use.
     """
-    plan = Plan(**options)
-    night = _name_parts(Path(base).absolute(), camera if size is None else resize_camera(camera, size), plan)
+    plan = plan or Plan(**options)
+    camera = camera if size is None else resize_camera(camera, size)
+    night = name_parts(Path(base).absolute(), camera, plan.date)
     names = fault_names(plan.faults)
     counts = [plan.frames + len(names)] + [plan.frames] * (plan.fields - 1)
     schedules = plan_fields(plan, night.camera, counts)
     prepare_folder(night, overwrite=overwrite)
-    write_settings(night, plan)
-    chip = make_chip(night.camera.detector, np.random.default_rng([plan.seed, 1]))
+    write_settings(night, dataclasses.asdict(plan))
+    chip = make_chip(night.camera.detector, plan.rng(1))
     write_calibrations(night.base / CALIBRATION, plan, night.camera, chip)
     write_flats(night.folder, plan, night.camera, chip)
     scenes = [make_scene(plan, night.camera, chip, schedule, index) for index, schedule in enumerate(schedules)]
-    vstack([scene.sky.catalog for scene in scenes], metadata_conflicts="silent").write(night.catalog_file)
+    write_catalog(night, scenes)
     for index, scene in enumerate(scenes):
         faults = place_faults(names if index == 0 else [], plan.frames)
         night.truths.append(write_field(night, scene, faults, index))
     return night
 
 
-def _name_parts(base: Path, camera: Camera, plan: Plan) -> SimulatedNight:
-    """The night before anything of it is written; its camera knows the catalog and the slope of the chip."""
-    catalog_file = base / "tic.fits"
-    detector = camera.detector
-    if detector.gain_step_adu:
-        detector = dataclasses.replace(detector, high_range_slope=LOW_GAIN_SLOPE)
-    local = dataclasses.replace(camera.catalog, local=(str(catalog_file),))
-    camera = dataclasses.replace(camera, catalog=local, detector=detector)
-    return SimulatedNight(
-        base=base,
-        folder=base / NIGHTS / plan.date,
-        camera=camera,
-        camera_file=base / "camera.toml",
-        directories_file=base / "directories.json",
-        catalog_file=catalog_file,
-        truths=[],
-    )
-
-
-def prepare_folder(night: SimulatedNight, *, overwrite: bool) -> None:
-    """An empty base folder; an earlier simulation is taken away where that was asked for.
-
-    Raises
-    ------
-    UsageError
-        The folder holds something else, or a simulation that is to stay.
-    WriteError
-    """
-    base = night.base
-    try:
-        if base.exists() and (not base.is_dir() or any(base.iterdir())):
-            _take_away(night, overwrite=overwrite)
-        for name in (CALIBRATION, OUT, TRUTH):
-            (base / name).mkdir(parents=True)
-        night.folder.mkdir(parents=True)
-    except OSError as error:
-        raise WriteError(f"{base}: cannot be prepared ({error})") from None
-
-
-def _take_away(night: SimulatedNight, *, overwrite: bool) -> None:
-    if not (night.base / MARKER).is_file():
-        raise UsageError(f"{night.base}: is in use and holds no simulation, expected an empty or a new folder")
-    if not overwrite:
-        raise UsageError(f"{night.base}: holds a simulation, expected an empty or a new folder, or --overwrite")
-    for name in (CALIBRATION, NIGHTS, OUT, TRUTH):
-        if (night.base / name).exists():
-            shutil.rmtree(night.base / name)
-    night.catalog_file.unlink(missing_ok=True)
-
-
-def write_settings(night: SimulatedNight, plan: Plan) -> None:
-    """The marker, directories.json and the camera profile."""
-    (night.base / MARKER).write_text(json.dumps(dataclasses.asdict(plan), indent=1, default=str), encoding="utf-8")
-    lists = {"calibration_paths": [CALIBRATION], "base_paths": [NIGHTS], "out_paths": [OUT]}
-    night.directories_file.write_text(json.dumps(lists, indent=1), encoding="utf-8")
-    write_camera(night.camera_file, night.camera)
+def write_catalog(night: SimulatedNight, scenes: Sequence[Scene]) -> None:
+    """Write the stars of all fields as the TIC lists them."""
+    vstack([scene.sky.catalog for scene in scenes], metadata_conflicts="silent").write(night.catalog_file)
 
 
 def place_faults(names: Sequence[str], frames: int) -> list[str]:
@@ -195,7 +121,7 @@ def write_field(night: SimulatedNight, scene: Scene, faults: Sequence[str], inde
     for frame, fault in enumerate(faults):
         spoil = FAULTS.get(fault, NO_FAULT)
         seen = spoil.sky(conditions[frame])
-        rng = np.random.default_rng([scene.plan.seed, 30, index, frame])
+        rng = scene.plan.rng(30, index, frame)
         known, counts = _one_frame(scene, seen, signal[frame], spoil, rng)
         path = night.folder / f"{name}-{stamp(scene.schedule.starts[frame])}.fits"
         _write_frame(path, scene, frame, name, counts, spoil, rng)
@@ -213,7 +139,7 @@ def write_field(night: SimulatedNight, scene: Scene, faults: Sequence[str], inde
         scintillation=scintillation,
         bjd=scene.bjd,
     )
-    write_truth(night.base, truth)
+    write_truth(night.truth_folder, truth)
     return truth
 
 
@@ -222,7 +148,7 @@ def _one_frame(
 ) -> tuple[tuple[Floats, Floats, Floats, Floats], Counts]:
     """(x, y, electrons and scintillation) of the known stars, and the raw counts."""
     x, y = star_positions(scene, seen)
-    electrons = star_electrons(scene, seen)
+    electrons = star_electrons(scene, seen, x, y)
     electrons[scene.known] *= signal
     scintillation = scintillation_factors(scene, seen, rng)
     expected = electrons[scene.known]
@@ -271,6 +197,7 @@ def _frame_row(scene: Scene, frame: int, path: Path, fault: str, spoil: Fault, s
         "altitude_deg": float(scene.schedule.altitude_deg[frame]),
         "sky_e": seen.sky_e,
         "fwhm_px": seen.fwhm_px,
+        "flipped": seen.flipped,
     }
 
 
@@ -286,6 +213,7 @@ def _star_table(scene: Scene) -> Table:
             "dec": sky.dec[known],
             "Tmag": sky.tmag[known],
             "Gmag": sky.gmag[known],
+            "bp_rp": sky.colour[known],
             "electrons_s": scene.rate_e_s[known],
             "blended": sky.blended[known],
             "foreign": foreign_light(x, y, scene.rate_e_s, radius_px=FOREIGN_RADIUS_PX)[known],
@@ -293,5 +221,6 @@ def _star_table(scene: Scene) -> Table:
             "amplitude": [signal.amplitude for signal in signals],
             "epoch_bjd": [signal.epoch_bjd for signal in signals],
             "duration_d": [signal.duration_d for signal in signals],
+            "period_d": [signal.period_d for signal in signals],
         }
     )

@@ -9,7 +9,8 @@ from astropy.time import Time
 
 from ngcmos.config import Camera, Detector, Site
 from ngcmos.errors import UsageError
-from ngcmos.simulate.ephemeris import DARK_DEG, altitudes, night_times, sidereal_time
+from ngcmos.simulate.ephemeris import DARK_DEG, altitudes, moon_light, night_times, sidereal_time
+from ngcmos.simulate.illumination import PLANE, Terms, draw_terms
 from ngcmos.simulate.optics import Optics
 from ngcmos.simulate.signals import Floats, airmass_of
 from ngcmos.simulate.sky import FIELDS
@@ -19,6 +20,9 @@ FIELD_GAP_S = 120.0
 DISTORTION_PX = 3.0  # in the corners of a chip of 2048 x 2048
 FULL_CHIP_PX = 2048
 FLAT_SUN_DEG = -7.0
+SIDEREAL_DAY_D = 0.9972696
+MOON_SKY = 6.0  # sky under a full Moon in the zenith, in excess of a dark one
+CLOUD_SLOPE = 0.05  # of the light that a cloud takes
 
 
 @dataclasses.dataclass(frozen=True)
@@ -63,6 +67,20 @@ class Plan:
         Number of bias, dark, evening and morning flat frames, each.
     faults : sequence of str
         Broken frames put among the good ones of the first field, see `ngcmos.simulate.faults.FAULTS`; "all".
+    night, telescope : int
+        Another number is other weather, flats and noise, another telescope another chip too, on the same sky.
+    offset_px : (float, float)
+        How far the field sits from its usual place all night.
+    flip_frame : int, optional
+        From this frame of each field on the sky lies turned by 180 deg on the chip; the chip stays.
+    throughput : float
+        Share of the light that passes dust on the mirror.
+    slope : float
+        Root mean square over the chip of what no flat of the night sees, relative; clouds add slopes of their own.
+    colour_extinction_mag : float
+        Of a star that is 1 mag redder in BP - RP than a middling one, in excess, per airmass.
+    moon : bool
+        Whether the Moon lights the sky.
     """
 
     date: str = "20240705"
@@ -90,6 +108,14 @@ class Plan:
     dec: float | None = None
     calibrations: int = 5
     faults: Sequence[str] = ()
+    night: int = 0
+    telescope: int = 0
+    offset_px: tuple[float, float] = (0.0, 0.0)
+    flip_frame: int | None = None
+    throughput: float = 1.0
+    slope: float = 0.0
+    colour_extinction_mag: float = 0.0
+    moon: bool = False
 
     def __post_init__(self) -> None:
         for name in ("fields", "frames", "exptime_s", "fwhm_px", "density"):
@@ -107,6 +133,11 @@ class Plan:
         if self.parity not in (1, -1):
             raise UsageError(f"parity is {self.parity}, expected 1 or -1")
 
+    def rng(self, *key: int) -> np.random.Generator:
+        """Random numbers of this night and telescope, others for each key."""
+        place = [self.night, self.telescope] if self.night or self.telescope else []
+        return np.random.default_rng([self.seed, *key, *place])
+
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Schedule:
@@ -122,8 +153,8 @@ class Schedule:
         ICRS degrees where the telescope says it looks.
     starts : Time
         UTC starts of all frames.
-    altitude_deg, airmass : ndarray
-        At the starts.
+    altitude_deg, airmass, moon : ndarray
+        At the starts; `moon` as of `ngcmos.simulate.ephemeris.moon_light`.
     """
 
     field: str
@@ -132,13 +163,15 @@ class Schedule:
     starts: Time
     altitude_deg: Floats
     airmass: Floats
+    moon: Floats
 
 
 @dataclasses.dataclass(frozen=True)
 class Conditions:
     """Sky and pointing of one frame.
 
-    `shift` in pixels, `transparency` without extinction, `sky_e` electrons per pixel in the centre.
+    `shift` in pixels, `transparency` without extinction, `sky_e` electrons per pixel in the centre, `flipped`
+    where the sky lies turned by 180 deg, `uneven` as `ngcmos.simulate.illumination.uneven_factor` takes it.
     """
 
     shift: tuple[float, float]
@@ -146,10 +179,20 @@ class Conditions:
     airmass: float
     sky_e: float
     fwhm_px: float
+    flipped: bool = False
+    uneven: Terms = ()
 
 
-def plan_fields(plan: Plan, camera: Camera, counts: Sequence[int]) -> list[Schedule]:
+def plan_fields(
+    plan: Plan, camera: Camera, counts: Sequence[int], *, like: Sequence[Schedule] = ()
+) -> list[Schedule]:
     """A Schedule for each field, `counts` frames each, in the astronomical night of the site.
+
+    Parameters
+    ----------
+    like : sequence of Schedule
+        The same fields in another night: their places are taken and, as far as the night is dark, their sidereal
+        times; frames of a field that is too low by then are left out.
 
     Raises
     ------
@@ -157,18 +200,21 @@ def plan_fields(plan: Plan, camera: Camera, counts: Sequence[int]) -> list[Sched
         The frames do not fit in the night, or a field sinks too low.
     """
     lengths = [count * plan.cadence_s for count in counts]
-    starts = _block_starts(plan, camera.site, lengths)
+    starts = _block_starts(plan, camera.site, lengths, like)
     schedules = []
     for index, (start, count) in enumerate(zip(starts, counts, strict=True)):
-        late_s = np.random.default_rng([plan.seed, 13, index]).uniform(0, 0.1, count)
+        late_s = plan.rng(13, index).uniform(0, 0.1, count)
         times = start + (np.arange(count) * plan.cadence_s + late_s) * u.s
         times = Time(np.round(times.unix, 3), format="unix", scale="utc")  # headers hold milliseconds
-        schedules.append(_schedule(plan, camera, index, times))
+        if like:
+            schedules.append(_while_high(plan, camera, index, times, like[index].optics))
+        else:
+            schedules.append(_schedule(plan, camera, index, times))
     return schedules
 
 
-def _block_starts(plan: Plan, site: Site, lengths: Sequence[float]) -> list[Time]:
-    """Start of each field: one after the other, around the middle of the dark part of the night."""
+def _block_starts(plan: Plan, site: Site, lengths: Sequence[float], like: Sequence[Schedule]) -> list[Time]:
+    """Start of each field: one after the other, around the middle of the dark part of the night or as `like`."""
     grid, sun = night_times(plan.date, site)
     dark = grid[sun < DARK_DEG]
     total = sum(lengths) + FIELD_GAP_S * (len(lengths) - 1)
@@ -178,6 +224,10 @@ def _block_starts(plan: Plan, site: Site, lengths: Sequence[float]) -> list[Time
             f"the frames last {total:.0f} s, expected at most {available:.0f} s, the night of {plan.date}"
         )
     offset = (available - total) / 2
+    if like:
+        first = like[0].starts[0]
+        days = np.round((dark[0] - first).to_value("day"))
+        offset = float(np.clip((first + days * SIDEREAL_DAY_D * u.day - dark[0]).sec, 0, available - total))
     starts = []
     for length in lengths:
         starts.append(dark[0] + offset * u.s)
@@ -186,15 +236,35 @@ def _block_starts(plan: Plan, site: Site, lengths: Sequence[float]) -> list[Time
 
 
 def _schedule(plan: Plan, camera: Camera, index: int, times: Time) -> Schedule:
-    ra, dec = _field_centre(plan, camera.site, index, times)
-    altitude = altitudes(times, ra, dec, camera.site)
-    field = field_name(ra, dec)
-    if altitude.min() < LOWEST_DEG:
+    optics = _optics(plan, camera.detector, *_field_centre(plan, camera.site, index, times))
+    schedule = _schedule_at(plan, camera, index, times, optics)
+    lowest = schedule.altitude_deg.min()
+    if lowest < LOWEST_DEG:
         raise UsageError(
-            f"{field} sinks to {altitude.min():.0f} deg, expected at least {LOWEST_DEG:.0f} in all frames"
+            f"{schedule.field} sinks to {lowest:.0f} deg, expected at least {LOWEST_DEG:.0f} in all frames"
         )
-    optics = _optics(plan, camera.detector, ra, dec)
-    return Schedule(field, optics, _told_pointing(plan, optics, index), times, altitude, airmass_of(altitude))
+    return schedule
+
+
+def _while_high(plan: Plan, camera: Camera, index: int, times: Time, optics: Optics) -> Schedule:
+    high = altitudes(times, optics.ra, optics.dec, camera.site) >= LOWEST_DEG
+    if not high.any():
+        name = field_name(optics.ra, optics.dec)
+        raise UsageError(f"{name} stays below {LOWEST_DEG:.0f} deg on {plan.date}, expected a shorter season")
+    return _schedule_at(plan, camera, index, times[high], optics)
+
+
+def _schedule_at(plan: Plan, camera: Camera, index: int, times: Time, optics: Optics) -> Schedule:
+    altitude = altitudes(times, optics.ra, optics.dec, camera.site)
+    return Schedule(
+        field=field_name(optics.ra, optics.dec),
+        optics=optics,
+        told=_told_pointing(plan, optics, index),
+        starts=times,
+        altitude_deg=altitude,
+        airmass=airmass_of(altitude),
+        moon=moon_light(times, camera.site) if plan.moon else np.zeros(len(times)),
+    )
 
 
 def _field_centre(plan: Plan, site: Site, index: int, times: Time) -> tuple[float, float]:
@@ -237,19 +307,42 @@ def _told_pointing(plan: Plan, optics: Optics, index: int) -> tuple[float, float
 def plan_conditions(plan: Plan, schedule: Schedule, index: int) -> list[Conditions]:
     """Conditions of each good frame of a field; the first frame defines the shift (0, 0)."""
     count = len(schedule.starts)
-    rng = np.random.default_rng([plan.seed, 12, index])
+    rng = plan.rng(12, index)
     shift = np.arange(count)[:, None] * np.asarray(plan.drift_px) + rng.normal(0, plan.jitter_px, (count, 2))
     for frame, dx, dy in plan.jumps:
         shift[frame:] += dx, dy
-    shift -= shift[0]
+    shift += np.asarray(plan.offset_px) - shift[0]
     clear = 1 + rng.normal(0, plan.haze, count)
     sky = plan.sky_e_s * plan.exptime_s * schedule.airmass * (1 + rng.normal(0, 0.005, count))
+    sky *= 1 + MOON_SKY * schedule.moon
+    clouded = np.ones(count)
     for first, last, transparency in plan.clouds:
+        clouded[first : last + 1] *= transparency
         clear[first : last + 1] *= transparency
         sky[first : last + 1] *= 1 + 0.5 * (1 - transparency)
+    clear *= plan.throughput
     fwhm = plan.fwhm_px * rng.normal(1, 0.01, count)
-    columns = zip(shift.tolist(), clear, schedule.airmass, sky, fwhm, strict=True)
-    return [Conditions((dx, dy), *map(float, rest)) for (dx, dy), *rest in columns]
+    flipped = np.arange(count) >= (count if plan.flip_frame is None else plan.flip_frame)
+    uneven = _unevenness(plan, index, clouded)
+    columns = zip(shift.tolist(), clear, schedule.airmass, sky, fwhm, flipped, uneven, strict=True)
+    return [
+        Conditions((dx, dy), float(share), float(air), float(electrons), float(width), bool(turned), terms)
+        for (dx, dy), share, air, electrons, width, turned, terms in columns
+    ]
+
+
+def _unevenness(plan: Plan, index: int, clouded: Floats) -> list[Terms]:
+    """What lies on the chip beside the flats in each frame: the slope of the night, and those of clouds."""
+    if not plan.slope:
+        return [()] * clouded.size
+    of_night, rng = night_terms(plan), plan.rng(15, index)
+    of_clouds = [draw_terms(rng, CLOUD_SLOPE * (1 - share), PLANE) for share in clouded]
+    return [tuple(np.add(of_night, terms).tolist()) for terms in of_clouds]
+
+
+def night_terms(plan: Plan) -> Terms:
+    """The slope that no flat of the night sees."""
+    return draw_terms(plan.rng(14), plan.slope)
 
 
 def flat_times(plan: Plan, site: Site, *, evening: bool) -> Time:

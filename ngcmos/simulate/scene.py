@@ -8,12 +8,14 @@ from astropy import units as u
 from ngcmos.config import Camera
 from ngcmos.simulate.detector import Chip, Counts, Image, expose, render_stars
 from ngcmos.simulate.ephemeris import barycentric_dates
+from ngcmos.simulate.illumination import uneven_factor
 from ngcmos.simulate.optics import Optics, sky_to_pixels
 from ngcmos.simulate.plan import Conditions, Plan, Schedule
 from ngcmos.simulate.signals import Floats, Signal, extinction_factor, relative_flux, scintillation_sigma
 from ngcmos.simulate.sky import Cap, Rows, Sky, draw_signals, electrons_per_second, make_sky
 
 MARGIN_PX = 100.0
+MIDDLING_COLOUR = 0.95  # BP - RP, mag
 BEYOND_CORNER_PX = 250.0  # stars that a jump can bring onto the chip
 
 
@@ -45,13 +47,35 @@ class Scene:
     bjd: Floats
 
 
-def make_scene(plan: Plan, camera: Camera, chip: Chip, schedule: Schedule, index: int) -> Scene:
-    """The scene of field number `index` (0-based)."""
+def make_scene(
+    plan: Plan,
+    camera: Camera,
+    chip: Chip,
+    schedule: Schedule,
+    index: int,
+    signals: dict[int, Signal] | None = None,
+) -> Scene:
+    """The scene of field number `index` (0-based), its signals drawn for this night alone where none are given."""
+    sky = field_sky(plan, camera, schedule, index)
+    known = known_stars(schedule.optics, sky, camera)
+    middle = schedule.starts + plan.exptime_s / 2 * u.s
+    bjd = barycentric_dates(middle, sky.ra[known], sky.dec[known], camera.site)
+    if signals is None:
+        rng = np.random.default_rng([plan.seed, 21, index])
+        varying = known[(sky.tmag[known] < camera.catalog.tmag_max - 2)]
+        span_d = bjd[-1, 0] - bjd[0, 0] + plan.cadence_s / 86400
+        signals = draw_signals(rng, sky, varying, bjd_mid=float(bjd[:, 0].mean()), span_d=span_d)
+    rate = electrons_per_second(sky.tmag, camera.telescope.aperture_m)
+    return Scene(plan, camera, chip, schedule, sky, rate, known, signals, bjd)
+
+
+def field_sky(plan: Plan, camera: Camera, schedule: Schedule, index: int) -> Sky:
+    """The stars of a field; the same ones on every night, moved on by their proper motions."""
     optics = schedule.optics
     blended = plan.blended_target
     if blended is None:
         blended = plan.fields > 1
-    sky = make_sky(
+    return make_sky(
         np.random.default_rng([plan.seed, 20, index]),
         Cap(optics.ra, optics.dec, (optics.corner_px + BEYOND_CORNER_PX) * optics.scale_arcsec / 3600),
         catalog=camera.catalog,
@@ -60,18 +84,10 @@ def make_scene(plan: Plan, camera: Camera, chip: Chip, schedule: Schedule, index
         density=plan.density,
         blended_target=blended and index == plan.fields - 1,
     )
-    known = _known_stars(optics, sky, camera)
-    middle = schedule.starts + plan.exptime_s / 2 * u.s
-    bjd = barycentric_dates(middle, sky.ra[known], sky.dec[known], camera.site)
-    rng = np.random.default_rng([plan.seed, 21, index])
-    varying = known[(sky.tmag[known] < camera.catalog.tmag_max - 2)]
-    span_d = bjd[-1, 0] - bjd[0, 0] + plan.cadence_s / 86400
-    signals = draw_signals(rng, sky, varying, bjd_mid=float(bjd[:, 0].mean()), span_d=span_d)
-    rate = electrons_per_second(sky.tmag, camera.telescope.aperture_m)
-    return Scene(plan, camera, chip, schedule, sky, rate, known, signals, bjd)
 
 
-def _known_stars(optics: Optics, sky: Sky, camera: Camera) -> Rows:
+def known_stars(optics: Optics, sky: Sky, camera: Camera) -> Rows:
+    """Rows of the stars on or near the chip that are bright enough to be measured."""
     x, y = sky_to_pixels(optics, sky.ra, sky.dec)
     near = (x > -MARGIN_PX) & (x < optics.columns + MARGIN_PX) & (y > -MARGIN_PX) & (y < optics.rows + MARGIN_PX)
     return np.nonzero(near & (sky.tmag < camera.catalog.tmag_max))[0]
@@ -103,13 +119,21 @@ def scintillation_factors(scene: Scene, conditions: Conditions, rng: np.random.G
 
 def star_positions(scene: Scene, conditions: Conditions) -> tuple[Floats, Floats]:
     """0-based x, y of every star of the sky in a frame."""
-    return sky_to_pixels(scene.schedule.optics, scene.sky.ra, scene.sky.dec, shift=conditions.shift)
+    optics = scene.schedule.optics
+    if conditions.flipped:
+        optics = dataclasses.replace(optics, rotation_deg=optics.rotation_deg + 180)
+    return sky_to_pixels(optics, scene.sky.ra, scene.sky.dec, shift=conditions.shift)
 
 
-def star_electrons(scene: Scene, conditions: Conditions) -> Floats:
-    """Electrons expected from every star of the sky in a frame, signals left out."""
+def star_electrons(scene: Scene, conditions: Conditions, x: Floats, y: Floats) -> Floats:
+    """Electrons expected from every star of the sky, at x, y in a frame, signals left out."""
     passing = conditions.transparency * extinction_factor(conditions.airmass)
-    return scene.rate_e_s * scene.plan.exptime_s * passing
+    electrons = scene.rate_e_s * scene.plan.exptime_s * passing
+    redder = scene.sky.colour - MIDDLING_COLOUR
+    electrons *= 10 ** (-0.4 * scene.plan.colour_extinction_mag * redder * conditions.airmass)
+    if conditions.uneven:
+        electrons *= np.maximum(0, uneven_factor(conditions.uneven, scene.camera.detector.shape, x, y))
+    return electrons
 
 
 def take_frame(

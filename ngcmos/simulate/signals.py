@@ -24,26 +24,33 @@ class Signal:
     epoch_bjd : float
         BJD_TDB of mid eclipse, or of a rising zero of the sine.
     duration_d : float
-        From first to last contact; the period of the sine and of the two eclipses of a binary is 4 times that.
+        From first to last contact; where there is no period, that of the sine and of the two eclipses of a binary
+        is 4 times as long.
+    period_d : float
+        0: the transit happens once.
     """
 
     kind: str = "constant"
     amplitude: float = 0.0
     epoch_bjd: float = 0.0
     duration_d: float = 1.0
+    period_d: float = 0.0
 
 
 def relative_flux(signal: Signal, bjd: ArrayLike) -> Floats:
     """Flux of a star at times BJD_TDB (ndarray), 1 outside of its signal."""
     phase: Floats = (np.asarray(bjd, float) - signal.epoch_bjd) / signal.duration_d
+    period = signal.period_d / signal.duration_d or 4.0
+    if signal.kind == "transit" and signal.period_d:
+        phase = (phase + period / 2) % period - period / 2
     if signal.kind == "transit":
         return _eclipse(phase, signal.amplitude)
     if signal.kind == "eclipse":
-        first = (phase + 2) % 4 - 2
-        second = phase % 4 - 2
+        first = (phase + period / 2) % period - period / 2
+        second = phase % period - period / 2
         return _eclipse(first, signal.amplitude) * _eclipse(second, signal.amplitude / 3)
     if signal.kind == "sine":
-        return np.asarray(1 + signal.amplitude * np.sin(2 * np.pi * phase / 4))
+        return np.asarray(1 + signal.amplitude * np.sin(2 * np.pi * phase / period))
     return np.ones_like(phase)
 
 

@@ -43,6 +43,8 @@ class Sky:
         ICRS degrees at the epoch of the night.
     tmag, gmag : ndarray
         True magnitudes, also of stars whose Gmag the catalog lacks.
+    colour : ndarray
+        True BP - RP, magnitudes.
     blended : ndarray of bool
         A neighbour of similar Gmag in the catalog; see `find_blends`.
     target : int
@@ -54,6 +56,7 @@ class Sky:
     dec: Floats
     tmag: Floats
     gmag: Floats
+    colour: Floats
     blended: NDArray[np.bool_]
     target: int
 
@@ -110,7 +113,8 @@ def make_sky(
     ra_now, dec_now = _angles(now)
     blended = find_blends(now, rows["Gmag"].filled(np.nan), catalog)
     gmag = np.asarray(rows["Gmag"].data)
-    return Sky(rows, ra_now, dec_now, tmag, gmag, blended, target=0)
+    colour = np.asarray(rows["BPmag"].data.data - rows["RPmag"].data.data)
+    return Sky(rows, ra_now, dec_now, tmag, gmag, colour, blended, target=0)
 
 
 def draw_magnitudes(rng: np.random.Generator, brighter_than_knee: float) -> Floats:

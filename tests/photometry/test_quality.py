@@ -214,7 +214,7 @@ def picture(scene, conditions, path, rng, *, trail):
     light = sky_image((SIZE, SIZE), conditions.sky_e, scene.plan.sky_gradient).astype(float)
     steps = np.linspace(-0.5, 0.5, 1 if not path.any() else 13)
     for step in steps:
-        electrons = star_electrons(scene, conditions) / steps.size
+        electrons = star_electrons(scene, conditions, x, y) / steps.size
         light += render_stars((SIZE, SIZE), x + step * path[0], y + step * path[1], electrons, fwhm_px=2.0)
     if trail:
         angle, row, column = rng.uniform(0, np.pi), *np.mgrid[:SIZE, :SIZE]
