@@ -52,6 +52,14 @@ class Level(enum.StrEnum):
     BAD = "bad"  # photometry is missing
 
 
+class Health(enum.StrEnum):
+    """What the doctor says of one thing."""
+
+    GOOD = "good"
+    REMARK = "remark"
+    BAD = "BAD"  # the night would fail
+
+
 class Quality(enum.StrEnum):
     """How good the light of a frame is."""
 

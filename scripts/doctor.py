@@ -25,7 +25,7 @@ except ImportError as error:  # the wrong Python is the first thing to be told
 def work(options):
     """Write the findings to the standard output as they are made; the exit code."""
     from ngcmos.doctor import doctor
-    from ngcmos.doctor.finding import BAD, REMARK
+    from ngcmos.names import Health
 
     counts = collections.Counter()
     for finding in doctor.run(
@@ -36,13 +36,13 @@ def work(options):
         checkout=CHECKOUT,
     ):
         counts[finding.verdict] += 1
-        if finding.verdict == BAD or not options.quiet:
+        if finding.verdict == Health.BAD or not options.quiet:
             sys.stdout.write(f"{finding}\n")
             sys.stdout.flush()
-    if counts[BAD] or not options.quiet:
-        verdict = "would NOT work" if counts[BAD] else "would work"
-        sys.stdout.write(f"Tonight {verdict}: {counts[BAD]} BAD, {counts[REMARK]} remarks\n")
-    return 1 if counts[BAD] else 0
+    if counts[Health.BAD] or not options.quiet:
+        verdict = "would NOT work" if counts[Health.BAD] else "would work"
+        sys.stdout.write(f"Tonight {verdict}: {counts[Health.BAD]} BAD, {counts[Health.REMARK]} remarks\n")
+    return 1 if counts[Health.BAD] else 0
 
 
 def main(argv=None):

@@ -6,11 +6,20 @@
 
 import datetime
 import json
+from collections.abc import Generator
 from pathlib import Path
 
 import ngcmos
-from ngcmos.config import DEFAULT_CAMERA, Config, find_directories_file, load_camera, load_directories
-from ngcmos.doctor.finding import BAD, bad, good, remark
+from ngcmos.config import (
+    DEFAULT_CAMERA,
+    Camera,
+    Config,
+    Directories,
+    find_directories_file,
+    load_camera,
+    load_directories,
+)
+from ngcmos.doctor.finding import Finding, Findings, bad, good, remark
 from ngcmos.doctor.machine import (
     check_clock,
     check_ffmpeg,
@@ -21,19 +30,20 @@ from ngcmos.doctor.machine import (
     check_writable,
 )
 from ngcmos.errors import ConfigError, NgcmosError, NightError, UsageError
+from ngcmos.names import Health
 from ngcmos.night.products import plots_folder
 
 
 def run(
     *,
-    camera=DEFAULT_CAMERA,
-    config=None,
-    directory=None,
-    night=None,
-    checkout=None,
-    server=None,
-    now=None,
-):
+    camera: str = DEFAULT_CAMERA,
+    config: str | Path | None = None,
+    directory: str | Path | None = None,
+    night: str | None = None,
+    checkout: Path | None = None,
+    server: str | None = None,
+    now: datetime.datetime | None = None,
+) -> Findings:
     """Findings about this machine and the night that a script would take, as they are made.
 
     Parameters
@@ -57,7 +67,7 @@ def run(
     yield from packages
     profile = yield from _check_camera(camera)
     directories = yield from _check_directories(config, directory)
-    if profile is None or directories is None or any(finding.verdict == BAD for finding in packages):
+    if profile is None or directories is None or any(finding.verdict == Health.BAD for finding in packages):
         yield remark("the folders, masters, catalogs were not looked at", "put right what is BAD above, ask again")
         return
     yield from check_ffmpeg()
@@ -66,7 +76,7 @@ def run(
     )
 
 
-def _check_camera(name):
+def _check_camera(name: str) -> Generator[Finding, None, Camera | None]:
     """Findings about the camera profile; returns it, None where it is wrong."""
     try:
         camera = load_camera(name)
@@ -78,7 +88,9 @@ def _check_camera(name):
     return camera
 
 
-def _check_directories(config, directory):
+def _check_directories(
+    config: str | Path | None, directory: str | Path | None
+) -> Generator[Finding, None, Directories | None]:
     """Findings about directories.json; returns the row that is used, None where it is wrong."""
     try:
         path = find_directories_file(config, directory)
@@ -97,7 +109,14 @@ def _check_directories(config, directory):
     return directories
 
 
-def check_folders(config, *, directory=None, night=None, server=None, now=None):
+def check_folders(
+    config: Config,
+    *,
+    directory: str | Path | None = None,
+    night: str | None = None,
+    server: str | None = None,
+    now: datetime.datetime | None = None,
+) -> Findings:
     """Findings about everything that lies on disk, the clock, and the catalog service; arguments as of `run`."""
     from ngcmos.doctor import night as health
 
@@ -115,7 +134,7 @@ def check_folders(config, *, directory=None, night=None, server=None, now=None):
         yield from _survive(what, findings)
 
 
-def _survive(what, findings):
+def _survive(what: str, findings: Findings) -> Findings:
     """The findings; where a disk fails while it is looked at, that is one more."""
     try:
         yield from findings
@@ -123,7 +142,7 @@ def _survive(what, findings):
         yield bad(f"{what} not looked at: {error}", "put that right first")
 
 
-def _check_nights(config, folder, now):
+def _check_nights(config: Config, folder: Path | None, now: datetime.datetime) -> Findings:
     """Findings about the clock and the locks."""
     from ngcmos.doctor import night as health
 
@@ -134,7 +153,7 @@ def _check_nights(config, folder, now):
     yield from health.check_locks(nights)
 
 
-def _check_catalogs(config, folder, server):
+def _check_catalogs(config: Config, folder: Path | None, server: str | None) -> Findings:
     """Findings about the catalogs of the fields of a night, if there is one."""
     from ngcmos.astrometry.vizier import SERVER
     from ngcmos.doctor import night as health
@@ -145,7 +164,9 @@ def _check_catalogs(config, folder, server):
     yield from health.check_catalogs(settings, out, fields, folder, server=server or SERVER)
 
 
-def _check_night(config, directory, night, now):
+def _check_night(
+    config: Config, directory: str | Path | None, night: str | None, now: datetime.datetime
+) -> Generator[Finding, None, Path | None]:
     """Findings about the night that a script would take now; returns its folder, None where there is none."""
     from ngcmos.night.folder import find_folder, science_files
 
@@ -164,7 +185,7 @@ def _check_night(config, directory, night, now):
     return folder
 
 
-def _check_rights(directories, folder):
+def _check_rights(directories: Directories, folder: Path | None) -> Findings:
     """Findings about the folders that are written or read."""
     for label, path in (
         ("base", directories.base),

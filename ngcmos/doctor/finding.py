@@ -1,8 +1,11 @@
 """What the doctor finds: one line each, with the remedy where something is not as it should be."""
 
 import dataclasses
+from collections.abc import Iterator
 
-GOOD, REMARK, BAD = "good", "remark", "BAD"
+from ngcmos.names import Health
+
+Findings = Iterator["Finding"]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -11,32 +14,31 @@ class Finding:
 
     Attributes
     ----------
-    verdict : {'good', 'remark', 'BAD'}
-        BAD: the night would fail.
+    verdict : ngcmos.names.Health
     what : str
     remedy : str
         A command or a sentence; "" for what is good.
     """
 
-    verdict: str
+    verdict: Health
     what: str
     remedy: str = ""
 
-    def __str__(self):
+    def __str__(self) -> str:
         line = f"{self.verdict:<8}{self.what}" + (f" -> {self.remedy}" if self.remedy else "")
         return " ".join(line.splitlines())
 
 
-def good(what):
+def good(what: str) -> Finding:
     """A Finding that needs nothing."""
-    return Finding(GOOD, what)
+    return Finding(Health.GOOD, what)
 
 
-def remark(what, remedy):
+def remark(what: str, remedy: str) -> Finding:
     """A Finding that does not stop the night."""
-    return Finding(REMARK, what, remedy)
+    return Finding(Health.REMARK, what, remedy)
 
 
-def bad(what, remedy):
+def bad(what: str, remedy: str) -> Finding:
     """A Finding that stops the night."""
-    return Finding(BAD, what, remedy)
+    return Finding(Health.BAD, what, remedy)

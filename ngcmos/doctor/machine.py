@@ -12,13 +12,20 @@ import shutil
 import subprocess
 import sys
 import zoneinfo
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import ngcmos
-from ngcmos.doctor.finding import bad, good, remark
+from ngcmos.doctor.finding import Finding, Findings, bad, good, remark
 
-MODULES = ("numpy", "scipy", "astropy", "sep", "photutils", "donuts", "astroquery.vizier")
-MODULES += ("matplotlib", "imageio_ffmpeg", "PIL", "tqdm", "tzdata")
+if TYPE_CHECKING:
+    from ngcmos.config import Site
+
+MODULES = (
+    *("numpy", "scipy", "astropy", "sep", "photutils", "donuts", "astroquery.vizier"),
+    *("matplotlib", "imageio_ffmpeg", "PIL", "tqdm", "tzdata"),
+)
 IMPORT_TIMEOUT_S = 300.0
 FFMPEG_TIMEOUT_S = 30.0
 YEARS = (2024, 2099)
@@ -38,7 +45,7 @@ for name in sys.argv[1:]:
 """
 
 
-def check_interpreter(checkout):
+def check_interpreter(checkout: Path) -> Findings:
     """Findings about this Python: version, path, environment, and whose ngcmos it imports.
 
     Parameters
@@ -60,7 +67,7 @@ def check_interpreter(checkout):
         yield good(f"ngcmos {ngcmos.__version__}, {package}")
 
 
-def check_packages(requirements, *, modules=MODULES):
+def check_packages(requirements: Path, *, modules: Sequence[str] = MODULES) -> Findings:
     """Findings about the packages: those pinned are there, of the version pinned, and can be imported.
 
     Parameters
@@ -85,7 +92,7 @@ def check_packages(requirements, *, modules=MODULES):
     yield _check_imports(modules, install)
 
 
-def read_pins(requirements):
+def read_pins(requirements: Path) -> dict[str, str]:
     """{package: version} of a requirements.txt; without the file {package: ""} of what ngcmos asks for."""
     if requirements.is_file():
         lines = requirements.read_text(encoding="utf-8").splitlines()
@@ -94,10 +101,11 @@ def read_pins(requirements):
         asked = importlib.metadata.requires("ngcmos") or []
     except importlib.metadata.PackageNotFoundError:
         asked = []
-    return {_NAME.match(line)[0]: "" for line in asked if "extra ==" not in line}
+    names = (_NAME.match(line) for line in asked if "extra ==" not in line)
+    return {name[0]: "" for name in names if name}
 
 
-def _version_of(package):
+def _version_of(package: str) -> str | None:
     """Version that is installed; None where there is none."""
     try:
         return importlib.metadata.version(package)
@@ -105,7 +113,7 @@ def _version_of(package):
         return None
 
 
-def _check_imports(modules, install):
+def _check_imports(modules: Sequence[str], install: str) -> Finding:
     """The Finding about importing all modules."""
     # neither compiled files nor matplotlib's folder of settings: the doctor leaves nothing behind
     environment = os.environ | {"PYTHONDONTWRITEBYTECODE": "1", "MPLCONFIGDIR": os.devnull}
@@ -128,7 +136,7 @@ def _check_imports(modules, install):
     return good(f"{len(modules)} packages import: {', '.join(modules)}")
 
 
-def check_ffmpeg():
+def check_ffmpeg() -> Findings:
     """Findings about the ffmpeg of imageio-ffmpeg, by running it."""
     import imageio_ffmpeg
 
@@ -148,7 +156,7 @@ def check_ffmpeg():
         yield good(f"{' '.join(first.split()[:3])}, {program}")
 
 
-def check_clock(site, *, now, newest):
+def check_clock(site: "Site", *, now: datetime.datetime, newest: tuple[str, datetime.datetime] | None) -> Findings:
     """Findings about the clock of this machine and what it is at the site.
 
     Parameters
@@ -172,7 +180,7 @@ def check_clock(site, *, now, newest):
         yield good(f"{text}; a script without --night takes {evening} now")
 
 
-def check_writable(label, folder):
+def check_writable(label: str, folder: Path) -> Finding:
     """The Finding about writing into a folder, or where it is missing into the one it will be made in."""
     place = folder
     while not (place.exists() or place.is_symlink()) and place != place.parent:
@@ -199,7 +207,7 @@ def check_writable(label, folder):
     )
 
 
-def check_readable(label, folder):
+def check_readable(label: str, folder: Path) -> Finding:
     """The Finding about reading a folder."""
     try:
         count = len(list(folder.iterdir()))
@@ -210,12 +218,12 @@ def check_readable(label, folder):
     return good(f"{label} {folder}: readable, {count} files")
 
 
-def _user():
+def _user() -> str:
     """Who runs this, for a remedy."""
     return os.environ.get("USER") or f"user {os.getuid()}"
 
 
-def check_room(needs):
+def check_room(needs: Mapping[Path, float]) -> Findings:
     """Findings about the free room of each disk.
 
     Parameters
@@ -223,10 +231,10 @@ def check_room(needs):
     needs : dict of Path to float
         Bytes that a night writes into each folder; folders of one disk share its room.
     """
-    disks = {}
+    disks: dict[int, tuple[list[str], float, Path]] = {}
     for folder, size in needs.items():
         place = next(place for place in (folder, *folder.parents) if place.is_dir())
-        folders, total, _ = disks.get(place.stat().st_dev, ([], 0.0, None))
+        folders, total, _ = disks.get(place.stat().st_dev, ([], 0.0, place))
         disks[place.stat().st_dev] = ([*folders, str(folder)], total + size, place)
     for folders, needed, place in disks.values():
         free = shutil.disk_usage(place).free

@@ -1,9 +1,11 @@
 """What the doctor asks of the folders: nights, locks, masters, catalogs, and the room a night needs."""
 
+import datetime
 import io
 import re
 import time
 import warnings
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +14,8 @@ from astropy.utils.exceptions import AstropyWarning
 
 from ngcmos.astrometry.platesolve import PROGRAM, find_solve_field
 from ngcmos.calibration.masters import DamagedMasterError, read_master
-from ngcmos.doctor.finding import bad, good, remark
+from ngcmos.config import Camera, Catalog, Directories, Solve
+from ngcmos.doctor.finding import Finding, Findings, bad, good, remark
 from ngcmos.errors import FrameError, MasterError
 from ngcmos.night.folder import science_files, stamp_of
 from ngcmos.night.headers import check_readmode, exposure_time
@@ -35,19 +38,22 @@ _DATE = re.compile(r"(19|20)\d{6}")
 _DAMAGE = (OSError, ValueError, TypeError, KeyError, IndexError, AttributeError, AstropyWarning, fits.VerifyError)
 
 
-def list_nights(base):
+def list_nights(base: Path) -> list[Path]:
     """Night folders under the base path, the newest last."""
     return sorted(path for path in base.iterdir() if _DATE.fullmatch(path.name) and path.is_dir())
 
 
-def find_newest(folders):
+def find_newest(folders: Iterable[Path]) -> tuple[str, datetime.datetime] | None:
     """(name, time stamp) of the newest frame of some nights, None where there is none."""
     dated = [(stamp_of(path), path.name) for folder in folders for path in science_files(folder)]
     times = [(stamp, name) for stamp, name in dated if stamp is not None]
-    return max(times)[::-1] if times else None
+    if not times:
+        return None
+    stamp, name = max(times)
+    return name, stamp
 
 
-def room_needed(camera, directories):
+def room_needed(camera: Camera, directories: Directories) -> dict[Path, float]:
     """{folder: bytes} that a full night writes: raw frames and tables into base, masters and catalogs into out."""
     rows, columns_of_chip = camera.detector.shape
     frame = 2 * rows * columns_of_chip
@@ -61,7 +67,7 @@ def room_needed(camera, directories):
     }
 
 
-def check_locks(nights):
+def check_locks(nights: Sequence[Path]) -> Findings:
     """Findings about the runs that hold a night now."""
     held = [(folder, holder) for folder in nights if (holder := holder_of(folder))]
     for folder, holder in held:
@@ -72,7 +78,7 @@ def check_locks(nights):
         yield good(f"no run holds a night ({len(nights)} looked at)")
 
 
-def check_masters(camera, directories):
+def check_masters(camera: Camera, directories: Directories) -> Findings:
     """Findings about bias, dark and flat: sound, or what they can be made of."""
     for kind in ("bias", "dark"):
         yield _check_master(kind, camera, directories)
@@ -88,7 +94,7 @@ def check_masters(camera, directories):
         yield remark(f"the flat for nights without twilight flats: {error}", f"mv {flat} {flat}.old")
 
 
-def _check_master(kind, camera, directories):
+def _check_master(kind: str, camera: Camera, directories: Directories) -> Finding:
     """The Finding about the master bias or dark."""
     path = directories.out / f"master_{kind}.fits"
     usable, total = count_usable(kind, camera, directories.calibration)
@@ -113,14 +119,14 @@ def _check_master(kind, camera, directories):
     return good(age)
 
 
-def count_usable(kind, camera, folder):
+def count_usable(kind: str, camera: Camera, folder: Path) -> tuple[int, int]:
     """(usable, all) raw calibration frames of a kind, told by their headers."""
     paths = list(folder.iterdir()) if folder.is_dir() else []
     paths = [path for path in paths if path.name.lower().startswith(kind) and path.suffix.lower() == ".fits"]
     return sum(_is_usable(path, kind, camera) for path in paths), len(paths)
 
 
-def _is_usable(path, kind, camera):
+def _is_usable(path: Path, kind: str, camera: Camera) -> bool:
     try:
         _, header = read_image(path, shape=camera.detector.shape, pixels=False)
         check_readmode(header, camera, path)
@@ -131,11 +137,13 @@ def _is_usable(path, kind, camera):
     return not camera.detector.readmode or camera.headers.readmode in header
 
 
-def _age_days(path):
+def _age_days(path: Path) -> float:
     return (time.time() - path.stat().st_mtime) / 86400
 
 
-def check_catalogs(settings, out, fields, night_folder, *, server):
+def check_catalogs(
+    settings: Catalog, out: Path, fields: Sequence[str], night_folder: Path | None, *, server: str
+) -> Findings:
     """Findings about the star catalogs: local files, those kept, and the service.
 
     Parameters
@@ -165,7 +173,7 @@ def check_catalogs(settings, out, fields, night_folder, *, server):
     yield check_service(server, needed=not settings.local and (bool(lacking) or not kept), lacking=lacking)
 
 
-def _check_local(paths):
+def _check_local(paths: Iterable[str]) -> Findings:
     for path in paths:
         try:
             with Path(path).open("rb") as file:
@@ -179,9 +187,10 @@ def _check_local(paths):
             yield bad(f"catalog.local {path}: empty", "correct catalog.local in the profile")
 
 
-def sort_kept(folder):
+def sort_kept(folder: Path) -> tuple[dict[str, Path], dict[Path, str]]:
     """({field: path} of the sound kept catalogs, {path: reason} of the damaged ones)."""
-    sound, damaged = {}, {}
+    sound: dict[str, Path] = {}
+    damaged: dict[Path, str] = {}
     for path in sorted(folder.glob("*_catalog.fits")) if folder.is_dir() else []:
         reason = _find_damage(path)
         if reason:
@@ -191,7 +200,7 @@ def sort_kept(folder):
     return sound, damaged
 
 
-def _find_damage(path):
+def _find_damage(path: Path) -> str:
     """What is wrong with a kept catalog by its checksums and its size; "" where it is sound."""
     try:
         with warnings.catch_warnings():
@@ -203,7 +212,9 @@ def _find_damage(path):
         return str(error).strip().split("\n")[0] or type(error).__name__
 
 
-def check_service(server, *, needed, lacking=(), timeout_s=CONNECT_TIMEOUT_S):
+def check_service(
+    server: str, *, needed: bool, lacking: Sequence[str] = (), timeout_s: float = CONNECT_TIMEOUT_S
+) -> Finding:
     """The Finding about VizieR: whether it answers at all.
 
     Parameters
@@ -232,13 +243,13 @@ def check_service(server, *, needed, lacking=(), timeout_s=CONNECT_TIMEOUT_S):
     return (bad if needed else remark)(f"VizieR {server}: {trouble}{without}", remedy)
 
 
-def _first_cause(error):
+def _first_cause(error: BaseException) -> str:
     while error.__context__ is not None:
         error = error.__context__
     return str(error) or type(error).__name__
 
 
-def check_solve_field(settings):
+def check_solve_field(settings: Solve) -> Findings:
     """Findings about solve-field, where the profile wants it as the last resort."""
     if not settings.solve_field:
         return
