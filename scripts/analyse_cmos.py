@@ -53,9 +53,7 @@ def work(config, night, options):
     """Draw the star."""
     from ngcmos.report import star as analyse_cmos
 
-    return analyse_cmos.run(
-        config,
-        night,
+    wanted = analyse_cmos.Wanted(
         gaia_id=options.gaia_id,
         tic_id=options.tic_id,
         bin_length=options.bin,
@@ -64,6 +62,7 @@ def work(config, night, options):
         csv=options.csv,
         show=options.show,
     )
+    return analyse_cmos.run(config, night, wanted)
 
 
 if __name__ == "__main__":

@@ -7,11 +7,10 @@ pages tell; the flat is compared pixel by pixel with that of the newest earlier 
 import dataclasses
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from ngcmos.arrays import Reals
 from ngcmos.calibration.masters import read_master
 from ngcmos.calibration.reduce import bad_pixels
 from ngcmos.config import Camera, Config
@@ -25,8 +24,6 @@ DARK_CHANGE = 0.3
 HOT_GROWTH = 1.2
 HOT_MARGIN = 20
 FLAT_CHANGE = 0.01
-
-Image = NDArray[np.floating[Any]]  # (rows, columns)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -85,25 +82,30 @@ def read_calibration(config: Config, night: Night, earlier: Iterable[str]) -> Ca
     bias, dark = (_read(out / f"master_{kind}.fits", config.camera, troubles) for kind in ("bias", "dark"))
     flat = _read(flat_path(night.folder), config.camera, troubles)
     before, compared = _earlier_flat(config, earlier) if flat is not None else (None, "")
-    both = bias is not None and dark is not None
     change, lost = compare_flats(flat, before) if flat is not None and before is not None else (None, None)
     levels = Levels(
         bias_adu=_level(bias),
         dark_adu_s=_level(dark),
-        hot_pixels=int(bad_pixels(bias, dark, np.ones_like(bias)).sum()) if both else None,
+        hot_pixels=_count_hot(bias, dark),
         flat_change=change,
         new_bad_in_flat=lost,
     )
     return CalibrationFacts(levels, compared, tuple(troubles))
 
 
-def _level(image: Image | None) -> float | None:
+def _count_hot(bias: Reals | None, dark: Reals | None) -> int | None:
+    if bias is None or dark is None:
+        return None
+    return int(bad_pixels(bias, dark, np.ones_like(bias)).sum())
+
+
+def _level(image: Reals | None) -> float | None:
     """Median of the pixels that are numbers; None without any."""
     finite = image[np.isfinite(image)] if image is not None else np.zeros(0)
     return float(np.median(finite)) if finite.size else None
 
 
-def _read(path: Path, camera: Camera, troubles: list[str]) -> Image | None:
+def _read(path: Path, camera: Camera, troubles: list[str]) -> Reals | None:
     if not path.exists():
         return None
     try:
@@ -113,7 +115,7 @@ def _read(path: Path, camera: Camera, troubles: list[str]) -> Image | None:
         return None
 
 
-def _earlier_flat(config: Config, earlier: Iterable[str]) -> tuple[Image | None, str]:
+def _earlier_flat(config: Config, earlier: Iterable[str]) -> tuple[Reals | None, str]:
     """(flat, night) of the newest earlier night that has a sound one; (None, "") without any."""
     for date in earlier:
         flat = _read(flat_path(config.directories.base / date), config.camera, [])
@@ -122,7 +124,7 @@ def _earlier_flat(config: Config, earlier: Iterable[str]) -> tuple[Image | None,
     return None, ""
 
 
-def compare_flats(flat: Image, before: Image) -> tuple[float | None, int]:
+def compare_flats(flat: Reals, before: Reals) -> tuple[float | None, int]:
     """(robust scatter of the ratio, number of pixels usable before and not now)."""
     both = (flat > 0) & (before > 0)
     scatter = mad_sigma(flat[both] / before[both])

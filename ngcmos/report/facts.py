@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from ngcmos.arrays import Bools, Floats
 from ngcmos.config import Config
 from ngcmos.errors import ProductError
 from ngcmos.names import Record, Stage, State, Verdict
@@ -23,7 +24,6 @@ from ngcmos.photometry.quality import CLEAR_QUANTILE, clear_zero_point, find_clo
 from ngcmos.qc.shifts import CLOUD_SHARE, CONSTANT, LARGE, UNREADABLE
 from ngcmos.report.noise import NoiseModel, read_noise
 from ngcmos.report.plain import number_of
-from ngcmos.report.plots import Values
 from ngcmos.report.story import FrameFile, Told, read_story
 from ngcmos.tables.table import read_frames
 
@@ -36,23 +36,21 @@ _OF_TABLE = (
 _OF_SOLUTION = {"wcs_rms_px": "rms_px", "zp": "zp"}
 _OF_SHIFT = {"shift_x": "x", "shift_y": "y"}
 
-Flags = NDArray[np.bool_]
-
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class FrameNumbers:
     """Numbers of the frames of a field, a value a file; `stars` are those that donuts saw."""
 
-    shift_x: Values
-    shift_y: Values
-    wcs_rms_px: Values
-    sky: Values
-    fwhm_px: Values
-    zp: Values
-    airmass: Values
-    exptime_s: Values
-    seen_share: Values
-    stars: Values
+    shift_x: Floats
+    shift_y: Floats
+    wcs_rms_px: Floats
+    sky: Floats
+    fwhm_px: Floats
+    zp: Floats
+    airmass: Floats
+    exptime_s: Floats
+    seen_share: Floats
+    stars: Floats
 
     @classmethod
     def of_rows(cls, rows: Sequence[Mapping[str, float]]) -> "FrameNumbers":
@@ -104,9 +102,9 @@ class FieldFacts:
 
     name: str
     files: tuple[FrameFile, ...]
-    unix: Values
-    solved: Flags
-    large: Flags
+    unix: Floats
+    solved: Bools
+    large: Bools
     numbers: FrameNumbers
     noise: NoiseModel | None = None
 
@@ -118,7 +116,7 @@ class FieldFacts:
         return Counts(len(self.files), int(self.solved.sum()), *became)
 
     @property
-    def refused(self) -> Flags:
+    def refused(self) -> Bools:
         """Whether each frame was refused."""
         return np.array([file.state == State.REFUSED for file in self.files], bool)
 
@@ -230,7 +228,7 @@ def clear_zero_point_of(fields: Sequence[FieldFacts]) -> float:
     return clear_zero_point(zero_points, airmass)
 
 
-def transparency(field: FieldFacts, clear_zp: float) -> Values:
+def transparency(field: FieldFacts, clear_zp: float) -> Floats:
     """Share of a clear frame's light in each frame by its zero point; 0 where few stars were seen, else NaN."""
     share = transparency_of(field.numbers.zp, field.numbers.airmass, clear_zp)
     stars = field.numbers.stars
@@ -238,12 +236,12 @@ def transparency(field: FieldFacts, clear_zp: float) -> Values:
     return np.where(np.isnan(share) & (stars < CLOUD_SHARE * usual), 0.0, share)
 
 
-def cloudy_frames(field: FieldFacts, clear_zp: float) -> Flags:
+def cloudy_frames(field: FieldFacts, clear_zp: float) -> Bools:
     """Whether each frame of a field is cloudy, as relative_photometry judges those it has."""
     return find_clouds(transparency(field, clear_zp), field.numbers.seen_share)
 
 
-def find_jumps(unix: Values, places: Values, large_px: float) -> list[tuple[float, float]]:
+def find_jumps(unix: Floats, places: Floats, large_px: float) -> list[tuple[float, float]]:
     """[(unix, px), ...] where the telescope moved from one frame to the next and stayed there.
 
     Frames that are off for themselves are no jump: the medians of the frames before and behind must differ, and
@@ -272,7 +270,7 @@ def find_jumps(unix: Values, places: Values, large_px: float) -> list[tuple[floa
     return jumps
 
 
-def _is_steady(places: Values, limit: float) -> bool:
+def _is_steady(places: Floats, limit: float) -> bool:
     """Whether at most one of the places strays from their median."""
     away = np.hypot(*(places - np.median(places, axis=0)).T)
     return bool((away >= limit).sum() <= 1)

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from ngcmos.arrays import Floats
 from ngcmos.report import html as page
 from ngcmos.report.facts import FieldFacts
 from ngcmos.report.noise import draw_noise, say_noise
@@ -18,7 +19,6 @@ from ngcmos.report.plots import (
     VERMILION,
     Plot,
     Series,
-    Values,
     points,
     worth_drawing,
 )
@@ -112,7 +112,7 @@ def _draw_series(key: str, field: FieldFacts, clear_zp: float) -> list[Plot]:
     ]
 
 
-def shift_reach(x: Values, y: Values) -> tuple[float, float] | None:
+def shift_reach(x: Floats, y: Floats) -> tuple[float, float] | None:
     """Limits of the axis of shifts where a few would flatten all others; None where all can be shown."""
     sizes = np.abs(np.concatenate([x, y]))
     sizes = sizes[np.isfinite(sizes)]

@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 
+from ngcmos.arrays import Bools, Floats
 from ngcmos.errors import ProductError
 from ngcmos.night.products import photometry_path
 from ngcmos.report.plots import (
@@ -19,7 +19,6 @@ from ngcmos.report.plots import (
     PURPLE,
     VERMILION,
     Plot,
-    Values,
     line,
     merge,
     points,
@@ -61,11 +60,11 @@ class NoiseModel:
         Made of other photometry than there is now.
     """
 
-    tmag: Values
-    scatter: Values
-    variable: NDArray[np.bool_]
-    grid_mag: Values
-    terms: dict[str, Values]
+    tmag: Floats
+    scatter: Floats
+    variable: Bools
+    grid_mag: Floats
+    terms: dict[str, Floats]
     sentence: str
     sky_sentence: str
     audited: bool
@@ -113,7 +112,7 @@ def parse_noise(content: Mapping[str, object], *, stale: bool = False) -> NoiseM
     )
 
 
-def _column(content: Mapping[str, object], name: str) -> Values:
+def _column(content: Mapping[str, object], name: str) -> Floats:
     """Numbers of a list; what is null, or no number, is NaN."""
     values = content.get(name)
     values = values if isinstance(values, list) else []
@@ -144,7 +143,7 @@ def draw_noise(key: str, noise: NoiseModel) -> Plot | None:
     )
 
 
-def _log_limits(scatter: Values, total: Values) -> tuple[float, float] | None:
+def _log_limits(scatter: Floats, total: Floats) -> tuple[float, float] | None:
     """Limits of the axis: all stars, and as much below the least total as noise terms matter."""
     known = scatter[np.isfinite(scatter) & (scatter > 0)]
     total = total[np.isfinite(total) & (total > 0)]

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
 
+from ngcmos.arrays import Floats
 from ngcmos.names import Level
 from ngcmos.report import html as page
 from ngcmos.report.facts import clear_zero_point_of, transparency
@@ -22,7 +23,6 @@ from ngcmos.report.plots import (
     Band,
     Plot,
     Series,
-    Values,
     line,
     points,
     worth_drawing,
@@ -116,7 +116,7 @@ def _draw_overview(facts: NightFacts) -> page.Html:
     return page.table([*head, "residual [px]"], rows, marks=marks)
 
 
-def _median(values: Values) -> float | str:
+def _median(values: Floats) -> float | str:
     known = values[np.isfinite(values)]
     return float(np.median(known)) if known.size else "–"
 

@@ -1,4 +1,4 @@
-"""Values of plain JSON, of ledger or page, as what they should be; None, or nothing, where they are not."""
+"""Floats of plain JSON, of ledger or page, as what they should be; None, or nothing, where they are not."""
 
 
 def count_of(value: object) -> int | None:

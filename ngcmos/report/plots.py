@@ -11,19 +11,20 @@ import dataclasses
 from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
+
+from ngcmos.arrays import Floats
 
 BLUE, ORANGE, GREEN, VERMILION, PURPLE, SKYBLUE, GREY = (f"--c{number}" for number in range(1, 8))
 FOREGROUND = "--fg"
 _DIGITS, _TIME_DIGITS = 5, 14
 
-Values = NDArray[np.float64]
 Lists = list[float | int | None]
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Series:
-    """Values of a plot, one an x; `look` is what the page's script knows of it."""
+    """Floats of a plot, one an x; `look` is what the page's script knows of it."""
 
     label: str
     values: ArrayLike
@@ -124,7 +125,7 @@ def worth_drawing(plots: Iterable[Plot | None]) -> list[Plot]:
     return [one for one in plots if one is not None and one.shown]
 
 
-def merge(*blocks: tuple[ArrayLike, Mapping[str, ArrayLike]]) -> tuple[Values, dict[str, Values]]:
+def merge(*blocks: tuple[ArrayLike, Mapping[str, ArrayLike]]) -> tuple[Floats, dict[str, Floats]]:
     """One x for series with their own: ((x, {label: values}), ...) -> x, {label: values with NaN elsewhere}."""
     x = np.concatenate([np.asarray(block, float) for block, _ in blocks])
     order = np.argsort(x, kind="stable")

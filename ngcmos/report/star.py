@@ -1,27 +1,35 @@
 """One star through a night: a picture of its flux, sky and place, and its series as CSV on request.
 
-``run(config, night, gaia_id=..., bin_length=BinLength(minutes=10), radius_px=5, csv="star.csv") -> Outcome``
+``run(config, night, Wanted(gaia_id=..., bin_length=BinLength(minutes=10), csv="star.csv")) -> Outcome``
 
 Reads the photometry tables of the night and writes nothing but the picture and the CSV, so it needs no lock.
 """
 
 import dataclasses
 import logging
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from astropy.table import Table
+from astropy.table import Row, Table
+from numpy.typing import NDArray
 
+from ngcmos.arrays import Floats
+from ngcmos.config import Camera, Catalog, Config
 from ngcmos.errors import FrameError, ProductError, UsageError, WorkError
-from ngcmos.lightcurves.series import assign_bins, bin_points, find_outliers, frame_to_frame
+from ngcmos.lightcurves.series import BinLength, assign_bins, bin_points, find_outliers, frame_to_frame
 from ngcmos.names import flag_names
-from ngcmos.night.folder import find_frame
+from ngcmos.night.folder import Night, find_frame
 from ngcmos.night.frames import read_frame
 from ngcmos.night.outcome import Outcome
 from ngcmos.night.products import input_catalog_path, photometry_path, write_then_rename
 from ngcmos.qc.star_plot import CutOut, StarSeries, plot_star
 from ngcmos.steps.catalog import read_catalog
 from ngcmos.tables.table import read_star, read_stars
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 log = logging.getLogger(__name__)
 
@@ -50,51 +58,71 @@ class FoundStar:
     rows: Table
     radius_px: float
 
-    def __getitem__(self, name):
+    def __getitem__(self, name: str) -> NDArray[Any]:
         """A column as an array; `flux`, `fluxerr` and `max_pixel_value` are those of the aperture."""
         apertures = ("flux", "fluxerr", "max_pixel_value")
         return np.asarray(self.rows[f"{name}_{self.radius_px:g}" if name in apertures else name])
 
     @property
-    def gaia_id(self):
+    def gaia_id(self) -> int:
         return int(self.rows["gaia_id"][0])
 
     @property
-    def tic_id(self):
+    def tic_id(self) -> int:
         return int(self.rows["tic_id"][0])
 
 
-def run(
-    config,
-    night,
-    *,
-    gaia_id=None,
-    tic_id=None,
-    bin_length=None,
-    radius_px=None,
-    output=None,
-    csv=None,
-    show=False,
-):
-    """Draw a star in each field that has it; an Outcome.
+@dataclasses.dataclass(frozen=True)
+class Wanted:
+    """Which star is drawn, and how.
 
-    Parameters
+    Attributes
     ----------
-    config : ngcmos.config.Config
-    night : ngcmos.night.folder.Night
-    gaia_id, tic_id : int
+    gaia_id, tic_id : int or None
         Exactly one of them.
-    bin_length : ngcmos.lightcurves.series.BinLength, optional
+    bin_length : ngcmos.lightcurves.series.BinLength or None
         Binned points beside those of the frames.
-    radius_px : float, optional
-        A radius of the table; 5 by default, else the middle one.
-    output : path, optional
-        The picture, its kind by its ending; `light_curve_{id}_aperture_{radius}.png` of the night by default.
+    radius_px : float or None
+        A radius of the table; None: 5, else the middle one.
+    output : path or None
+        The picture, its kind by its ending; None: `light_curve_{id}_aperture_{radius}.png` of the night.
         Where several fields have the star, this is the first one's; the others' have the field behind it.
-    csv : path, optional
+    csv : path or None
         The series as a table, named alike.
     show : bool
         Open a window as well, if there is a display.
+    """
+
+    gaia_id: int | None = None
+    tic_id: int | None = None
+    bin_length: BinLength | None = None
+    radius_px: float | None = None
+    output: Path | str | None = None
+    csv: Path | str | None = None
+    show: bool = False
+
+    def check(self) -> None:
+        """Raise UsageError where this cannot be meant."""
+        if (self.gaia_id is None) == (self.tic_id is None):
+            raise UsageError("the star is named by its gaia_id or its tic_id, expected one of them")
+        if self.number < 1:
+            raise UsageError(f"{self.key} is {self.number}, expected a positive number")  # 0: without such an id
+        _check_ending("--output", self.output, PICTURES)
+        _check_ending("--csv", self.csv, (".csv",))
+
+    @property
+    def key(self) -> str:
+        """Column of the id that names the star."""
+        return "gaia_id" if self.tic_id is None else "tic_id"
+
+    @property
+    def number(self) -> int:
+        """The id that names the star."""
+        return (self.gaia_id if self.tic_id is None else self.tic_id) or 0
+
+
+def run(config: Config, night: Night, wanted: Wanted) -> Outcome:
+    """Draw a star in each field that has it; an Outcome.
 
     Raises
     ------
@@ -103,67 +131,64 @@ def run(
     WorkError
         There is no table, or the star is in none; the log tells where it is and what is near.
     """
-    if (gaia_id is None) == (tic_id is None):
-        raise UsageError("the star is named by its gaia_id or its tic_id, expected one of them")
-    key, wanted = ("gaia_id", gaia_id) if tic_id is None else ("tic_id", tic_id)
-    if wanted < 1:
-        raise UsageError(f"{key} is {wanted}, expected a positive number")  # 0: a star without such an id
-    _check_ending("--output", output, PICTURES)
-    _check_ending("--csv", csv, (".csv",))
+    wanted.check()
     outcome = Outcome(STAGE)
-    stars = _find_star(config, night.folder, key, wanted, radius_px, outcome)
+    stars = _find_star(config, night.folder, wanted, outcome)
     figures = []
     for star in stars:
         behind = "" if star is stars[0] else f"_{star.field}"
-        name = f"light_curve_{'' if key == 'gaia_id' else 'TIC_'}{wanted}_aperture_{star.radius_px:g}.png"
-        relative = (None, None)
+        kind = "" if wanted.key == "gaia_id" else "TIC_"
+        name = f"light_curve_{kind}{wanted.number}_aperture_{star.radius_px:g}.png"
+        relative = None
         with outcome.attempt(star.field):
             relative = _relative_flux(night.folder, star)
-        figures.append(_draw(config.camera, night, star, relative, bin_length))
-        _write_picture(_with_behind(output or night.folder / name, behind), figures[-1], outcome)
-        if csv:
-            _write_csv(_with_behind(csv, behind), star, relative, outcome)
+        figures.append(_draw(config.camera, night, star, relative, wanted.bin_length))
+        _write_picture(_with_behind(wanted.output or night.folder / name, behind), figures[-1], outcome)
+        if wanted.csv:
+            _write_csv(_with_behind(wanted.csv, behind), star, relative, outcome)
         _tell(star)
-    if show:
+    if wanted.show:
         _show(figures)
     return outcome
 
 
-def _check_ending(option, path, endings):
+def _check_ending(option: str, path: Path | str | None, endings: Sequence[str]) -> None:
     if path is not None and Path(path).suffix.lower() not in endings:
         raise UsageError(f"{option} is {path}, expected a name that ends in {', '.join(endings)}")
 
 
-def _with_behind(path, text):
+def _with_behind(path: Path | str, text: str) -> Path:
     path = Path(path)
     return path.with_name(f"{path.stem}{text}{path.suffix}")
 
 
-def _find_star(config, folder, key, wanted, radius_px, outcome):
+def _find_star(config: Config, folder: Path, wanted: Wanted, outcome: Outcome) -> list[FoundStar]:
     """FoundStar of each field that has the star, in the order of the fields' names."""
-    found, tables = [], {}
+    key, number = wanted.key, wanted.number
+    found: list[tuple[str, Table]] = []
+    tables: dict[str, Table] = {}
     for path in sorted(folder.glob(photometry_path(folder, "*").name)):
         field = path.stem.removeprefix("phot_")
         with outcome.attempt(path.name):
             tables[field] = read_stars(path)
-            if wanted in tables[field][key]:
-                rows = read_star(path, **{key: wanted})
-                found.append((field, rows, tables[field]))
+            if number in tables[field][key]:
+                found.append((field, read_star(path, **{key: number})))
     if not tables:
         raise WorkError(f"{folder}: no readable phot_*.fits, expected one a field; run process_cmos first")
     if not found:
-        _explain_missing(config, folder, key, wanted, tables, outcome)
-        raise WorkError(f"no star with {key} {wanted} in {', '.join(f'phot_{field}.fits' for field in tables)}")
-    for field, _, table in found:
-        _tell_twins(field, table, key, wanted)
+        _explain_missing(config.camera, folder, wanted, tables, outcome)
+        raise WorkError(f"no star with {key} {number} in {', '.join(f'phot_{field}.fits' for field in tables)}")
+    for field, _ in found:
+        _tell_twins(field, tables[field], wanted)
     if len(found) > 1:
-        log.info("%s: %s %d is in %d fields, a picture each", STAGE, key, wanted, len(found))
-    return [FoundStar(field, rows, _choose_radius(field, rows.meta, radius_px)) for field, rows, _ in found]
+        log.info("%s: %s %d is in %d fields, a picture each", STAGE, key, number, len(found))
+    radius_px = wanted.radius_px
+    return [FoundStar(field, rows, _choose_radius(field, rows.meta, radius_px)) for field, rows in found]
 
 
-def _choose_radius(field, header, wanted):
+def _choose_radius(field: str, header: Mapping[str, Any], wanted: float | None) -> float:
     """The radius asked for, else the usual one, else the middle one of the table."""
-    radii = sorted(header[key] for key in header if key.startswith("RADIUS"))
+    radii = sorted(float(header[key]) for key in header if key.startswith("RADIUS"))
     if wanted is None:
         return USUAL_RADIUS_PX if USUAL_RADIUS_PX in radii else radii[len(radii) // 2]
     if wanted not in radii:
@@ -172,30 +197,33 @@ def _choose_radius(field, header, wanted):
     return wanted
 
 
-def _tell_twins(field, stars, key, wanted):
+def _tell_twins(field: str, stars: Table, wanted: Wanted) -> None:
     """Say so where several stars have the same id: the Gaia id of a close pair may be given to both."""
-    twins = stars["tic_id"][stars[key] == wanted]
+    twins = stars["tic_id"][stars[wanted.key] == wanted.number]
     if len(twins) > 1:
         others = ", ".join(f"TIC {tic_id}" for tic_id in twins[1:])
-        log.warning("%s: %s: TIC %d is shown; %s has this %s too", STAGE, field, twins[0], others, key)
+        log.warning("%s: %s: TIC %d is shown; %s has this %s too", STAGE, field, twins[0], others, wanted.key)
 
 
-def _explain_missing(config, folder, key, wanted, tables, outcome):
+def _explain_missing(
+    camera: Camera, folder: Path, wanted: Wanted, tables: Mapping[str, Table], outcome: Outcome
+) -> None:
     """Say what is known of a star that is in no table, a line a fact."""
+    key, number = wanted.key, wanted.number
     other = "tic_id" if key == "gaia_id" else "gaia_id"
     for field, stars in tables.items():
-        if wanted in stars[other]:
-            log.warning("%s: %s: %d is a %s, expected --%s", STAGE, field, wanted, other, other)
+        if number in stars[other]:
+            log.warning("%s: %s: %d is a %s, expected --%s", STAGE, field, number, other, other)
         _tell_ids(folder, field, key, stars)
         with outcome.attempt(field):
             catalog = read_catalog(folder, field)
-            for row in catalog[catalog[key] == wanted]:
-                why = _why_not_measured(row, config.camera.catalog)
+            for row in catalog[catalog[key] == number]:
+                why = _why_not_measured(row, camera.catalog)
                 log.warning("%s: %s: TIC %d of the catalog is not measured: %s", STAGE, field, row["tic_id"], why)
                 log.warning("%s: %s: nearest measured stars: %s", STAGE, field, _name_nearest(row, stars))
 
 
-def _tell_ids(folder, field, key, stars):
+def _tell_ids(folder: Path, field: str, key: str, stars: Table) -> None:
     """Say which ids of the kind there are, where they stand, and those of the targets."""
     known = np.asarray(stars[key])[np.asarray(stars[key]) > 0]
     span = f"{known.size} stars with {key} from {known.min()} to {known.max()}" if known.size else f"no {key}"
@@ -205,7 +233,7 @@ def _tell_ids(folder, field, key, stars):
         log.warning("%s: %s: its target is TIC %d, gaia_id %d", STAGE, field, row["tic_id"], row["gaia_id"])
 
 
-def _why_not_measured(row, settings):
+def _why_not_measured(row: Row, settings: Catalog) -> str:
     reasons = []
     if row["blended"]:
         limits = f"{settings.blend_arcsec:g} arcsec and {settings.blend_dmag:g} mag"
@@ -215,7 +243,7 @@ def _why_not_measured(row, settings):
     return " and ".join(reasons) or "off the chip of the first solved frame"
 
 
-def _name_nearest(row, stars):
+def _name_nearest(row: Row, stars: Table) -> str:
     """Distance and ids of the measured stars nearest to a star of the catalog."""
     from astropy.coordinates import angular_separation
 
@@ -228,28 +256,35 @@ def _name_nearest(row, stars):
     )
 
 
-def _relative_flux(folder, star):
-    """(flux, error) relative to comparison stars of each row, where somebody made them; NaN for rows without."""
+def _relative_flux(folder: Path, star: FoundStar) -> tuple[Floats, Floats] | None:
+    """(flux, error) relative to comparison stars of each row; NaN for rows without, None where none is there."""
     path = folder / f"rel_phot_{star.field}.fits"
     if not path.exists():
-        return None, None
+        return None
     try:
         table = Table.read(path, format="fits", hdu=1, mask_invalid=False)
         table = table[table["TIC_ID"] == star.tic_id]
         names = ("Time_BJD", "Relative_Flux", "Relative_Flux_err")
-        time, *values = (np.ravel(table[name]).astype(float) for name in names)
+        time, flux, error_of_flux = (np.ravel(table[name]).astype(float) for name in names)
     except (OSError, ValueError, TypeError, KeyError, IndexError) as error:
         raise ProductError(f"{path}: damaged or of another kind ({error})") from error
     if not time.size:
-        return None, None
+        return None
     distance = np.abs(star["jd_bary"][:, None] - time[None, :])
     nearest = np.argmin(distance, axis=1)
     same = np.take_along_axis(distance, nearest[:, None], axis=1)[:, 0] <= SAME_TIME_D
-    return tuple(np.where(same, value[nearest], np.nan) for value in values)
+    return np.where(same, flux[nearest], np.nan), np.where(same, error_of_flux[nearest], np.nan)
 
 
-def _draw(camera, night, star, relative, bin_length):
+def _draw(
+    camera: Camera,
+    night: Night,
+    star: FoundStar,
+    relative: tuple[Floats, Floats] | None,
+    bin_length: BinLength | None,
+) -> "Figure":
     """The figure of a star in one field."""
+    flux, error = relative or (None, None)
     series = StarSeries(
         bjd=star["jd_bary"],
         airmass=star["airmass"],
@@ -259,8 +294,8 @@ def _draw(camera, night, star, relative, bin_length):
         x=star["x"] - 1.0,
         y=star["y"] - 1.0,
         flags=star["flags"],
-        relative=relative[0],
-        relative_err=relative[1],
+        relative=flux,
+        relative_err=error,
     )
     gaia = f"Gaia {star.gaia_id}, " if star.gaia_id else ""
     who = f"{gaia}TIC {star.tic_id}, Tmag {star['Tmag'][0]:.2f}"
@@ -269,25 +304,26 @@ def _draw(camera, night, star, relative, bin_length):
     return plot_star(series, cut_out, title=title, flag_names=flag_names(), binned=_bin(series, bin_length))
 
 
-def _bin(series, length):
+def _bin(series: StarSeries, length: BinLength | None) -> dict[str, tuple[Floats, Floats, Floats]]:
     """Binned points of the panels; none where there is nothing to bin."""
     if length is None:
         return {}
     bins = assign_bins(series.bjd, length)
     points = {"flux": bin_points(bins, series.bjd, series.flux, series.fluxerr)}
-    if series.relative is not None:
+    if series.relative is not None and series.relative_err is not None:
         points["relative"] = bin_points(bins, series.bjd, series.relative, series.relative_err)
     return {name: (point.time_d, point.value, point.error) for name, point in points.items() if point.count.size}
 
 
-def _cut_out(camera, folder, star):
+def _cut_out(camera: Camera, folder: Path, star: FoundStar) -> CutOut:
     """Where the star lies on its first frame; without an image where that is gone."""
     name = str(star["frame_id"][0])
     path = find_frame(folder, name)
+    data, caption = None, str(path.relative_to(folder))
     try:
-        data, caption = read_frame(path, camera).data, str(path.relative_to(folder))
+        data = read_frame(path, camera).data
     except FrameError as error:
-        data, caption = None, f"first frame not shown: {error}"
+        caption = f"first frame not shown: {error}"
         log.warning("%s: first frame not shown: %s", STAGE, error)
     return CutOut(
         data=data,
@@ -299,30 +335,30 @@ def _cut_out(camera, folder, star):
     )
 
 
-def _write_picture(path, figure, outcome):
+def _write_picture(path: Path, figure: "Figure", outcome: Outcome) -> None:
     with write_then_rename(path) as temporary:
         figure.savefig(temporary, format=path.suffix[1:].lower(), dpi=DOTS_PER_INCH)
     _count(path, outcome)
 
 
-def _write_csv(path, star, relative, outcome):
+def _write_csv(path: Path, star: FoundStar, relative: tuple[Floats, Floats] | None, outcome: Outcome) -> None:
     """The series as a table: a row a frame; x and y are FITS pixels as in the photometry table."""
     names = ("frame_id", "jd_mid", "jd_bary", "airmass", "flux", "fluxerr", "sky", "sky_rms", "x", "y")
     table = Table({name: star[name] for name in (*names, "max_pixel_value", "zp", "flags")})
-    if relative[0] is not None:
+    if relative is not None:
         table["relative_flux"], table["relative_fluxerr"] = relative
     with write_then_rename(path) as temporary:
         table.write(temporary, format="ascii.csv")
     _count(path, outcome)
 
 
-def _count(path, outcome):
+def _count(path: Path, outcome: Outcome) -> None:
     outcome.products.append(path)
     outcome.done.append(path.name)
     log.info("%s: written: %s", STAGE, path)
 
 
-def _tell(star):
+def _tell(star: FoundStar) -> None:
     """What the series is worth, for the log."""
     flux, error = star["flux"], star["fluxerr"]
     measured = np.isfinite(flux)
@@ -345,7 +381,7 @@ def _tell(star):
         log.info("%s: %s: %d frames stand out: %s", STAGE, star.field, wild.size, ", ".join(wild[:NEAREST]))
 
 
-def _show(figures):
+def _show(figures: Sequence["Figure"]) -> None:
     """Open a window of each figure, where there is a display; returns when they are closed."""
     from matplotlib import pyplot
 

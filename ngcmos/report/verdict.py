@@ -11,9 +11,9 @@ from collections.abc import Collection, Iterable, Sequence
 
 import numpy as np
 
+from ngcmos.arrays import Bools, Floats
 from ngcmos.names import Level, Stage
-from ngcmos.report.facts import FieldFacts, Flags, clear_zero_point_of, cloudy_frames, find_jumps, transparency
-from ngcmos.report.plots import Values
+from ngcmos.report.facts import FieldFacts, clear_zero_point_of, cloudy_frames, find_jumps, transparency
 from ngcmos.report.runs import StageRun
 
 MOST_MEASURED, HALF_MEASURED = 0.95, 0.5
@@ -163,7 +163,7 @@ def _judge_sky(fields: Sequence[FieldFacts]) -> list[Reason]:
     return found
 
 
-def _spells(unix: Values, holds: Flags) -> list[str]:
+def _spells(unix: Floats, holds: Bools) -> list[str]:
     """When something held, in words: from the first to the last frame of each spell, the longest in their order.
 
     A single frame in between that is free does not end a spell.

@@ -30,7 +30,7 @@ def analyse(solved_night):
     config, folder, _ = solved_night
 
     def run(target=folder, **options):
-        return analyse_cmos.run(config, open_night(config, target), **options)
+        return analyse_cmos.run(config, open_night(config, target), analyse_cmos.Wanted(**options))
 
     return run
 

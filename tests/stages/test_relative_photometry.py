@@ -179,7 +179,8 @@ def test_damaged_curves_are_made_anew(made, copy, tmp_path):
 def test_analyse_shows_the_relative_curve(made, copy, tmp_path):
     config, night, truths = copy
     csv = tmp_path / "star.csv"
-    analyse_cmos.run(config, night, tic_id=truths[0].target, output=tmp_path / "star.png", csv=csv)
+    wanted = analyse_cmos.Wanted(tic_id=truths[0].target, output=tmp_path / "star.png", csv=csv)
+    analyse_cmos.run(config, night, wanted)
     shown = Table.read(csv)
     expected = rows_of(made[1][truths[0].field], truths[0].target)["Relative_Flux"]
     np.testing.assert_allclose(shown["relative_flux"], expected, rtol=1e-6)
