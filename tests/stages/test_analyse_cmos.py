@@ -59,7 +59,7 @@ def test_planted_transit_appears_in_the_series(analyse, solved_night, target, tm
     truth = solved_night[2][0]
     series = csv_of(analyse, tmp_path, gaia_id=target[0])
     light = series["flux"] / truth.scintillation[:, 0] / truth.frames["transparency"]
-    light /= extinction_factor(truth.frames["airmass"])
+    light /= [extinction_factor(airmass) for airmass in truth.frames["airmass"]]
     star = truth.stars[0]
     phase = np.abs(series["jd_bary"] - star["epoch_bjd"]) / star["duration_d"]
     depth = 1 - light[phase < 0.35].mean() / light[phase > 0.5].mean()
