@@ -84,6 +84,18 @@ def run(doc, work, *, add_options=None, choose_folder=None, lock=True, argv=None
     return guarded(lambda: _run_night(work, options, lock, choose_folder or _named_folder), options)
 
 
+def run_stage(stage, doc, work, *, add_options=None, argv=None):
+    """Run the script of a stage over a night; its exit code. `work(job, options)` returns an Outcome."""
+
+    def of_night(config, night, options):
+        from ngcmos.night.job import open_job
+
+        with open_job(stage, config, night, workers=options.workers, quiet=options.quiet) as job:
+            return work(job, options)
+
+    return run(doc, of_night, add_options=add_options, argv=argv)
+
+
 def guarded(work, options):
     """Exit code of `work()`, its named errors told in one line each; a traceback only for a bug of ours."""
     _start_log(options)

@@ -26,6 +26,7 @@ class Record(enum.StrEnum):
     SHIFTS = "shifts"  # the donuts shift of a frame
     QUALITY = "quality"  # the quality of a frame's light
     RUN = "run"  # how a stage of the chain went
+    PRODUCT = "product"  # what a product was made of, and what it replaced
     REMARK = "remark"  # what does not fit together in a field: its kind, and a line
 
 

@@ -9,14 +9,15 @@ Example:  python scripts/QC_control.py --night 20240705
 import sys
 
 from ngcmos import cli
+from ngcmos.names import Stage
 
 
-def work(config, night, options):
+def work(job, options):
     """Run the stage over the night."""
     from ngcmos.stages import qc_control
 
-    return qc_control.run(config, night, workers=options.workers, quiet=options.quiet)
+    return qc_control.run(job)
 
 
 if __name__ == "__main__":
-    sys.exit(cli.run(__doc__, work))
+    sys.exit(cli.run_stage(Stage.QC_CONTROL, __doc__, work))

@@ -7,14 +7,15 @@ Example:  python scripts/adding_headers.py --night 20240705
 import sys
 
 from ngcmos import cli
+from ngcmos.names import Stage
 
 
-def work(config, night, options):
+def work(job, options):
     """Run the stage over the night."""
     from ngcmos.stages import adding_headers
 
-    return adding_headers.run(config, night, workers=options.workers, quiet=options.quiet)
+    return adding_headers.run(job)
 
 
 if __name__ == "__main__":
-    sys.exit(cli.run(__doc__, work))
+    sys.exit(cli.run_stage(Stage.ADDING_HEADERS, __doc__, work))

@@ -9,6 +9,7 @@ Example:  python scripts/check_cmos.py --night 20240705 --dry-run
 import sys
 
 from ngcmos import cli
+from ngcmos.names import Stage
 
 
 def add_options(parser):
@@ -17,19 +18,16 @@ def add_options(parser):
     parser.add_argument("--restore", action="store_true", help="bring all frames back that were set aside")
 
 
-def work(config, night, options):
+def work(job, options):
     """Run the stage over the night."""
     from ngcmos.stages import check_cmos
 
     return check_cmos.run(
-        config,
-        night,
+        job,
         dry_run=options.dry_run,
         restore=options.restore,
-        workers=options.workers,
-        quiet=options.quiet,
     )
 
 
 if __name__ == "__main__":
-    sys.exit(cli.run(__doc__, work, add_options=add_options))
+    sys.exit(cli.run_stage(Stage.CHECK_CMOS, __doc__, work, add_options=add_options))

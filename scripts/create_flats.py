@@ -7,14 +7,15 @@ Example:  python scripts/create_flats.py --night 20240705
 import sys
 
 from ngcmos import cli
+from ngcmos.names import Stage
 
 
-def work(config, night, options):
+def work(job, options):
     """Run the stage over the night."""
     from ngcmos.stages import create_flats
 
-    return create_flats.run(config, night)
+    return create_flats.run(job)
 
 
 if __name__ == "__main__":
-    sys.exit(cli.run(__doc__, work))
+    sys.exit(cli.run_stage(Stage.CREATE_FLATS, __doc__, work))

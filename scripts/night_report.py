@@ -10,14 +10,15 @@ Example:  python scripts/night_report.py --night 20240705
 import sys
 
 from ngcmos import cli
+from ngcmos.names import Stage
 
 
-def work(config, night, options):
+def work(job, options):
     """Run the stage over the night."""
     from ngcmos.stages import night_report
 
-    return night_report.run(config, night, commands=cli.commands_again(options, night.folder))
+    return night_report.run(job, commands=cli.commands_again(options, job.folder))
 
 
 if __name__ == "__main__":
-    sys.exit(cli.run(__doc__, work))
+    sys.exit(cli.run_stage(Stage.NIGHT_REPORT, __doc__, work))

@@ -9,6 +9,7 @@ Example:  python scripts/noise_model.py --night 20240705 --aper 5
 import sys
 
 from ngcmos import cli
+from ngcmos.names import Stage
 
 
 def add_options(parser):
@@ -19,13 +20,13 @@ def add_options(parser):
     parser.add_argument("--overwrite", action="store_true", help="make files anew that are made already")
 
 
-def work(config, night, options):
+def work(job, options):
     """Run the stage over the night."""
-    from ngcmos.stages import noise_model
+    from ngcmos.stages.noise_model import NoiseOptions, run
 
-    chosen = {"radius_px": options.aper, "tmag_max": options.tmag_max, "bin_minutes": options.bin}
-    return noise_model.run(config, night, **chosen, overwrite=options.overwrite)
+    chosen = NoiseOptions(radius_px=options.aper, tmag_max=options.tmag_max, bin_minutes=options.bin)
+    return run(job, chosen, overwrite=options.overwrite)
 
 
 if __name__ == "__main__":
-    sys.exit(cli.run(__doc__, work, add_options=add_options))
+    sys.exit(cli.run_stage(Stage.NOISE_MODEL, __doc__, work, add_options=add_options))

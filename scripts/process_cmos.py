@@ -7,6 +7,7 @@ Example:  python scripts/process_cmos.py --night 20240705
 import sys
 
 from ngcmos import cli
+from ngcmos.names import Stage
 
 
 def add_options(parser):
@@ -14,14 +15,12 @@ def add_options(parser):
     parser.add_argument("--overwrite", action="store_true", help="measure again what has been measured")
 
 
-def work(config, night, options):
+def work(job, options):
     """Run the stage over the night."""
     from ngcmos.stages import process_cmos
 
-    return process_cmos.run(
-        config, night, overwrite=options.overwrite, workers=options.workers, quiet=options.quiet
-    )
+    return process_cmos.run(job, overwrite=options.overwrite)
 
 
 if __name__ == "__main__":
-    sys.exit(cli.run(__doc__, work, add_options=add_options))
+    sys.exit(cli.run_stage(Stage.PROCESS_CMOS, __doc__, work, add_options=add_options))

@@ -7,6 +7,7 @@ Example:  python scripts/relative_photometry.py --night 20240705 --tmag_max 13
 import sys
 
 from ngcmos import cli
+from ngcmos.names import Stage
 
 
 def add_options(parser):
@@ -15,12 +16,12 @@ def add_options(parser):
     parser.add_argument("--overwrite", action="store_true", help="make curves anew that are made already")
 
 
-def work(config, night, options):
+def work(job, options):
     """Run the stage over the night."""
     from ngcmos.stages import relative_photometry
 
-    return relative_photometry.run(config, night, tmag_max=options.tmag_max, overwrite=options.overwrite)
+    return relative_photometry.run(job, tmag_max=options.tmag_max, overwrite=options.overwrite)
 
 
 if __name__ == "__main__":
-    sys.exit(cli.run(__doc__, work, add_options=add_options))
+    sys.exit(cli.run_stage(Stage.RELATIVE_PHOTOMETRY, __doc__, work, add_options=add_options))

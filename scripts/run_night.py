@@ -29,6 +29,9 @@ def add_options(parser):
         "--skip", action="append", default=[], metavar="STAGE", help="leave this one out (repeatable)"
     )
     parser.add_argument(
+        "--overwrite", action="store_true", help="solve, measure and compare anew what was done before"
+    )
+    parser.add_argument(
         "--follow",
         action="store_true",
         help="begin tonight's (or the named) night now, frame by frame; ends by itself after sunrise",
@@ -52,16 +55,14 @@ def work(config, night, options):
         from ngcmos.chain import follow
 
         follow.run(config, night, catalogs=options.catalog, quiet=options.quiet)
-    return chain.run(
-        config,
-        night.folder,
+    chosen = chain.RunOptions(
         catalogs=options.catalog,
         only=options.only,
         skip=options.skip,
-        workers=options.workers,
-        quiet=options.quiet,
+        overwrite=options.overwrite,
         commands=cli.commands_again(options, night.folder),
     )
+    return chain.run(config, night.folder, chosen, workers=options.workers, quiet=options.quiet)
 
 
 if __name__ == "__main__":

@@ -34,6 +34,9 @@ def add_options(parser):
     parser.add_argument(
         "--skip", action="append", default=[], metavar="STAGE", help="leave this one out (repeatable)"
     )
+    parser.add_argument(
+        "--overwrite", action="store_true", help="solve, measure and compare anew what was done before"
+    )
 
 
 def work(options):
@@ -41,18 +44,18 @@ def work(options):
     from pathlib import Path
 
     from ngcmos.chain import nights
+    from ngcmos.chain.night import RunOptions
     from ngcmos.config import load_config
 
     config = load_config(camera=options.camera, config=options.config)
-    reports = nights.run(
-        config,
-        nights.choose_nights(config, options.nights),
+    chosen = RunOptions(
         catalogs=[Path(file).absolute() for file in options.catalog],
         only=options.only,
         skip=options.skip,
-        workers=options.workers,
-        scheduler=options.scheduler,
+        overwrite=options.overwrite,
     )
+    dates = nights.choose_nights(config, options.nights)
+    reports = nights.run(config, dates, chosen, workers=options.workers, scheduler=options.scheduler)
     return 1 if any(report.exit_code for report in reports) else 0
 
 

@@ -7,6 +7,7 @@ Example:  python scripts/simple_wrapper.py --night 20240705 --catalog tic.fits
 import sys
 
 from ngcmos import cli
+from ngcmos.names import Stage
 
 
 def add_options(parser):
@@ -26,24 +27,23 @@ def add_options(parser):
         help="TIC extract instead of the network (repeatable)",
     )
     parser.add_argument("--only", choices=["catalog", "solve"], help="do this part alone")
+    parser.add_argument("--overwrite", action="store_true", help="solve frames that are solved already")
 
 
-def work(config, night, options):
+def work(job, options):
     """Run the stage over the night."""
-    from ngcmos.stages import simple_wrapper
+    from ngcmos.stages.simple_wrapper import Part, SolveOptions, run
 
-    return simple_wrapper.run(
-        config,
-        night,
+    chosen = SolveOptions(
         defocus_mm=options.defocus,
         force3rd=options.force3rd,
         save_matched_cat=options.save_matched_cat,
         catalogs=options.catalog,
-        only=options.only,
-        workers=options.workers,
-        quiet=options.quiet,
+        only=Part(options.only) if options.only else None,
+        overwrite=options.overwrite,
     )
+    return run(job, chosen)
 
 
 if __name__ == "__main__":
-    sys.exit(cli.run(__doc__, work, add_options=add_options))
+    sys.exit(cli.run_stage(Stage.SIMPLE_WRAPPER, __doc__, work, add_options=add_options))

@@ -21,7 +21,7 @@ from pathlib import Path
 from bench_small import describe_small, lay_out, measure_small
 from meter import NUMBERS, Usage, run_script
 
-from ngcmos.chain.night import STAGES
+from ngcmos.chain.registry import STAGES
 from ngcmos.config import load_camera
 
 ROOT = Path(__file__).resolve().parents[1]

@@ -13,14 +13,14 @@ import sys
 from pathlib import Path
 
 import numpy as np
+from running import run_stage
 from transit_fit import fit_transit
 
 from ngcmos.calibration.masters import load_masters
 from ngcmos.config import load_camera, load_config
 from ngcmos.lightcurves.audit import audit, bin_curves
 from ngcmos.lightcurves.cube import read_cube, read_field, relate_stars
-from ngcmos.lightcurves.ensemble import choose_best
-from ngcmos.lightcurves.scatter import scatter
+from ngcmos.lightcurves.ensemble import choose_best, scatter
 from ngcmos.lightcurves.series import BinLength, assign_bins
 from ngcmos.names import Flag
 from ngcmos.night.folder import open_night
@@ -51,9 +51,9 @@ def make_night(base, **plan):
     config = load_config(camera=str(base / "camera.toml"), config=str(base / "directories.json"))
     night = open_night(config, next((base / "nights").iterdir()))
     if not done.exists():
-        simple_wrapper.run(config, night, quiet=True)
-        create_flats.run(config, night)
-        process_cmos.run(config, night, quiet=True)
+        run_stage(simple_wrapper, config, night, quiet=True)
+        run_stage(create_flats, config, night)
+        run_stage(process_cmos, config, night, quiet=True)
         done.touch()
     return config, night
 
@@ -169,7 +169,7 @@ def recover_copy(config, night, target, number):
     injected = inject_night(config, night, target, wanted)
     copy_config = load_config(camera=str(config.camera.source), config=str(target / "directories.json"))
     copy = open_night(copy_config, target / "nights" / night.folder.name)
-    process_cmos.run(copy_config, copy, quiet=True)
+    run_stage(process_cmos, copy_config, copy, quiet=True)
     options = {"tmag_max": 15.0, "further": ("jd_bary",)}
     alone, changed = (read_field(table_of(one), config.camera, **options) for one in (night, copy))
     rows = {tic_id: row for row, tic_id in enumerate(np.asarray(alone.stars["tic_id"]).tolist())}

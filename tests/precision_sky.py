@@ -16,6 +16,7 @@ from pathlib import Path
 import numpy as np
 from astropy.table import Table
 from precision_night import ALONE, SPOILT, chip_of, flat_scale, in_truth, make_night
+from running import run_stage
 from test_real_frames import HATP32, lay_out, options
 
 from ngcmos.calibration.masters import load_masters
@@ -50,7 +51,7 @@ def measure_by(config, night, field, paths):
 def measure(camera, site, masters, night, field, paths):
     """(stars, (frames, stars) rows) of these frames of a field."""
     stars, catalog = (read(night.folder, field) for read in (read_input_catalog, read_catalog))
-    placed = with_times([place_frame(path, camera) for path in paths], site, {})
+    placed = with_times([place_frame(path, camera) for path in paths], site)
     measuring = prepare_measuring(camera, masters, stars, catalog, 80)
     return stars, np.stack([measure_frame(frame, measuring)[0] for frame in placed])
 
@@ -111,15 +112,15 @@ def solve_real(real_data, base):
     named = dict(zip(options(base)[::2], options(base)[1::2], strict=True))
     config = load_config(camera="microobservatory", config=str(named["--config"]))
     night = open_night(config, base / "nights" / "20171219")
-    simple_wrapper.run(config, night, catalogs=[base / "tic82_hatp32.fits"], quiet=True)
+    run_stage(simple_wrapper, config, night, catalogs=[base / "tic82_hatp32.fits"], quiet=True)
     return config, night
 
 
 def real_scatters(config, night, method):
     """{TIC id: scatter of its relative light curve after a linear trend} of the stars seen on every frame."""
     config = dataclasses.replace(config, camera=with_sky(config.camera, method))
-    process_cmos.run(config, night, overwrite=True, quiet=True)
-    relative_photometry.run(config, night, tmag_max=FAINT[0], overwrite=True)
+    run_stage(process_cmos, config, night, overwrite=True, quiet=True)
+    run_stage(relative_photometry, config, night, tmag_max=FAINT[0], overwrite=True)
     path = next(night.folder.glob("rel_phot_*.fits"))
     ids = np.asarray(Table.read(path, hdu="STARS")["tic_id"]).tolist()
     rows = Table.read(path, hdu="REL_PHOT", mask_invalid=False)

@@ -6,7 +6,11 @@ import subprocess
 import sys
 from pathlib import Path
 
+from ngcmos.chain.night import RunOptions
+from ngcmos.chain.night import run as run_options
 from ngcmos.errors import FrameError
+from ngcmos.names import Stage
+from ngcmos.night.job import open_job
 from ngcmos.night.writing import data_checksum
 
 # the chain in the order of the contract, written down again so that a change of it is noticed
@@ -23,7 +27,25 @@ STAGES += ["relative_photometry", "noise_model", "night_report"]
 ROOT = Path(__file__).resolve().parents[1]
 # the kernels of the linear algebra decide the last bit of a number: the tests and the scripts must use the same
 BLAS = {name: value for name, value in os.environ.items() if name.startswith(("OPENBLAS_", "MKL_"))}
-BARE = {"PATH": "/usr/bin:/bin", "HOME": "/nonexistent"} | BLAS
+CHECKOUT = {name: value for name, value in os.environ.items() if name == "PYTHONPATH"}  # one that is not installed
+BARE = {"PATH": "/usr/bin:/bin", "HOME": "/nonexistent"} | BLAS | CHECKOUT
+
+
+def run_stage(module, config, night, *, workers=1, quiet=True, **options):
+    """Outcome of a stage (its module) over a night, with a job of its own."""
+    [stage] = [one for one in Stage if module.__name__ == f"ngcmos.stages.{one.lower()}"]
+    if stage == Stage.SIMPLE_WRAPPER:
+        options = {"options": module.SolveOptions(**options)}
+    elif stage == Stage.NOISE_MODEL:
+        overwrite = options.pop("overwrite", False)
+        options = {"options": module.NoiseOptions(**options), "overwrite": overwrite}
+    with open_job(stage, config, night, workers=workers, quiet=quiet) as job:
+        return module.run(job, **options)
+
+
+def run_chain(config, folder, *, workers=1, quiet=True, **options):
+    """Outcome of the chain over a night folder."""
+    return run_options(config, folder, RunOptions(**options), workers=workers, quiet=quiet)
 
 
 def run_script(name, *options, code=0, cwd="/", env=None):

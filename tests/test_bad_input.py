@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from astropy.table import Table
 from loopback_vizier import LoopbackVizier
-from running import night_options, raw_checksums, run_script
+from running import night_options, raw_checksums, run_script, run_stage
 
 from ngcmos.config import load_camera, load_config
 from ngcmos.errors import WriteError
@@ -165,8 +165,8 @@ def vizier(raw_night):
 
 def solve(fresh, server, **options):
     """Outcome of simple_wrapper against a server, without pauses between tries."""
-    return simple_wrapper.run(
-        fresh.config, fresh.night, server=server, sleep=lambda seconds: None, quiet=True, **options
+    return run_stage(
+        simple_wrapper, fresh.config, fresh.night, server=server, sleep=lambda seconds: None, quiet=True, **options
     )
 
 
@@ -251,19 +251,19 @@ def test_no_masters_and_nothing_to_make_them_of(fresh):
 
 
 def test_flats_from_a_fresh_tree(fresh):
-    outcome = create_flats.run(fresh.config, fresh.night)
+    outcome = run_stage(create_flats, fresh.config, fresh.night)
     assert (outcome.exit_code, [path.name for path in outcome.products]) == (0, ["master_flat.fits"])
 
 
 def test_night_without_flats_fails_only_where_no_older_flat_serves(fresh):
-    create_flats.run(fresh.config, fresh.night)
+    run_stage(create_flats, fresh.config, fresh.night)
     older = fresh.folder / "master_flat.fits"
     older.rename(fresh.base / "out" / "master_flat.fits")
     for path in fresh.folder.glob("*flat*"):
         path.unlink()
-    assert create_flats.run(fresh.config, fresh.night).exit_code == 0
+    assert run_stage(create_flats, fresh.config, fresh.night).exit_code == 0
     (fresh.base / "out" / "master_flat.fits").unlink()
-    outcome = create_flats.run(fresh.config, fresh.night)
+    outcome = run_stage(create_flats, fresh.config, fresh.night)
     assert outcome.exit_code == 1
     assert "expected at least" in outcome.troubles[0]
 
@@ -289,16 +289,16 @@ def test_full_disk_stops_the_stage_with_the_older_files_whole(fresh, vizier, mon
 
     monkeypatch.setattr(os, "fsync", full)
     with pytest.raises(WriteError, match=r"phot_.*: not written, No space left on device"):
-        process_cmos.run(fresh.config, fresh.night, quiet=True)
+        run_stage(process_cmos, fresh.config, fresh.night, quiet=True)
     monkeypatch.setattr(os, "fsync", real)
     assert raw_checksums(fresh.base) == before
     assert not list(fresh.folder.glob(".*.part"))
-    assert process_cmos.run(fresh.config, fresh.night, quiet=True).exit_code == 0
+    assert run_stage(process_cmos, fresh.config, fresh.night, quiet=True).exit_code == 0
 
 
 def test_star_off_the_chip_is_a_row_of_nan(fresh, vizier):
     solve(fresh, vizier.url)
-    process_cmos.run(fresh.config, fresh.night, quiet=True)
+    run_stage(process_cmos, fresh.config, fresh.night, quiet=True)
     rows = Table.read(next(fresh.folder.glob("phot_*.fits")), hdu="PHOT", mask_invalid=False)
     off = (rows["flags"] & 64) != 0
     assert off.any()

@@ -11,11 +11,11 @@ import numpy as np
 import pytest
 from astropy.io import fits
 from astropy.table import Table
-from running import STAGES, night_options, raw_checksums, run_script
+from running import STAGES, night_options, raw_checksums, run_chain, run_script, run_stage
 
-from ngcmos.chain import night as chain
 from ngcmos.config import Photometry, load_camera, load_config
 from ngcmos.errors import WriteError
+from ngcmos.names import Record
 from ngcmos.night.folder import open_night
 from ngcmos.night.ledger import read_ledger
 from ngcmos.photometry.apertures import Exposure, measure
@@ -252,7 +252,7 @@ def test_changed_profile_is_said_and_overwrite_measures_again(night, tmp_path):
     profile = base / "camera.toml"
     profile.write_text(profile.read_text().replace('sky_method = "map"', 'sky_method = "annulus"'))
     said = run_script("process_cmos", *night_options(base)).stderr
-    assert "was made with another checksum of the camera profile (PROFSUM)" in said
+    assert "was made with another sky_method: --overwrite measures again" in said
     run_script("process_cmos", *night_options(base), "--overwrite")
     path = base / "nights" / "20240705" / tables(night)[0].name
     assert check_table(path)["SKYMETH"] == "annulus"
@@ -278,10 +278,10 @@ def test_frame_that_comes_later_is_measured_by_the_next_run(night, tmp_path):
     folder = base / "nights" / "20240705"
     late = sorted(folder.glob(f"{field}_*S43*.fits"))[5]
     late.rename(tmp_path / late.name)
-    outcome = process_cmos.run(config, open_night(config, folder), quiet=True)
+    outcome = run_stage(process_cmos, config, open_night(config, folder), quiet=True)
     assert len(read_frames(folder / f"phot_{field}.fits")) == 11
     (tmp_path / late.name).rename(late)
-    outcome = process_cmos.run(config, open_night(config, folder), quiet=True)
+    outcome = run_stage(process_cmos, config, open_night(config, folder), quiet=True)
     assert late.name in outcome.done
     assert (folder / f"phot_{field}.fits").read_bytes() == (night.folder / f"phot_{field}.fits").read_bytes()
 
@@ -303,9 +303,9 @@ def put_table_in_the_way(folder, field):
 def test_light_curves_that_cannot_be_made_do_not_fail_a_night_that_is_measured(bare):
     config, folder = bare
     put_table_in_the_way(folder, "NG0000+0000")
-    outcome = chain.run(config, folder, skip=["QC_control"], quiet=True)
+    outcome = run_chain(config, folder, skip=["QC_control"], quiet=True)
     assert (outcome.exit_code, outcome.troubles) == (0, [])
-    told = {entry.frame: entry for entry in read_ledger(folder) if entry.stage == chain.RUN}
+    told = {entry.frame: entry for entry in read_ledger(folder) if entry.stage == Record.RUN}
     for script in ("relative_photometry", "noise_model"):
         assert "phot_NG0000+0000.fits: damaged or not made by ngcmos" in told[script].reason
     assert "relative_photometry failed: NG0000+0000" in (folder / "night_report.html").read_text()
@@ -314,7 +314,7 @@ def test_light_curves_that_cannot_be_made_do_not_fail_a_night_that_is_measured(b
 def test_light_curves_that_alone_were_asked_for_fail_by_themselves(bare):
     config, folder = bare
     put_table_in_the_way(folder, "NG0000+0000")
-    assert chain.run(config, folder, only=["relative_photometry"], quiet=True).exit_code == 1
+    assert run_chain(config, folder, only=["relative_photometry"], quiet=True).exit_code == 1
 
 
 def test_full_disk_fails_the_chain_at_the_light_curves_too(bare, monkeypatch):
@@ -326,7 +326,7 @@ def test_full_disk_fails_the_chain_at_the_light_curves_too(bare, monkeypatch):
         raise WriteError("no space at all")
 
     monkeypatch.setattr(relative_photometry, "require_space", no_space)
-    outcome = chain.run(config, folder, only=["process_cmos", "relative_photometry", "noise_model"], quiet=True)
+    outcome = run_chain(config, folder, only=["process_cmos", "relative_photometry", "noise_model"], quiet=True)
     assert outcome.troubles == ["relative_photometry: no space at all"]
     assert outcome.exit_code == 1
 
@@ -335,7 +335,7 @@ def test_night_without_any_table_is_told_of_once(bare, caplog):
     config, folder = bare
     for path in folder.glob("phot_*"):
         path.unlink()
-    outcome = chain.run(config, folder, only=["check_cmos", "relative_photometry", "noise_model"], quiet=True)
+    outcome = run_chain(config, folder, only=["check_cmos", "relative_photometry", "noise_model"], quiet=True)
     assert (outcome.exit_code, outcome.troubles) == (0, [])
 
 
@@ -362,7 +362,7 @@ def test_header_edited_in_place_is_noticed_and_so_is_its_return(night, tmp_path)
     for content, airmass in ((whole[:at] + b"                  1.5" + whole[at + 21 :], 1.5), (whole, None)):
         path.write_bytes(content)
         os.utime(path, ns=(status.st_atime_ns, status.st_mtime_ns))
-        outcome = process_cmos.run(config, open_night(config, folder), quiet=True)
+        outcome = run_stage(process_cmos, config, open_night(config, folder), quiet=True)
         assert outcome.done == [path.name]
         facts = read_frames(folder / f"phot_{field}.fits")
         assert airmass is None or facts["airmass"][5] == airmass
@@ -375,8 +375,8 @@ def test_profile_that_asks_for_more_stars_refuses_the_frames(night, tmp_path):
     config = load_config(camera=str(base / "camera.toml"), config=base / "directories.json")
     blind = dataclasses.replace(config.camera.detector, read_noise_e=1e5)  # no star stands out of such a noise
     config = dataclasses.replace(config, camera=dataclasses.replace(config.camera, detector=blind))
-    outcome = process_cmos.run(
-        config, open_night(config, base / "nights" / "20240705"), overwrite=True, quiet=True
+    outcome = run_stage(
+        process_cmos, config, open_night(config, base / "nights" / "20240705"), overwrite=True, quiet=True
     )
     assert outcome.exit_code == 1
     assert all("stars seen, expected at least" in reason for reason in outcome.failed.values())

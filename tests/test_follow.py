@@ -9,11 +9,10 @@ import zoneinfo
 
 import numpy as np
 import pytest
-from running import night_options, raw_checksums, run_script
+from running import night_options, raw_checksums, run_chain, run_script
 from torture import lay_out, read_tables
 
 from ngcmos.chain import follow
-from ngcmos.chain import night as chain
 from ngcmos.config import load_camera, load_config
 from ngcmos.errors import NightError, UsageError
 from ngcmos.night.folder import open_night, science_files, stamp_of
@@ -106,7 +105,7 @@ def test_followed_night_is_that_of_the_morning(nights, caplog):
     assert max(lags) <= config.camera.files.settling_s + 2  # of ten seconds of exposure
     parts = [path.name for path in folder.glob(".phot_*.parts/part-*.npz")]
     assert len(parts) >= 2  # measured before the chain of the morning
-    outcome = chain.run(config, folder, quiet=True)
+    outcome = run_chain(config, folder, quiet=True)
     assert outcome.exit_code == 0
     check(nights)
 
@@ -122,7 +121,7 @@ def test_followed_night_that_was_stopped_goes_on(nights, left):
     with pytest.raises(KeyboardInterrupt):
         follow_night(config, folder, camera)
     follow_night(config, folder, camera)
-    chain.run(config, folder, quiet=True)
+    run_chain(config, folder, quiet=True)
     check(nights)
 
 
@@ -134,7 +133,7 @@ def test_catalog_that_cannot_be_had_at_first_is_asked_for_again(nights, caplog):
     follow_night(config, folder, Camera(nights.raw / "nights" / DATE, folder, at=back))
     told = [one.message for one in caplog.records if "tried again every 60 s" in one.message]
     assert len(told) == 1 and str(catalog) in told[0]
-    chain.run(config, folder, quiet=True)
+    run_chain(config, folder, quiet=True)
     check(nights)
 
 
@@ -152,7 +151,7 @@ def test_full_disk_at_night_is_waited_out(nights, caplog, monkeypatch):
     follow_night(config, folder, Camera(nights.raw / "nights" / DATE, folder, at=at))
     told = [one.message for one in caplog.records if "MB free on the disk" in one.message]
     assert len([one for one in told if "tried again every 60 s" in one]) == 1
-    chain.run(config, folder, quiet=True)
+    run_chain(config, folder, quiet=True)
     check(nights)
 
 
@@ -162,7 +161,7 @@ def test_frame_that_cannot_be_set_aside_at_first_is_set_aside_later(nights):
     (folder / "no_wcs").write_text("in the way")
     follow_night(config, folder, Camera(nights.raw / "nights" / DATE, folder, at={25: (folder / "no_wcs").unlink}))
     assert len(list((folder / "no_wcs").iterdir())) >= 6
-    chain.run(config, folder, quiet=True)
+    run_chain(config, folder, quiet=True)
     check(nights)
 
 

@@ -10,7 +10,7 @@ import time
 import types
 
 import pytest
-from running import BARE, ROOT, night_options, run_script
+from running import BARE, ROOT, night_options, run_chain, run_script, run_stage
 from torture import (
     check,
     lay_out,
@@ -24,7 +24,6 @@ from torture import (
     trial_of_write,
 )
 
-from ngcmos.chain import night as chain
 from ngcmos.config import load_config
 
 pytestmark = pytest.mark.slow
@@ -50,7 +49,7 @@ def test_stopped_photometry_is_continued_not_begun_anew(undisturbed, monkeypatch
 
     lay_out(undisturbed.raw, undisturbed.base)
     config = load_night(undisturbed.base)
-    chain.run(config.config, config.folder, skip=["process_cmos", "QC_control"], quiet=True)
+    run_chain(config.config, config.folder, skip=["process_cmos", "QC_control"], quiet=True)
     monkeypatch.setattr(field_table, "FRAMES_A_PART", 2)
     real, seen = field_table.measure_frame, []
 
@@ -62,9 +61,9 @@ def test_stopped_photometry_is_continued_not_begun_anew(undisturbed, monkeypatch
 
     monkeypatch.setattr(field_table, "measure_frame", die_at_the_fifth)
     with pytest.raises(KeyboardInterrupt):
-        process_cmos.run(config.config, config.night(), quiet=True)
+        run_stage(process_cmos, config.config, config.night(), quiet=True)
     monkeypatch.setattr(field_table, "measure_frame", real)
-    outcome = process_cmos.run(config.config, config.night(), quiet=True)
+    outcome = run_stage(process_cmos, config.config, config.night(), quiet=True)
     assert seen[:4] == outcome.skipped
     assert not set(seen[:4]) & set(outcome.done)
     check(undisturbed.raw, undisturbed.base, undisturbed.tables)
@@ -83,11 +82,11 @@ def test_stop_between_the_table_and_the_removal_of_its_parts_leaves_none(undistu
 
     monkeypatch.setattr(field_table, "remove_parts", die)
     with pytest.raises(KeyboardInterrupt):
-        chain.run(config.config, config.folder, quiet=True)
+        run_chain(config.config, config.folder, quiet=True)
     monkeypatch.setattr(field_table, "remove_parts", real)
     assert list(config.folder.glob(".phot_*.parts"))
-    assert process_cmos.run(config.config, config.night(), quiet=True).exit_code == 0
-    chain.run(config.config, config.folder, quiet=True)
+    assert run_stage(process_cmos, config.config, config.night(), quiet=True).exit_code == 0
+    run_chain(config.config, config.folder, quiet=True)
     check(undisturbed.raw, undisturbed.base, undisturbed.tables)
 
 

@@ -10,7 +10,7 @@ import pytest
 from astropy.io import fits
 from astropy.table import Table
 from astropy.timeseries import TimeSeries
-from running import BARE, ROOT
+from running import BARE, ROOT, run_stage
 
 import ngcmos
 from ngcmos.config import load_camera, load_config
@@ -31,7 +31,7 @@ def base(tmp_path_factory):
     config = load_config(camera=str(night.camera_file), config=str(night.directories_file))
     for stage in (simple_wrapper, process_cmos):
         assert stage.run(config, open_night(config, night.folder), quiet=True).exit_code == 0
-    assert relative_photometry.run(config, open_night(config, night.folder)).exit_code == 0
+    assert run_stage(relative_photometry, config, open_night(config, night.folder)).exit_code == 0
     return base
 
 

@@ -19,7 +19,7 @@ from astropy.io import fits
 from running import BARE, ROOT, run_script
 
 from ngcmos.astrometry.catalog import CATALOG_COLUMNS
-from ngcmos.chain.night import STAGES
+from ngcmos.chain.registry import STAGES
 from ngcmos.config import Directories, load_camera
 from ngcmos.names import flag_names
 from ngcmos.night import products

@@ -23,9 +23,8 @@ import time
 from pathlib import Path
 
 from astropy.io import fits
-from running import BARE, ROOT, night_options, raw_checksums, run_script
+from running import BARE, ROOT, night_options, raw_checksums, run_chain, run_script
 
-from ngcmos.chain import night as chain
 from ngcmos.config import load_camera, load_config
 from ngcmos.simulate.night import simulate_night
 
@@ -132,7 +131,7 @@ def _run_failing(sender, base, first, code):
     os.fsync = failing
     logging.disable()
     config = load_config(camera=str(base / "camera.toml"), config=base / "directories.json")
-    outcome = chain.run(config, base / "nights" / "20240705", quiet=True)
+    outcome = run_chain(config, base / "nights" / "20240705", quiet=True)
     sender.send((outcome.troubles, len(calls)))
 
 

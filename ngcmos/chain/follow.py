@@ -5,22 +5,27 @@ the night then finds nearly everything done. What it writes is what the chain wo
 """
 
 import datetime
+import functools
 import logging
 import os
 import sys
 import time
 import zoneinfo
+from collections.abc import Callable, Sequence
+from pathlib import Path
 
 import numpy as np
 from tqdm import tqdm
 
-from ngcmos.chain.following import FieldFollower
+from ngcmos.calibration.masters import Masters, load_masters
+from ngcmos.chain.following import FieldFollower, Seen
+from ngcmos.config import Config, Site
 from ngcmos.errors import NightError, UsageError, WorkError, WriteError
-from ngcmos.night.folder import field_of, file_state, find_folder, science_files, time_key
-from ngcmos.night.ledger import open_ledger
+from ngcmos.names import Stage
+from ngcmos.night.folder import Night, field_of, file_state, find_folder, science_files, time_key
+from ngcmos.night.job import Job, open_job
 from ngcmos.qc.almanac import sunrise
 from ngcmos.stages import create_flats
-from ngcmos.stages.adding_headers import prepare_cards
 
 log = logging.getLogger(__name__)
 
@@ -32,7 +37,19 @@ FLUSH_AFTER_S = 300.0  # without a frame
 FOLDER_EVERY_S = 10.0
 
 
-def wait_for_folder(config, *, directory=None, night=None, now=time.time, sleep=time.sleep):
+Clock = Callable[[], float]  # Unix seconds
+Sleep = Callable[[float], None]
+FileState = tuple[float, int]
+
+
+def wait_for_folder(
+    config: Config,
+    *,
+    directory: str | Path | None = None,
+    night: str | None = None,
+    now: Clock = time.time,
+    sleep: Sleep = time.sleep,
+) -> Path:
     """The night folder that the options name, else tonight's; waited for until sunrise where it is not there yet.
 
     Raises
@@ -57,13 +74,13 @@ def wait_for_folder(config, *, directory=None, night=None, now=time.time, sleep=
             sleep(FOLDER_EVERY_S)
 
 
-def tonight(site, unix):
+def tonight(site: Site, unix: float) -> str:
     """YYYYMMDD of the evening of the night that this moment belongs to: until noon that of yesterday."""
     local = datetime.datetime.fromtimestamp(unix, zoneinfo.ZoneInfo(site.timezone))
     return (local - datetime.timedelta(hours=12)).strftime("%Y%m%d")
 
 
-def end_of_night(date, site):
+def end_of_night(date: str, site: Site) -> float:
     """Unix time of the sunrise that ends a night.
 
     Raises
@@ -80,7 +97,16 @@ def end_of_night(date, site):
     return end
 
 
-def run(config, night, *, catalogs=(), quiet=False, now=time.time, sleep=time.sleep, nice=os.nice):
+def run(
+    config: Config,
+    night: Night,
+    *,
+    catalogs: Sequence[str | Path] = (),
+    quiet: bool = False,
+    now: Clock = time.time,
+    sleep: Sleep = time.sleep,
+    nice: Callable[[int], object] = os.nice,
+) -> None:
     """Work on the frames of a night as they come, until sunrise.
 
     Parameters
@@ -98,8 +124,8 @@ def run(config, night, *, catalogs=(), quiet=False, now=time.time, sleep=time.sl
     nice(NICENESS)
     end = end_of_night(night.date, config.site)
     log.info("following %s until sunrise, %s UTC", night.folder, _clock(end))
-    with open_ledger(night.folder) as ledger, LiveLine(now, quiet=quiet) as line:
-        watch = _Watch(config, night, ledger, catalogs, line, now)
+    with open_job(Stage.PROCESS_CMOS, config, night) as job, LiveLine(now, quiet=quiet) as line:
+        watch = _Watch(job, catalogs, line, now)
         try:
             while watch.work() or now() < end:
                 sleep(LOOK_EVERY_S)
@@ -108,18 +134,19 @@ def run(config, night, *, catalogs=(), quiet=False, now=time.time, sleep=time.sl
     log.info("followed: %s; now the rest of the night", line.text or "no frame came")
 
 
-def _clock(unix):
+def _clock(unix: float) -> str:
     return datetime.datetime.fromtimestamp(unix, datetime.UTC).strftime("%H:%M")
 
 
 class Arrivals:
     """Files of a night as they become whole: unchanged for the profile's settling time."""
 
-    def __init__(self, folder, settling_s):
+    def __init__(self, folder: Path, settling_s: float) -> None:
         self._folder, self._settling_s = folder, settling_s
-        self._growing, self._done = {}, {}
+        self._growing: dict[str, tuple[FileState, float]] = {}
+        self._done: dict[str, FileState | None] = {}
 
-    def ready(self, now):
+    def ready(self, now: float) -> list[tuple[Path, FileState]]:
         """[(path, state), ...] of frames that are whole and new or changed, in the order of their time stamps."""
         found = []
         for path in science_files(self._folder):
@@ -133,7 +160,7 @@ class Arrivals:
                 found.append((path, state))
         return sorted(found, key=lambda one: time_key(one[0]))
 
-    def settle(self, path, state):
+    def settle(self, path: Path, state: FileState | None) -> None:
         """Count a frame as dealt with as long as it is in this state."""
         self._growing.pop(path.name, None)
         self._done[path.name] = state
@@ -142,19 +169,19 @@ class Arrivals:
 class LiveLine:
     """One line that tells how the night goes: on a terminal always, in the log once a minute."""
 
-    def __init__(self, now, *, quiet=False):
+    def __init__(self, now: Clock, *, quiet: bool = False) -> None:
         self.text = ""
-        self._now, self._logged = now, -np.inf
+        self._now, self._logged = now, float("-inf")
         self._shown = not quiet and sys.stderr.isatty()
         self._bar = tqdm(bar_format="{desc}", disable=not self._shown, leave=False)
 
-    def __enter__(self):
+    def __enter__(self) -> "LiveLine":
         return self
 
-    def __exit__(self, *_):
+    def __exit__(self, *_: object) -> None:
         self._bar.close()
 
-    def tell(self, text):
+    def tell(self, text: str) -> None:
         """Show the newest state."""
         self.text = text
         self._bar.set_description_str(text)
@@ -166,16 +193,22 @@ class LiveLine:
 class _Watch:
     """The fields of a night while frames come."""
 
-    def __init__(self, config, night, ledger, catalogs, line, now):
-        self._config, self._night, self._ledger = config, night, ledger
-        self._catalogs, self._line, self._now = catalogs, line, now
-        self._arrivals = Arrivals(night.folder, config.camera.files.settling_s)
-        self._followers, self._refused = {}, set()
-        self._paused, self._told = {}, {}
-        self._flat_is_made = False
+    def __init__(self, job: Job, catalogs: Sequence[str | Path], line: LiveLine, now: Clock) -> None:
+        self._job, self._catalogs, self._line, self._now = job, catalogs, line, now
+        self._arrivals = Arrivals(job.folder, job.camera.files.settling_s)
+        self._followers: dict[str, FieldFollower] = {}
+        self._refused: set[str] = set()
+        self._paused: dict[str, float] = {}
+        self._told: dict[str, str] = {}
         self._newest = now()
 
-    def work(self):
+    @functools.cached_property
+    def _masters(self) -> Masters:
+        """The masters of the night; the flat of the evening is made before they are read first."""
+        create_flats.run(self._job.beside(Stage.CREATE_FLATS))
+        return load_masters(self._job.config, self._job.folder)
+
+    def work(self) -> bool:
         """Take the frames that are there; whether there were any."""
         try:
             ready = self._arrivals.ready(self._now())
@@ -184,14 +217,14 @@ class _Watch:
             return False
         taken = 0
         for number, (path, state) in enumerate(ready, 1):
-            field = field_of(path, self._config.camera)
+            field = field_of(path, self._job.camera)
             if self._now() >= max(self._paused.get(field, 0.0), self._paused.get("", 0.0)):
                 taken += self._take(field, path, state, len(ready) - number)
         if not taken and self._now() - self._newest > FLUSH_AFTER_S:
             self.flush()
         return taken > 0
 
-    def flush(self):
+    def flush(self) -> None:
         """Put what was measured on the disk."""
         for follower in self._followers.values():
             try:
@@ -199,7 +232,7 @@ class _Watch:
             except WriteError as error:
                 log.error("%s: %s; these frames will be measured again", follower.field, error)
 
-    def _take(self, field, path, state, waiting):
+    def _take(self, field: str, path: Path, state: FileState, waiting: int) -> bool:
         """Take one frame; whether it was dealt with."""
         try:
             seen = self._follow(field).take(path)
@@ -219,24 +252,22 @@ class _Watch:
         self._line.tell(self._describe(seen, waiting, self._now() - state[0]))
         return True
 
-    def _follow(self, field):
-        """The FieldFollower of a field; the flat of the evening is made before the first."""
-        if not self._flat_is_made:
-            create_flats.run(self._config, self._night)
-            self._flat_is_made = True
+    def _follow(self, field: str) -> FieldFollower:
+        """The FieldFollower of a field."""
         if field not in self._followers:
-            options = {"prepare_cards": prepare_cards, "catalogs": self._catalogs}
-            self._followers[field] = FieldFollower(self._config, self._night, field, self._ledger, **options)
+            self._followers[field] = FieldFollower(
+                self._job, field, lambda: self._masters, catalogs=self._catalogs
+            )
         return self._followers[field]
 
-    def _pause(self, field, error):
+    def _pause(self, field: str, error: WorkError) -> None:
         """Leave a field ("": all) alone for a while; the reason is told when it changes."""
         self._paused[field] = self._now() + TRY_AGAIN_S
         if self._told.get(field) != str(error):
             self._told[field] = str(error)
             log.error("%s; tried again every %.0f s", error, TRY_AGAIN_S)
 
-    def _describe(self, seen, waiting, lag_s):
+    def _describe(self, seen: Seen, waiting: int, lag_s: float) -> str:
         measured = sum(follower.measured for follower in self._followers.values())
         counts = f"{measured} frames done, {len(self._refused)} refused, {waiting} waiting, lag {lag_s:.0f} s"
         told = [seen.field + ":", "measured" if seen.measured else "refused"]

@@ -1,162 +1,190 @@
 """The chain of a night: every stage in its order, only where something is missing, none stopped by another."""
 
 import contextlib
-import importlib
+import dataclasses
 import logging
 import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
 
-from ngcmos.errors import UsageError, WorkError, WriteError
+from ngcmos.chain.registry import Entry, chosen_stages
+from ngcmos.config import Config
+from ngcmos.errors import ProductError, WorkError, WriteError
+from ngcmos.names import Record, Stage, Verdict
 from ngcmos.night.disk import require_space
 from ngcmos.night.folder import open_night
-from ngcmos.night.ledger import DONE, REFUSED, open_ledger, recall, record
+from ngcmos.night.job import open_job
+from ngcmos.night.ledger import open_ledger, read_ledger, recall, record
 from ngcmos.night.outcome import Outcome
 from ngcmos.night.products import photometry_path
+from ngcmos.night.provenance import StaleProduct, stale_products
+from ngcmos.stages.simple_wrapper import SolveOptions
 
 log = logging.getLogger(__name__)
 
-# script: (module of the stage, whether it works in several processes)
-STAGES = {
-    "QC_Donuts": ("qc_donuts", True),
-    "QC_control": ("qc_control", True),
-    "simple_wrapper": ("simple_wrapper", True),
-    "check_cmos": ("check_cmos", True),
-    "adding_headers": ("adding_headers", True),
-    "create_flats": ("create_flats", False),
-    "process_cmos": ("process_cmos", True),
-    "relative_photometry": ("relative_photometry", False),
-    "noise_model": ("noise_model", False),
-    "night_report": ("night_report", False),
-}
-REPORT = "night_report"
-OF_TABLES = ("relative_photometry", "noise_model")
-EXTRAS = (*OF_TABLES, REPORT)  # what goes wrong in them is told; the photometry of the night is none the worse
-RUN = "run"
+RUN = "run_night"
 
 
+@dataclasses.dataclass(frozen=True)
+class RunOptions:
+    """What is asked of the chain.
+
+    Attributes
+    ----------
+    catalogs : sequence of paths
+        Local TIC extracts for simple_wrapper.
+    only, skip : sequence of str
+        Names of stages.
+    overwrite : bool
+        Solve, measure and compare anew what was done before.
+    commands : sequence of (str, str)
+        For the morning page: what for, and the line to type.
+    """
+
+    catalogs: Sequence[str | Path] = ()
+    only: Sequence[str] = ()
+    skip: Sequence[str] = ()
+    overwrite: bool = False
+    commands: Sequence[tuple[str, str]] = ()
+
+
+WHOLE = RunOptions()
+
+
+@dataclasses.dataclass
 class ChainOutcome(Outcome):
-    """Outcome whose `done` and `failed` are stages."""
+    """Outcome whose `done` and `failed` are stages; `stale` are products that would be made otherwise today."""
 
-    def summary(self):
+    stale: list[StaleProduct] = dataclasses.field(default_factory=list)
+
+    def summary(self) -> str:
         """One line for the log."""
         told = f"{self.stage}: {len(self.done)} stages done"
         trouble = f", {len(self.failed)} in trouble, the first: {self.troubles[0]}" if self.troubles else ""
-        return told + trouble
+        stale = f"; {len(self.stale)} products of another reduction: {self.stale[0]}" if self.stale else ""
+        return told + trouble + stale
 
 
-def run(config, folder, *, catalogs=(), only=(), skip=(), workers=1, quiet=False, commands=()):
-    """Run the stages of a night; an Outcome whose `done` and `failed` are stages.
+@dataclasses.dataclass(frozen=True)
+class StageRun:
+    """How a stage went."""
+
+    entry: Entry
+    outcome: Outcome
+    seconds: float
+
+
+def run(
+    config: Config, folder: Path, options: RunOptions = WHOLE, *, workers: int = 1, quiet: bool = False
+) -> ChainOutcome:
+    """Run the stages of a night.
 
     Parameters
     ----------
     config : ngcmos.config.Config
     folder : Path
         The night folder.
-    catalogs : sequence of paths
-        Local TIC extracts for simple_wrapper.
-    only, skip : sequence of str
-        Names of scripts.
-    commands : sequence of (str, str)
-        For the morning page: what for, and the line to type.
+    options : RunOptions
+    workers : int
+        Processes of stages that work in several.
+    quiet : bool
+        No progress bars.
     """
-    total = ChainOutcome("run_night")
-    rows = []
-    chosen = chosen_stages(only, skip)
-    special = {"simple_wrapper": {"catalogs": catalogs} | _one_write(chosen), REPORT: {"commands": commands}}
-    out_of_disk = False
-    for script in chosen:
-        if out_of_disk and script != REPORT:
+    total = ChainOutcome(RUN)
+    runs: list[StageRun] = []
+    chosen = chosen_stages(options.only, options.skip)
+    names = [entry.name for entry in chosen]
+    for entry in chosen:
+        if any(one.outcome.out_of_disk for one in runs) and entry.name != Stage.NIGHT_REPORT:
             continue
-        module, parallel = STAGES[script]
-        options = {"workers": workers, "quiet": quiet} if parallel else {}
+        if entry.of_table and not _tables(folder) and not _are_extras(chosen):
+            log.info("%s: no photometry table, nothing to make", entry.name)
+            continue
         started = time.monotonic()
-        if script in OF_TABLES and not _tables(folder) and not _are_extras(chosen):
-            log.info("%s: no photometry table, nothing to make", script)
-            continue
-        outcome = _run_stage(config, folder, script, module, options | special.get(script, {}))
-        rows.append((script, outcome, time.monotonic() - started))
-        _remember(folder, *rows[-1])
-        _add(total, script, outcome, excused=_is_excused(script, outcome, chosen))
-        out_of_disk |= outcome.out_of_disk
-    _tell(rows, folder)
+        processes = workers if entry.parallel else 1
+        outcome = _run_stage(config, folder, entry, _arguments(entry, options, names), (processes, quiet))
+        runs.append(StageRun(entry, outcome, time.monotonic() - started))
+        _remember(folder, runs[-1])
+        _add(total, runs[-1], chosen)
+    total.stale = _stale(folder)
+    _tell(runs, folder, total.stale)
     return total
 
 
-def _tables(folder):
+def _arguments(entry: Entry, options: RunOptions, names: Sequence[Stage]) -> dict[str, Any]:
+    """What a stage is told beside its job."""
+    if entry.name == Stage.SIMPLE_WRAPPER:
+        both = Stage.ADDING_HEADERS in names  # then a frame is written once for both
+        return {"options": SolveOptions(catalogs=options.catalogs, time_cards=both, overwrite=options.overwrite)}
+    if entry.name == Stage.NIGHT_REPORT:
+        return {"commands": options.commands}
+    return {"overwrite": options.overwrite} if entry.name == Stage.PROCESS_CMOS or entry.of_table else {}
+
+
+def _tables(folder: Path) -> list[Path]:
     return sorted(folder.glob(photometry_path(folder, "*").name))
 
 
-def _is_excused(script, outcome, chosen):
+def _is_excused(one: StageRun, chosen: Sequence[Entry]) -> bool:
     """Whether a night is none the worse for a stage that failed; not where nothing else was asked for."""
-    full = outcome.out_of_disk and script != REPORT
-    return script in EXTRAS and not full and not _are_extras(chosen)
+    full = one.outcome.out_of_disk and one.entry.name != Stage.NIGHT_REPORT
+    return one.entry.extra and not full and not _are_extras(chosen)
 
 
-def _are_extras(chosen):
-    return set(chosen) <= set(EXTRAS)
+def _are_extras(chosen: Sequence[Entry]) -> bool:
+    return all(entry.extra for entry in chosen)
 
 
-def _one_write(chosen):
-    """Option of simple_wrapper to write the cards of adding_headers too, where that will run."""
-    if not {"simple_wrapper", "adding_headers"} <= set(chosen):
-        return {}
-    return {"prepare_cards": importlib.import_module("ngcmos.stages.adding_headers").prepare_cards}
-
-
-def chosen_stages(only=(), skip=()):
-    """Names of the stages to run, in their order.
-
-    Raises
-    ------
-    UsageError
-        A name is no stage, or nothing is left.
-    """
-    unknown = [name for name in (*only, *skip) if name not in STAGES]
-    if unknown:
-        raise UsageError(f"no stage {', '.join(unknown)}, expected one of {', '.join(STAGES)}")
-    chosen = [name for name in STAGES if (not only or name in only) and name not in skip]
-    if not chosen:
-        raise UsageError("--only and --skip leave no stage to run")
-    return chosen
-
-
-def _run_stage(config, folder, script, module, options):
+def _run_stage(
+    config: Config, folder: Path, entry: Entry, arguments: dict[str, Any], work: tuple[int, bool]
+) -> Outcome:
     """Outcome of one stage; whatever goes wrong in it stays in it, as if it were a process of its own."""
-    outcome = Outcome(script)
+    outcome = Outcome(entry.name)
+    workers, quiet = work
     try:
-        if script != REPORT:  # a page is small, and tells that the disk is full
+        if entry.name != Stage.NIGHT_REPORT:  # a page is small, and tells that the disk is full
             require_space(folder, config.camera.files.reserve_mb)
-        stage = importlib.import_module(f"ngcmos.stages.{module}")
-        return stage.run(config, open_night(config, folder), **options)
+        with open_job(entry.name, config, open_night(config, folder), workers=workers, quiet=quiet) as job:
+            outcome = job.outcome
+            return entry.run(job, **arguments)
     except WriteError as error:
         outcome.out_of_disk = True
         outcome.troubles.append(str(error))
-        log.error("%s: %s; nothing further is tried", script, error)
+        log.error("%s: %s; nothing further is tried", entry.name, error)
     except WorkError as error:
         outcome.troubles.append(str(error))
-        log.error("%s: %s", script, error)
+        log.error("%s: %s", entry.name, error)
     except Exception as error:  # a bug of ours in one stage must not cost the others
         outcome.troubles.append(f"a bug in ngcmos: {error!r}")
-        log.exception("%s: a bug in ngcmos, please report it with this traceback", script)
+        log.exception("%s: a bug in ngcmos, please report it with this traceback", entry.name)
     return outcome
 
 
-def _remember(folder, script, outcome, seconds):
+def _remember(folder: Path, one: StageRun) -> None:
     """Write into the ledger what a stage did and how long it took, where anything can be written."""
+    outcome, script = one.outcome, one.entry.name
     counts = {"done": len(outcome.done), "before": len(outcome.skipped), "refused": len(outcome.failed)}
-    numbers = counts | {"seconds": round(seconds, 1), "order": list(STAGES).index(script)}
+    numbers: dict[str, Any] = {**counts, "seconds": round(one.seconds, 1), "order": list(Stage).index(script)}
     numbers["troubles"] = list(outcome.troubles)
-    verdict = REFUSED if outcome.exit_code else DONE
+    verdict = Verdict.REFUSED if outcome.exit_code else Verdict.DONE
     reason = "; ".join(outcome.troubles) or ("all frames refused" if outcome.exit_code else "")
     with contextlib.suppress(WriteError), open_ledger(folder) as ledger:
-        earlier = recall(ledger, RUN).get(script)
-        if not outcome.done and verdict == DONE and earlier is not None and earlier.verdict == DONE:
+        earlier = recall(ledger, Record.RUN).get(script)
+        if (
+            not outcome.done
+            and verdict == Verdict.DONE
+            and earlier is not None
+            and earlier.verdict == Verdict.DONE
+        ):
             return  # nothing was left to do: the run that did it says more
-        record(ledger, RUN, script, "", verdict, reason, numbers)
+        record(ledger, Record.RUN, script, "", verdict, reason, numbers)
 
 
-def _add(total, script, outcome, *, excused):
+def _add(total: ChainOutcome, one: StageRun, chosen: Sequence[Entry]) -> None:
+    outcome, script = one.outcome, one.entry.name
     total.products.extend(outcome.products)
-    if excused and outcome.exit_code:
+    if outcome.exit_code and _is_excused(one, chosen):
         return  # told in the log and on the page
     total.troubles.extend(f"{script}: {trouble}" for trouble in outcome.troubles)
     if outcome.exit_code:
@@ -165,11 +193,21 @@ def _add(total, script, outcome, *, excused):
         total.done.append(script)
 
 
-def _tell(rows, folder):
-    """The table at the end: a line a stage, then where the photometry lies."""
+def _stale(folder: Path) -> list[StaleProduct]:
+    try:
+        return stale_products(read_ledger(folder))
+    except ProductError:  # told by the stages
+        return []
+
+
+def _tell(runs: Sequence[StageRun], folder: Path, stale: Sequence[StaleProduct]) -> None:
+    """The table at the end: a line a stage, then what is stale, then where the photometry lies."""
     log.info("%-19s %8s %8s %8s %8s", "stage", "done", "before", "refused", "seconds")
-    for script, outcome, seconds in rows:
-        counts = (len(outcome.done), len(outcome.skipped), len(outcome.failed), seconds)
-        log.info("%-19s %8d %8d %8d %8.1f%s", script, *counts, "  in trouble" if outcome.troubles else "")
+    for one in runs:
+        outcome = one.outcome
+        counts = (len(outcome.done), len(outcome.skipped), len(outcome.failed), one.seconds)
+        log.info("%-19s %8d %8d %8d %8.1f%s", one.entry.name, *counts, "  in trouble" if outcome.troubles else "")
+    for product in stale:
+        log.info("stale: %s; --overwrite makes it anew", product)
     for path in _tables(folder):
         log.info("photometry: %s", path)

@@ -14,15 +14,24 @@ import os
 import socket
 import time
 import uuid
-from multiprocessing.connection import wait
+from collections.abc import Iterator, Sequence
+from multiprocessing.connection import Connection, wait
+from multiprocessing.process import BaseProcess
+from pathlib import Path
+from typing import Any
 
 from ngcmos.chain import night as chain
+from ngcmos.chain.night import WHOLE, ChainOutcome, RunOptions
+from ngcmos.chain.registry import chosen_stages
+from ngcmos.config import Config
 from ngcmos.errors import LockedError, NgcmosError, NightError, ProductError, ToolError, UsageError
+from ngcmos.night.fingerprint import Inputs
 from ngcmos.night.folder import find_folder
 from ngcmos.night.lock import hold_night
 from ngcmos.night.loop import follow_parent
 from ngcmos.night.products import photometry_path
 from ngcmos.night.session import log_in, sweep
+from ngcmos.tables.table import check_table
 
 log = logging.getLogger(__name__)
 
@@ -46,6 +55,10 @@ class Report:
     where : str
         Machine and process.
     troubles : tuple of str
+    reduction : str
+        Settings and code that its tables were made with, as JSON.
+    stale : tuple of str
+        Products that would be made otherwise today.
     """
 
     night: str
@@ -55,9 +68,14 @@ class Report:
     seconds: float
     where: str
     troubles: tuple[str, ...] = ()
+    reduction: str = ""
+    stale: tuple[str, ...] = ()
 
 
-def choose_nights(config, text):
+Running = tuple[Connection, BaseProcess]
+
+
+def choose_nights(config: Config, text: str) -> list[str]:
     """Nights of `20240701:20240731` (those that are there) or of `20240701,20240705` (all of them).
 
     Raises
@@ -80,7 +98,7 @@ def choose_nights(config, text):
     return there
 
 
-def _date(text):
+def _date(text: str) -> datetime.date:
     try:
         if len(text) != len("20240705"):
             raise ValueError
@@ -89,7 +107,7 @@ def _date(text):
         raise UsageError(f"--nights: {text!r} is no night, expected one as 20240705") from None
 
 
-def run_one(date, config, options):
+def run_one(date: str, config: Config, options: RunOptions) -> Report:
     """Report of a night after the chain: what each process, here or on a cluster, calls.
 
     Parameters
@@ -97,34 +115,37 @@ def run_one(date, config, options):
     date : str
         YYYYMMDD.
     config : ngcmos.config.Config
-    options : dict
-        Of `ngcmos.chain.night.run`.
+    options : RunOptions
     """
     started = time.monotonic()
-    code, troubles, folder = 1, (), config.directories.base / date
+    code, troubles, stale = 1, [], []
+    folder = config.directories.base / date
     try:
         folder = find_folder(config, night=date)
         outcome = _run_chain(config, folder, options)
-        code, troubles = outcome.exit_code, tuple(outcome.troubles)
+        code, troubles, stale = outcome.exit_code, outcome.troubles, outcome.stale
     except NgcmosError as error:
-        code, troubles = error.exit_code, (str(error),)
+        code, troubles = error.exit_code, [str(error)]
     except Exception as error:  # a bug of ours in one night must not cost the others
         log.exception("%s: a bug in ngcmos, please report it with this traceback", date)
-        troubles = (f"a bug in ngcmos: {error!r}",)
-    tables = list(_frames_of_tables(folder))
+        troubles = [f"a bug in ngcmos: {error!r}"]
+    tables = list(_headers_of_tables(folder))
     where = f"{socket.gethostname()}, process {os.getpid()}"
-    return Report(date, code, sum(tables), len(tables), time.monotonic() - started, where, troubles)
+    reduction = Inputs.read(str(tables[0].get("INPUTS", ""))).reduction.text if tables else ""
+    frames, seconds = sum(header["NFRAMES"] for header in tables), time.monotonic() - started
+    said = tuple(map(str, stale))
+    return Report(date, code, frames, len(tables), seconds, where, tuple(troubles), reduction, said)
 
 
-def _run_chain(config, folder, options):
+def _run_chain(config: Config, folder: Path, options: RunOptions) -> ChainOutcome:
     with contextlib.ExitStack() as stack:
         _hold(folder, stack)
         stack.enter_context(_log_only_in(folder))
         sweep(config, folder)
-        return chain.run(config, folder, workers=1, quiet=True, **options)
+        return chain.run(config, folder, options, workers=1, quiet=True)
 
 
-def _hold(folder, stack):
+def _hold(folder: Path, stack: contextlib.ExitStack) -> None:
     """Hold a night; a lock that a dead run has left on a network disk is waited for."""
     patience = time.monotonic() + LOCK_WAIT_S
     while True:
@@ -139,7 +160,7 @@ def _hold(folder, stack):
 
 
 @contextlib.contextmanager
-def _log_only_in(folder):
+def _log_only_in(folder: Path) -> Iterator[None]:
     """The log goes to the night's file alone: lines of several nights among each other tell nothing."""
     logger = logging.getLogger("ngcmos")
     kept = logger.handlers, logger.level, logger.propagate
@@ -154,19 +175,17 @@ def _log_only_in(folder):
         logger.setLevel(kept[1])
 
 
-def _frames_of_tables(folder):
-    """Number of frames in each whole table of a night."""
-    from ngcmos.tables.table import check_table
-
+def _headers_of_tables(folder: Path) -> Iterator[Any]:
+    """Header of each whole table of a night."""
     for path in sorted(folder.glob(photometry_path(folder, "*").name)):
         with contextlib.suppress(ProductError):
-            yield check_table(path)["NFRAMES"]
+            yield check_table(path)
 
 
-def run_here(dates, config, options, *, workers=1):
+def run_here(dates: Sequence[str], config: Config, options: RunOptions, *, workers: int = 1) -> Iterator[Report]:
     """Reports of nights as they end, so many at once, each in a process of its own."""
     waiting = collections.deque((date, 1) for date in dates)
-    running = {}
+    running: dict[Running, tuple[str, int]] = {}
     try:
         while waiting or running:
             while waiting and len(running) < workers:
@@ -187,13 +206,13 @@ def run_here(dates, config, options, *, workers=1):
             receiver.close()
 
 
-def _ended(running):
+def _ended(running: dict[Running, tuple[str, int]]) -> list[Running]:
     """Those of the (receiver, process) pairs that have ended."""
     ready = wait([receiver for receiver, _ in running])
     return [pair for pair in running if pair[0] in ready]
 
 
-def _start(date, config, options):
+def _start(date: str, config: Config, options: RunOptions) -> Running:
     """(receiver, process) of a night."""
     context = multiprocessing.get_context("fork")
     receiver, sender = context.Pipe(duplex=False)
@@ -203,15 +222,16 @@ def _start(date, config, options):
     return receiver, process
 
 
-def _send_report(sender, date, config, options):
+def _send_report(sender: Connection, date: str, config: Config, options: RunOptions) -> None:
     follow_parent()
     sender.send(run_one(date, config, options))
 
 
-def _receive(receiver, process):
+def _receive(receiver: Connection, process: BaseProcess) -> Report | None:
     """The report of a process, or None where it died before it had one."""
     try:
-        return receiver.recv()
+        report: Report = receiver.recv()
+        return report
     except EOFError:
         return None
     finally:
@@ -219,7 +239,9 @@ def _receive(receiver, process):
         receiver.close()
 
 
-def run_on_cluster(dates, config, options, *, scheduler):
+def run_on_cluster(
+    dates: Sequence[str], config: Config, options: RunOptions, *, scheduler: str
+) -> Iterator[Report]:
     """Reports of nights as they end, computed by the workers of a running Dask scheduler.
 
     A night whose worker dies is given to another one by the scheduler. Every worker must see the paths of
@@ -247,7 +269,7 @@ def run_on_cluster(dates, config, options, *, scheduler):
             yield _lost(futures[future], f"its worker died: {error}") if error else future.result()
 
 
-def _import_distributed():
+def _import_distributed() -> Any:
     try:
         import distributed
     except ImportError:
@@ -257,34 +279,39 @@ def _import_distributed():
     return distributed
 
 
-def _check_workers(client, scheduler):
+def _check_workers(client: Any, scheduler: str) -> None:
     for address, worker in client.scheduler_info(n_workers=-1)["workers"].items():
         if worker["nthreads"] != 1:
             threads = f"the worker {address} has {worker['nthreads']} threads"
             raise ToolError(f"{scheduler}: {threads}, expected 1: dask worker --nthreads 1")
 
 
-def _lost(date, reason):
+def _lost(date: str, reason: str) -> Report:
     return Report(date, 1, 0, 0, 0.0, "", (f"{date}: {reason}",))
 
 
-def run(config, dates, *, catalogs=(), only=(), skip=(), workers=1, scheduler=None):
+def run(
+    config: Config,
+    dates: Sequence[str],
+    options: RunOptions = WHOLE,
+    *,
+    workers: int = 1,
+    scheduler: str | None = None,
+) -> list[Report]:
     """Run the chain over nights and tell how each went; their Reports in the order of the nights.
 
     Parameters
     ----------
     config : ngcmos.config.Config
-    dates : list of str
+    dates : sequence of str
         YYYYMMDD.
-    catalogs, only, skip
-        As of `ngcmos.chain.night.run`.
+    options : RunOptions
     workers : int
         Nights at once on this machine.
     scheduler : str, optional
         Address of a running Dask scheduler, which does the nights instead.
     """
-    chain.chosen_stages(only, skip)
-    options = {"catalogs": tuple(catalogs), "only": tuple(only), "skip": tuple(skip)}
+    chosen_stages(options.only, options.skip)
     reports = (
         run_on_cluster(dates, config, options, scheduler=scheduler)
         if scheduler
@@ -301,11 +328,30 @@ def run(config, dates, *, catalogs=(), only=(), skip=(), workers=1, scheduler=No
     return ended
 
 
-def _tell(reports):
-    """The table at the end: a line a night."""
+def _tell(reports: Sequence[Report]) -> None:
+    """The table at the end: a line a night; then what does not go together."""
     log.info("%-8s %8s %8s %8s %8s", "night", "tables", "frames", "troubles", "seconds")
     for one in reports:
         counts = (one.tables, one.frames, len(one.troubles), one.seconds)
         log.info("%-8s %8d %8d %8d %8.0f  %s", one.night, *counts, one.where)
     good = sum(one.exit_code == 0 for one in reports)
     log.info("%d nights good, %d in trouble", good, len(reports) - good)
+    mixed = tell_mixed(reports)
+    if mixed:
+        log.warning("%s; --overwrite makes them anew", mixed)
+
+
+def tell_mixed(reports: Sequence[Report]) -> str:
+    """Nights whose tables were made otherwise than those of most, and those with stale products; "" without any.
+
+    As "6 nights, 1 of another reduction: 20240712 (sky_method)".
+    """
+    made = [one.reduction for one in reports if one.reduction]
+    usual = Inputs.read(max(made, key=made.count, default=""))
+    others = [
+        f"{one.night} ({', '.join(usual.differences(one.reduction))})"
+        for one in reports
+        if one.reduction and one.reduction != usual.text
+    ]
+    others += [f"{one.night} ({one.stale[0]})" for one in reports if one.stale and one.reduction == usual.text]
+    return f"{len(reports)} nights, {len(others)} of another reduction: {', '.join(others)}" if others else ""

@@ -1,6 +1,6 @@
 """The morning page: how the night was, what became of every field, and what to do; from products and ledger alone.
 
-``run(config, night) -> Outcome`` writes `night_report.html` into the night, a copy by date into `shifts_plots/`,
+``run(job) -> Outcome`` writes `night_report.html` into the night, a copy by date into `shifts_plots/`,
 and `shifts_plots/index.html` of all nights. It is made whatever failed before it, and changes nothing else.
 """
 
@@ -8,8 +8,8 @@ import logging
 from collections.abc import Sequence
 from pathlib import Path
 
-from ngcmos.config import Config
-from ngcmos.night.folder import Night
+from ngcmos.names import Stage
+from ngcmos.night.job import Job
 from ngcmos.night.outcome import Outcome
 from ngcmos.night.products import (
     bad_donuts_path,
@@ -31,17 +31,16 @@ from ngcmos.report.verdict import level_of
 
 log = logging.getLogger(__name__)
 
-STAGE = "night_report"
 MAX_BYTES = 5_000_000
 
 
-def run(config: Config, night: Night, *, commands: Sequence[tuple[str, str]] = ()) -> Outcome:
+def run(job: Job, *, commands: Sequence[tuple[str, str]] = ()) -> Outcome:
     """Write the page of a night and the index of all; an Outcome.
 
     Parameters
     ----------
-    config : ngcmos.config.Config
-    night : ngcmos.night.folder.Night
+    job : ngcmos.night.job.Job
+        Its ledger is only read.
     commands : sequence of (str, str)
         What for, and the line to type: how to run the rest of the night again.
 
@@ -50,15 +49,15 @@ def run(config: Config, night: Night, *, commands: Sequence[tuple[str, str]] = (
     WriteError
         The page could not be written.
     """
-    outcome = Outcome(STAGE)
+    outcome, config, night = job.outcome, job.config, job.night
     base = config.directories.base
     make_folder(plots_folder(base))
     facts = gather(config, night, commands)
     links = {field.name: find_products(base, field.name, night.date) for field in facts.fields}
     pictured = {field.name: Exhibits(links[field.name], draw_field(field)) for field in facts.fields}
     whole = draw_page(facts, pictured)
-    if len(whole.encode()) > MAX_BYTES:
-        log.warning("%s: %d bytes with thumbnails, expected %d; left out", STAGE, len(whole.encode()), MAX_BYTES)
+    if (size := len(whole.encode())) > MAX_BYTES:
+        log.warning("%s: %d bytes with thumbnails, expected %d; left out", Stage.NIGHT_REPORT, size, MAX_BYTES)
         whole = draw_page(facts, {name: Exhibits(own) for name, own in links.items()})
     for path in (report_path(night.folder), report_copy_path(base, night.date)):
         write_text(path, _place_links(whole, path, base))
@@ -66,7 +65,7 @@ def run(config: Config, night: Night, *, commands: Sequence[tuple[str, str]] = (
     write_text(report_index_path(base), draw_index(read_summaries(base)))
     outcome.products.append(report_index_path(base))
     outcome.done.append(night.date)
-    log.info("%s: %s: %s", STAGE, level_of(facts.reasons), report_path(night.folder))
+    log.info("%s: %s: %s", Stage.NIGHT_REPORT, level_of(facts.reasons), report_path(night.folder))
     return outcome
 
 

@@ -15,23 +15,31 @@ figure `noise_model_{field}.png`. All scatters are relative. Keys of the JSON:
 import dataclasses
 import json
 import logging
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 
-from ngcmos import __version__
+from ngcmos.config import Camera
 from ngcmos.errors import UsageError, WorkError
-from ngcmos.lightcurves.audit import audit, judge, judge_sky, scatter_in_bins, sky_ratio
-from ngcmos.lightcurves.cube import read_field, relate_best
+from ngcmos.lightcurves.audit import AuditBin, audit, bin_curves, judge, judge_sky, sky_ratio
+from ngcmos.lightcurves.cube import FieldCounts, read_field, relate_best
+from ngcmos.lightcurves.ensemble import Relative, scatter
 from ngcmos.lightcurves.series import BinLength, assign_bins
+from ngcmos.names import Stage
+from ngcmos.night.fingerprint import Inputs
+from ngcmos.night.job import Job
 from ngcmos.night.outcome import Outcome
 from ngcmos.night.products import photometry_path, write_then_rename
+from ngcmos.night.provenance import keep_product, keep_standing
 from ngcmos.photometry.noise import noise_curve, noise_terms
 from ngcmos.qc.noise_plot import NoisePanel, plot_noise
+from ngcmos.stats import column_medians
 from ngcmos.tables.table import table_checksum
 
 log = logging.getLogger(__name__)
 
-STAGE = "noise_model"
 BIN_MINUTES = 30.0
 TMAG_MAX = 16.0
 CURVE_STEP_MAG = 0.1
@@ -41,6 +49,7 @@ FEWEST_POINTS = 8  # to tell a scatter by
 FEWEST_SHARE = 0.5  # of the frames: a star that is seen in a cloud alone, else saturated, tells nothing
 EACH_FRAME = "1"
 _PNG_END = b"IEND\xaeB`\x82"
+ROOMS = ("ngcmos.lightcurves", "ngcmos.photometry.noise", "ngcmos.qc.noise_plot", "ngcmos.stages.noise_model")
 _TERM_KEYS = {
     "star": "photon_shot_noise",
     "sky": "sky_noise",
@@ -68,140 +77,171 @@ class Scatter:
 class FieldNoise:
     """What is known of the noise of a field: counts; aperture, level and zero point of each star; the model."""
 
-    counts: object
-    curves: object
+    counts: FieldCounts
+    curves: Relative
     radius_px: np.ndarray
     flux: np.ndarray
     zero_point: np.ndarray
     model_mag: np.ndarray
-    model: dict
+    model: dict[str, np.ndarray]
 
 
-def run(config, night, *, radius_px=None, tmag_max=TMAG_MAX, bin_minutes=BIN_MINUTES, overwrite=False):
-    """Write the noise model of each field that has a photometry table; an Outcome.
+@dataclasses.dataclass(frozen=True)
+class NoiseOptions:
+    """How scatter is measured.
 
-    Parameters
+    Attributes
     ----------
-    config : ngcmos.config.Config
-    night : ngcmos.night.folder.Night
     radius_px : float, optional
         One aperture for all; without it the best one of each star.
     tmag_max : float
     bin_minutes : float
-    overwrite : bool
-        Make files anew that were made of this photometry table with these options already.
+    """
+
+    radius_px: float | None = None
+    tmag_max: float = TMAG_MAX
+    bin_minutes: float = BIN_MINUTES
+
+    def __post_init__(self) -> None:
+        if not self.bin_minutes > 0:
+            raise UsageError(f"bins are {self.bin_minutes} minutes, expected more than 0")
+        if not np.isfinite(self.tmag_max):
+            raise UsageError(f"tmag_max is {self.tmag_max}, expected a magnitude")
+
+
+def run(job: Job, options: NoiseOptions = NoiseOptions(), *, overwrite: bool = False) -> Outcome:
+    """Write the noise model of each field that has a photometry table; an Outcome.
+
+    Files that only the code would make otherwise are kept and said; `overwrite` makes all anew.
 
     Raises
     ------
-    UsageError
-        A number makes no sense.
     WorkError
         There is no photometry table.
     """
-    if not bin_minutes > 0:
-        raise UsageError(f"bins are {bin_minutes} minutes, expected more than 0")
-    if not np.isfinite(tmag_max):
-        raise UsageError(f"tmag_max is {tmag_max}, expected a magnitude")
-    outcome = Outcome(STAGE)
-    tables = sorted(night.folder.glob(photometry_path(night.folder, "*").name))
+    tables = sorted(job.folder.glob(photometry_path(job.folder, "*").name))
     if not tables:
-        raise WorkError(f"{night.folder}: no phot_*.fits, expected one a field; run process_cmos first")
+        raise WorkError(f"{job.folder}: no phot_*.fits, expected one a field; run {Stage.PROCESS_CMOS} first")
     for path in tables:
-        with outcome.attempt(path.stem.removeprefix("phot_")):
-            made_of = {"table": table_checksum(path), "version": __version__, "aper": radius_px}
-            made_of |= {"profile": config.camera.checksum, "tmag_max": tmag_max, "bin_minutes": bin_minutes}
-            if not overwrite and _stands(path, made_of):
-                outcome.skipped.append(path.name)
-                continue
-            radii = None if radius_px is None else [radius_px]
-            counts = read_field(path, config.camera, tmag_max=tmag_max, radii=radii)
-            _audit_field(config.camera, night, path, counts, made_of, outcome)
-    return outcome
+        with job.outcome.attempt(_field_of(path)):
+            inputs = _inputs(path, job.camera, options)
+            if overwrite or not _stands(job, path, inputs):
+                radii = None if options.radius_px is None else [options.radius_px]
+                counts = read_field(path, job.camera, tmag_max=options.tmag_max, radii=radii)
+                _audit_field(job, path, counts, inputs)
+    return job.outcome
 
 
-def json_path(table, name):
+def _inputs(path: Path, camera: Camera, options: NoiseOptions) -> Inputs:
+    """All that enters the noise model of a table."""
+    tables = {name: getattr(camera, name) for name in ("detector", "telescope", "site")}
+    return Inputs.of(ROOMS, table=table_checksum(path), **dataclasses.asdict(options), **tables)
+
+
+def _field_of(table: Path) -> str:
+    return table.stem.removeprefix("phot_")
+
+
+def json_path(table: Path, name: str) -> Path:
     """The scatters of the stars of a table in bins of that name; `EACH_FRAME` is unbinned."""
     return table.with_name(f"rms_mags_{table.stem}_{name}.json")
 
 
-def picture_path(table):
+def picture_path(table: Path) -> Path:
     """The figure of a table."""
     return table.with_name(f"noise_model_{table.stem.removeprefix('phot_')}.png")
 
 
-def _stands(table, made_of):
-    """Whether all files of a table are there, whole, and made of these things."""
+def _stands(job: Job, table: Path, inputs: Inputs) -> bool:
+    """Whether all files of a table are there, whole, and made of the same things; of other code is said."""
+    made_of = _made_of(table, inputs.values["bin_minutes"])
+    if made_of is None:
+        return False
+    differs = inputs.differences(made_of)
+    if not inputs.is_other_code(differs):
+        return False
+    if differs:
+        told = "%s: the noise model of %s was made with another %s; --overwrite makes it anew"
+        log.warning(told, Stage.NOISE_MODEL, table.name, ", ".join(differs))
+    keep_standing(job.ledger, picture_path(table), _field_of(table), differs)
+    job.outcome.skipped.append(table.name)
+    return True
+
+
+def _made_of(table: Path, bin_minutes: float) -> str | None:
+    """What all files of a table, whole, were made of; None where one is missing or made of other things."""
     try:
         content = json.loads(json_path(table, EACH_FRAME).read_text(encoding="utf-8"))
-        if content["made_of"] != made_of:
-            return False
+        made_of = content["made_of"]
         if content["binned"]:
-            binned = json_path(table, _bin_name(made_of["bin_minutes"])).read_text(encoding="utf-8")
+            binned = json_path(table, _bin_name(bin_minutes)).read_text(encoding="utf-8")
             if json.loads(binned)["made_of"] != made_of:
-                return False
+                return None
         picture = picture_path(table).read_bytes()
     except (OSError, ValueError, KeyError, TypeError):
-        return False
-    return json.dumps(made_of).encode() in picture and picture.endswith(_PNG_END)
+        return None
+    text = json.dumps(made_of, sort_keys=True)
+    return text if text.encode() in picture and picture.endswith(_PNG_END) else None
 
 
-def _bin_name(minutes):
+def _bin_name(minutes: float) -> str:
     return f"{minutes:g}min"
 
 
-def _name_in_words(name):
+def _name_in_words(name: str) -> str:
     return "each frame" if name == EACH_FRAME else f"bins of {name}"
 
 
-def _audit_field(camera, night, path, counts, made_of, outcome):
-    field = path.stem.removeprefix("phot_")
-    log.info("%s: %s: %d stars in %d frames", STAGE, field, len(counts.stars), len(counts.frames))
-    noise = model_noise(counts, camera)
-    scatters = list(measure_scatter(noise, made_of["bin_minutes"]))
-    told = {"made_of": made_of, "binned": len(scatters) > 1} | _judge_sky(counts, camera)
+def _audit_field(job: Job, path: Path, counts: FieldCounts, inputs: Inputs) -> None:
+    field, outcome = _field_of(path), job.outcome
+    log.info("%s: %s: %d stars in %d frames", Stage.NOISE_MODEL, field, len(counts.stars), len(counts.frames))
+    noise = model_noise(counts, job.camera)
+    scatters = list(measure_scatter(noise, inputs.values["bin_minutes"]))
+    told = {"made_of": dict(inputs.values), "binned": len(scatters) > 1} | _judge_sky(counts, job.camera)
     audits = {one.name: audit_scatter(noise, one) for one in scatters}
     _tell(field, audits, told["sky_sentence"])
-    title = f"{field}, {night.date}: {len(counts.stars)} stars, {len(counts.frames)} frames"
+    title = f"{field}, {job.night.date}: {len(counts.stars)} stars, {len(counts.frames)} frames"
     panels = [_panel(noise, one, audits[one.name]) for one in scatters]
-    _draw(picture_path(path), panels, title, made_of, outcome)
+    outcome.products.append(_draw(picture_path(path), panels, title, inputs))
     for one in reversed(scatters):  # that of each frame is the last: it says that all are there
         bins = audits[one.name]
         own = {"audit": [dataclasses.asdict(each) for each in bins], "sentence": judge(bins)}
-        _write_json(json_path(path, one.name), noise, one, own | told, outcome)
+        outcome.products.append(_write_json(json_path(path, one.name), noise, one, own | told))
+    keep_product(job.ledger, picture_path(path), field, inputs)
     outcome.done.append(path.name)
 
 
-def _judge_sky(counts, camera):
+def _judge_sky(counts: FieldCounts, camera: Camera) -> dict[str, Any]:
     """What the pixels of the sky say of the detector's numbers."""
     frames = [np.asarray(counts.frames[name], float) for name in ("sky", "sky_rms", "exptime_s")]
     ratio = sky_ratio(*frames, camera.detector)
     return {"sky_ratio": ratio, "sky_sentence": judge_sky(ratio)}
 
 
-def _tell(field, audits, sky_sentence):
+def _tell(field: str, audits: Mapping[str, Sequence[AuditBin]], sky_sentence: str) -> None:
     """No warning: the photometry is whole, and the page of the night says it again."""
     for name, bins in audits.items():
         usual = "scatter is as predicted" if bins else "too few frames or stars to compare scatter"
-        log.info("%s: %s, %s: %s", STAGE, field, _name_in_words(name), judge(bins) or usual)
+        log.info("%s: %s, %s: %s", Stage.NOISE_MODEL, field, _name_in_words(name), judge(bins) or usual)
     if sky_sentence:
-        log.info("%s: %s: %s", STAGE, field, sky_sentence)
+        log.info("%s: %s: %s", Stage.NOISE_MODEL, field, sky_sentence)
 
 
-def _draw(path, panels, title, made_of, outcome):
-    """Write the figure; it carries what it was made of."""
+def _draw(path: Path, panels: Sequence[NoisePanel], title: str, inputs: Inputs) -> Path:
+    """Write the figure; it carries what it was made of. Returns its path."""
     with write_then_rename(path) as temporary:
-        marks = {"Description": json.dumps(made_of)}
+        marks = {"Description": inputs.text}
         plot_noise(panels, title=title).savefig(temporary, format="png", dpi=DOTS_PER_INCH, metadata=marks)
-    outcome.products.append(path)
+    return path
 
 
-def model_noise(counts, camera):
+def model_noise(counts: FieldCounts, camera: Camera) -> FieldNoise:
     """FieldNoise of a FieldCounts: the curves in the best of its apertures, and the model."""
     curves, best = relate_best(counts)
-    levels = np.stack([_middle(counts.columns[f"flux_{radius:g}"]) for radius in counts.radii])
+    levels = np.stack([column_medians(counts.columns[f"flux_{radius:g}"]) for radius in counts.radii])
     tmag, exptime_s = np.asarray(counts.stars["Tmag"], float), np.median(np.asarray(counts.frames["exptime_s"]))
     with np.errstate(invalid="ignore", divide="ignore"):
-        zero_points = _middle(
+        zero_points = column_medians(
             (tmag + 2.5 * np.log10(levels / exptime_s)).T
         )  # each aperture has its share of light
     known = tmag[np.isfinite(tmag)]
@@ -214,7 +254,7 @@ def model_noise(counts, camera):
     return FieldNoise(counts, curves, np.asarray(counts.radii)[best], flux, zero_points[best], grid, model)
 
 
-def _model(counts, camera, index, light):
+def _model(counts: FieldCounts, camera: Camera, index: int, light: np.ndarray) -> dict[str, np.ndarray]:
     """Relative scatter of each term in one aperture, for stars of so much light; the sky's error as measured."""
     radius = counts.radii[index]
     ccd = {
@@ -222,16 +262,16 @@ def _model(counts, camera, index, light):
         "detector": camera.detector,
         "exptime_s": float(np.median(np.asarray(counts.frames["exptime_s"], float))),
     }
-    sky = float(_middle(counts.columns["sky"].reshape(-1, 1))[0])
+    sky = float(column_medians(counts.columns["sky"].reshape(-1, 1))[0])
     columns = [counts.columns[name] for name in (f"flux_{radius:g}", f"fluxerr_{radius:g}", "sky")]
     rest = _unexplained(*columns, ccd)
     area = np.pi * radius**2
-    sky_error = np.sqrt(max(float(_middle(rest.reshape(-1, 1))[0]), 0.0)) / area
+    sky_error = np.sqrt(max(float(column_medians(rest.reshape(-1, 1))[0]), 0.0)) / area
     air = float(np.sqrt(np.mean(counts.air_rms**2)))
     return noise_curve(light, sky, scintillation_rms=air, sky_error=sky_error, **ccd)
 
 
-def _unexplained(flux, fluxerr, sky, ccd):
+def _unexplained(flux: np.ndarray, fluxerr: np.ndarray, sky: np.ndarray, ccd: dict[str, Any]) -> np.ndarray:
     """(frames, stars) part of the variance of counts that no term but the error of the sky explains."""
     rest = np.empty(flux.shape, np.float32)
     for first in range(0, len(flux), FRAMES_AT_ONCE):  # the terms of a whole night would take a GB
@@ -240,22 +280,22 @@ def _unexplained(flux, fluxerr, sky, ccd):
     return rest
 
 
-def measure_scatter(noise, bin_minutes):
+def measure_scatter(noise: FieldNoise, bin_minutes: float) -> Iterator[Scatter]:
     """Scatter of each frame and in bins; NaN for stars that have counts in too few of them."""
     curves = noise.curves
     yield Scatter(EACH_FRAME, _of_most(curves.flux, curves.rms), curves.predicted, len(curves.flux), 1.0)
     bins = assign_bins(np.asarray(noise.counts.frames["jd_mid"], float), BinLength(minutes=bin_minutes))
-    binned = scatter_in_bins(curves, bins)
-    if len(binned.means) > 1:
-        measured = _of_most(binned.means, binned.measured)
-        yield Scatter(_bin_name(bin_minutes), measured, binned.predicted, len(binned.means), binned.points)
+    means, length = bin_curves(curves.flux, bins)
+    if len(means) > 1:
+        expected = curves.predicted / np.sqrt(length)
+        yield Scatter(_bin_name(bin_minutes), _of_most(means, scatter(means)), expected, len(means), length)
 
 
-def _of_most(series, values):
+def _of_most(series: np.ndarray, values: np.ndarray) -> np.ndarray:
     return np.where(np.isfinite(series).mean(axis=0) >= FEWEST_SHARE, values, np.nan)
 
 
-def audit_scatter(noise, one):
+def audit_scatter(noise: FieldNoise, one: Scatter) -> list[AuditBin]:
     """AuditBins of the stars that are constant and alone; none where the series are too short."""
     if one.points < FEWEST_POINTS:
         return []
@@ -266,7 +306,7 @@ def audit_scatter(noise, one):
     return audit(ratio, np.asarray(stars["Tmag"], float), one.points)
 
 
-def _write_json(path, noise, one, told, outcome):
+def _write_json(path: Path, noise: FieldNoise, one: Scatter, told: Mapping[str, Any]) -> Path:
     stars = noise.counts.stars
     tic_id = np.asarray(stars["tic_id"])
     shown = np.isfinite(one.measured) & (noise.flux > 0)
@@ -288,10 +328,10 @@ def _write_json(path, noise, one, told, outcome):
     }
     with write_then_rename(path) as temporary:
         temporary.write_text(json.dumps(_plain(content), indent=1, allow_nan=False), encoding="utf-8")
-    outcome.products.append(path)
+    return path
 
 
-def _plain(value):
+def _plain(value: Any) -> Any:
     """Arrays as lists, what is not finite as null."""
     if isinstance(value, dict):
         return {key: _plain(one) for key, one in value.items()}
@@ -300,7 +340,7 @@ def _plain(value):
     return None if isinstance(value, float) and not np.isfinite(value) else value
 
 
-def _panel(noise, one, bins):
+def _panel(noise: FieldNoise, one: Scatter, bins: Sequence[AuditBin]) -> NoisePanel:
     frames = "" if one.name == EACH_FRAME else f", {one.points} of {one.length:.0f} frames"
     name = _name_in_words(one.name) + frames
     return NoisePanel(
@@ -312,11 +352,3 @@ def _panel(noise, one, bins):
         terms={term: values / np.sqrt(one.length) for term, values in noise.model.items()},
         ratios=[(each.low, each.high, each.ratio) for each in bins],
     )
-
-
-def _middle(values):
-    """Median of each column over what is finite; NaN where nothing is."""
-    known = np.isfinite(values).any(axis=0)
-    result = np.full(values.shape[1], np.nan)
-    result[known] = np.nanmedian(values[:, known], axis=0)
-    return result

@@ -1,116 +1,255 @@
-"""Aperture photometry of all stars of every frame: `phot_{field}.fits`."""
+"""Photometry of every star in every frame: `phot_{field}.fits`."""
 
+import dataclasses
 import datetime
 import logging
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 from astropy.table import Table
 
-from ngcmos.calibration.masters import load_masters
+from ngcmos.calibration.masters import Masters, load_masters
 from ngcmos.errors import FrameError, HeaderError, WorkError
-from ngcmos.night.folder import stamp_of
-from ngcmos.night.ledger import open_ledger, recall
-from ngcmos.night.loop import HEADERS_TOGETHER, work_through
+from ngcmos.names import Record, Stage
+from ngcmos.night.fingerprint import Inputs
+from ngcmos.night.folder import file_state, stamp_of
+from ngcmos.night.job import Job
+from ngcmos.night.ledger import Entry
+from ngcmos.night.loop import HEADERS_TOGETHER
 from ngcmos.night.outcome import Outcome
 from ngcmos.night.products import input_catalog_path, photometry_path
+from ngcmos.night.provenance import keep_product, keep_standing
 from ngcmos.steps.catalog import file_checksum, read_catalog, read_input_catalog
-from ngcmos.steps.measuring import measure_frame, place_frame, prepare_measuring, with_times
-from ngcmos.steps.shifts import SHIFTS
-from ngcmos.steps.table import (
-    find_measured,
-    inputs_of,
-    join_table,
-    keep_part,
-    provenance,
-    refused_before,
-    table_stands,
+from ngcmos.steps.measuring import (
+    Measuring,
+    Placed,
+    inputs_of_rows,
+    measure_frame,
+    place_frame,
+    prepare_measuring,
+    with_times,
 )
-from ngcmos.tables.parts import FRAMES_A_PART, parts_folder, remove_parts
+from ngcmos.steps.table import is_same, join_table, keep_part, places_known, refused_before, table_stands
+from ngcmos.tables.parts import FRAMES_A_PART, Place, RowReader, open_parts, parts_folder, remove_parts
 
 log = logging.getLogger(__name__)
 
-STAGE = "process_cmos"
 
-
-def run(config, night, *, overwrite=False, workers=1, quiet=False):
+def run(job: Job, *, overwrite: bool = False) -> Outcome:
     """Write the photometry table of each field where it is missing, damaged or lacks frames; an Outcome.
 
-    A table that was made with another version, profile, masters or catalog is kept and said; `overwrite` makes
-    it anew.
+    A table that was made of other masters, stars, settings or code is kept and said; `overwrite` makes it anew.
     """
-    outcome = Outcome(STAGE)
-    loop = {"workers": workers, "quiet": quiet}
-    with open_ledger(night.folder) as ledger:
-        masters = load_masters(config, night.folder)
-        for field, paths in night.fields.items():
-            with outcome.attempt(field):
-                _process_field(config, night, field, paths, masters, outcome, ledger, loop, overwrite)
-    return outcome
+    masters = load_masters(job.config, job.folder)
+    for field, paths in job.night.fields.items():
+        with job.outcome.attempt(field):
+            photometer = FieldPhotometer(job, field, lambda: masters, overwrite=overwrite)
+            if not photometer.stands(paths):
+                photometer.take(paths)
+                photometer.finish()
+    return job.outcome
 
 
-def _process_field(config, night, field, paths, masters, outcome, ledger, loop, overwrite):
-    camera = config.camera
-    stars, catalog = read_input_catalog(night.folder, field), read_catalog(night.folder, field)
-    cards = provenance(camera, masters, file_checksum(input_catalog_path(night.folder, field)))
-    placed = _place_frames(camera, field, paths, outcome, ledger, loop)
-    if not placed:
-        raise WorkError(f"none of {len(paths)} frames can be measured")
-    path, verdicts = photometry_path(night.folder, field), recall(ledger, STAGE, field)
-    if not overwrite and table_stands(path, placed, cards, verdicts):
-        remove_parts(parts_folder(path))  # of a run that was stopped between the table and their removal
-        outcome.skipped.extend(frame.path.name for frame in placed)
-        return
-    known = find_measured(path, placed, cards, overwrite=overwrite)
-    outcome.skipped.extend(known)
-    done = set(known) if overwrite else set(known) | refused_before(verdicts, cards)
-    shifts = {name: entry.numbers for name, entry in recall(ledger, SHIFTS, field).items()}
-    placed = with_times(placed, config.site, shifts)
-    missing = [frame for frame in placed if frame.path.name not in done]
-    measuring = prepare_measuring(camera, masters, stars, catalog, max(len(frame.path.name) for frame in placed))
-    known |= _measure_missing(path, missing, measuring, cards, field, outcome, ledger, loop)
-    join_table(path, placed, known, _star_table(stars), camera=camera, cards=cards)
-    outcome.products.append(path)
+class FieldPhotometer:
+    """The photometry of a field: frames measured into parts, all at once or as they come, then joined to a table.
+
+    Parameters
+    ----------
+    job : ngcmos.night.job.Job
+    field : str
+    masters : callable
+        Gives the Masters of the night.
+    overwrite : bool
+        Measure again what is measured.
+    """
+
+    def __init__(self, job: Job, field: str, masters: Callable[[], Masters], *, overwrite: bool = False) -> None:
+        self._job, self._field, self._masters, self._overwrite = job, field, masters, overwrite
+        self._path = photometry_path(job.folder, field)
+        self._placed: dict[str, Placed] = {}
+        self._refused: set[str] = set()
+        self._stars: _Stars | None = None
+        self._inputs: Inputs | None = None
+        self._measuring: Measuring | None = None
+        self._places: dict[str, Place] = {}  # measured before, to be compared with the headers
+        self._known: dict[str, Place] = {}
+        self._waiting: list[tuple[Path, np.ndarray, dict[str, Any]]] = []
+        self.newest: dict[str, Any] = {}  # facts of the frame measured last
+
+    @property
+    def measured(self) -> set[str]:
+        """Names of the frames measured so far, those of an earlier run too."""
+        return {*self._known, *(path.name for path, _, _ in self._waiting)}
+
+    def stands(self, paths: Sequence[Path]) -> bool:
+        """Whether a sound table holds exactly the frames that are fit; what it was made of otherwise is said.
+
+        Raises
+        ------
+        WorkError
+            No frame can be measured, or the field has no catalog.
+        """
+        placed = self._place(paths)
+        if not placed:
+            raise WorkError(f"none of {len(paths)} frames can be measured")
+        inputs, verdicts = self._find_inputs(), self._job.recall(Stage.PROCESS_CMOS, self._field)
+        if self._overwrite:
+            return False
+        stands, differs = table_stands(self._path, placed, inputs, verdicts)
+        if differs:
+            then = "--overwrite measures again" if stands else "all its frames are measured anew"
+            log.warning("%s was made with another %s: %s", self._path.name, ", ".join(differs), then)
+        if not stands:
+            return False
+        keep_standing(self._job.ledger, self._path, self._field, differs)
+        remove_parts(parts_folder(self._path))  # of a run that was stopped between the table and their removal
+        self._job.outcome.skipped.extend(frame.path.name for frame in placed)
+        return True
+
+    def take(self, paths: Sequence[Path]) -> list[Path]:
+        """Measure the frames that are not measured yet; those of them that are measured now."""
+        placed = self._place(paths)
+        if not placed:
+            return []
+        measuring, inputs = self._begin(max(len(frame.path.name) for frame in placed))
+        missing = with_times(self._missing(placed), self._job.config.site)
+        results = self._job.through(measure_frame, missing, shared=(measuring,), label=f"measure {self._field}")
+        for item, result in results:
+            if isinstance(result, FrameError):
+                self._refused.add(item.path.name)
+                self._job.settle(item.path, self._field, result, {"inputs": inputs.fingerprint})
+                continue
+            self._waiting.append((item.path, *result))
+            self.newest = result[1]
+            if len(self._waiting) == FRAMES_A_PART:
+                self.flush()
+        measured = self.measured
+        return [path for path in paths if path.name in measured]
+
+    def flush(self) -> None:
+        """Put what is measured on the disk."""
+        if self._waiting:
+            self._known |= keep_part(self._path, self._waiting, self._field, self._job)
+            self._waiting = []
+            self._job.ledger.commit()
+
+    def finish(self) -> None:
+        """Join the table of all frames measured.
+
+        Raises
+        ------
+        WorkError
+            There is none.
+        """
+        self.flush()
+        assert self._inputs is not None and self._stars is not None  # no frame was taken otherwise
+        shifts = self._job.recall(Record.SHIFTS, self._field)
+        placed = [with_shift(frame, shifts) for frame in _in_time(self._placed.values())]
+        options: dict[str, Any] = {"camera": self._job.camera, "inputs": self._inputs}
+        join_table(self._path, placed, self._known, Table(self._stars.chosen, copy=False, meta={}), **options)
+        keep_product(self._job.ledger, self._path, self._field, self._inputs)
+        self._job.outcome.products.append(self._path)
+
+    def _place(self, paths: Sequence[Path]) -> list[Placed]:
+        """Frames that have a plate solution and a time that can be believed, in time order; the others refused."""
+        names = {path.name for path in paths}
+        new = [path for path in paths if path.name not in self._refused and path.name not in self._placed]
+        label, camera = f"headers {self._field}", self._job.camera
+        for path, result in self._job.through(
+            place_frame, new, shared=(camera,), together=HEADERS_TOGETHER, label=label
+        ):
+            if isinstance(result, FrameError):
+                self._refuse(path, result)
+            else:
+                self._placed[path.name] = result
+        here = [frame for name, frame in self._placed.items() if name in names]
+        for path, error in find_wrong_times(here, camera.headers.date_obs).items():
+            self._refuse(path, error)
+        return _in_time(frame for frame in here if frame.path.name not in self._refused)
+
+    def _refuse(self, path: Path, error: FrameError) -> None:
+        self._refused.add(path.name)
+        self._placed.pop(path.name, None)
+        self._job.settle(path, self._field, error)
+
+    def _find_inputs(self) -> Inputs:
+        """All that enters the rows now; the stars are read anew where their file has changed."""
+        path = input_catalog_path(self._job.folder, self._field)
+        state = file_state(path)
+        if self._stars is None or self._stars.state != state:
+            folder = self._job.folder
+            chosen, catalog = read_input_catalog(folder, self._field), read_catalog(folder, self._field)
+            self._stars = _Stars(state, chosen, catalog, file_checksum(path))
+        solutions = ", ".join(sorted({frame.solution_sum for frame in self._placed.values()}))
+        sums = {"catalog": self._stars.checksum, "solution": solutions}
+        return inputs_of_rows(self._job.camera, self._masters(), **sums)
+
+    def _begin(self, name_width: int) -> tuple[Measuring, Inputs]:
+        """What all frames share; what was measured of other inputs is not used any more."""
+        inputs = self._find_inputs()
+        assert self._stars is not None
+        if inputs != self._inputs:
+            self._inputs, self._known, self._waiting = inputs, {}, []
+            if self._overwrite:
+                remove_parts(parts_folder(self._path))
+                open_parts(parts_folder(self._path), dict(inputs.values))
+            else:
+                self._places = places_known(self._path, inputs)
+                self._refused |= refused_before(self._job.recall(Stage.PROCESS_CMOS, self._field), inputs)
+            stars, masters = self._stars, self._masters()
+            self._measuring = prepare_measuring(self._job.camera, masters, stars.chosen, stars.catalog, name_width)
+        assert self._measuring is not None
+        if name_width > self._measuring.name_width:
+            self.flush()
+            self._measuring = dataclasses.replace(self._measuring, name_width=name_width)
+        return self._measuring, inputs
+
+    def _missing(self, placed: Sequence[Placed]) -> list[Placed]:
+        """Those of the frames that are not measured yet from the header they have now."""
+        reader, measured = RowReader(), self.measured
+        missing = []
+        for frame in placed:
+            name = frame.path.name
+            if name in measured or name in self._refused:
+                continue
+            if name in self._places and is_same(frame, reader.read(self._places[name])[1]):
+                self._known[name] = self._places[name]
+                self._job.outcome.skipped.append(name)
+            else:
+                missing.append(frame)
+        return missing
 
 
-def _place_frames(camera, field, paths, outcome, ledger, loop):
-    """Frames that have a plate solution and a time that can be believed, in time order; the others refused."""
-    placed = []
-    loop = loop | {"together": HEADERS_TOGETHER, "label": f"headers {field}"}
-    for path, result in work_through(place_frame, paths, shared=(camera,), **loop):
-        if isinstance(result, FrameError):
-            outcome.settle(ledger, path, field, result)
-        else:
-            placed.append(result)
-    wrong = find_wrong_times(placed, camera.headers.date_obs)
-    for frame in placed:
-        if frame.path in wrong:
-            outcome.settle(ledger, frame.path, field, wrong[frame.path])
-    fit = [frame for frame in placed if frame.path not in wrong]
-    return sorted(fit, key=lambda frame: (frame.start.isot, frame.path.name))
+@dataclasses.dataclass(frozen=True, eq=False)
+class _Stars:
+    """The stars of a field as their file was in that state: those to measure, and all of the catalog."""
+
+    state: object
+    chosen: Table
+    catalog: Table
+    checksum: str
 
 
-def _measure_missing(path, items, measuring, cards, field, outcome, ledger, loop):
-    """Measure frames into parts beside the table, the unfit ones refused; {frame: Place} of the others."""
-    waiting, known = [], {}
-    results = work_through(measure_frame, items, shared=(measuring,), label=f"measure {field}", **loop)
-    for number, (item, result) in enumerate(results, 1):
-        if isinstance(result, FrameError):
-            outcome.settle(ledger, item.path, field, result, {"inputs": inputs_of(cards)})
-        else:
-            waiting.append((item.path, *result))
-        if waiting and (len(waiting) == FRAMES_A_PART or number == len(items)):
-            known |= keep_part(path, waiting, field, outcome, ledger, measuring.camera.files.reserve_mb)
-            waiting = []
-    return known
+def _in_time(frames: Iterable[Placed]) -> list[Placed]:
+    return sorted(frames, key=lambda frame: (frame.start.isot, frame.path.name))
 
 
-def find_wrong_times(placed, key):
+def with_shift(frame: Placed, shifts: Mapping[str, Entry]) -> Placed:
+    """A frame with the donuts shift that the ledger knows of it."""
+    entry = shifts.get(frame.path.name)
+    return frame if entry is None else dataclasses.replace(frame, shift=(entry.numbers["x"], entry.numbers["y"]))
+
+
+def find_wrong_times(placed: Sequence[Placed], key: str) -> dict[Path, HeaderError]:
     """{path: HeaderError} of frames whose time is not their own.
 
     A time that another frame has already, or that differs from the stamp in the file's name otherwise than in
     the other frames of the field (by more than half an exposure).
     """
-    wrong, taken = {}, {}
+    wrong: dict[Path, HeaderError] = {}
+    taken: dict[str, str] = {}
     lags = {frame.path: _lag_s(frame) for frame in placed}
     usual = np.nanmedian([np.nan, *lags.values()]) if np.isfinite(list(lags.values())).any() else 0.0
     for frame in placed:
@@ -127,7 +266,7 @@ def find_wrong_times(placed, key):
     return wrong
 
 
-def _lag_s(frame):
+def _lag_s(frame: Placed) -> float:
     """Start of the exposure minus the stamp in the name, seconds; NaN without a stamp."""
     stamp = stamp_of(frame.path)
     if stamp is None:
@@ -135,8 +274,3 @@ def _lag_s(frame):
     text = frame.start.isot
     minute = datetime.datetime.fromisoformat(f"{text[:17]}00").replace(tzinfo=datetime.UTC)
     return (minute - stamp).total_seconds() + float(text[17:])  # a datetime knows no leap second
-
-
-def _star_table(stars):
-    """The extension STARS: the input catalog without its remarks."""
-    return Table(stars, copy=False, meta={})

@@ -13,10 +13,12 @@ row a frame of the night: those measured first, with their quality (which the le
 """
 
 import contextlib
-import hashlib
+import dataclasses
 import json
 import logging
 import warnings
+from collections.abc import Mapping, Sequence
+from pathlib import Path
 
 import numpy as np
 from astropy.io import fits
@@ -24,22 +26,32 @@ from astropy.table import Table
 from astropy.utils.exceptions import AstropyWarning
 
 from ngcmos import __version__
+from ngcmos.config import Camera
 from ngcmos.errors import ProductError, UsageError, WorkError
-from ngcmos.lightcurves.cube import colours, read_field, relate_best
-from ngcmos.names import Quality
+from ngcmos.lightcurves.cube import FieldCounts, colours, read_field, relate_best
+from ngcmos.lightcurves.ensemble import Relative
+from ngcmos.names import Quality, Record, Stage, Verdict
 from ngcmos.night.disk import require_space
-from ngcmos.night.ledger import REFUSED, open_ledger, recall, record
+from ngcmos.night.fingerprint import Inputs, digest_of
+from ngcmos.night.job import Job
+from ngcmos.night.ledger import record
 from ngcmos.night.outcome import Outcome
 from ngcmos.night.products import photometry_path, relative_path, write_then_rename
+from ngcmos.night.provenance import keep_product, keep_standing
 from ngcmos.photometry.quality import Judged, clear_zero_point, judge_frames
 from ngcmos.tables.table import read_frames, table_checksum
 
 log = logging.getLogger(__name__)
 
-STAGE = "relative_photometry"
-REFUSING = ("simple_wrapper", "check_cmos", "process_cmos")
-QUALITY, UNKNOWN = "quality", "unknown"
+REFUSING = (Stage.SIMPLE_WRAPPER, Stage.CHECK_CMOS, Stage.PROCESS_CMOS)
+UNKNOWN = "unknown"
 TMAG_MAX = 14.0
+ROOMS = (
+    "ngcmos.lightcurves",
+    "ngcmos.photometry.quality",
+    "ngcmos.photometry.noise",
+    "ngcmos.stages.relative_photometry",
+)
 COLUMNS = [
     ("TIC_ID", ">i8", None),
     ("Tmag", ">f4", "mag"),
@@ -55,20 +67,20 @@ COLUMNS = [
     ("flags", ">i4", None),
     ("frame", ">i4", None),
 ]
-_BYTES_OF_ROW = np.dtype([(name, kind) for name, kind, _ in COLUMNS]).itemsize
+_ROW = np.dtype([(name, kind) for name, kind, _ in COLUMNS])
 
 
-def run(config, night, *, tmag_max=TMAG_MAX, overwrite=False):
+def run(job: Job, *, tmag_max: float = TMAG_MAX, overwrite: bool = False) -> Outcome:
     """Write the relative light curves of each field that has a photometry table; an Outcome.
+
+    Curves that only the code would make otherwise are kept and said; `overwrite` makes all anew.
 
     Parameters
     ----------
-    config : ngcmos.config.Config
-    night : ngcmos.night.folder.Night
+    job : ngcmos.night.job.Job
     tmag_max : float
         Fainter stars are left out, but for targets.
     overwrite : bool
-        Make curves anew that were made of this photometry table and these refused frames already.
 
     Raises
     ------
@@ -79,18 +91,55 @@ def run(config, night, *, tmag_max=TMAG_MAX, overwrite=False):
     """
     if not np.isfinite(tmag_max):
         raise UsageError(f"tmag_max is {tmag_max}, expected a magnitude")
-    outcome = Outcome(STAGE)
-    tables = sorted(night.folder.glob(photometry_path(night.folder, "*").name))
+    tables = sorted(job.folder.glob(photometry_path(job.folder, "*").name))
     if not tables:
-        raise WorkError(f"{night.folder}: no phot_*.fits, expected one a field; run process_cmos first")
+        raise WorkError(f"{job.folder}: no phot_*.fits, expected one a field; run {Stage.PROCESS_CMOS} first")
     clear_zp = _clear_zero_point(tables)
     for path in tables:
-        with outcome.attempt(path.stem.removeprefix("phot_")):
-            _relate_field(config.camera, night.folder, path, tmag_max, clear_zp, overwrite, outcome)
-    return outcome
+        field = path.stem.removeprefix("phot_")
+        with job.outcome.attempt(field):
+            refused = _refused_frames(job, field, path)
+            comparison = Comparison(path, refused, tmag_max, clear_zp)
+            inputs = comparison.inputs(job.camera)
+            if overwrite or not _stands(job, relative_path(job.folder, field), field, inputs):
+                _relate_field(job, field, comparison, inputs)
+    return job.outcome
 
 
-def _clear_zero_point(tables):
+@dataclasses.dataclass(frozen=True)
+class Comparison:
+    """What the curves of a field are made of: its table, the frames it lacks and why, the faintest Tmag."""
+
+    table: Path
+    refused: Mapping[str, str]
+    tmag_max: float
+    clear_zp: float | None
+
+    @property
+    def _refused_sum(self) -> str:
+        return digest_of(json.dumps(self.refused))
+
+    def inputs(self, camera: Camera) -> Inputs:
+        """All that enters the curves."""
+        values = {"tmag_max": self.tmag_max, "clear_zp": self.clear_zp, "large_px": camera.donuts.large_px}
+        values |= {"table": table_checksum(self.table), "refused": self._refused_sum}
+        tables = {name: getattr(camera, name) for name in ("detector", "telescope", "site")}
+        return Inputs.of(ROOMS, _ROW, **values, **tables)
+
+    def cards(self, camera: Camera, inputs: Inputs) -> dict[str, object]:
+        """Cards of the header that tell it."""
+        return {
+            "PHOTSUM": inputs.values["table"],
+            "TMAGMAX": self.tmag_max,
+            "VERSION": __version__,
+            "PROFSUM": camera.checksum,
+            "CLEARZP": self.clear_zp,
+            "REFSUM": self._refused_sum,
+            "FINGERPR": inputs.fingerprint,
+        }
+
+
+def _clear_zero_point(tables: Sequence[Path]) -> float | None:
     """Zero point of a clear frame of the night, in hundredths: a field all under clouds does not tell it."""
     numbers = []
     for path in tables:
@@ -101,65 +150,74 @@ def _clear_zero_point(tables):
     return round(clear, 2) if np.isfinite(clear) else None
 
 
-def _relate_field(camera, folder, path, tmag_max, clear_zp, overwrite, outcome):
-    field = path.stem.removeprefix("phot_")
-    target = relative_path(folder, field)
-    refused = _refused_frames(folder, field, path)
-    made_of = {"PHOTSUM": table_checksum(path), "TMAGMAX": tmag_max, "VERSION": __version__}
-    made_of |= {"PROFSUM": camera.checksum, "CLEARZP": clear_zp}
-    made_of["REFSUM"] = hashlib.sha256(json.dumps(refused).encode()).hexdigest()[:16]
-    if not overwrite and _is_made_of(target, made_of):
-        outcome.skipped.append(target.name)
-        return
-    counts = read_field(path, camera, tmag_max=tmag_max, further=("jd_bary", "airmass", "zp"))
-    log.info("%s: %s: %d stars in %d frames", STAGE, field, len(counts.stars), len(counts.frames))
-    curves, best = relate_best(counts)
-    judged = _judge(counts.frames, camera.donuts.large_px, clear_zp)
-    with open_ledger(folder) as ledger:
-        _keep_quality(ledger, field, counts.frames, judged)
-    require_space(folder, camera.files.reserve_mb, needed_mb=curves.flux.size * _BYTES_OF_ROW / 1e6)
-    units = [
-        fits.PrimaryHDU(),
-        _curve_unit(counts, curves, made_of, camera),
-        fits.table_to_hdu(_star_table(counts, curves, best)),
-        fits.table_to_hdu(_frame_table(counts, curves, judged, refused)),
-    ]
-    with write_then_rename(target) as temporary:
-        fits.HDUList(units).writeto(temporary)
-    outcome.products.append(target)
-    outcome.done.append(target.name)
-    _tell(field, counts, curves, judged)
-
-
-def _refused_frames(folder, field, path):
+def _refused_frames(job: Job, field: str, path: Path) -> dict[str, str]:
     """{frame: why it was refused first} of the frames of a field that its table does not hold."""
     measured = {str(name) for name in read_frames(path)["frame_id"]}
-    refused = {}
-    with open_ledger(folder) as ledger:
-        for stage in REFUSING:
-            for name, entry in recall(ledger, stage, field).items():
-                if entry.verdict == REFUSED and name not in measured:
-                    refused.setdefault(name, entry.reason)
+    refused: dict[str, str] = {}
+    for stage in REFUSING:
+        for name, entry in job.recall(stage, field).items():
+            if entry.verdict == Verdict.REFUSED and name not in measured:
+                refused.setdefault(name, entry.reason)
     return refused
 
 
-def _is_made_of(path, made_of):
-    """Whether a whole file of curves lies there that was made of the same things."""
+def _stands(job: Job, target: Path, field: str, inputs: Inputs) -> bool:
+    """Whether whole curves lie there that were made of the same things; of other code is said."""
+    made_of = _made_of(target)
+    if made_of is None:
+        return False
+    differs = inputs.differences(made_of)
+    if not inputs.is_other_code(differs):
+        return False
+    if differs:
+        told = "%s: %s was made with another %s; --overwrite makes it anew"
+        log.warning(told, Stage.RELATIVE_PHOTOMETRY, target.name, ", ".join(differs))
+    keep_standing(job.ledger, target, field, differs)
+    job.outcome.skipped.append(target.name)
+    return True
+
+
+def _made_of(path: Path) -> str | None:
+    """What a whole file of curves was made of; None where there is none."""
     try:
         with warnings.catch_warnings(), fits.open(path) as units:
             warnings.simplefilter("error", AstropyWarning)  # astropy only warns of a truncated file
             last = units[-1].fileinfo()
             whole = path.stat().st_size == last["datLoc"] + last["datSpan"]
-            header = units["REL_PHOT"].header
-            return whole and all(header.get(key) == value for key, value in made_of.items())
+            return str(units["REL_PHOT"].header["INPUTS"]) if whole else None
     except (OSError, KeyError, ValueError, TypeError, AstropyWarning, fits.VerifyError):
-        return False
+        return None
 
 
-def _curve_unit(counts, curves, made_of, camera):
+def _relate_field(job: Job, field: str, comparison: Comparison, inputs: Inputs) -> None:
+    camera, target = job.camera, relative_path(job.folder, field)
+    further = ("jd_bary", "airmass", "zp")
+    counts = read_field(comparison.table, camera, tmag_max=comparison.tmag_max, further=further)
+    stage = Stage.RELATIVE_PHOTOMETRY
+    log.info("%s: %s: %d stars in %d frames", stage, field, len(counts.stars), len(counts.frames))
+    curves, best = relate_best(counts)
+    judged = _judge(counts.frames, camera.donuts.large_px, comparison.clear_zp)
+    _keep_quality(job, field, counts.frames, judged)
+    require_space(job.folder, camera.files.reserve_mb, needed_mb=curves.flux.size * _ROW.itemsize / 1e6)
+    cards = {"PROFILE": camera.name, **comparison.cards(camera, inputs), "INPUTS": inputs.text}
+    units = [
+        fits.PrimaryHDU(),
+        _curve_unit(counts, curves, cards),
+        fits.table_to_hdu(_star_table(counts, curves, best)),
+        fits.table_to_hdu(_frame_table(counts, curves, judged, comparison.refused)),
+    ]
+    with write_then_rename(target) as temporary:
+        fits.HDUList(units).writeto(temporary)
+    keep_product(job.ledger, target, field, inputs)
+    job.outcome.products.append(target)
+    job.outcome.done.append(target.name)
+    _tell(field, counts, curves, judged)
+
+
+def _curve_unit(counts: FieldCounts, curves: Relative, made_of: Mapping[str, object]) -> fits.BinTableHDU:
     """The extension REL_PHOT."""
     frames, stars = curves.flux.shape
-    rows = np.empty((stars, frames), [(name, kind) for name, kind, _ in COLUMNS])
+    rows = np.empty((stars, frames), _ROW)
     of_star = {"TIC_ID": "tic_id", "Tmag": "Tmag", "gaia_id": "gaia_id"}
     for name, source in of_star.items():
         rows[name] = np.asarray(counts.stars[source])[:, None]
@@ -173,12 +231,11 @@ def _curve_unit(counts, curves, made_of, camera):
     for number, (_, _, name) in enumerate(COLUMNS, start=1):
         if name:
             unit.header.set(f"TUNIT{number}", name, after=f"TFORM{number}")
-    cards = {"NSTARS": stars, "NFRAMES": frames, "PROFILE": camera.name, **made_of}
-    unit.header.update({**cards, "CREATOR": f"ngcmos {__version__}"})
+    unit.header.update({"NSTARS": stars, "NFRAMES": frames, **made_of, "CREATOR": f"ngcmos {__version__}"})
     return unit
 
 
-def _star_table(counts, curves, best):
+def _star_table(counts: FieldCounts, curves: Relative, best: np.ndarray) -> Table:
     stars = counts.stars
     table = Table({name: np.asarray(stars[name]) for name in ("tic_id", "gaia_id", "Tmag")})
     table["color"] = colours(stars)
@@ -190,7 +247,7 @@ def _star_table(counts, curves, best):
     return table
 
 
-def _frame_table(counts, curves, judged, refused):
+def _frame_table(counts: FieldCounts, curves: Relative, judged: Judged, refused: Mapping[str, str]) -> Table:
     """A row for every frame of the night; refused ones have no time and no factor."""
     names = [str(name) for name in counts.frames["frame_id"]]
     table = Table({"frame_id": np.char.encode([*names, *refused], "ascii", "replace")})
@@ -198,7 +255,7 @@ def _frame_table(counts, curves, judged, refused):
     table["jd_mid"] = np.concatenate([np.asarray(counts.frames["jd_mid"], float), missing])
     table["factor"] = np.concatenate([curves.factor, missing])
     table["transparency"] = np.concatenate([judged.transparency, missing])
-    quality = [*judged.verdict.tolist(), *[REFUSED] * len(refused)]
+    quality = [*judged.verdict.tolist(), *[Verdict.REFUSED] * len(refused)]
     table["quality"] = np.char.encode(quality, "ascii", "replace")
     table["points"] = np.concatenate([np.isfinite(curves.flux).sum(axis=1), np.zeros(len(refused), int)])
     table["reason"] = np.char.encode([*[""] * len(names), *refused.values()], "ascii", "replace")
@@ -206,7 +263,7 @@ def _frame_table(counts, curves, judged, refused):
     return table
 
 
-def _judge(frames, jump_px, clear_zp):
+def _judge(frames: Table, jump_px: float, clear_zp: float | None) -> Judged:
     """Judged frames; unknown ("") where the table was made before frames told of their quality."""
     try:
         return judge_frames(frames, jump_px=jump_px, clear_zp=clear_zp)
@@ -214,21 +271,24 @@ def _judge(frames, jump_px, clear_zp):
         return Judged(np.full(len(frames), np.nan), np.full(len(frames), ""))
 
 
-def _keep_quality(ledger, field, frames, judged):
+def _keep_quality(job: Job, field: str, frames: Table, judged: Judged) -> None:
     """The verdict of each frame in the ledger."""
     for name, transparency, verdict in zip(
         frames["frame_id"], judged.transparency.tolist(), judged.verdict.tolist(), strict=True
     ):
-        record(ledger, QUALITY, str(name), field, verdict or UNKNOWN, numbers={"transparency": transparency})
+        numbers = {"transparency": transparency}
+        record(job.ledger, Record.QUALITY, str(name), field, verdict or UNKNOWN, numbers=numbers)
 
 
-def _tell(field, counts, curves, judged):
+def _tell(field: str, counts: FieldCounts, curves: Relative, judged: Judged) -> None:
     """No warning: every frame is measured, and the files say the rest."""
     variable = int(curves.variable.sum())
     if variable:
-        log.info("%s: %s: %d stars vary, no other is compared with them", STAGE, field, variable)
+        log.info(
+            "%s: %s: %d stars vary, no other is compared with them", Stage.RELATIVE_PHOTOMETRY, field, variable
+        )
     bad = ", ".join(f"{(judged.verdict == name).sum()} {name}" for name in Quality if name in judged.verdict)
-    log.info("%s: %s: frames: %s", STAGE, field, bad or "of unknown quality")
+    log.info("%s: %s: frames: %s", Stage.RELATIVE_PHOTOMETRY, field, bad or "of unknown quality")
     alone = int((~(curves.comparisons > 0)).sum())
     if alone:
-        log.info("%s: %s: %d stars have no comparison star, so no curve", STAGE, field, alone)
+        log.info("%s: %s: %d stars have no comparison star, so no curve", Stage.RELATIVE_PHOTOMETRY, field, alone)

@@ -1,53 +1,53 @@
 """Catalog of each field, plate solution of each frame, and the stars to measure."""
 
-import collections
 import dataclasses
+import enum
 import logging
 import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
 
-from ngcmos.astrometry.distortion import solution_from_header
+from astropy.table import Table
+
+from ngcmos.astrometry.distortion import Solution
 from ngcmos.astrometry.vizier import SERVER
 from ngcmos.errors import FrameError, UnsolvedError, WorkError
-from ngcmos.night.frames import read_frame
-from ngcmos.night.ledger import DONE, open_ledger, recall, record
-from ngcmos.night.loop import HEADERS_TOGETHER, work_through
+from ngcmos.names import Stage, Verdict
+from ngcmos.night.job import Job
+from ngcmos.night.ledger import record
+from ngcmos.night.loop import HEADERS_TOGETHER
 from ngcmos.night.outcome import Outcome
-from ngcmos.steps.catalog import keep_catalog, read_catalog, select_stars
+from ngcmos.night.provenance import keep_standing
+from ngcmos.steps.catalog import field_targets, keep_catalog, read_catalog, select_stars
 from ngcmos.steps.solution import (
+    Sighting,
+    Solving,
     after_failure,
-    is_solved,
     prepare_solving,
+    read_solution,
     search_solution,
     sight_frame,
     solve_one,
 )
+from ngcmos.steps.time_cards import prepare_cards
 
 log = logging.getLogger(__name__)
 
-STAGE = "simple_wrapper"
+
+class Part(enum.StrEnum):
+    """A part of the stage that can be done alone."""
+
+    CATALOG = "catalog"
+    SOLVE = "solve"
 
 
-def run(
-    config,
-    night,
-    *,
-    defocus_mm=0.0,
-    force3rd=False,
-    save_matched_cat=False,
-    catalogs=(),
-    only=None,
-    prepare_cards=None,
-    server=SERVER,
-    sleep=time.sleep,
-    workers=1,
-    quiet=False,
-):
-    """Write the catalogs of each field and the WCS cards of each frame that has none; an Outcome.
+@dataclasses.dataclass(frozen=True)
+class SolveOptions:
+    """How a field is solved.
 
-    Parameters
+    Attributes
     ----------
-    config : ngcmos.config.Config
-    night : ngcmos.night.folder.Night
     defocus_mm : float
         Defocus of the telescope: wider detection kernels.
     force3rd : bool
@@ -56,106 +56,188 @@ def run(
         Keep the matched stars of each frame beside it.
     catalogs : sequence of paths
         Local TIC extracts to use instead of the network.
-    only : {None, 'catalog', 'solve'}
+    only : Part, optional
         Do that part alone.
-    prepare_cards : callable, optional
-        `prepare_cards(config, sightings)` returns what `Solving.further_cards` is: cards of a later stage, so
-        that a frame is written once for both.
+    time_cards : bool
+        Write the cards of adding_headers too, so that a frame is written once for both.
+    overwrite : bool
+        Solve again what is solved.
     server : str
         Address of VizieR or a mirror.
     sleep : callable
         Waits so many seconds between two tries there.
     """
-    outcome = Outcome(STAGE)
-    loop = {"workers": workers, "quiet": quiet}
-    with open_ledger(night.folder) as ledger:
-        for field, paths in night.fields.items():
-            with outcome.attempt(field):
-                frames = _read_facts(config.camera, field, paths, outcome, ledger, loop)
-                if only == "solve":
-                    catalog = read_catalog(night.folder, field)
-                else:
-                    catalog = keep_catalog(
-                        config, night, field, frames, catalogs, outcome, server=server, sleep=sleep
-                    )
-                if only == "catalog":
-                    continue
-                solving = prepare_solving(
-                    config.camera,
-                    catalog,
-                    defocus_mm=defocus_mm,
-                    force3rd=force3rd,
-                    save_matched_cat=save_matched_cat,
-                )
-                if prepare_cards and not all(frame.is_solved for frame in frames):
-                    solving = dataclasses.replace(solving, further_cards=prepare_cards(config, frames))
-                _solve_field(solving, field, frames, outcome, ledger, loop)
-                first = _first_solution(frames, config.camera)
-                select_stars(config.camera, night, field, frames, catalog, first, outcome)
-    return outcome
+
+    defocus_mm: float = 0.0
+    force3rd: bool = False
+    save_matched_cat: bool = False
+    catalogs: Sequence[str | Path] = ()
+    only: Part | None = None
+    time_cards: bool = False
+    overwrite: bool = False
+    server: str = SERVER
+    sleep: Callable[[float], None] = time.sleep
 
 
-def _read_facts(camera, field, paths, outcome, ledger, loop):
-    """The frames of a field by their headers, those that cannot be read refused."""
-    frames = []
-    loop = loop | {"together": HEADERS_TOGETHER, "label": f"headers {field}"}
-    for path, result in work_through(sight_frame, paths, shared=(camera,), **loop):
-        if isinstance(result, FrameError):
-            outcome.settle(ledger, path, field, result)
-        else:
+def run(job: Job, options: SolveOptions = SolveOptions()) -> Outcome:
+    """Write the catalogs of each field and the WCS cards of each frame that has none; an Outcome."""
+    for field, paths in job.night.fields.items():
+        with job.outcome.attempt(field):
+            solver = FieldSolver(job, field, options)
+            solver.take(paths)
+            solver.finish()
+    return job.outcome
+
+
+class FieldSolver:
+    """Plate solutions of a field, each from that of its first solved frame; all frames at once or as they come.
+
+    What ngcmos has solved already is not solved again; but where a field would hold solutions made in two ways,
+    those of before are made anew.
+    """
+
+    def __init__(self, job: Job, field: str, options: SolveOptions) -> None:
+        self._job, self._field, self._options = job, field, options
+        self._sightings: dict[str, Sighting] = {}
+        self._solved: set[str] = set()
+        self._stale: set[str] = set()
+        self._catalog: Table | None = None
+        self._solving: Solving | None = None
+        self._reference: Solution | None = None
+        self._targets: set[int] | None = None
+
+    def take(self, paths: Sequence[Path]) -> list[Path]:
+        """Solve the frames that are not yet solved; those of them that have a solution."""
+        frames = self._sight(paths)
+        if not frames:
+            return []
+        solving = self._prepare()
+        if self._options.only != Part.CATALOG:
+            self._solve(solving, frames)
+        return [frame.path for frame in frames if frame.name in self._solved]
+
+    def finish(self) -> None:
+        """Choose the stars to measure, and say where solutions are stale.
+
+        Raises
+        ------
+        WorkError
+            No frame of the field can be read, or none is solved.
+        """
+        if not self._sightings:
+            raise WorkError(f"none of {len(self._job.night.fields[self._field])} frames can be read")
+        if self._options.only == Part.CATALOG:
+            return
+        if not self._solved:
+            raise UnsolvedError(f"none of {len(self._sightings)} frames could be solved")
+        self.select()
+        differs = ["code, settings or catalog"] if self._stale else []
+        keep_standing(self._job.ledger, Path(f"the plate solution of {self._field}"), self._field, differs)
+
+    def select(self) -> None:
+        """Write the input catalog where the stars in it are not those of the field."""
+        frames, job = list(self._sightings.values()), self._job
+        first = next(frame for frame in frames if frame.name in self._solved)
+        select_stars(job, self._field, frames, self._catalog, read_solution(first.path, job.camera))
+        self._targets = set(field_targets(frames))
+
+    @property
+    def needs_selection(self) -> bool:
+        """Whether stars can be chosen, and were not yet with all targets of the frames so far among them."""
+        targets = set(field_targets(list(self._sightings.values())))
+        return bool(self._solved) and (self._targets is None or not targets <= self._targets)
+
+    def _sight(self, paths: Sequence[Path]) -> list[Sighting]:
+        """The frames by their headers, those that cannot be read refused."""
+        frames, job = [], self._job
+        options: dict[str, Any] = {"together": HEADERS_TOGETHER, "label": f"headers {self._field}"}
+        for path, result in job.through(sight_frame, paths, shared=(job.camera,), **options):
+            if isinstance(result, FrameError):
+                job.settle(path, self._field, result)
+                continue
+            if path.name not in self._sightings:
+                _check_object(result, job.camera.headers.object)
             frames.append(result)
-            _check_object(result, camera)
-    if not frames:
-        raise WorkError(f"none of {len(paths)} frames can be read")
-    return frames
+            self._sightings[path.name] = result
+        return frames
+
+    def _prepare(self) -> Solving:
+        """What all frames of the field need, had once."""
+        if self._solving is None:
+            job, field, options = self._job, self._field, self._options
+            if options.only == Part.SOLVE:
+                self._catalog = read_catalog(job.folder, field)
+            else:
+                source: dict[str, Any] = {"server": options.server, "sleep": options.sleep}
+                frames = list(self._sightings.values())
+                self._catalog = keep_catalog(job, field, frames, local=options.catalogs, **source)
+            self._solving = prepare_solving(
+                job.camera,
+                self._catalog,
+                defocus_mm=options.defocus_mm,
+                force3rd=options.force3rd,
+                save_matched_cat=options.save_matched_cat,
+            )
+        return self._solving
+
+    def _solve(self, solving: Solving, frames: Sequence[Sighting]) -> None:
+        """Solve what is to be solved, from the first solved frame once there is one."""
+        pending = self._pending(solving, frames)
+        self._skip([frame for frame in frames if frame.path not in pending])
+        if self._reference is None and not self._options.overwrite:
+            self._reference = next((frame.solution for frame in frames if frame.is_solved), None)
+        if pending and self._options.time_cards:
+            told = [frame for frame in frames if frame.path in pending]
+            solving = dataclasses.replace(solving, further_cards=prepare_cards(self._job.config, told))
+        while pending and self._reference is None:
+            solving = self._search(pending.pop(0), solving)
+        shared, label = (solving, self._reference), f"solve {self._field}"
+        for path, result in self._job.through(solve_one, pending, shared=shared, label=label):
+            self._settle(path, result)
+
+    def _search(self, path: Path, solving: Solving) -> Solving:
+        """Solve a frame from its pointing; the Solving for the next."""
+        try:
+            self._settle(path, search_solution(path, solving))
+        except FrameError as error:
+            self._settle(path, error)
+            solving = after_failure(solving, error, self._field)
+            self._solving = dataclasses.replace(solving, further_cards=None)
+        else:
+            self._reference = read_solution(path, self._job.camera)
+        return solving
+
+    def _settle(self, path: Path, result: dict[str, Any] | FrameError) -> None:
+        numbers = None if isinstance(result, FrameError) else result
+        if self._job.settle(path, self._field, result, numbers):
+            self._solved.add(path.name)
+            self._stale.discard(path.name)
+
+    def _pending(self, solving: Solving, frames: Sequence[Sighting]) -> list[Path]:
+        """Frames to solve: those without a solution; those made otherwise too, where not all are."""
+        if self._options.overwrite:
+            return [frame.path for frame in frames]
+        stale = {frame.name for frame in frames if frame.is_solved and frame.solution_sum != solving.fingerprint}
+        if stale and len(stale) < len(frames):
+            told = "%s: %d plate solutions were made otherwise than now, they are made anew with the others"
+            log.warning(told, self._field, len(stale))
+            return [frame.path for frame in frames if frame.name in stale or not frame.is_solved]
+        self._stale |= stale
+        return [frame.path for frame in frames if not frame.is_solved]
+
+    def _skip(self, frames: Sequence[Sighting]) -> None:
+        """Count frames that were solved before; a run may have stopped between their headers and the ledger."""
+        known = self._job.recall(Stage.SIMPLE_WRAPPER, self._field)
+        for frame in frames:
+            self._job.outcome.skipped.append(frame.name)
+            self._solved.add(frame.name)
+            if frame.name not in known:
+                stage, verdict = Stage.SIMPLE_WRAPPER, Verdict.DONE
+                record(self._job.ledger, stage, frame.name, self._field, verdict, "found solved")
 
 
-def _check_object(frame, camera):
+def _check_object(frame: Sighting, key: str) -> None:
     """Say where OBJECT is not of the field that the name gives; the sky decides which is right."""
     if frame.object_name and not frame.object_name.startswith(frame.field):
-        log.warning(
-            "%s: %s: %s is %r, expected one that begins with %s; solved as that field",
-            STAGE,
-            frame.name,
-            camera.headers.object,
-            frame.object_name,
-            frame.field,
-        )
-
-
-def _read_header(path, camera):
-    return read_frame(path, camera, pixels=False).header
-
-
-def _solve_field(solving, field, frames, outcome, ledger, loop):
-    """Solve the frames that have no solution yet, each from that of the first solved frame."""
-    known = recall(ledger, STAGE, field)
-    for frame in frames:
-        if frame.is_solved:
-            outcome.skipped.append(frame.name)
-            if frame.name not in known:  # a run was stopped between the header and the ledger
-                record(ledger, STAGE, frame.name, field, DONE, "found solved")
-    pending = collections.deque(frame.path for frame in frames if not frame.is_solved)
-    first = next((frame.path for frame in frames if frame.is_solved), None)
-    reference = first and solution_from_header(_read_header(first, solving.camera))
-    while pending and reference is None:
-        path = pending.popleft()
-        try:
-            numbers = search_solution(path, solving)
-        except FrameError as error:
-            outcome.settle(ledger, path, field, error)
-            solving = after_failure(solving, error, field)
-            continue
-        outcome.settle(ledger, path, field, None, numbers)
-        reference = solution_from_header(_read_header(path, solving.camera))
-    if reference is None:
-        raise UnsolvedError(f"none of {len(frames)} frames could be solved")
-    results = work_through(solve_one, list(pending), shared=(solving, reference), label=f"solve {field}", **loop)
-    for path, result in results:
-        outcome.settle(ledger, path, field, result, None if isinstance(result, FrameError) else result)
-
-
-def _first_solution(frames, camera):
-    """Plate solution of the first frame of the field that has one."""
-    headers = (_read_header(frame.path, camera) for frame in frames)
-    return solution_from_header(next(header for header in headers if is_solved(header)))
+        told = "%s: %s: %s is %r, expected one that begins with %s; solved as that field"
+        log.warning(told, Stage.SIMPLE_WRAPPER, frame.name, key, frame.object_name, frame.field)

@@ -5,7 +5,9 @@ import io
 import logging
 import time
 import warnings
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Protocol
 
 import numpy as np
 from astropy.io import fits
@@ -15,10 +17,13 @@ from astropy.utils.exceptions import AstropyWarning
 
 from ngcmos.astrometry.catalog import CATALOG_COLUMNS, ds9_regions, select_input, star_catalog, targets_of
 from ngcmos.astrometry.crowding import contamination
-from ngcmos.astrometry.distortion import to_pixels
+from ngcmos.astrometry.distortion import Solution, to_pixels
 from ngcmos.astrometry.vizier import SERVER, Service, load_tic, region_of
+from ngcmos.config import Camera
 from ngcmos.errors import CatalogError
+from ngcmos.night.job import Job
 from ngcmos.night.products import catalog_path, input_catalog_path, keep_old, region_path, write_table, write_text
+from ngcmos.sphere import directions, unit_vectors
 
 log = logging.getLogger(__name__)
 
@@ -26,7 +31,30 @@ KEPT_FOLDER = "catalogs"
 _MASTER_COLOUR, _INPUT_COLOUR = "green", "cyan"
 
 
-def keep_catalog(config, night, field, frames, local, outcome, *, server=SERVER, sleep=time.sleep):
+class Sighted(Protocol):
+    """What a catalog must know of a frame: `start` is ISO text, UTC."""
+
+    @property
+    def path(self) -> Path: ...
+    @property
+    def field(self) -> str: ...
+    @property
+    def start(self) -> str: ...
+    @property
+    def pointing(self) -> tuple[float, float] | None: ...
+    @property
+    def object_name(self) -> str: ...
+
+
+def keep_catalog(
+    job: Job,
+    field: str,
+    frames: Sequence[Sighted],
+    *,
+    local: Sequence[str | Path] = (),
+    server: str = SERVER,
+    sleep: Callable[[float], None] = time.sleep,
+) -> Table:
     """The star catalog of a field at the epoch of the night, `{field}_catalog.fits`; made where it is missing.
 
     Raises
@@ -34,10 +62,11 @@ def keep_catalog(config, night, field, frames, local, outcome, *, server=SERVER,
     CatalogError
         There is no usable catalog, or no frame says where it looks.
     """
-    path = catalog_path(night.folder, field)
+    config, folder = job.config, job.folder
+    path = catalog_path(folder, field)
     if path.exists():
         try:
-            catalog = read_catalog(night.folder, field)
+            catalog = read_catalog(folder, field)
             if not local or catalog.meta.get("SOURCE") == _source_of(local):
                 return catalog
         except CatalogError as error:
@@ -60,14 +89,14 @@ def keep_catalog(config, night, field, frames, local, outcome, *, server=SERVER,
         "DEC_CEN": dec,
         "SOURCE": _source_of(local) if local else source.encode("ascii", "replace").decode(),
     }
-    regions = region_path(night.folder, field, "master")
+    regions = region_path(folder, field, "master")
     write_text(regions, ds9_regions(catalog, radius_arcsec=_circle_arcsec(camera), colour=_MASTER_COLOUR))
     write_table(path, catalog)  # last: where it stands, its regions do
-    outcome.products += [path, regions]
-    return read_catalog(night.folder, field)  # as every later run has it
+    job.outcome.products += [path, regions]
+    return read_catalog(folder, field)  # as every later run has it
 
 
-def select_stars(camera, night, field, frames, catalog, solution, outcome):
+def select_stars(job: Job, field: str, frames: Sequence[Sighted], catalog: Table, solution: Solution) -> None:
     """Write the input catalog: the stars on the chip by the plate solution of the first solved frame.
 
     Raises
@@ -75,15 +104,17 @@ def select_stars(camera, night, field, frames, catalog, solution, outcome):
     CatalogError
         No star is left.
     """
-    rows, columns = camera.detector.shape
+    rows, columns = job.camera.detector.shape
     ra, dec = np.asarray(catalog["ra_deg_corr"]), np.asarray(catalog["dec_deg_corr"])
     x, y = to_pixels(solution, ra, dec)
-    margin = camera.catalog.margin_px + 0.5
+    margin = job.camera.catalog.margin_px + 0.5
     on_chip = (x >= -margin) & (x <= columns - 1 + margin) & (y >= -margin) & (y <= rows - 1 + margin)
-    keep_input_catalog(camera, night, field, frames, catalog, on_chip, outcome)
+    keep_input_catalog(job, field, frames, catalog, on_chip)
 
 
-def keep_input_catalog(camera, night, field, frames, catalog, on_chip, outcome):
+def keep_input_catalog(
+    job: Job, field: str, frames: Sequence[Sighted], catalog: Table, on_chip: np.ndarray
+) -> None:
     """Write `{field}_catalog_input.fits`, the stars that are measured, unless it was made of the same already.
 
     Raises
@@ -91,13 +122,14 @@ def keep_input_catalog(camera, night, field, frames, catalog, on_chip, outcome):
     CatalogError
         No star is left.
     """
-    path = input_catalog_path(night.folder, field)
-    checksum = file_checksum(catalog_path(night.folder, field))
+    camera, folder = job.camera, job.folder
+    path = input_catalog_path(folder, field)
+    checksum = file_checksum(catalog_path(folder, field))
     targets = field_targets(frames)
     here = set(np.asarray(catalog["tic_id"])[on_chip].tolist())
     if path.exists():
         try:
-            if _is_made_of(read_input_catalog(night.folder, field), checksum, here & set(targets)):
+            if _is_made_of(read_input_catalog(folder, field), checksum, here & set(targets)):
                 return
         except CatalogError as error:
             log.warning("%s; it is kept as %s and made anew", error, keep_old(path).name)
@@ -111,20 +143,20 @@ def keep_input_catalog(camera, night, field, frames, catalog, on_chip, outcome):
         named = ", ".join(f"TIC {tic_id}" for tic_id in lost)
         log.warning("%s: %s named in OBJECT, but not on the chip or not in the catalog", field, named)
     chosen.meta["CATSUM"] = checksum
-    regions = region_path(night.folder, field, "input")
+    regions = region_path(folder, field, "input")
     write_text(regions, ds9_regions(chosen, radius_arcsec=_circle_arcsec(camera), colour=_INPUT_COLOUR))
     write_table(path, chosen)
-    outcome.products += [path, regions]
+    job.outcome.products += [path, regions]
     log.info("%s: %d stars to measure", field, len(chosen))
 
 
-def _is_made_of(chosen, checksum, targets):
+def _is_made_of(chosen: Table, checksum: str, targets: set[int]) -> bool:
     """Whether an input catalog was made of the catalog of that checksum and holds all these targets."""
     known = set(np.asarray(chosen["tic_id"])[np.asarray(chosen["target"], bool)].tolist())
-    return chosen.meta.get("CATSUM") == checksum and targets <= known
+    return bool(chosen.meta.get("CATSUM") == checksum and targets <= known)
 
 
-def _with_contamination(catalog, camera):
+def _with_contamination(catalog: Table, camera: Camera) -> Table:
     """A copy of the catalog that tells how much light of neighbours the largest aperture holds."""
     catalog = catalog.copy()
     tmag, gmag = (np.ma.asarray(catalog[name]).astype(float).filled(np.nan) for name in ("Tmag", "Gmag"))
@@ -139,7 +171,7 @@ def _with_contamination(catalog, camera):
     return catalog
 
 
-def read_catalog(folder, field):
+def read_catalog(folder: Path, field: str) -> Table:
     """The star catalog of a field as it lies in the night.
 
     Raises
@@ -150,12 +182,12 @@ def read_catalog(folder, field):
     return _read(catalog_path(folder, field), ["RA_CEN", "DEC_CEN"])
 
 
-def read_input_catalog(folder, field):
+def read_input_catalog(folder: Path, field: str) -> Table:
     """The stars of a field that are measured, as they lie in the night; errors as `read_catalog`."""
     return _read(input_catalog_path(folder, field), [])
 
 
-def _read(path, needed):
+def _read(path: Path, needed: Sequence[str]) -> Table:
     if not path.exists():
         raise CatalogError(f"{path}: no such catalog, run simple_wrapper first")
     try:
@@ -172,35 +204,33 @@ def _read(path, needed):
     return table
 
 
-def field_centre(frames):
+def field_centre(frames: Sequence[Sighted]) -> tuple[float, float]:
     """(ra, dec) in degrees: the median of the pointings, so that a slewing first frame does not matter."""
     pointings = [frame.pointing for frame in frames if frame.pointing is not None]
     if not pointings:
         raise CatalogError(f"{frames[0].field}: no frame has a pointing in its header, expected one at least")
-    ra, dec = np.radians(np.array(pointings).T)
-    vectors = np.stack([np.cos(dec) * np.cos(ra), np.cos(dec) * np.sin(ra), np.sin(dec)])
-    x, y, z = np.median(vectors, axis=1)
-    return float(np.degrees(np.arctan2(y, x)) % 360), float(np.degrees(np.arctan2(z, np.hypot(x, y))))
+    ra, dec = directions(np.median(unit_vectors(*np.array(pointings).T), axis=0))
+    return float(ra), float(dec)
 
 
-def field_targets(frames):
+def field_targets(frames: Sequence[Sighted]) -> tuple[int, ...]:
     """TIC ids that OBJECT, else the name of the file, gives for any frame of the field."""
-    targets = {}
+    targets: dict[int, None] = {}
     for frame in frames:
         targets |= dict.fromkeys(targets_of(frame.object_name) or targets_of(frame.path.name))
     return tuple(targets)
 
 
-def file_checksum(path):
+def file_checksum(path: Path) -> str:
     """First 16 hex digits of the SHA-256 of a file."""
     return hashlib.sha256(path.read_bytes()).hexdigest()[:16]
 
 
-def _source_of(local):
+def _source_of(local: Sequence[str | Path]) -> str:
     """The local extracts by their whole paths, however they were spelled; ASCII, as a header wants it."""
     return ", ".join(str(Path(path).resolve()) for path in local).encode("ascii", "replace").decode()
 
 
-def _circle_arcsec(camera):
+def _circle_arcsec(camera: Camera) -> float:
     """Radius of a region's circle: the largest aperture."""
     return max(camera.photometry.radii_px) * camera.detector.scale_arcsec

@@ -1,28 +1,25 @@
 """Photometry of one frame: read, calibrate, place the stars, measure. The loop, a pool, a cluster all call it."""
 
 import dataclasses
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from astropy.table import Table
 from astropy.time import Time
 
-from ngcmos.astrometry.distortion import (
-    Solution,
-    project,
-    solution_from_header,
-    to_pixels,
-    to_pixels_roughly,
-    to_sky,
-)
+from ngcmos.astrometry.distortion import Solution, project, to_pixels, to_pixels_roughly, to_sky
+from ngcmos.astrometry.own import own_solution, solution_fingerprint
 from ngcmos.calibration.masters import Masters
 from ngcmos.calibration.reduce import calibrate
-from ngcmos.config import Camera
+from ngcmos.config import Camera, Site
 from ngcmos.errors import FrameError, HeaderError, UnsolvedError
 from ngcmos.names import Flag
-from ngcmos.night.frames import read_frame
+from ngcmos.night.fingerprint import Inputs
+from ngcmos.night.frames import FrameFacts, read_frame
 from ngcmos.night.headers import header_number
-from ngcmos.photometry.apertures import Exposure, measure
+from ngcmos.photometry.apertures import Exposure, Measurement, measure
 from ngcmos.photometry.noise import scintillation
 from ngcmos.photometry.quality import find_trail, measure_shape, sky_gradient
 from ngcmos.photometry.sky import KnownStars, star_reach
@@ -35,12 +32,21 @@ from ngcmos.photometry.times import (
     mid_exposure,
     star_directions,
 )
-from ngcmos.tables.writer import Moment, rows_of_frame
+from ngcmos.tables.writer import Moment, columns, rows_of_frame
 
 SEEN_SNR = 5.0
 EXPECTED_SHARE = 0.5
 SHAPE_STARS = 100
 MARGIN_PX = 60.0  # around the measured stars, in which stars are kept away from the sky
+# the code that makes the rows of a frame from its pixels, its header and its masters
+ROOMS = (
+    "ngcmos.astrometry.distortion",
+    "ngcmos.calibration.reduce",
+    "ngcmos.night.images",
+    "ngcmos.photometry",
+    "ngcmos.steps.measuring",
+    "ngcmos.tables.writer",
+)
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -63,7 +69,10 @@ class Measuring:
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Placed:
-    """A frame that is fit to be measured: its plate solution, its time, and what its header knows."""
+    """A frame that is fit to be measured: its plate solution, its time, and what its header knows.
+
+    `solution_sum` tells what its plate solution was made of.
+    """
 
     path: Path
     start: Time
@@ -73,18 +82,21 @@ class Placed:
     zp: float
     wcs_rms_px: float
     wcs_stars: int
+    solution_sum: str = ""
     earth: EarthVectors | None = None
-    shift: tuple = (None, None)
+    shift: tuple[float | None, float | None] = (None, None)
 
 
-def prepare_measuring(camera, masters, stars, catalog, name_width):
+def prepare_measuring(
+    camera: Camera, masters: Masters, stars: Table, catalog: Table, name_width: int
+) -> Measuring:
     """The Measuring of a field, from its input catalog and from the catalog of all stars."""
     ra, dec = np.asarray(stars["ra_deg_corr"]), np.asarray(stars["dec_deg_corr"])
     known = _known_stars(catalog, ra, dec, MARGIN_PX * camera.detector.scale_arcsec / 3600)
     return Measuring(camera, masters, stars, ra, dec, star_directions(ra, dec), known, name_width)
 
 
-def _known_stars(catalog, ra, dec, margin_deg):
+def _known_stars(catalog: Table, ra: np.ndarray, dec: np.ndarray, margin_deg: float) -> KnownStars:
     """The stars (x, y: ra, dec) in the smallest box on the sky that holds the measured ones, and around it."""
     centre = float(ra[0]), float(dec[0])
     (low_x, low_y), (high_x, high_y) = (bound(project(ra, dec, centre), axis=1) for bound in (np.min, np.max))
@@ -98,19 +110,19 @@ def _known_stars(catalog, ra, dec, margin_deg):
     return KnownStars(places[0][order], places[1][order], star_reach(tmag[order]))
 
 
-def place_frame(path, camera):
+def place_frame(path: Path, camera: Camera) -> Placed:
     """The Placed of a file.
 
     Raises
     ------
     FrameError
-        The file is no frame, or has no plate solution.
+        The file is no frame, or has no plate solution of ngcmos.
     """
     frame = read_frame(path, camera, pixels=False)
     try:
-        solution = solution_from_header(frame.header)
+        solution = own_solution(frame.header)
     except UnsolvedError as error:
-        raise UnsolvedError(f"{path.name}: {error}; run simple_wrapper first") from None
+        raise UnsolvedError(f"{path.name}: {error}; simple_wrapper solves it") from None
     return Placed(
         path=path,
         start=frame.start,
@@ -120,38 +132,42 @@ def place_frame(path, camera):
         zp=_number(frame.header, "MAGZP_T", path),
         wcs_rms_px=_number(frame.header, "WCSRMS", path),
         wcs_stars=int(header_number(frame.header, "WCSNSTAR", path)) if "WCSNSTAR" in frame.header else 0,
+        solution_sum=solution_fingerprint(frame.header),
     )
 
 
-def with_times(placed, site, shifts):
-    """The frames with their mid exposures, all computed at once, and their shifts.
+def inputs_of_rows(camera: Camera, masters: Masters, *, catalog: str, solution: str) -> Inputs:
+    """All that the rows of a field's frames depend on, beside the frames themselves.
 
     Parameters
     ----------
-    placed : list of Placed
-    site : ngcmos.config.Site
-    shifts : dict of str to dict
-        By name of the frame: its donuts shift `x` and `y`; what is missing is not known.
+    camera : ngcmos.config.Camera
+    masters : ngcmos.calibration.masters.Masters
+    catalog, solution : str
+        Fingerprints of the input catalog and of the frames' plate solutions.
     """
+    row = np.dtype([(name, kind) for name, kind, _ in columns(camera.photometry.radii_px, 1)])
+    tables = {name: getattr(camera, name) for name in ("detector", "photometry", "site", "telescope", "headers")}
+    sums = {name: masters.checksums[name] or "none" for name in ("bias", "dark", "flat")}
+    least = {"detection.min_objects": camera.detection.min_objects}
+    return Inputs.of(ROOMS, row, catalog=catalog, solution=solution, **tables, **sums, **least)
+
+
+def with_times(placed: Sequence[Placed], site: Site) -> list[Placed]:
+    """The frames with their mid exposures, all computed at once."""
+    if not placed:
+        return []
     start = Time([frame.start for frame in placed])
     earth = earth_vectors(mid_exposure(start, [frame.exptime_s for frame in placed]), site)
-    unknown = {"x": None, "y": None}
-    return [
-        dataclasses.replace(
-            frame,
-            earth=earth[row : row + 1],
-            shift=tuple(shifts.get(frame.path.name, unknown)[axis] for axis in ("x", "y")),
-        )
-        for row, frame in enumerate(placed)
-    ]
+    return [dataclasses.replace(frame, earth=earth[row : row + 1]) for row, frame in enumerate(placed)]
 
 
-def _number(header, key, path):
+def _number(header: Mapping[str, Any], key: str, path: Path) -> float:
     """Value of a card that may be missing: NaN then."""
     return header_number(header, key, path) if key in header else np.nan
 
 
-def _airmass(frame, solution, camera):
+def _airmass(frame: FrameFacts, solution: Solution, camera: Camera) -> float:
     """AIRMASS of the header, else from ALTITUDE, else from place and time; NaN below the horizon."""
     header, path = frame.header, frame.path
     try:
@@ -165,7 +181,7 @@ def _airmass(frame, solution, camera):
         return np.nan
 
 
-def measure_frame(placed, measuring):
+def measure_frame(placed: Placed, measuring: Measuring) -> tuple[np.ndarray, dict[str, Any]]:
     """The rows of one frame and its facts.
 
     Returns
@@ -202,7 +218,7 @@ def measure_frame(placed, measuring):
     return rows, facts | _quality(image, x, y, measurement, facts, masters.bad)
 
 
-def _count_stars(measurement):
+def _count_stars(measurement: Measurement) -> dict[str, int]:
     """Stars on the chip, seen, and saturated; the smallest aperture is the surest to see a faint star."""
     with np.errstate(invalid="ignore", divide="ignore"):
         seen = measurement.flux[0] > SEEN_SNR * measurement.fluxerr[0]
@@ -214,7 +230,7 @@ def _count_stars(measurement):
     return {name: int(np.count_nonzero(mask)) for name, mask in masks.items()}
 
 
-def _require_stars(frame, counts, min_objects):
+def _require_stars(frame: FrameFacts, counts: Mapping[str, int], min_objects: int) -> None:
     """Refuse a frame that shows too few stars; a field with few stars in its catalog asks for fewer."""
     needed = min(min_objects, EXPECTED_SHARE * counts["on_chip"])
     if counts["seen"] < max(needed, 1):
@@ -223,7 +239,14 @@ def _require_stars(frame, counts, min_objects):
         )
 
 
-def _quality(image, x, y, measurement, facts, bad):
+def _quality(
+    image: np.ndarray,
+    x: np.ndarray,
+    y: np.ndarray,
+    measurement: Measurement,
+    facts: Mapping[str, Any],
+    bad: np.ndarray,
+) -> dict[str, float]:
     """What the image tells of its own quality; shape by the brightest stars (the catalog is sorted so)."""
     whole = np.flatnonzero((measurement.flags & (Flag.OFF_CHIP | Flag.SATURATED | Flag.EDGE)) == 0)[:SHAPE_STARS]
     shape = measure_shape(image, x[whole], y[whole], bad=bad)
@@ -238,7 +261,7 @@ def _quality(image, x, y, measurement, facts, bad):
     }
 
 
-def _facts(placed, measurement, counts, camera):
+def _facts(placed: Placed, measurement: Measurement, counts: Mapping[str, int], camera: Camera) -> dict[str, Any]:
     shift_x, shift_y = placed.shift
     air = scintillation(
         placed.exptime_s, placed.airmass, telescope=camera.telescope, elevation_m=camera.site.elevation_m

@@ -1,31 +1,40 @@
 """Cards of the movies, drawn frame by frame: what QC_Donuts and QC_control share."""
 
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import numpy as np
+
+from ngcmos.config import Camera
 from ngcmos.errors import FrameError, WorkError
 from ngcmos.night.disk import free_mb
 from ngcmos.night.frames import read_frame
 from ngcmos.night.headers import header_value
-from ngcmos.night.loop import work_through
+from ngcmos.night.job import Job
 from ngcmos.qc.movie import control_card, describe_frame, error_card
 
+Item = tuple[int, Path, str]  # number of the frame in its series, its file, and what else to say of it
 
-def draw_cards(camera, items, folder, *, count=None, workers=1, label="", quiet=False):
+
+def draw_cards(
+    job: Job, items: Sequence[Item], folder: Path, *, count: int | None = None, label: str = ""
+) -> Iterator[np.ndarray]:
     """Cards (uint8 RGB arrays) of frames, one at a time.
 
     Parameters
     ----------
-    camera : ngcmos.config.Camera
-    items : list of (number, Path, note)
-        Number of the frame in its series, its file, and what else to say of it.
+    job : ngcmos.night.job.Job
+    items : sequence of (number, Path, note)
     folder : Path
         Where the movie is written; the cards stop where its disk runs low.
     count : int, optional
         Frames in the series; as many as there are items by default.
+    label : str
+        What the progress says.
     """
+    camera = job.camera
     _require_movie_space(folder, camera)
-    shared = (camera, count or len(items))
-    for (number, _path, _note), result in work_through(
-        _draw, items, shared=shared, workers=workers, label=label, quiet=quiet
-    ):
+    for (number, _, _), result in job.through(_draw, items, shared=(camera, count or len(items)), label=label):
         if isinstance(result, FrameError):
             yield error_card([f"frame {number}: no picture", str(result)])
         else:
@@ -33,7 +42,7 @@ def draw_cards(camera, items, folder, *, count=None, workers=1, label="", quiet=
         _require_movie_space(folder, camera)
 
 
-def _require_movie_space(folder, camera):
+def _require_movie_space(folder: Path, camera: Camera) -> None:
     """Movies give way first, so that the photometry can still be written."""
     free, reserve = free_mb(folder), camera.files.movie_reserve_mb
     if free < reserve:
@@ -42,7 +51,7 @@ def _require_movie_space(folder, camera):
         )
 
 
-def _draw(item, camera, count):
+def _draw(item: Item, camera: Camera, count: int) -> np.ndarray:
     number, path, note = item
     frame = read_frame(path, camera)
     target = str(header_value(frame.header, camera.headers.object, path, frame.field))

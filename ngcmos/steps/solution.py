@@ -1,42 +1,52 @@
 """Plate solution of one frame: read, solve, write the cards. The product is the header."""
 
-import collections.abc
 import dataclasses
+import hashlib
 import logging
-import math
 import re
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
-from astropy.io.fits import VerifyError
 from astropy.table import Table
 
-from ngcmos.astrometry.detection import defocus_kernel, find_sources, subtract_background
-from ngcmos.astrometry.distortion import solution_from_header, to_pixels, wcs_cards
+from ngcmos.astrometry.detection import Sources, defocus_kernel, find_sources, subtract_background
+from ngcmos.astrometry.distortion import Solution, to_pixels, wcs_cards
+from ngcmos.astrometry.own import (
+    FINGERPRINT_CARD,
+    REDUCTION_VERSION,
+    find_own_solution,
+    own_solution,
+    solution_fingerprint,
+)
 from ngcmos.astrometry.platesolve import find_solve_field, solve_with_astrometry_net
 from ngcmos.astrometry.solve import FEWEST_SOURCES, solve_frame, solve_from_guess
 from ngcmos.astrometry.spots import ReferenceStars
 from ngcmos.astrometry.triangles import Search
-from ngcmos.astrometry.zeropoint import measure_zero_point, zero_point_cards
+from ngcmos.astrometry.zeropoint import ZeroPoint, measure_zero_point, zero_point_cards
 from ngcmos.config import Camera
 from ngcmos.errors import FrameError, LastResortError, ToolError, UnsolvedError
+from ngcmos.night.cards import Card
 from ngcmos.night.disk import require_space
-from ngcmos.night.frames import read_frame
+from ngcmos.night.fingerprint import Inputs
+from ngcmos.night.frames import Frame, read_frame
 from ngcmos.night.headers import header_value
 from ngcmos.night.products import matched_catalog_path, write_table
 from ngcmos.night.writing import header_with, write_cards
 
 log = logging.getLogger(__name__)
 
-REDUCTION_VERSION = 8  # the last of the earlier scripts wrote 7
 SKY_SAMPLING = 8
 MAD_A_SIGMA = 1.4826
+ROOMS = ("ngcmos.astrometry", "ngcmos.steps.solution")  # the code that makes a solution and the cards beside it
+
 
 _OUR_CARDS = re.compile(
     r"^(WCSAXES|CTYPE[12]|CUNIT[12]|CRVAL[12]|CRPIX[12]|CDELT[12]|CROTA[12]|CD[12]_[12]|PC[12]_[12]|RADESYS|EQUINOX"
     r"|LONPOLE|LATPOLE|WCSRMS|WCSNSTAR|MATCH-(TL|TR|BL|BR|C)|(A|B|AP|BP)_(ORDER|DMAX|\d+_\d+)"
-    r"|ZP_(ORDER|\d+_\d+)|ZPCALCN2|MAGZP_T[SC]?|BACK-(LVL|RMS)|DEFOCUS|REDVER)$",
+    r"|ZP_(ORDER|\d+_\d+)|ZPCALCN2|MAGZP_T[SC]?|BACK-(LVL|RMS)|DEFOCUS|REDVER|SOLVSUM)$",
     re.IGNORECASE,
 )
 
@@ -46,7 +56,7 @@ LAST_RESORTS = 3  # of a field that nothing solves; each may take two minutes
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Solving:
-    """What the solution of every frame of a field needs.
+    """What the solution of every frame of a field needs; `fingerprint` is that of all of it.
 
     `further_cards(frame)` are written with those of the solution, of a Frame whose header holds these already.
     `last_resorts` frames more may ask solve-field.
@@ -60,7 +70,8 @@ class Solving:
     defocus_mm: float
     force3rd: bool
     save_matched_cat: bool
-    further_cards: collections.abc.Callable | None = None
+    fingerprint: str
+    further_cards: Callable[[Frame], list[Card]] | None = None
     last_resorts: int = LAST_RESORTS
 
 
@@ -68,7 +79,8 @@ class Solving:
 class Sighting:
     """What a field must know of each of its frames before it is solved.
 
-    `start` is ISO text, UTC; `pointing` as of `ngcmos.night.frames.Frame`; `object_name` empty without OBJECT.
+    `start` is ISO text, UTC; `pointing` as of `ngcmos.night.frames.Frame`; `object_name` empty without OBJECT;
+    `solution` is the plate solution that ngcmos wrote, and `solution_sum` what that was made of.
     """
 
     path: Path
@@ -77,15 +89,28 @@ class Sighting:
     exptime_s: float
     pointing: tuple[float, float] | None
     object_name: str
-    is_solved: bool
+    solution: Solution | None
+    solution_sum: str
 
     @property
-    def name(self):
+    def name(self) -> str:
         """Name of the file."""
         return self.path.name
 
+    @property
+    def is_solved(self) -> bool:
+        """Whether ngcmos has solved it."""
+        return self.solution is not None
 
-def prepare_solving(camera, catalog, *, defocus_mm=0.0, force3rd=False, save_matched_cat=False):
+
+def prepare_solving(
+    camera: Camera,
+    catalog: Table,
+    *,
+    defocus_mm: float = 0.0,
+    force3rd: bool = False,
+    save_matched_cat: bool = False,
+) -> Solving:
     """The Solving of a field, from its star catalog as `ngcmos.steps.catalog` reads it."""
     known = np.isfinite(catalog["Tmag"])
     stars = ReferenceStars(
@@ -103,10 +128,20 @@ def prepare_solving(camera, catalog, *, defocus_mm=0.0, force3rd=False, save_mat
         defocus_mm=defocus_mm,
         force3rd=force3rd,
         save_matched_cat=save_matched_cat,
+        fingerprint=inputs_of_solutions(camera, stars).fingerprint,
     )
 
 
-def sight_frame(path, camera):
+def inputs_of_solutions(camera: Camera, stars: ReferenceStars) -> Inputs:
+    """What the plate solutions of a field depend on, beside the frames."""
+    digest = hashlib.sha256()
+    for column in (stars.ra, stars.dec, stars.mag, stars.usable):
+        digest.update(np.ascontiguousarray(column).tobytes())
+    settings = {"detector": camera.detector, "detection": camera.detection, "solve": camera.solve}
+    return Inputs.of(ROOMS, catalog=digest.hexdigest(), **settings)
+
+
+def sight_frame(path: Path, camera: Camera) -> Sighting:
     """The Sighting of a file.
 
     Raises
@@ -122,19 +157,17 @@ def sight_frame(path, camera):
         exptime_s=frame.exptime,
         pointing=frame.pointing,
         object_name=str(header_value(frame.header, camera.headers.object, path, "")),
-        is_solved=is_solved(frame.header),
+        solution=find_own_solution(frame.header),
+        solution_sum=solution_fingerprint(frame.header),
     )
 
 
-def is_solved(header):
-    """Whether a header holds a plate solution with all that ngcmos writes beside it."""
-    try:
-        return header.get("REDVER") == REDUCTION_VERSION and math.isfinite(solution_from_header(header).rms)
-    except (UnsolvedError, VerifyError):
-        return False
+def read_solution(path: Path, camera: Camera) -> Solution:
+    """The plate solution that ngcmos wrote into a file; errors as of `sight_frame` and `own_solution`."""
+    return own_solution(read_frame(path, camera, pixels=False).header)
 
 
-def search_solution(path, solving):
+def search_solution(path: Path, solving: Solving) -> dict[str, Any]:
     """Solve a frame from its pointing alone, by solve-field at last; the numbers for the ledger.
 
     Raises
@@ -150,7 +183,7 @@ def search_solution(path, solving):
     return _write_solution(frame, solution, solving)
 
 
-def after_failure(solving, error, field):
+def after_failure(solving: Solving, error: FrameError, field: str) -> Solving:
     """The Solving for the next frame of a field: a last resort that keeps failing is not asked for ever."""
     if not isinstance(error, LastResortError):
         return solving
@@ -161,13 +194,13 @@ def after_failure(solving, error, field):
     return dataclasses.replace(solving, last_resorts=left)
 
 
-def solve_one(path, solving, reference):
+def solve_one(path: Path, solving: Solving, reference: Solution) -> dict[str, Any]:
     """Solve a frame from the solution of another one of its field; the numbers for the ledger; errors as above."""
     frame = read_frame(path, solving.camera)
     return _write_solution(frame, _solve(frame, solving, reference), solving)
 
 
-def _solve(frame, solving, previous):
+def _solve(frame: Frame, solving: Solving, previous: Solution | None) -> Solution:
     try:
         return solve_frame(
             frame.data,
@@ -182,7 +215,7 @@ def _solve(frame, solving, previous):
         raise UnsolvedError(f"{frame.name}: not solved: {error}") from None
 
 
-def _solve_by_astrometry_net(frame, solving, error):
+def _solve_by_astrometry_net(frame: Frame, solving: Solving, error: UnsolvedError) -> Solution:
     """The solution that starts from solve-field's, or the error of our own solver where that has none."""
     camera = solving.camera
     if not (solving.last_resorts and camera.solve.solve_field and find_solve_field()):
@@ -200,13 +233,13 @@ def _solve_by_astrometry_net(frame, solving, error):
         raise LastResortError(f"{error}; {failure}") from None
 
 
-def _find_sources(frame, solving):
+def _find_sources(frame: Frame, solving: Solving) -> Sources:
     detection = solving.camera.detection
     background = subtract_background(frame.data, mesh_px=detection.mesh_px)
     return find_sources(background, detection, kernel=solving.kernel, at_least=FEWEST_SOURCES)
 
 
-def _ask_solve_field(sources, frame, solving):
+def _ask_solve_field(sources: Sources, frame: Frame, solving: Solving) -> Solution:
     detector, radius_deg = solving.camera.detector, max(solving.camera.solve.radius_deg)
     scales = detector.scale_arcsec, detector.scale_limits_arcsec
     search = Search(frame.pointing or solving.pointing, radius_deg, *scales, frame.data.shape)
@@ -214,7 +247,7 @@ def _ask_solve_field(sources, frame, solving):
         return solve_with_astrometry_net(sources, search, folder=Path(folder))
 
 
-def _write_solution(frame, solution, solving):
+def _write_solution(frame: Frame, solution: Solution, solving: Solving) -> dict[str, Any]:
     """Write the cards of a solved frame; the numbers for the ledger."""
     zero = _zero_point(frame, solution, solving)
     level, rms = _sky(frame.data)
@@ -225,6 +258,7 @@ def _write_solution(frame, solution, solving):
         ("BACK-RMS", rms, "[adu] scatter of the raw sky"),
         ("DEFOCUS", float(solving.defocus_mm), "[mm] as given to the solver"),
         ("REDVER", REDUCTION_VERSION, "version of these cards"),
+        (FINGERPRINT_CARD, solving.fingerprint, "what this solution was made of"),
     ]
     require_space(frame.path.parent, solving.camera.files.reserve_mb)
     present = {key for key in frame.header if _OUR_CARDS.match(key)}
@@ -250,7 +284,7 @@ def _write_solution(frame, solution, solving):
     }
 
 
-def _zero_point(frame, solution, solving):
+def _zero_point(frame: Frame, solution: Solution, solving: Solving) -> ZeroPoint:
     """ZeroPoint of the matched stars from raw counts; their sky is taken around each."""
     tmag = solving.stars.mag[solution.index]
     try:
@@ -259,14 +293,14 @@ def _zero_point(frame, solution, solving):
         raise FrameError(f"{frame.name}: {error}") from None
 
 
-def _sky(data):
+def _sky(data: np.ndarray) -> tuple[float, float]:
     """(median, scatter) in ADU of a sample of the pixels."""
     sample = data[::SKY_SAMPLING, ::SKY_SAMPLING].astype(float)
     level = np.median(sample)
     return float(level), float(MAD_A_SIGMA * np.median(np.abs(sample - level)))
 
 
-def _matched(solution, solving):
+def _matched(solution: Solution, solving: Solving) -> Table:
     """Table of the stars a solution rests on."""
     index = solution.index
     return Table(

@@ -1,38 +1,46 @@
 """Where a frame belongs: in the night, or in a folder of those that cannot be used."""
 
 import dataclasses
+from pathlib import Path
 
+from ngcmos.names import Verdict
 from ngcmos.night.folder import FAILED_DONUTS, NO_WCS, set_aside
-from ngcmos.night.ledger import DONE, REFUSED, record
+from ngcmos.night.job import Job
+from ngcmos.night.ledger import record
+from ngcmos.qc.shifts import Shift
 
 
 @dataclasses.dataclass(frozen=True)
-class Verdict:
+class Belonging:
     """Where a frame belongs (None: where it is) and why."""
 
     folder: str | None
     reason: str
 
 
-def judge_by_shift(shift, reason, limit):
-    """Verdict of a frame without a plate solution; `shift` is its donuts Shift, None where it has none."""
-    if shift is not None and shift.known and max(abs(shift.x), abs(shift.y)) > limit:
-        return Verdict(FAILED_DONUTS, f"{shift.x:.1f}, {shift.y:.1f} px off by donuts, expected at most {limit:g}")
-    return Verdict(NO_WCS, reason)
+def judge_by_shift(shift: Shift | None, reason: str, limit_px: float) -> Belonging:
+    """Where a frame without a plate solution belongs; `shift` is its donuts Shift, None where it has none."""
+    if shift is None or shift.x is None or shift.y is None or max(abs(shift.x), abs(shift.y)) <= limit_px:
+        return Belonging(NO_WCS, reason)
+    off = f"{shift.x:.1f}, {shift.y:.1f} px off by donuts, expected at most {limit_px:g}"
+    return Belonging(FAILED_DONUTS, off)
 
 
-def carry_out(path, field, verdict, outcome, ledger, dry_run=False):
-    """Move a frame to where its Verdict says, or leave it; counted, and told in the ledger."""
-    if verdict.folder is None and verdict.reason:
-        outcome.refuse(path.name, verdict.reason)
+def carry_out(path: Path, field: str, belonging: Belonging, job: Job, *, dry_run: bool = False) -> None:
+    """Move a frame to where it belongs, or leave it; counted, and told in the ledger."""
+    outcome = job.outcome
+    if belonging.folder is None and belonging.reason:
+        outcome.refuse(path.name, belonging.reason)
         return
-    if verdict.folder is None:
+    if belonging.folder is None:
         outcome.done.append(path.name)
         if not dry_run:
-            record(ledger, outcome.stage, path.name, field, DONE)
+            record(job.ledger, outcome.stage, path.name, field, Verdict.DONE)
         return
-    reason = f"{path.name}: {'would go' if dry_run else 'goes'} to {verdict.folder}/: {verdict.reason}"
+    goes = "would go" if dry_run else "goes"
+    reason = f"{path.name}: {goes} to {belonging.folder}/: {belonging.reason}"
     if not dry_run:
-        record(ledger, outcome.stage, path.name, field, REFUSED, verdict.reason, {"folder": verdict.folder})
-        set_aside(path, verdict.folder)
+        numbers = {"folder": belonging.folder}
+        record(job.ledger, outcome.stage, path.name, field, Verdict.REFUSED, belonging.reason, numbers)
+        set_aside(path, belonging.folder)
     outcome.refuse(path.name, reason)

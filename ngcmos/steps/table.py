@@ -1,133 +1,153 @@
 """The photometry table of a field put together: what was measured before, what is missing, and the join."""
 
 import logging
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+from astropy.table import Table
+from astropy.time import Time
 
 from ngcmos import __version__
+from ngcmos.config import Camera
 from ngcmos.errors import ProductError, WorkError
+from ngcmos.names import Verdict
+from ngcmos.night.cards import Card
 from ngcmos.night.disk import require_space
-from ngcmos.night.ledger import REFUSED
+from ngcmos.night.fingerprint import Inputs
+from ngcmos.night.job import Job
+from ngcmos.night.ledger import Entry
 from ngcmos.night.products import keep_old
-from ngcmos.tables.parts import (
-    Place,
-    RowReader,
-    open_parts,
-    parts_folder,
-    remove_parts,
-    write_part,
-)
+from ngcmos.tables.parts import Place, RowReader, open_parts, parts_folder, remove_parts, write_part
 from ngcmos.tables.table import check_table
 from ngcmos.tables.writer import bytes_of_row, write_photometry
 
 log = logging.getLogger(__name__)
 
-# what a frame's rows depend on beyond the cards of the table
+INPUTS_CARD, FINGERPRINT_CARD = "INPUTS", "FINGERPR"
+# what a frame's rows depend on beyond the inputs that all frames share
 _OWN_INPUTS = ("exptime_s", "airmass", "zp", "wcs_rms_px", "wcs_stars")
 
 
-def provenance(camera, masters, catalog_sum):
-    """Cards that say what a table was made with; frames measured with others are not its own."""
-    sums = {name: masters.checksums[name] or "none" for name in ("bias", "dark", "flat")}
+class Measurable(Protocol):
+    """What is known of a frame before it is measured, as far as its table asks."""
+
+    @property
+    def path(self) -> Path: ...
+    @property
+    def start(self) -> Time: ...
+    @property
+    def shift(self) -> tuple[float | None, float | None]: ...
+
+
+def cards_of(camera: Camera, inputs: Inputs) -> list[Card]:
+    """Cards that say what a table was made of, for people and for the next run."""
+    sums = [(f"{name.upper()}SUM", inputs.values[name], f"checksum of the master {name}") for name in _MASTERS]
     return [
         ("VERSION", __version__, "version of ngcmos"),
         ("PROFILE", camera.name, "camera profile"),
         ("PROFSUM", camera.checksum, "checksum of the camera profile"),
-        ("BIASSUM", sums["bias"], "checksum of the master bias"),
-        ("DARKSUM", sums["dark"], "checksum of the master dark"),
-        ("FLATSUM", sums["flat"], "checksum of the master flat"),
-        ("CATSUM", catalog_sum, "checksum of the input catalog"),
+        *sums,
+        ("CATSUM", inputs.values["catalog"], "checksum of the input catalog"),
         ("SKYMETH", camera.photometry.sky_method, "how the sky was measured"),
         ("GAIN", camera.detector.gain_e_adu, "[e-/ADU]"),
         ("RDNOISE", camera.detector.read_noise_e, "[e-]"),
+        (FINGERPRINT_CARD, inputs.fingerprint, "of all that entered"),
+        (INPUTS_CARD, inputs.text, "all that entered, as JSON"),
     ]
 
 
-def table_stands(path, placed, cards, verdicts):
-    """Whether a sound table holds exactly the frames that are fit; what it was made with otherwise is said."""
-    if not path.exists():
-        return False
-    try:
-        changed = _changed_inputs(path, cards)
-        facts = RowReader().facts(path)
-    except ProductError as error:
-        log.warning("%s; it is kept as %s and made anew", error, keep_old(path).name)
-        return False
-    refused = {name for name, entry in verdicts.items() if entry.verdict == REFUSED}
-    fit = {frame.path.name: frame for frame in placed if frame.path.name not in refused}
-    measured = {row["frame_id"]: row for row in facts}
-    if set(fit) != set(measured) or not all(_is_same(fit[name], measured[name]) for name in fit):
-        log.info("%s: frames have come, gone or changed since it was made", path.name)
-        return False
-    if changed:
-        log.warning("%s was made with another %s; --overwrite measures again", path.name, ", ".join(changed))
-    return True
+_MASTERS = ("bias", "dark", "flat")
 
 
-def find_measured(path, placed, cards, *, overwrite=False):
-    """{frame: Place} of the frames measured with these inputs already, in the table at `path` and in its parts.
+def differences(path: Path, inputs: Inputs) -> list[str]:
+    """What a sound table was made of otherwise, in words; empty where nothing differs.
 
     Raises
     ------
-    WriteError
-        The night cannot be written.
+    ProductError
+        It is not whole.
     """
-    folder = parts_folder(path)
-    if overwrite:
-        remove_parts(folder)
-    known = open_parts(folder, inputs_of(cards)) if overwrite else places_known(path, cards)
-    reader = RowReader()
-    here = {frame.path.name: frame for frame in placed if frame.path.name in known}
-    return {name: known[name] for name, frame in here.items() if _is_same(frame, reader.read(known[name])[1])}
+    header = check_table(path)
+    if header.get(FINGERPRINT_CARD) == inputs.fingerprint:
+        return []
+    return inputs.differences(str(header.get(INPUTS_CARD, "")))
 
 
-def places_known(path, cards):
-    """{frame: Place} of all frames in the table at `path` and its parts that were measured with these inputs."""
-    known = open_parts(parts_folder(path), inputs_of(cards))
+def table_stands(
+    path: Path, placed: Sequence[Measurable], inputs: Inputs, verdicts: Mapping[str, Entry]
+) -> tuple[bool, list[str]]:
+    """(whether a sound table holds exactly the frames that are fit, what it was made of otherwise)."""
+    if not path.exists():
+        return False, []
+    try:
+        differs = differences(path, inputs)
+        facts = RowReader().facts(path)
+    except ProductError as error:
+        log.warning("%s; it is kept as %s and made anew", error, keep_old(path).name)
+        return False, []
+    unfit = {name for name, entry in verdicts.items() if entry.verdict == Verdict.REFUSED and _was_tried(entry)}
+    fit = {frame.path.name: frame for frame in placed if frame.path.name not in unfit}
+    measured = {row["frame_id"]: row for row in facts}
+    if set(fit) != set(measured) or not all(is_same(fit[name], measured[name]) for name in fit):
+        log.info("%s: frames have come, gone or changed since it was made", path.name)
+        return False, differs
+    return True, differs
+
+
+def _was_tried(entry: Entry) -> bool:
+    """Whether a frame was refused for its pixels; one refused for its header is looked at in every run."""
+    return "inputs" in entry.numbers
+
+
+def places_known(path: Path, inputs: Inputs) -> dict[str, Place]:
+    """{frame: Place} of all frames in the table at `path` and its parts that were measured of these inputs."""
+    known = open_parts(parts_folder(path), dict(inputs.values))
     if path.exists():
         try:
-            if not _changed_inputs(path, cards):
+            if not differences(path, inputs):
                 known |= {row["frame_id"]: Place(path, n) for n, row in enumerate(RowReader().facts(path))}
         except ProductError:
             log.warning("%s: damaged, its frames are measured again", path.name)
     return known
 
 
-def _changed_inputs(path, cards):
-    """What a sound table was made with otherwise, in words; empty where nothing has changed."""
-    header = check_table(path)
-    return [f"{comment} ({key})" for key, value, comment in cards if header.get(key) != value]
-
-
-def inputs_of(cards):
-    """What rows depend on, of the cards of `provenance`; as the ledger and the parts keep it."""
-    return {key: value for key, value, _ in cards}
-
-
-def _is_same(placed, facts):
+def is_same(placed: Measurable, facts: Mapping[str, Any]) -> bool:
     """Whether a frame was measured from the header it has now."""
     now = {"date_obs": placed.start.isot} | {name: getattr(placed, name) for name in _OWN_INPUTS}
     return all(facts[name] == value or facts[name] != facts[name] for name, value in now.items())
 
 
-def refused_before(verdicts, cards):
-    """Names of the frames that were measured with these inputs and found unfit."""
-    wanted = inputs_of(cards)
+def refused_before(verdicts: Mapping[str, Entry], inputs: Inputs) -> set[str]:
+    """Names of the frames that were measured of these inputs and found unfit."""
     return {
         name
         for name, entry in verdicts.items()
-        if entry.verdict == REFUSED and entry.numbers.get("inputs") == wanted
+        if entry.verdict == Verdict.REFUSED and entry.numbers.get("inputs") == inputs.fingerprint
     }
 
 
-def keep_part(path, measured, field, outcome, ledger, reserve_mb):
+def keep_part(
+    path: Path, measured: Sequence[tuple[Path, np.ndarray, dict[str, Any]]], field: str, job: Job
+) -> dict[str, Place]:
     """Write [(path, rows, facts), ...] of frames into a part beside the table; {frame: Place}."""
-    require_space(path.parent, reserve_mb)
+    require_space(path.parent, job.camera.files.reserve_mb)
     part = write_part(parts_folder(path), [(frame.name, rows, facts) for frame, rows, facts in measured])
     for frame, _, facts in measured:
-        outcome.settle(ledger, frame, field, None, facts)
+        job.settle(frame, field, None, facts)
     return {frame.name: Place(part, index) for index, (frame, _, _) in enumerate(measured)}
 
 
-def join_table(path, placed, known, stars, *, camera, cards):
+def join_table(
+    path: Path,
+    placed: Sequence[Measurable],
+    known: Mapping[str, Place],
+    stars: Table,
+    *,
+    camera: Camera,
+    inputs: Inputs,
+) -> None:
     """Write the table of the frames in `known`, in time order, and remove its parts.
 
     Raises
@@ -142,6 +162,7 @@ def join_table(path, placed, known, stars, *, camera, cards):
     radii, reader = camera.photometry.radii_px, RowReader()
     needed_mb = len(there) * len(stars) * bytes_of_row(radii, width) / 1e6
     require_space(path.parent, camera.files.reserve_mb, needed_mb=needed_mb)
+    cards = cards_of(camera, inputs)
     with write_photometry(path, stars, radii=radii, name_width=width, cards=cards) as writer:
         for frame in there:
             rows, facts = reader.read(known[frame.path.name])

@@ -1,6 +1,7 @@
 """A simulated night after its plate solutions and photometry, for the tests of stages that read them."""
 
 import pytest
+from running import run_stage
 
 from ngcmos.config import load_camera, load_config
 from ngcmos.night.folder import open_night
@@ -22,7 +23,7 @@ def solved_night(tmp_path_factory):
     config = load_config(camera=str(simulated.camera_file), config=str(simulated.directories_file))
     night = open_night(config, simulated.folder)
     for stage in (simple_wrapper, process_cmos):
-        outcome = stage.run(config, night, workers=1, quiet=True)
+        outcome = run_stage(stage, config, night)
         assert outcome.exit_code == 0, outcome.summary()
         assert not outcome.failed
     return config, simulated.folder, simulated.truths

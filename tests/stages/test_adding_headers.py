@@ -4,6 +4,7 @@ import shutil
 
 import pytest
 from astropy.io import fits
+from running import run_stage
 
 from ngcmos.config import load_camera, load_config
 from ngcmos.night.folder import open_night
@@ -24,7 +25,7 @@ def solve(raw, folder, **options):
     shutil.copytree(raw.base, folder)
     config = load_config(camera=str(raw.base / "camera.toml"), config=folder / "directories.json")
     night = open_night(config, folder / "nights" / raw.folder.name, settle=False)
-    simple_wrapper.run(config, night, quiet=True, **options)
+    run_stage(simple_wrapper, config, night, quiet=True, **options)
     return config, night
 
 
@@ -33,9 +34,9 @@ def inodes(night):
 
 
 def test_frames_solved_with_its_cards_are_not_written_again(raw, tmp_path):
-    config, night = solve(raw, tmp_path / "once", prepare_cards=adding_headers.prepare_cards)
+    config, night = solve(raw, tmp_path / "once", time_cards=True)
     before = inodes(night)
-    outcome = adding_headers.run(config, night, quiet=True)
+    outcome = run_stage(adding_headers, config, night, quiet=True)
     assert inodes(night) == before
     assert len(outcome.done) == 4
 
@@ -43,13 +44,13 @@ def test_frames_solved_with_its_cards_are_not_written_again(raw, tmp_path):
 def test_frames_solved_alone_are_written_again(raw, tmp_path):
     config, night = solve(raw, tmp_path / "twice")
     before = inodes(night)
-    adding_headers.run(config, night, quiet=True)
+    run_stage(adding_headers, config, night, quiet=True)
     assert [name for name, inode in inodes(night).items() if before[name] == inode] == []
 
 
 def test_both_ways_end_in_the_same_files(raw, tmp_path):
-    _, once = solve(raw, tmp_path / "once", prepare_cards=adding_headers.prepare_cards)
+    _, once = solve(raw, tmp_path / "once", time_cards=True)
     config, twice = solve(raw, tmp_path / "twice")
-    adding_headers.run(config, twice, quiet=True)
+    run_stage(adding_headers, config, twice, quiet=True)
     assert [path.read_bytes() for path in once.frames] == [path.read_bytes() for path in twice.frames]
     assert all("BJD" in fits.getheader(path) for path in once.frames)

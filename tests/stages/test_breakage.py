@@ -8,6 +8,7 @@ import types
 import numpy as np
 import pytest
 from astropy.io import fits
+from running import run_stage
 
 from ngcmos.calibration.masters import load_masters
 from ngcmos.config import load_config
@@ -61,7 +62,7 @@ def numbers(whole, config, night):
 
 
 def measure_again(config, night):
-    outcome = process_cmos.run(config, night, overwrite=True)
+    outcome = run_stage(process_cmos, config, night, overwrite=True)
     assert outcome.exit_code == 0, outcome.summary()
 
 
@@ -75,10 +76,10 @@ def test_gain_off_by_20_per_cent(copy, factor):
     config, night = copy
     detector = config.camera.detector
     wrong = dataclasses.replace(detector, gain_e_adu=factor * detector.gain_e_adu)
-    noise_model.run(config, night)
+    run_stage(noise_model, config, night)
     before = json.loads(next(night.folder.glob("rms_mags_*_1.json")).read_text())
     camera = dataclasses.replace(config.camera, detector=wrong)
-    noise_model.run(dataclasses.replace(config, camera=camera), night, overwrite=True)
+    run_stage(noise_model, dataclasses.replace(config, camera=camera), night, overwrite=True)
     after = json.loads(next(night.folder.glob("rms_mags_*_1.json")).read_text())
     assert before["sky_sentence"] == ""
     assert after["sky_sentence"].startswith("pixels of the sky scatter")

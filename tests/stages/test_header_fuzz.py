@@ -86,7 +86,7 @@ def read_all(path, config):
         adding_headers._plan(facts, dates, camera)
         for facts, dates in adding_headers._date([adding_headers._read_facts(path, camera)], config.site)
     ]
-    yield lambda: with_times([place_frame(path, camera)], config.site, {})
+    yield lambda: with_times([place_frame(path, camera)], config.site)
     yield lambda: write_cards(path, [("BJD", 2460000.5, "[d]")])
 
 

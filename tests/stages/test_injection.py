@@ -4,7 +4,7 @@ import dataclasses
 
 import numpy as np
 import pytest
-from running import raw_checksums
+from running import raw_checksums, run_stage
 from transit_fit import fit_transit
 
 from ngcmos.config import load_config
@@ -63,7 +63,7 @@ def test_signal_is_in_the_table_of_the_copy(solved_night, tmp_path):
     camera = str(config.camera.source)
     copied = load_config(camera=camera, config=str(tmp_path / "copy" / "directories.json"))
     copy = open_night(copied, tmp_path / "copy" / "nights" / folder.name)
-    assert process_cmos.run(copied, copy, quiet=True).exit_code == 0
+    assert run_stage(process_cmos, copied, copy, quiet=True).exit_code == 0
     injected = read_injected(tmp_path / "copy")
     assert len(injected) >= 2
     for one in injected:
@@ -134,12 +134,12 @@ def test_transit_in_copies_of_real_frames(real_data, tmp_path):
     named = dict(zip(options(base)[::2], options(base)[1::2], strict=True))
     config = load_config(camera="microobservatory", config=str(named["--config"]))
     night = open_night(config, base / "nights" / "20171219")
-    simple_wrapper.run(config, night, catalogs=[base / "tic82_hatp32.fits"], quiet=True)
-    process_cmos.run(config, night, quiet=True)
+    run_stage(simple_wrapper, config, night, catalogs=[base / "tic82_hatp32.fits"], quiet=True)
+    run_stage(process_cmos, config, night, quiet=True)
     (one,) = inject_night(config, night, tmp_path / "copy", Wanted(1, (0.02, 0.02), ids=[HATP32]))
     copied = load_config(camera="microobservatory", config=str(tmp_path / "copy" / "directories.json"))
     copy = open_night(copied, tmp_path / "copy" / "nights" / "20171219")
-    process_cmos.run(copied, copy, quiet=True)
+    run_stage(process_cmos, copied, copy, quiet=True)
     old, new = (read_star(next(path.glob("phot_*.fits")), tic_id=HATP32) for path in (night.folder, copy.folder))
     expected = relative_flux(one.signal, np.asarray(old["jd_bary"]))
     assert expected.min() < 0.985

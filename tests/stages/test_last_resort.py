@@ -5,6 +5,7 @@ import os
 import numpy as np
 import pytest
 from astropy.table import Table
+from running import run_stage
 
 from ngcmos.config import load_camera, load_config
 from ngcmos.night.folder import open_night
@@ -42,7 +43,7 @@ def asked(tmp_path, monkeypatch):
 
 
 def test_solve_field_is_asked_a_few_times_a_field(wrong_sky, asked, caplog):
-    simple_wrapper.run(*wrong_sky, workers=1, quiet=True)
+    run_stage(simple_wrapper, *wrong_sky, workers=1, quiet=True)
     assert f"none of {FRAMES} frames could be solved" in caplog.text
     assert asked.read_text().count("asked") == LAST_RESORTS
     assert (

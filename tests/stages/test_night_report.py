@@ -13,14 +13,14 @@ import numpy as np
 import pytest
 from astropy.io import fits
 from astropy.table import Table
+from running import run_chain, run_stage
 
-from ngcmos.chain import night as chain
 from ngcmos.config import load_camera, load_config
 from ngcmos.errors import WriteError
+from ngcmos.names import Record, Stage
 from ngcmos.night.folder import open_night
 from ngcmos.night.ledger import DONE, REFUSED, Entry, open_ledger, read_ledger, record
 from ngcmos.night.products import relative_path
-from ngcmos.night.remarks import keep_remark
 from ngcmos.report.calibration import CalibrationFacts, Levels, compare_flats, judge_calibration
 from ngcmos.report.facts import FieldFacts, FrameNumbers, clear_zero_point_of, cloudy_frames, find_jumps
 from ngcmos.report.field import Exhibits
@@ -48,7 +48,7 @@ def stormy(tmp_path_factory):
         base, load_camera(), seed=3, clouds=CLOUDS, jumps=[JUMP], faults=FAULTS, haze=0.001, **options
     )
     config = load_config(camera=str(night.camera_file), config=str(night.directories_file))
-    chain.run(config, night.folder, skip=["QC_control"], quiet=True, commands=COMMANDS)
+    run_chain(config, night.folder, skip=["QC_control"], quiet=True, commands=COMMANDS)
     return types.SimpleNamespace(config=config, folder=night.folder, truths=night.truths, base=base)
 
 
@@ -69,7 +69,7 @@ def bare(stormy, tmp_path):
 
 def write_page(config, folder):
     """The text of the page of a night, made now."""
-    outcome = night_report.run(config, open_night(config, folder), commands=COMMANDS)
+    outcome = run_stage(night_report, config, open_night(config, folder), commands=COMMANDS)
     assert outcome.exit_code == 0
     return (folder / "night_report.html").read_text(encoding="utf-8")
 
@@ -190,16 +190,16 @@ def test_fields_stand_in_the_order_they_were_observed(facts, stormy):
 def test_seconds_of_each_stage_are_told(stormy):
     text = said((stormy.folder / "night_report.html").read_text())
     stages = text.partition("seconds")[2].partition("Disk")[0]
-    order = [stages.find(name) for name in chain.STAGES if name not in ("QC_control", "night_report")]
+    order = [stages.find(name) for name in Stage if name not in ("QC_control", "night_report")]
     assert min(order) >= 0 and order == sorted(order)
 
 
 def test_seconds_are_those_of_the_run_that_did_the_work(bare):
     config, folder = bare
-    before = {entry.frame: entry for entry in read_ledger(folder) if entry.stage == chain.RUN}
+    before = {entry.frame: entry for entry in read_ledger(folder) if entry.stage == Record.RUN}
     assert before["QC_Donuts"].numbers["done"] > 40
-    chain.run(config, folder, only=["QC_Donuts", "check_cmos"], quiet=True)
-    after = {entry.frame: entry for entry in read_ledger(folder) if entry.stage == chain.RUN}
+    run_chain(config, folder, only=["QC_Donuts", "check_cmos"], quiet=True)
+    after = {entry.frame: entry for entry in read_ledger(folder) if entry.stage == Record.RUN}
     assert after["QC_Donuts"] == before["QC_Donuts"]
     assert after["check_cmos"].numbers != before["check_cmos"].numbers
 
@@ -277,7 +277,7 @@ def test_scatter_is_shown_once_the_noise_model_was_run(bare):
     for path in folder.glob("rms_mags_*.json"):
         path.unlink()
     assert "run noise_model.py" in said(write_page(config, folder))
-    noise_model.run(config, open_night(config, folder))
+    run_stage(noise_model, config, open_night(config, folder))
     text = write_page(config, folder)
     assert "run noise_model.py" not in said(text)
     content = json.loads(re.search(r'id="plots">(.*?)</script>', text)[1])
@@ -356,7 +356,7 @@ def test_field_that_no_stage_could_work_on_is_told_once_with_its_first_cause(bar
         for path in folder.glob(pattern):
             path.unlink()
     (folder / "ngcmos.db").unlink()
-    chain.run(config, folder, skip=["QC_Donuts", "QC_control"], quiet=True)
+    run_chain(config, folder, skip=["QC_Donuts", "QC_control"], quiet=True)
     text = (folder / "night_report.html").read_text()
     line = html.unescape(re.search(r'<p class="verdict bad">(.*?)</p>', text)[1])
     why = "no frame has a pointing in its header, expected one at least (simple_wrapper)"
@@ -369,8 +369,8 @@ def test_full_disk_is_the_first_cause_and_no_field_is_blamed_for_it():
     full = "/n/20240705: 499 MB free on the disk, expected 500 MB"
     movies = [f"{name}: /n/plots: 590 MB free on the disk, movies need 2000 MB" for name in ("A", "B")]
     entries = [
-        Entry("QC_control", chain.RUN, "", REFUSED, "; ".join(movies), {"order": 1, "troubles": movies}, "0", ""),
-        Entry("process_cmos", chain.RUN, "", REFUSED, full, {"order": 6, "troubles": [full]}, "0", ""),
+        Entry("QC_control", Record.RUN, "", REFUSED, "; ".join(movies), {"order": 1, "troubles": movies}, "0", ""),
+        Entry("process_cmos", Record.RUN, "", REFUSED, full, {"order": 6, "troubles": [full]}, "0", ""),
     ]
     nan = FrameNumbers.of_rows([{}, {}, {}])
     files = tuple(types.SimpleNamespace(name=f"{n}.fits", state="not yet seen") for n in range(3))
@@ -389,7 +389,7 @@ def test_full_disk_is_the_first_cause_and_no_field_is_blamed_for_it():
 def test_folders_are_left_out_of_the_cause():
     reason = "F: /a/b/tic.fits: no stars within 3 deg"
     numbers = {"order": 2, "troubles": ["E: another", reason]}
-    entry = Entry("simple_wrapper", chain.RUN, "", REFUSED, reason, numbers, "0", "")
+    entry = Entry("simple_wrapper", Record.RUN, "", REFUSED, reason, numbers, "0", "")
     assert find_trouble("F", read_runs([entry])) == "tic.fits: no stars within 3 deg (simple_wrapper)"
     assert find_trouble("G", read_runs([entry])) == ""
 
@@ -408,8 +408,8 @@ def test_chain_makes_the_page_although_the_disk_is_full(bare, monkeypatch):
     def no_space(*_args, **_options):
         raise WriteError("no space at all")
 
-    monkeypatch.setattr(chain, "require_space", no_space)
-    outcome = chain.run(config, folder, quiet=True)
+    monkeypatch.setattr("ngcmos.chain.night.require_space", no_space)
+    outcome = run_chain(config, folder, quiet=True)
     assert outcome.exit_code == 1
     assert "QC_Donuts failed: no space at all" in said((folder / "night_report.html").read_text())
 
@@ -418,9 +418,9 @@ def test_page_that_cannot_be_made_does_not_fail_the_chain(bare):
     config, folder = bare
     (folder / "night_report.html").unlink()
     (folder / "night_report.html").mkdir()
-    outcome = chain.run(config, folder, only=["check_cmos", "night_report"], quiet=True)
+    outcome = run_chain(config, folder, only=["check_cmos", "night_report"], quiet=True)
     assert outcome.exit_code == 0
-    outcome = chain.run(config, folder, only=["night_report"], quiet=True)
+    outcome = run_chain(config, folder, only=["night_report"], quiet=True)
     assert outcome.exit_code == 1
 
 
@@ -432,21 +432,6 @@ def test_night_as_it_should_be_is_good(solved_night, tmp_path):
     text = write_page(config, base / "nights" / source.name)
     assert summary_of(text)["verdict"] == "good"
     assert "24 of 24 frames of 2 fields measured" in said(text)
-
-
-def test_remarks_are_told_and_want_a_human(solved_night, tmp_path):
-    config, source, truths = solved_night
-    base = tmp_path / "base"
-    shutil.copytree(config.directories.base.parent, base)
-    config = load_config(camera=str(base / "camera.toml"), config=str(base / "directories.json"))
-    folder = base / "nights" / source.name
-    with open_ledger(folder) as ledger:
-        keep_remark(ledger, truths[1].field, "time", "DATE-OBS is 4 h behind <the names>")
-    text = write_page(config, folder)
-    assert summary_of(text)["verdict"] == "look"
-    assert summary_of(text)["why"] == f"{truths[1].field}: DATE-OBS is 4 h behind <the names>"
-    chapters = [said(text.partition(f'id="f{number}"')[2].partition("</section>")[0]) for number in (0, 1)]
-    assert ["DATE-OBS is 4 h behind <the names>" in chapter for chapter in chapters] == [False, True]
 
 
 def test_next_night_is_compared_with_this_one(bare):
@@ -490,8 +475,8 @@ def test_masters_that_changed_are_named(levels, told):
 @pytest.mark.parametrize(("script", "level"), [("process_cmos", "bad"), ("QC_control", "look")])
 def test_failed_stage_counts_by_its_weight(tmp_path, script, level):
     with open_ledger(tmp_path) as ledger:
-        record(ledger, chain.RUN, script, "", REFUSED, "ffmpeg failed")
-        record(ledger, chain.RUN, "adding_headers", "", DONE)
+        record(ledger, Record.RUN, script, "", REFUSED, "ffmpeg failed")
+        record(ledger, Record.RUN, "adding_headers", "", DONE)
     reasons = judge_stages(read_runs(read_ledger(tmp_path)))
     assert (level_of(reasons), [reason.what for reason in reasons]) == (level, [f"{script} failed: ffmpeg failed"])
 

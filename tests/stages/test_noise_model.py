@@ -6,6 +6,7 @@ import shutil
 
 import numpy as np
 import pytest
+from running import run_stage
 
 from ngcmos.errors import UsageError, WorkError
 from ngcmos.lightcurves.audit import judge
@@ -31,7 +32,7 @@ def copy(solved_night, tmp_path_factory):
 def made(copy):
     """{name of the bin: content} of the first field's JSON."""
     config, night, truths = copy
-    outcome = noise_model.run(config, night, bin_minutes=8.0)
+    outcome = run_stage(noise_model, config, night, bin_minutes=8.0)
     assert outcome.exit_code == 0, outcome.summary()
     assert (night.folder / f"noise_model_{truths[0].field}.png").stat().st_size > 10000
     names = {name: f"rms_mags_phot_{truths[0].field}_{name}.json" for name in ("1", "8min")}
@@ -100,7 +101,7 @@ def test_errors_of_a_wrong_gain_are_told(copy):
 
 def test_bin_must_be_some_time(copy):
     with pytest.raises(UsageError, match="bins are 0"):
-        noise_model.run(*copy[:2], bin_minutes=0.0)
+        run_stage(noise_model, *copy[:2], bin_minutes=0.0)
 
 
 @pytest.fixture
@@ -118,7 +119,7 @@ def test_second_run_makes_nothing(finished, monkeypatch):
     config, night, files = finished
     monkeypatch.setattr(noise_model, "read_field", None)
     before = [path.stat().st_mtime_ns for path in files]
-    outcome = noise_model.run(config, night, bin_minutes=8.0)
+    outcome = run_stage(noise_model, config, night, bin_minutes=8.0)
     assert (len(outcome.skipped), outcome.done) == (2, [])
     assert [path.stat().st_mtime_ns for path in files] == before
 
@@ -131,38 +132,38 @@ def test_file_that_is_missing_or_damaged_is_made_anew(finished, index, keep):
     files[index].unlink()
     if keep:
         files[index].write_bytes(whole[: int(keep * len(whole))])
-    assert len(noise_model.run(config, night, bin_minutes=8.0).done) == 1
+    assert len(run_stage(noise_model, config, night, bin_minutes=8.0).done) == 1
     assert files[index].read_bytes() == whole
 
 
 @pytest.mark.parametrize("options", [{"radius_px": 4.0}, {"tmag_max": 15.0}, {"overwrite": True}], ids=str)
 def test_other_options_make_it_anew(finished, options):
     config, night, _ = finished
-    assert len(noise_model.run(config, night, bin_minutes=8.0, **options).done) == 2
+    assert len(run_stage(noise_model, config, night, bin_minutes=8.0, **options).done) == 2
 
 
 def test_picture_of_other_options_is_made_anew(finished):
     """A run that was stopped between its files leaves a picture that is not theirs."""
     config, night, files = finished
     kept = [path.read_bytes() for path in files[:2]]
-    noise_model.run(config, night, bin_minutes=8.0, radius_px=4.0)
+    run_stage(noise_model, config, night, bin_minutes=8.0, radius_px=4.0)
     for path, content in zip(files, kept, strict=False):
         path.write_bytes(content)
-    assert len(noise_model.run(config, night, bin_minutes=8.0).done) == 2
+    assert len(run_stage(noise_model, config, night, bin_minutes=8.0).done) == 2
 
 
 def test_other_photometry_makes_it_anew(finished):
     config, night, _ = finished
     detector = dataclasses.replace(config.camera.detector, gain_e_adu=1.2 * config.camera.detector.gain_e_adu)
     other = dataclasses.replace(config, camera=dataclasses.replace(config.camera, detector=detector))
-    process_cmos.run(other, night, overwrite=True)
-    assert len(noise_model.run(config, night, bin_minutes=8.0).done) == 2
+    run_stage(process_cmos, other, night, overwrite=True)
+    assert len(run_stage(noise_model, config, night, bin_minutes=8.0).done) == 2
 
 
 def test_other_profile_makes_it_anew(finished):
     config, night, _ = finished
     other = dataclasses.replace(config, camera=dataclasses.replace(config.camera, checksum="another"))
-    assert len(noise_model.run(other, night, bin_minutes=8.0).done) == 2
+    assert len(run_stage(noise_model, other, night, bin_minutes=8.0).done) == 2
 
 
 def test_star_that_is_seen_in_a_cloud_alone_tells_nothing(copy):
@@ -189,11 +190,11 @@ def test_short_series_tell_nothing(copy, points):
 
 def test_magnitude_limit_must_be_a_number(copy):
     with pytest.raises(UsageError, match="tmag_max is nan"):
-        noise_model.run(*copy[:2], tmag_max=float("nan"))
+        run_stage(noise_model, *copy[:2], tmag_max=float("nan"))
 
 
 def test_unknown_aperture_is_told(copy):
-    outcome = noise_model.run(*copy[:2], radius_px=7.5)
+    outcome = run_stage(noise_model, *copy[:2], radius_px=7.5)
     assert outcome.exit_code == 1
     assert "has apertures of" in outcome.troubles[0]
 
@@ -204,4 +205,4 @@ def test_no_table_is_an_error(copy, tmp_path):
     empty.mkdir()
     shutil.copy(next(night.folder.glob("NG*S43*.fits")), empty)
     with pytest.raises(WorkError, match=r"no phot_\*\.fits, expected one a field"):
-        noise_model.run(config, open_night(config, empty))
+        run_stage(noise_model, config, open_night(config, empty))

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from astropy.io import fits
 from astropy.table import Table
+from running import run_stage
 
 from ngcmos.config import load_config
 from ngcmos.errors import UsageError, WorkError
@@ -42,7 +43,7 @@ def copy(solved_night, tmp_path_factory):
 def made(copy):
     """(outcome, {field: path}) of the stage."""
     config, night, truths = copy
-    outcome = relative_photometry.run(config, night, tmag_max=15.0)
+    outcome = run_stage(relative_photometry, config, night, tmag_max=15.0)
     assert outcome.exit_code == 0, outcome.summary()
     return outcome, {truth.field: relative_path(night.folder, truth.field) for truth in truths}
 
@@ -131,7 +132,7 @@ def test_frames_tell_their_quality_and_so_does_the_ledger(made, copy):
 def test_second_run_makes_nothing(made, copy):
     config, night, _ = copy
     before = {path: path.stat().st_mtime_ns for path in made[1].values()}
-    outcome = relative_photometry.run(config, night, tmag_max=15.0)
+    outcome = run_stage(relative_photometry, config, night, tmag_max=15.0)
     assert (len(outcome.skipped), outcome.done) == (2, [])
     assert {path: path.stat().st_mtime_ns for path in before} == before
 
@@ -143,14 +144,14 @@ def test_another_refused_frame_is_told_of(made, copy, tmp_path):
     with open_ledger(folder) as ledger:
         record(ledger, "process_cmos", "late.fits", truths[0].field, REFUSED, "late.fits: no star seen")
     path = relative_path(folder, truths[0].field)
-    assert relative_photometry.run(config, open_night(config, folder), tmag_max=15.0).done == [path.name]
+    assert run_stage(relative_photometry, config, open_night(config, folder), tmag_max=15.0).done == [path.name]
     assert "late.fits" in Table.read(path, hdu="FRAMES", character_as_bytes=False)["frame_id"]
 
 
 def test_whether_curves_stand_is_known_without_reading_the_rows(made, copy, monkeypatch):
     config, night, _ = copy
     monkeypatch.setattr(relative_photometry, "read_field", None)
-    assert len(relative_photometry.run(config, night, tmag_max=15.0).skipped) == 2
+    assert len(run_stage(relative_photometry, config, night, tmag_max=15.0).skipped) == 2
 
 
 def test_table_of_another_version_is_told_in_a_line(copy, tmp_path):
@@ -162,7 +163,7 @@ def test_table_of_another_version_is_told_in_a_line(copy, tmp_path):
     with fits.open(path, mode="update") as units:
         number = units["PHOT"].columns.names.index("jd_bary") + 1
         units["PHOT"].header[f"TTYPE{number}"] = "jd_helio"
-    outcome = relative_photometry.run(config, open_night(config, folder))
+    outcome = run_stage(relative_photometry, config, open_night(config, folder))
     assert "no column jd_bary, expected those of this version" in outcome.troubles[0]
     assert len(outcome.done) == 1
 
@@ -172,7 +173,7 @@ def test_damaged_curves_are_made_anew(made, copy, tmp_path):
     path = made[1][truths[0].field]
     whole = path.read_bytes()
     path.write_bytes(whole[:-2880])
-    assert relative_photometry.run(config, night, tmag_max=15.0).done == [path.name]
+    assert run_stage(relative_photometry, config, night, tmag_max=15.0).done == [path.name]
     assert path.read_bytes() == whole
 
 
@@ -192,12 +193,12 @@ def test_no_table_is_an_error(copy, tmp_path):
     empty.mkdir()
     shutil.copy(next(night.folder.glob("NG*S43*.fits")), empty)
     with pytest.raises(WorkError, match=r"no phot_\*\.fits, expected one a field"):
-        relative_photometry.run(config, open_night(config, empty))
+        run_stage(relative_photometry, config, open_night(config, empty))
 
 
 def test_magnitude_limit_must_be_a_number(copy):
     with pytest.raises(UsageError, match="tmag_max is nan"):
-        relative_photometry.run(*copy[:2], tmag_max=float("nan"))
+        run_stage(relative_photometry, *copy[:2], tmag_max=float("nan"))
 
 
 def test_field_without_stars_that_bright(copy):
@@ -227,9 +228,9 @@ def test_real_light_curve_of_the_target(real_data, tmp_path):
     named = dict(zip(options(base)[::2], options(base)[1::2], strict=True))
     config = load_config(camera="microobservatory", config=str(named["--config"]))
     night = open_night(config, base / "nights" / "20171219")
-    simple_wrapper.run(config, night, catalogs=[base / "tic82_hatp32.fits"], quiet=True)
-    process_cmos.run(config, night, quiet=True)
-    relative_photometry.run(config, night)
+    run_stage(simple_wrapper, config, night, catalogs=[base / "tic82_hatp32.fits"], quiet=True)
+    run_stage(process_cmos, config, night, quiet=True)
+    run_stage(relative_photometry, config, night)
     rows = rows_of(next(night.folder.glob("rel_phot_*.fits")), HATP32)
     time, flux = np.asarray(rows["Time_BJD"]), np.asarray(rows["Relative_Flux"], float)
     away = flux - np.polyval(np.polyfit(time - time[0], flux, 1), time - time[0])

@@ -1,0 +1,109 @@
+"""What travels together through a stage: the settings, the night, its ledger, what was done, and how many work.
+
+::
+
+    with open_job(Stage.PROCESS_CMOS, config, night, workers=2) as job:
+        outcome = process_cmos.run(job)
+"""
+
+import contextlib
+import dataclasses
+import functools
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any, TypeVar
+
+from ngcmos.config import Camera, Config
+from ngcmos.errors import FrameError
+from ngcmos.names import Stage
+from ngcmos.night.folder import Night
+from ngcmos.night.ledger import Entry, Ledger, open_ledger, recall
+from ngcmos.night.loop import work_through
+from ngcmos.night.outcome import Outcome
+
+Item = TypeVar("Item")
+Result = TypeVar("Result")
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Job:
+    """One stage at work in one night.
+
+    Attributes
+    ----------
+    config : ngcmos.config.Config
+    night : ngcmos.night.folder.Night
+    outcome : ngcmos.night.outcome.Outcome
+        What the stage has done so far.
+    workers : int
+        Processes.
+    quiet : bool
+        No progress bar.
+    """
+
+    config: Config
+    night: Night
+    outcome: Outcome
+    workers: int = 1
+    quiet: bool = False
+    _stack: contextlib.ExitStack = dataclasses.field(default_factory=contextlib.ExitStack, repr=False)
+
+    @functools.cached_property
+    def ledger(self) -> Ledger:
+        """The night's ledger, opened when it is first asked for: who only reads works without one."""
+        return self._stack.enter_context(open_ledger(self.night.folder))
+
+    def beside(self, stage: Stage) -> "Job":
+        """The Job of another stage that works at the same time, with the same ledger."""
+        job = dataclasses.replace(self, outcome=Outcome(stage))
+        job.__dict__["ledger"] = self.ledger
+        return job
+
+    @property
+    def camera(self) -> Camera:
+        """The camera profile."""
+        return self.config.camera
+
+    @property
+    def folder(self) -> Path:
+        """The night folder."""
+        return self.night.folder
+
+    def through(
+        self,
+        work: Callable[..., Result],
+        items: Sequence[Item],
+        *,
+        shared: tuple[Any, ...] = (),
+        together: int = 1,
+        label: str = "",
+    ) -> Iterator[tuple[Item, Result | FrameError]]:
+        """`ngcmos.night.loop.work_through` with the workers of this job."""
+        options: dict[str, Any] = {"workers": self.workers, "quiet": self.quiet, "together": together}
+        return work_through(work, items, shared=shared, label=label, **options)
+
+    def settle(self, path: Path, field: str, result: object, numbers: Mapping[str, Any] | None = None) -> bool:
+        """Count a frame and write its verdict into the ledger; whether it is fit."""
+        return self.outcome.settle(self.ledger, path, field, result, numbers)
+
+    def recall(self, stage: str, field: str | None = None) -> dict[str, Entry]:
+        """{frame name: Entry} of a stage in the ledger, of one field or of all."""
+        return recall(self.ledger, stage, field)
+
+
+@contextlib.contextmanager
+def open_job(
+    stage: Stage, config: Config, night: Night, *, workers: int = 1, quiet: bool = False
+) -> Iterator[Job]:
+    """The Job of a stage in a night; its ledger is committed and closed when the block ends.
+
+    Raises
+    ------
+    WriteError
+        The ledger cannot be written.
+    ProductError
+        It was damaged while it was open.
+    """
+    job = Job(config, night, Outcome(stage), workers, quiet)
+    with job._stack:
+        yield job

@@ -1,0 +1,66 @@
+"""What the ledger knows of the products of a night: what each was made of, replaced, or lacks."""
+
+import dataclasses
+from collections.abc import Iterable
+from pathlib import Path
+
+from ngcmos.names import Record, Verdict
+from ngcmos.night.fingerprint import Inputs
+from ngcmos.night.ledger import Entry, Ledger, recall, record
+
+MOST_REPLACED = 20
+
+
+@dataclasses.dataclass(frozen=True)
+class StaleProduct:
+    """A whole product that would be made otherwise today.
+
+    Attributes
+    ----------
+    name, field : str
+    differs : tuple of str
+        What it was made of otherwise, in words.
+    """
+
+    name: str
+    field: str
+    differs: tuple[str, ...]
+
+    def __str__(self) -> str:
+        return f"{self.name} was made with another {', '.join(self.differs)}"
+
+
+def keep_product(ledger: Ledger, path: Path, field: str, inputs: Inputs) -> None:
+    """Say that a product was made now; what it replaced stays known."""
+    before = recall(ledger, Record.PRODUCT).get(path.name)
+    replaced = list(before.numbers.get("replaced", [])) if before else []
+    if before and before.numbers.get("fingerprint") != inputs.fingerprint:
+        differs = inputs.differences(str(before.numbers.get("inputs", "")))
+        replaced.append({"fingerprint": before.numbers.get("fingerprint"), "made": before.at, "differs": differs})
+    numbers = {"fingerprint": inputs.fingerprint, "inputs": inputs.text, "replaced": replaced[-MOST_REPLACED:]}
+    record(ledger, Record.PRODUCT, path.name, field, Verdict.DONE, "", numbers | {"differs": []})
+
+
+def keep_standing(ledger: Ledger, path: Path, field: str, differs: Iterable[str]) -> None:
+    """Say that a whole product stands, and what it was made of otherwise; nothing where that is known."""
+    told, before = list(differs), recall(ledger, Record.PRODUCT).get(path.name)
+    known = dict(before.numbers) if before else {"fingerprint": None, "inputs": "", "replaced": []}
+    if known.get("differs", []) != told:
+        record(ledger, Record.PRODUCT, path.name, field, Verdict.DONE, ", ".join(told), known | {"differs": told})
+
+
+def stale_products(entries: Iterable[Entry]) -> list[StaleProduct]:
+    """The StaleProducts of a night by its ledger, in the order of their names."""
+    found = [
+        StaleProduct(entry.frame, entry.field, tuple(entry.numbers["differs"]))
+        for entry in entries
+        if entry.stage == Record.PRODUCT and entry.numbers.get("differs")
+    ]
+    return sorted(found, key=lambda product: product.name)
+
+
+def inputs_of_products(entries: Iterable[Entry]) -> dict[str, str]:
+    """{product: all that entered it, as JSON} of a night by its ledger."""
+    return {
+        entry.frame: str(entry.numbers.get("inputs", "")) for entry in entries if entry.stage == Record.PRODUCT
+    }
