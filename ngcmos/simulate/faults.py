@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from ngcmos.config import Camera, HeaderNames
 from ngcmos.errors import UsageError
-from ngcmos.simulate.plan import Conditions
+from ngcmos.simulate.conditions import Conditions
 
 Pixels = NDArray[Any]  # counts of any kind, (rows, columns)
 

@@ -8,6 +8,7 @@ from astropy.io import fits
 from astropy.time import Time
 
 from ngcmos.config import Camera
+from ngcmos.simulate.setups import Setup
 
 SECTOR = "S43"
 OTHER_READMODE = "STANDARD"
@@ -28,7 +29,7 @@ def frame_header(
     *,
     name: str,
     start: Time,
-    exptime_s: float,
+    setup: Setup,
     told: tuple[float, float] | None = None,
     altitude_deg: float | None = None,
 ) -> fits.Header:
@@ -40,7 +41,8 @@ def frame_header(
     name : str
         OBJECT.
     start : Time
-    exptime_s : float
+    setup : Setup
+        Its exposure time is told.
     told : (float, float), optional
         Where the telescope says it looks, degrees: numbers in the first pair of cards, sexagesimal text in the
         last one.
@@ -49,13 +51,16 @@ def frame_header(
     names = camera.headers
     header = fits.Header()
     header[names.object] = name
-    header[names.exptime] = (float(exptime_s), "[s]")
+    header[names.exptime] = (float(setup.exptime_s), "[s]")
     header[names.date_obs] = (start.isot[:23], "UTC, start of the exposure")
     header[names.readmode] = _readmode(camera)
     if told is not None:
         _point(header, names.pointing_pairs, told)
     if altitude_deg is not None:
         header[names.altitude] = (round(float(altitude_deg), 4), "[deg]")
+    if setup.filter:
+        header["FILTER"] = setup.filter
+    header.update(setup.cards)
     return header
 
 

@@ -19,17 +19,17 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from astropy import units as u
 from astropy.table import Table, vstack
 
 from ngcmos.config import Camera
 from ngcmos.simulate.base import CALIBRATION, SimulatedNight, name_parts, prepare_folder, write_settings
 from ngcmos.simulate.calibration import write_calibrations, write_flats
+from ngcmos.simulate.conditions import Conditions, plan_conditions
 from ngcmos.simulate.detector import Counts, make_chip
 from ngcmos.simulate.faults import FAULTS, NO_FAULT, Fault, Shot, fault_names
 from ngcmos.simulate.headers import frame_header, object_name, stamp
 from ngcmos.simulate.optics import sky_to_pixels
-from ngcmos.simulate.plan import Conditions, Plan, plan_conditions, plan_fields
+from ngcmos.simulate.plan import Plan, plan_fields
 from ngcmos.simulate.profile import resize_camera
 from ngcmos.simulate.scene import (
     Scene,
@@ -172,7 +172,7 @@ def _write_frame(
         scene.camera,
         name=name,
         start=schedule.starts[frame],
-        exptime_s=scene.plan.exptime_s,
+        setup=schedule.setups[frame],
         told=schedule.told,
         altitude_deg=schedule.altitude_deg[frame],
     )
@@ -182,19 +182,20 @@ def _write_frame(
 
 
 def _frame_row(scene: Scene, frame: int, path: Path, fault: str, spoil: Fault, seen: Conditions) -> dict[str, Any]:
-    start = scene.schedule.starts[frame]
+    schedule = scene.schedule
     return {
         "file": path.name,
         "fault": fault,
         "measurable": spoil.measurable,
-        "date_obs": start.isot[:23],
-        "jd_mid": (start + scene.plan.exptime_s / 2 * u.s).jd,
-        "exptime_s": float(scene.plan.exptime_s),
+        "date_obs": schedule.starts[frame].isot[:23],
+        "jd_mid": schedule.middle[frame].jd,
+        "exptime_s": float(seen.setup.exptime_s),
+        "filter": seen.setup.filter,
         "shift_x": seen.shift[0],
         "shift_y": seen.shift[1],
         "transparency": seen.transparency,
         "airmass": seen.airmass,
-        "altitude_deg": float(scene.schedule.altitude_deg[frame]),
+        "altitude_deg": float(schedule.altitude_deg[frame]),
         "sky_e": seen.sky_e,
         "fwhm_px": seen.fwhm_px,
         "flipped": seen.flipped,

@@ -10,8 +10,8 @@ from astropy.time import Time
 from ngcmos.config import Camera, Detector, Site
 from ngcmos.errors import UsageError
 from ngcmos.simulate.ephemeris import DARK_DEG, altitudes, moon_light, night_times, sidereal_time
-from ngcmos.simulate.illumination import PLANE, Terms, draw_terms
 from ngcmos.simulate.optics import Optics
+from ngcmos.simulate.setups import PLAIN, Setup
 from ngcmos.simulate.signals import Floats, airmass_of
 from ngcmos.simulate.sky import FIELDS
 
@@ -21,8 +21,6 @@ DISTORTION_PX = 3.0  # in the corners of a chip of 2048 x 2048
 FULL_CHIP_PX = 2048
 FLAT_SUN_DEG = -7.0
 SIDEREAL_DAY_D = 0.9972696
-MOON_SKY = 6.0  # sky under a full Moon in the zenith, in excess of a dark one
-CLOUD_SLOPE = 0.05  # of the light that a cloud takes
 
 
 @dataclasses.dataclass(frozen=True)
@@ -81,6 +79,10 @@ class Plan:
         Of a star that is 1 mag redder in BP - RP than a middling one, in excess, per airmass.
     moon : bool
         Whether the Moon lights the sky.
+    setups : sequence of Setup
+        Filters, exposure times, gains that take turns from frame to frame of a field.
+    in_blocks : bool
+        They follow one another instead, each for as many frames.
     """
 
     date: str = "20240705"
@@ -116,6 +118,8 @@ class Plan:
     slope: float = 0.0
     colour_extinction_mag: float = 0.0
     moon: bool = False
+    setups: Sequence[Setup] = ()
+    in_blocks: bool = False
 
     def __post_init__(self) -> None:
         for name in ("fields", "frames", "exptime_s", "fwhm_px", "density"):
@@ -126,12 +130,20 @@ class Plan:
         for name in ("seed", "calibrations", "sky_e_s", "jitter_px", "haze"):
             if not getattr(self, name) >= 0:
                 raise UsageError(f"{name} is {getattr(self, name)}, expected 0 or more")
-        if self.cadence_s < self.exptime_s:
-            raise UsageError(f"cadence_s is {self.cadence_s}, expected at least exptime_s, {self.exptime_s}")
+        longest = max([self.exptime_s, *(setup.exptime_s for setup in self.setups)])
+        if self.cadence_s < longest:
+            raise UsageError(f"cadence_s is {self.cadence_s}, expected at least exptime_s, {longest}")
         if (self.ra is None) != (self.dec is None):
             raise UsageError("ra and dec are given apart, expected both or none")
         if self.parity not in (1, -1):
             raise UsageError(f"parity is {self.parity}, expected 1 or -1")
+
+    def setups_of(self, count: int) -> tuple[Setup, ...]:
+        """The setup of each of so many frames, its exposure time given."""
+        setups = self.setups or [PLAIN]
+        own = [dataclasses.replace(one, exptime_s=one.exptime_s or self.exptime_s) for one in setups]
+        turns = [frame * len(own) // count if self.in_blocks else frame % len(own) for frame in range(count)]
+        return tuple(own[turn] for turn in turns)
 
     def rng(self, *key: int) -> np.random.Generator:
         """Random numbers of this night and telescope, others for each key."""
@@ -155,6 +167,8 @@ class Schedule:
         UTC starts of all frames.
     altitude_deg, airmass, moon : ndarray
         At the starts; `moon` as of `ngcmos.simulate.ephemeris.moon_light`.
+    setups : tuple of Setup
+        Of each frame.
     """
 
     field: str
@@ -164,23 +178,17 @@ class Schedule:
     altitude_deg: Floats
     airmass: Floats
     moon: Floats
+    setups: tuple[Setup, ...]
 
+    @property
+    def exptime_s(self) -> Floats:
+        """Seconds of each exposure."""
+        return np.array([setup.exptime_s for setup in self.setups])
 
-@dataclasses.dataclass(frozen=True)
-class Conditions:
-    """Sky and pointing of one frame.
-
-    `shift` in pixels, `transparency` without extinction, `sky_e` electrons per pixel in the centre, `flipped`
-    where the sky lies turned by 180 deg, `uneven` as `ngcmos.simulate.illumination.uneven_factor` takes it.
-    """
-
-    shift: tuple[float, float]
-    transparency: float
-    airmass: float
-    sky_e: float
-    fwhm_px: float
-    flipped: bool = False
-    uneven: Terms = ()
+    @property
+    def middle(self) -> Time:
+        """Middle of each exposure, UTC."""
+        return self.starts + self.exptime_s / 2 * u.s
 
 
 def plan_fields(
@@ -264,6 +272,7 @@ def _schedule_at(plan: Plan, camera: Camera, index: int, times: Time, optics: Op
         altitude_deg=altitude,
         airmass=airmass_of(altitude),
         moon=moon_light(times, camera.site) if plan.moon else np.zeros(len(times)),
+        setups=plan.setups_of(len(times)),
     )
 
 
@@ -302,47 +311,6 @@ def _told_pointing(plan: Plan, optics: Optics, index: int) -> tuple[float, float
     dec = optics.dec + error_deg * np.sin(angle)
     ra = optics.ra + error_deg * np.cos(angle) / np.cos(np.deg2rad(optics.dec))
     return float(ra % 360), float(dec)
-
-
-def plan_conditions(plan: Plan, schedule: Schedule, index: int) -> list[Conditions]:
-    """Conditions of each good frame of a field; the first frame defines the shift (0, 0)."""
-    count = len(schedule.starts)
-    rng = plan.rng(12, index)
-    shift = np.arange(count)[:, None] * np.asarray(plan.drift_px) + rng.normal(0, plan.jitter_px, (count, 2))
-    for frame, dx, dy in plan.jumps:
-        shift[frame:] += dx, dy
-    shift += np.asarray(plan.offset_px) - shift[0]
-    clear = 1 + rng.normal(0, plan.haze, count)
-    sky = plan.sky_e_s * plan.exptime_s * schedule.airmass * (1 + rng.normal(0, 0.005, count))
-    sky *= 1 + MOON_SKY * schedule.moon
-    clouded = np.ones(count)
-    for first, last, transparency in plan.clouds:
-        clouded[first : last + 1] *= transparency
-        clear[first : last + 1] *= transparency
-        sky[first : last + 1] *= 1 + 0.5 * (1 - transparency)
-    clear *= plan.throughput
-    fwhm = plan.fwhm_px * rng.normal(1, 0.01, count)
-    flipped = np.arange(count) >= (count if plan.flip_frame is None else plan.flip_frame)
-    uneven = _unevenness(plan, index, clouded)
-    columns = zip(shift.tolist(), clear, schedule.airmass, sky, fwhm, flipped, uneven, strict=True)
-    return [
-        Conditions((dx, dy), float(share), float(air), float(electrons), float(width), bool(turned), terms)
-        for (dx, dy), share, air, electrons, width, turned, terms in columns
-    ]
-
-
-def _unevenness(plan: Plan, index: int, clouded: Floats) -> list[Terms]:
-    """What lies on the chip beside the flats in each frame: the slope of the night, and those of clouds."""
-    if not plan.slope:
-        return [()] * clouded.size
-    of_night, rng = night_terms(plan), plan.rng(15, index)
-    of_clouds = [draw_terms(rng, CLOUD_SLOPE * (1 - share), PLANE) for share in clouded]
-    return [tuple(np.add(of_night, terms).tolist()) for terms in of_clouds]
-
-
-def night_terms(plan: Plan) -> Terms:
-    """The slope that no flat of the night sees."""
-    return draw_terms(plan.rng(14), plan.slope)
 
 
 def flat_times(plan: Plan, site: Site, *, evening: bool) -> Time:

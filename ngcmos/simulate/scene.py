@@ -3,19 +3,19 @@
 import dataclasses
 
 import numpy as np
-from astropy import units as u
 
 from ngcmos.config import Camera
+from ngcmos.simulate.conditions import Conditions
 from ngcmos.simulate.detector import Chip, Counts, Image, expose, render_stars
 from ngcmos.simulate.ephemeris import barycentric_dates
 from ngcmos.simulate.illumination import uneven_factor
 from ngcmos.simulate.optics import Optics, sky_to_pixels
-from ngcmos.simulate.plan import Conditions, Plan, Schedule
+from ngcmos.simulate.plan import Plan, Schedule
+from ngcmos.simulate.setups import MIDDLING_COLOUR, chip_of
 from ngcmos.simulate.signals import Floats, Signal, extinction_factor, relative_flux, scintillation_sigma
 from ngcmos.simulate.sky import Cap, Rows, Sky, draw_signals, electrons_per_second, make_sky
 
 MARGIN_PX = 100.0
-MIDDLING_COLOUR = 0.95  # BP - RP, mag
 BEYOND_CORNER_PX = 250.0  # stars that a jump can bring onto the chip
 
 
@@ -58,8 +58,7 @@ def make_scene(
     """The scene of field number `index` (0-based), its signals drawn for this night alone where none are given."""
     sky = field_sky(plan, camera, schedule, index)
     known = known_stars(schedule.optics, sky, camera)
-    middle = schedule.starts + plan.exptime_s / 2 * u.s
-    bjd = barycentric_dates(middle, sky.ra[known], sky.dec[known], camera.site)
+    bjd = barycentric_dates(schedule.middle, sky.ra[known], sky.dec[known], camera.site)
     if signals is None:
         rng = np.random.default_rng([plan.seed, 21, index])
         varying = known[(sky.tmag[known] < camera.catalog.tmag_max - 2)]
@@ -110,7 +109,7 @@ def scintillation_factors(scene: Scene, conditions: Conditions, rng: np.random.G
     sigma = scintillation_sigma(
         aperture_m=telescope.aperture_m,
         cy=telescope.scintillation_cy,
-        exptime_s=scene.plan.exptime_s,
+        exptime_s=conditions.setup.exptime_s,
         airmass=conditions.airmass,
         elevation_m=scene.camera.site.elevation_m,
     )
@@ -128,7 +127,8 @@ def star_positions(scene: Scene, conditions: Conditions) -> tuple[Floats, Floats
 def star_electrons(scene: Scene, conditions: Conditions, x: Floats, y: Floats) -> Floats:
     """Electrons expected from every star of the sky, at x, y in a frame, signals left out."""
     passing = conditions.transparency * extinction_factor(conditions.airmass)
-    electrons = scene.rate_e_s * scene.plan.exptime_s * passing
+    electrons = scene.rate_e_s * conditions.setup.exptime_s * passing
+    electrons *= conditions.setup.passing(scene.sky.colour)
     redder = scene.sky.colour - MIDDLING_COLOUR
     electrons *= 10 ** (-0.4 * scene.plan.colour_extinction_mag * redder * conditions.airmass)
     if conditions.uneven:
@@ -142,7 +142,8 @@ def take_frame(
     """Raw counts (uint16) of a frame with stars at x, y."""
     light = render_stars(scene.camera.detector.shape, x, y, electrons, fwhm_px=conditions.fwhm_px)
     light += sky_image(scene.camera.detector.shape, conditions.sky_e, scene.plan.sky_gradient)
-    return expose(scene.chip, light, scene.plan.exptime_s, rng)
+    chip = chip_of(scene.chip, conditions.setup, scene.plan.seed)
+    return expose(chip, light, conditions.setup.exptime_s, rng)
 
 
 def sky_image(shape: tuple[int, int], sky_e: float, gradient: float) -> Image:

@@ -18,19 +18,19 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
-from astropy import units as u
 from astropy.table import Table, unique, vstack
 
 from ngcmos.config import Camera
 from ngcmos.errors import UsageError
 from ngcmos.simulate.base import CALIBRATION, SimulatedNight, name_parts, prepare_folder, write_settings
 from ngcmos.simulate.calibration import write_calibrations, write_flats
+from ngcmos.simulate.conditions import night_terms
 from ngcmos.simulate.detector import Chip, make_chip
 from ngcmos.simulate.ephemeris import barycentric_dates
 from ngcmos.simulate.faults import fault_names
 from ngcmos.simulate.night import place_faults, write_catalog, write_field
 from ngcmos.simulate.optics import sky_to_pixels
-from ngcmos.simulate.plan import Plan, Schedule, night_terms, plan_fields
+from ngcmos.simulate.plan import Plan, Schedule, plan_fields
 from ngcmos.simulate.profile import resize_camera
 from ngcmos.simulate.scene import field_sky, known_stars, make_scene
 from ngcmos.simulate.signals import Floats, Signal
@@ -233,7 +233,7 @@ def _draw_signals(
     sky = field_sky(season.plan, camera, schedule, index)
     rng = np.random.default_rng([season.plan.seed, 22, index])
     rows = _inner(schedule, sky, known_stars(schedule.optics, sky, camera))
-    nights = _mid_dates(season.plan, camera, [of_night[index] for of_night in schedules])
+    nights = _mid_dates(camera, [of_night[index] for of_night in schedules])
     return draw_season_signals(rng, sky, rows, nights, season.variables)
 
 
@@ -245,11 +245,11 @@ def _inner(schedule: Schedule, sky: Sky, rows: Rows) -> Rows:
     return rows[(x > edge) & (x < optics.columns - edge) & (y > edge) & (y < optics.rows - edge)]
 
 
-def _mid_dates(plan: Plan, camera: Camera, schedules: Sequence[Schedule]) -> list[Floats]:
+def _mid_dates(camera: Camera, schedules: Sequence[Schedule]) -> list[Floats]:
     """BJD_TDB of the frames of each night, for the centre of the field."""
     optics = schedules[0].optics
-    middle = [schedule.starts + plan.exptime_s / 2 * u.s for schedule in schedules]
-    return [barycentric_dates(times, [optics.ra], [optics.dec], camera.site)[:, 0] for times in middle]
+    centre = [optics.ra], [optics.dec]
+    return [barycentric_dates(schedule.middle, *centre, camera.site)[:, 0] for schedule in schedules]
 
 
 def _write_night(

@@ -40,9 +40,9 @@ class Truth:
         amplitude, epoch_bjd, duration_d, period_d (see `ngcmos.simulate.signals.Signal`).
     frames : Table
         One row a file in time order: file, fault ("" for a good frame), measurable (whether its stars can and must
-        be measured), date_obs (true start, UTC), jd_mid (UTC), exptime_s, shift_x, shift_y (px against the first
-        frame, in a season against the field's usual place), transparency, airmass, altitude_deg (at the start),
-        sky_e (electrons per pixel in the centre), fwhm_px, flipped (the sky turned by 180 deg).
+        be measured), date_obs (true start, UTC), jd_mid (UTC), exptime_s, filter, shift_x, shift_y (px against the
+        first frame, in a season against the field's usual place), transparency, airmass, altitude_deg (at the
+        start), sky_e (electrons per pixel in the centre), fwhm_px, flipped (the sky turned by 180 deg).
     x, y : ndarray (frames, stars)
         0-based pixels.
     electrons : ndarray (frames, stars)

@@ -16,8 +16,9 @@ from ngcmos.photometry.quality import (
     measure_shape,
     sky_gradient,
 )
+from ngcmos.simulate.conditions import plan_conditions
 from ngcmos.simulate.detector import expose, make_chip, render_stars
-from ngcmos.simulate.plan import Plan, plan_conditions, plan_fields
+from ngcmos.simulate.plan import Plan, plan_fields
 from ngcmos.simulate.profile import resize_camera
 from ngcmos.simulate.scene import make_scene, sky_image, star_electrons, star_positions
 

@@ -8,8 +8,9 @@ from astropy.time import Time
 
 from ngcmos.config import load_camera
 from ngcmos.errors import UsageError
+from ngcmos.simulate.conditions import plan_conditions
 from ngcmos.simulate.ephemeris import local_midnight
-from ngcmos.simulate.plan import Plan, field_name, plan_conditions, plan_fields
+from ngcmos.simulate.plan import Plan, field_name, plan_fields
 
 
 def schedules_of(camera, counts=(20,), **options):
