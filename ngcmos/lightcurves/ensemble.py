@@ -144,7 +144,7 @@ def choose_best(curves: Iterable[Relative], mag: Floats) -> tuple[Relative, Ints
     factors: list[Reals] = []
     chosen: dict[str, NDArray[Any]] = {}
     for index, curve in enumerate(curves):
-        noise = curve.rms * np.fmax(1, _of_like(redness(curve.flux), mag))
+        noise = curve.rms * np.fmax(1, of_like(redness(curve.flux), mag))
         noise = np.where(np.isfinite(noise), noise, np.inf)
         factors.append(curve.factor)
         if not chosen:
@@ -298,7 +298,7 @@ def _ensemble_variance(weights: Weights, sigma: Floats) -> Floats:
 def _stands_out(ratio: Floats, mag: Floats) -> Bools:
     """Whether the ratio of a star is far above that of the stars of like magnitude."""
     with np.errstate(invalid="ignore", divide="ignore"):
-        away = np.log(ratio / _of_like(ratio, mag))
+        away = np.log(ratio / of_like(ratio, mag))
     known = np.isfinite(away)
     if known.sum() < FEWEST_FRAMES:
         return np.zeros(ratio.size, bool)
@@ -306,7 +306,7 @@ def _stands_out(ratio: Floats, mag: Floats) -> Bools:
     return known & far
 
 
-def _of_like(values: Floats, mag: Floats) -> Floats:
+def of_like(values: Floats, mag: Floats) -> Floats:
     """Median of the values of stars of like magnitude, of each star; NaN where value or magnitude is unknown."""
     known = np.flatnonzero(np.isfinite(values) & np.isfinite(mag))
     result = np.full(values.size, np.nan)

@@ -1,0 +1,264 @@
+"""All nights of a season on one scale: the mean of each star, and what flats and air of each night left over.
+
+``solve_season(levels) -> SeasonSolution`` fits `level of a star in a pointing = its mean * surface of that`:
+the surface is a constant, a paraboloid over the chip and a slope in colour. It is fixed to the chip, so that a
+flipped night has the other sign by itself. Weighted least squares over the constant stars, stars and pointings by
+turns; stars and single levels that stray are found and left out. What bright constant stars still scatter is the
+pointing's own floor; it enters the errors of its levels.
+
+A pointing is a night, or the part of one that kept the stars on their pixels.
+"""
+
+import dataclasses
+import typing
+
+import numpy as np
+
+from ngcmos.arrays import Bools, Floats
+from ngcmos.lightcurves.ensemble import of_like
+from ngcmos.season.nightly import usual_scatter
+from ngcmos.stats import MAD_TO_SIGMA, column_medians, quotient
+
+PASSES = 6
+MOST_ROUNDS = 60
+CONVERGED = 1e-7
+OUTLIER_SIGMA = 5.0
+SURFACE_PRIOR = 0.05  # of each coefficient but the constant: keeps pointings of few stars sane
+FLOORS = np.concatenate([[0.0], np.geomspace(1e-4, 0.1, 61)])  # tried for each pointing
+LOWEST_INFLATION = 0.7
+FEWEST_STARS = 8  # to tell a floor by
+FEWEST_LEVELS = 3  # to tell a star by
+VARIABLE_ERRORS = 4.0  # errors of the scatter of so many levels
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Levels:
+    """How bright the stars were in the pointings of a season, in one aperture.
+
+    Attributes
+    ----------
+    level, error : (pointings, stars) arrays
+        Counts, and their relative standard error; NaN where a star was not seen.
+    basis : (pointings, stars, terms) array
+        1 and the terms of the surface; finite.
+    mag : (stars,) array
+    comparing : (pointings, stars) bool array
+        Levels that may tell the surfaces.
+    counting : (pointings,) bool array
+        Pointings that count for the means; all of them where none does.
+    """
+
+    level: Floats
+    error: Floats
+    basis: Floats
+    mag: Floats
+    comparing: Bools
+    counting: Bools
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class SeasonSolution:
+    """A season in one aperture; scatters and errors are relative.
+
+    Attributes
+    ----------
+    mean : (stars,) array
+        Counts; NaN for a star that was never seen.
+    surface : (pointings, terms) array
+        Coefficients of the basis; NaN where no star tells.
+    floor : (pointings,) array
+        Scatter of a pointing beyond the errors of its levels.
+    inflation : (stars,) array
+        Scatter of the levels of stars of that magnitude over the expected one.
+    deviation, error : (pointings, stars) arrays
+        Level over the model less 1, and its standard error with floor and inflation.
+    chi2, freedom : (stars,) arrays
+        Of the deviations of the pointings that count by these errors; freedom is 0 where nothing can be told.
+    constant : (stars,) bool array
+        Told the surfaces.
+    """
+
+    mean: Floats
+    surface: Floats
+    floor: Floats
+    inflation: Floats
+    deviation: Floats
+    error: Floats
+    chi2: Floats
+    freedom: Floats
+    constant: Bools
+
+
+class _State(typing.NamedTuple):
+    """Where the fit stands."""
+
+    mean: Floats
+    surface: Floats
+    floor: Floats
+    inflation: Floats
+    excess: Floats  # of each star, beyond its error
+
+
+def solve_season(levels: Levels) -> SeasonSolution:
+    """The solution of a season in the aperture of these levels."""
+    stars = levels.mag.size
+    state = _first_guess(levels)
+    constant, held = np.ones(stars, bool), np.isfinite(levels.level)
+    for _ in range(PASSES):
+        deviation, error = _deviations(levels, state)
+        held = _hold(levels, deviation, error, state.excess)
+        constant = _find_constant(levels, deviation, error, held)
+        state = _alternate(levels, state, held, constant)
+        deviation, _ = _deviations(levels, state)
+        state = _measure_noise(levels, state, deviation, held, constant)
+    deviation, error = _deviations(levels, state)
+    chi2, freedom = _chi2(deviation, error, held & _counting(levels)[:, None])
+    return SeasonSolution(
+        state.mean, state.surface, state.floor, state.inflation, deviation, error, chi2, freedom, constant
+    )
+
+
+def surfaces(surface: Floats, basis: Floats) -> Floats:
+    """(pointings, stars) levels over the means of the stars; 0 and less is NaN."""
+    values: Floats = np.einsum("psk,pk->ps", basis, surface)
+    return np.where(values > 0, values, np.nan)
+
+
+def _counting(levels: Levels) -> Bools:
+    return levels.counting if levels.counting.any() else np.ones_like(levels.counting)
+
+
+def _first_guess(levels: Levels) -> _State:
+    """Means by the counting pointings, each over the median of its ratios to the brightest one's."""
+    pointings, stars = levels.level.shape
+    usable = np.where(levels.level > 0, levels.level, np.nan)
+    mean = np.full(stars, np.nan)
+    factor = np.full(pointings, np.nan)
+    order = np.argsort(-np.isfinite(usable).sum(axis=1), kind="stable")
+    for at in order:  # the fullest first: each is brought to the scale of those before
+        ratio = (usable[at] / mean)[levels.comparing[at]]
+        known = ratio[np.isfinite(ratio)]
+        factor[at] = np.median(known) if known.size else 1.0
+        mean = np.where(np.isfinite(mean), mean, usable[at] / factor[at])
+    surface = np.zeros((pointings, levels.basis.shape[2]))
+    surface[:, 0] = factor
+    return _State(mean, surface, np.zeros(pointings), np.ones(stars), np.zeros(stars))
+
+
+def _deviations(levels: Levels, state: _State) -> tuple[Floats, Floats]:
+    """Level over the model less 1, and its error."""
+    model = surfaces(state.surface, levels.basis) * state.mean
+    with np.errstate(invalid="ignore", divide="ignore"):
+        deviation = levels.level / model - 1
+    return deviation, np.hypot(levels.error * state.inflation, state.floor[:, None])
+
+
+def _hold(levels: Levels, deviation: Floats, error: Floats, excess: Floats) -> Bools:
+    """Levels that count."""
+    with np.errstate(invalid="ignore"):
+        near = np.abs(deviation) <= OUTLIER_SIGMA * np.fmax(np.hypot(error, excess), _robust_scatter(deviation))
+    held: Bools = near & np.isfinite(error)
+    return held
+
+
+def _robust_scatter(deviation: Floats) -> Floats:
+    """(stars,) scatter by the median of the absolute deviations, at least three of them; else infinite."""
+    known = np.isfinite(deviation)
+    enough = known.sum(axis=0) >= FEWEST_LEVELS
+    scatter = np.full(deviation.shape[1], np.inf)
+    scatter[enough] = MAD_TO_SIGMA * column_medians(np.abs(deviation[:, enough]))
+    return scatter
+
+
+def _chi2(deviation: Floats, error: Floats, held: Bools) -> tuple[Floats, Floats]:
+    """(stars,) chi squared of the deviations from their weighted mean, and its degrees of freedom."""
+    weight = np.where(held, error**-2.0, 0)
+    away = np.where(held, deviation - _weighted_mean(deviation, weight), 0)
+    chi2: Floats = (weight * away**2).sum(axis=0)
+    return chi2, np.fmax(held.sum(axis=0) - 1.0, 0)
+
+
+def _weighted_mean(values: Floats, weight: Floats) -> Floats:
+    """(stars,) mean over the pointings that have a weight; 0 without any."""
+    total = weight.sum(axis=0)
+    summed = (weight * np.where(weight > 0, values, 0)).sum(axis=0)
+    return quotient(summed, total, blank=0.0)
+
+
+def _find_constant(levels: Levels, deviation: Floats, error: Floats, held: Bools) -> Bools:
+    """Stars whose levels scatter no more than those of their like; all of them where there are too few levels."""
+    chi2, freedom = _chi2(deviation, error, held & _counting(levels)[:, None])
+    known = freedom >= FEWEST_LEVELS - 1
+    ratio = np.sqrt(quotient(chi2, np.where(known, freedom, 0)))
+    usual = np.fmax(np.nan_to_num(of_like(ratio, levels.mag), nan=1.0), 1e-3)
+    limit = usual * (1 + VARIABLE_ERRORS / np.sqrt(2 * np.fmax(freedom, 1)))
+    constant: Bools = ~known | (ratio <= limit)
+    return constant
+
+
+def _alternate(levels: Levels, state: _State, held: Bools, constant: Bools) -> _State:
+    """Means and surfaces by turns until the means stand."""
+    error = np.hypot(levels.error * state.inflation, state.floor[:, None])
+    shared = np.where(held & levels.comparing & constant & np.isfinite(state.mean), error**-2.0, 0)
+    single = np.where(held, 1 / (error**2 + state.excess**2), 0)
+    own = np.where(_counting(levels)[:, None], single, 0)
+    own = np.where(own.sum(axis=0) > 0, own, single)
+    matrix = _normal_matrices(levels.basis, shared)
+    for _ in range(MOST_ROUNDS):
+        state = state._replace(surface=_fit_surfaces(levels, state, shared, matrix))
+        deviation, _ = _deviations(levels, state)
+        step = _weighted_mean(deviation, own)
+        state = state._replace(mean=state.mean * (1 + step))
+        if np.max(np.abs(step), initial=0.0) < CONVERGED:
+            break
+    return state
+
+
+def _normal_matrices(basis: Floats, weight: Floats) -> Floats:
+    """(pointings, terms, terms) normal matrices of relative surfaces, with the prior of all but the first term."""
+    matrix: Floats = np.swapaxes(basis * weight[..., None], 1, 2) @ basis
+    slopes = np.arange(1, basis.shape[2])
+    matrix[:, slopes, slopes] += SURFACE_PRIOR**-2
+    return matrix
+
+
+def _fit_surfaces(levels: Levels, state: _State, weight: Floats, matrix: Floats) -> Floats:
+    """The surfaces anew by stars of these means; NaN for pointings without a star."""
+    scale = state.surface[:, :1]
+    with np.errstate(invalid="ignore", divide="ignore"):
+        ratio = levels.level / state.mean / scale - 1
+    weighted = np.where(weight > 0, weight * ratio, 0)
+    right = (weighted[:, None, :] @ levels.basis)[:, 0]
+    told = matrix[:, 0, 0] > 0
+    better = np.full_like(state.surface, np.nan)
+    relative = np.linalg.solve(matrix[told], right[told][..., None])[..., 0]
+    relative[:, 0] += 1
+    better[told] = relative * scale[told]
+    return better
+
+
+def _measure_noise(levels: Levels, state: _State, deviation: Floats, held: Bools, constant: Bools) -> _State:
+    """Floors of the pointings, inflation by magnitude, excess of each star."""
+    error = levels.error * state.inflation
+    weight = np.where(held, 1 / (error**2 + state.floor[:, None] ** 2), 0)
+    total = weight.sum(axis=0)
+    left = 1 - quotient(weight, total, blank=0.0)  # the mean took the rest
+    telling = held & levels.comparing & constant & (left > 0.1)
+    floor = np.array([_likeliest_floor(*row) for row in zip(deviation, error, left, telling, strict=True)])
+    full = np.hypot(levels.error, floor[:, None])
+    chi2, freedom = _chi2(deviation, full, held & _counting(levels)[:, None])
+    known = freedom >= FEWEST_LEVELS - 1
+    ratio = np.sqrt(quotient(chi2, np.where(known, freedom, 0)))
+    usual = of_like(np.where(constant, ratio / usual_scatter(freedom), np.nan), levels.mag)
+    inflation = np.fmax(LOWEST_INFLATION, np.nan_to_num(usual, nan=1.0))
+    excess2 = np.nanmean(full**2, axis=0) * (ratio**2 - 1) if known.any() else np.zeros(levels.mag.size)
+    return state._replace(floor=floor, inflation=inflation, excess=np.sqrt(np.fmax(np.nan_to_num(excess2), 0)))
+
+
+def _likeliest_floor(deviation: Floats, error: Floats, left: Floats, telling: Bools) -> float:
+    """The floor of one pointing that makes its deviations the likeliest; 0 where too few stars tell."""
+    if telling.sum() < FEWEST_STARS:
+        return 0.0
+    variance = (error[telling] ** 2 + FLOORS[:, None] ** 2) * left[telling]
+    likelihood = -0.5 * (np.log(variance) + deviation[telling] ** 2 / variance).sum(axis=1)
+    return float(FLOORS[np.argmax(likelihood)])
