@@ -1,0 +1,282 @@
+"""The files of a season: Parquet that pandas, polars, DuckDB, Dask and Spark read as it is.
+
+    BASE/seasons/{field}/stars.parquet                   a row a star
+    BASE/seasons/{field}/frames.parquet                  a row a frame of all nights, used or not, with the reason
+    BASE/seasons/{field}/light_curves/{night}.parquet    star after star, each in time order
+    BASE/seasons/{field}/nights/{night}.npz, .parquet    its solution and its bins, for the season's own use
+
+Stars follow each other by Gaia id, then TIC id, about twenty in a row group, so that one star is read without the
+others. The files are the same, byte for byte, whenever their content is. Each is written whole and renamed.
+"""
+
+import dataclasses
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.dataset as ds
+import pyarrow.parquet as pq
+
+from ngcmos.arrays import Ints, Rows
+from ngcmos.errors import ProductError, WriteError
+from ngcmos.night.products import make_folder, write_then_rename
+from ngcmos.season.bins import NightBins
+from ngcmos.season.curves import NightCurves
+from ngcmos.season.read import FieldNight
+
+STARS_A_GROUP, ROWS_A_GROUP = 20, 50_000  # whichever holds more
+COMPRESSION = "zstd"
+_MARK = b"ngcmos"
+_WORDS = pa.dictionary(pa.int8(), pa.string())
+_F4 = pa.float32()
+CURVE_SCHEMA = pa.schema(
+    [
+        ("gaia_id", pa.int64()),
+        ("tic_id", pa.int64()),
+        ("bjd_tdb", pa.float64()),
+        ("relative_flux", _F4),
+        ("relative_flux_err", _F4),
+        ("flags", pa.int32()),
+        ("quality", _WORDS),
+        ("frame", pa.int32()),
+        ("camera", _WORDS),
+        *[(name, _F4) for name in ("x", "y", "sky", "airmass")],
+        ("night", _WORDS),
+    ]
+)
+
+BIN_COLUMNS = np.dtype([("gaia_id", "i8"), ("tic_id", "i8"), ("bjd_tdb", "f8"), ("flux", "f4"), ("error", "f4")])
+
+
+@dataclasses.dataclass(frozen=True)
+class SeasonFolder:
+    """Where the season of a field lies."""
+
+    path: Path
+
+    @property
+    def field(self) -> str:
+        return self.path.name
+
+    @property
+    def stars(self) -> Path:
+        return self.path / "stars.parquet"
+
+    @property
+    def frames(self) -> Path:
+        return self.path / "frames.parquet"
+
+    @property
+    def page(self) -> Path:
+        return self.path / f"season_{self.field}.html"
+
+    def curves(self, night: str) -> Path:
+        """The light curves of a night."""
+        return self.path / "light_curves" / f"{night}.parquet"
+
+    def summary(self, night: str) -> Path:
+        """The solution of a night."""
+        return self.path / "nights" / f"{night}.npz"
+
+    def bins(self, night: str) -> Path:
+        """The light curves of a night in bins."""
+        return self.path / "nights" / f"{night}.parquet"
+
+    def nights(self) -> list[str]:
+        """Names of all nights of which the season holds something, in order."""
+        kept = [*self.path.glob("light_curves/[!.]*.parquet"), *self.path.glob("nights/[!.]*")]
+        return sorted({path.stem for path in kept})
+
+    def make(self) -> None:
+        """Make the folders.
+
+        Raises
+        ------
+        WriteError
+            They cannot be made.
+        """
+        for name in ("light_curves", "nights"):
+            make_folder(self.path / name)
+
+    def remove(self, night: str) -> None:
+        """Remove all that the season holds of a night.
+
+        Raises
+        ------
+        WriteError
+            It could not be removed.
+        """
+        for path in (self.curves(night), self.bins(night), self.summary(night)):
+            try:
+                path.unlink(missing_ok=True)
+            except OSError as error:
+                raise WriteError(f"{path}: not removed, {error.strerror or error}") from error
+
+
+def season_folder(base: Path, field: str) -> SeasonFolder:
+    """Where the season of a field lies under a base path."""
+    return SeasonFolder(base / "seasons" / field)
+
+
+def write_curves(path: Path, night: FieldNight, curves: NightCurves, made_of: Mapping[str, Any]) -> None:
+    """Write the light curves of a night: star after star, all measured frames of each in time order.
+
+    Parameters
+    ----------
+    path : Path
+    night : FieldNight
+        With the columns jd_bary and sky.
+    curves : NightCurves
+    made_of : mapping
+        What the file is made of; see `read_mark`.
+
+    Raises
+    ------
+    WriteError
+        The disk is full, read-only or failing.
+    """
+    order = np.lexsort((night.stars["tic_id"], night.stars["gaia_id"]))
+    frames = len(night.measured)
+    together = max(STARS_A_GROUP, ROWS_A_GROUP // max(frames, 1))
+    with (
+        write_then_rename(path) as temporary,
+        pq.ParquetWriter(temporary, _marked(CURVE_SCHEMA, made_of), compression=COMPRESSION) as writer,
+    ):
+        for first in range(0, len(order), together):
+            writer.write_table(_curve_rows(night, curves, order[first : first + together]))
+
+
+def bytes_of_curves(night: FieldNight) -> int:
+    """Most that the light curves of a night need on the disk."""
+    width: int = sum(kind.bit_width // 8 for kind in CURVE_SCHEMA.types if not pa.types.is_dictionary(kind))
+    return width * night.columns["x"].size
+
+
+def write_bins(path: Path, stars: Rows, bins: NightBins, made_of: Mapping[str, Any]) -> None:
+    """Write the binned curves of a night: star after star.
+
+    Raises
+    ------
+    WriteError
+        The disk is full, read-only or failing.
+    """
+    order = np.lexsort((stars["tic_id"], stars["gaia_id"]))
+    rows = np.zeros((len(order), len(bins.flux)), BIN_COLUMNS)
+    for name in ("gaia_id", "tic_id"):
+        rows[name] = stars[name][order, None]
+    for name, values in (("bjd_tdb", bins.bjd), ("flux", bins.flux), ("error", bins.error)):
+        rows[name] = values[:, order].T
+    write_rows(path, rows.reshape(-1), made_of)
+
+
+def _curve_rows(night: FieldNight, curves: NightCurves, stars: Ints) -> pa.Table:
+    """Rows of some stars."""
+    measured, columns = night.measured, night.columns
+    frames = len(measured)
+
+    def of_star(values: Any) -> Any:
+        return np.repeat(values[stars], frames)
+
+    def of_frame(values: Any) -> Any:
+        return np.tile(values, len(stars))
+
+    def of_point(values: Any) -> Any:
+        return np.ascontiguousarray(values[:, stars].T).reshape(-1)
+
+    words = np.unique(measured["quality"], return_inverse=True)
+    rows = {
+        "gaia_id": of_star(night.stars["gaia_id"]),
+        "tic_id": of_star(night.stars["tic_id"]),
+        "bjd_tdb": of_point(columns["jd_bary"]),
+        "relative_flux": of_point(curves.flux),
+        "relative_flux_err": of_point(curves.error),
+        "flags": of_point(columns["flags"]),
+        "quality": _dictionary(of_frame(words[1]), [word.decode() for word in words[0]]),
+        "frame": of_frame(np.arange(frames, dtype=np.int32)),
+        "camera": _dictionary(np.zeros(len(stars) * frames), [night.camera]),
+        "airmass": of_frame(measured["airmass"]),
+        "night": _dictionary(np.zeros(len(stars) * frames), [night.night]),
+        **{name: of_point(columns[name]) for name in ("x", "y", "sky")},
+    }
+    return pa.table(
+        [
+            pa.array(rows[name]) if isinstance(rows[name], np.ndarray) else rows[name]
+            for name in CURVE_SCHEMA.names
+        ],
+        CURVE_SCHEMA,
+    )
+
+
+def _dictionary(codes: Any, words: list[str]) -> Any:
+    return pa.DictionaryArray.from_arrays(pa.array(codes.astype(np.int8)), pa.array(words))
+
+
+def write_rows(path: Path, rows: Rows, made_of: Mapping[str, Any]) -> None:
+    """Write a structured array as Parquet: texts of bytes become strings, NaN of numbers stays NaN.
+
+    Raises
+    ------
+    WriteError
+        The disk is full, read-only or failing.
+    """
+    arrays = {name: pa.array(_plain(rows[name])) for name in rows.dtype.names or ()}
+    table = pa.table(arrays)
+    with write_then_rename(path) as temporary:
+        pq.write_table(table.cast(_marked(table.schema, made_of)), temporary, compression=COMPRESSION)
+
+
+def _plain(column: Any) -> Any:
+    return np.char.decode(column, "ascii") if column.dtype.kind == "S" else column
+
+
+def _marked(schema: Any, made_of: Mapping[str, Any]) -> Any:
+    """The schema with what the file is made of."""
+    return schema.with_metadata({_MARK: json.dumps(made_of, sort_keys=True)})
+
+
+def read_mark(path: Path) -> dict[str, Any]:
+    """What a file of the season is made of; empty where there is none, or a damaged one."""
+    try:
+        metadata = pq.read_schema(path).metadata or {}
+        mark: dict[str, Any] = json.loads(metadata.get(_MARK, b"{}"))
+    except (OSError, ValueError, pa.ArrowException):
+        return {}
+    return mark
+
+
+def read_rows(path: Path) -> pa.Table:
+    """All rows of `stars.parquet` or `frames.parquet`.
+
+    Raises
+    ------
+    ProductError
+        It is missing or damaged.
+    """
+    try:
+        return pq.read_table(path)
+    except (OSError, ValueError, pa.ArrowException) as error:
+        raise ProductError(f"{path}: missing or damaged ({error}); season.py makes it anew") from None
+
+
+def read_star_rows(
+    paths: Sequence[Path], *, gaia_id: int, tic_id: int, columns: Sequence[str] | None = None
+) -> pa.Table:
+    """Rows of one star in the light curves of some nights, night after night.
+
+    Raises
+    ------
+    ProductError
+        A file is missing or damaged.
+    """
+    wanted = (ds.field("gaia_id") == gaia_id) & (ds.field("tic_id") == tic_id)
+    names = None if columns is None else list(columns)
+    tables = []
+    for path in paths:
+        try:
+            tables.append(ds.dataset(path, format="parquet").to_table(columns=names, filter=wanted))
+        except (OSError, ValueError, pa.ArrowException) as error:
+            raise ProductError(f"{path}: missing or damaged ({error}); season.py makes it anew") from None
+    return pa.concat_tables(tables) if tables else CURVE_SCHEMA.empty_table()

@@ -1,0 +1,273 @@
+"""Nights brought into the season of a field, changed ones again, those that are gone removed.
+
+``bring_in(folder, sources) -> (Changes, Season)``. First each new night is solved by itself, then all nights are
+put on one scale, then the light curves are written that are not there yet or that have moved. Whatever stops it,
+the next run does the rest, and the result is the same: nothing but the tables of the nights decides it.
+"""
+
+import base64
+import collections
+import dataclasses
+import logging
+import zlib
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ngcmos.arrays import Bools, Floats
+from ngcmos.config import Camera
+from ngcmos.errors import ProductError, WorkError, WriteError
+from ngcmos.names import Quality
+from ngcmos.night.disk import require_space
+from ngcmos.season.archive import SeasonFolder, bytes_of_curves, read_mark, write_bins, write_curves
+from ngcmos.season.bins import bin_night
+from ngcmos.season.curves import Scale, relative_curves
+from ngcmos.season.read import read_field_night, read_night_facts
+from ngcmos.season.scale import SeasonFit, common_radii, fit_season
+from ngcmos.season.seen import Seen
+from ngcmos.season.summary import NightSummary, read_made_of, read_summary, summarise, write_summary
+
+log = logging.getLogger(__name__)
+
+SMALL_SEASON_POINTS = 5_000_000  # up to here all nights are written anew when one comes: the result is exact
+MOVED_ERRORS = 0.1  # of a point: a star has moved when its flux would change by more than this
+MOVED_SHARE = 0.05  # of the stars of a night: then it is written anew
+
+
+@dataclasses.dataclass(frozen=True)
+class Source:
+    """A night of a field: what its files in the season are called, its folder, and its camera's profile."""
+
+    name: str
+    folder: Path
+    camera: Camera
+
+
+@dataclasses.dataclass
+class Changes:
+    """What became of the nights of a season, by their names; why some were refused."""
+
+    brought: list[str] = dataclasses.field(default_factory=list)
+    removed: list[str] = dataclasses.field(default_factory=list)
+    rewritten: list[str] = dataclasses.field(default_factory=list)
+    refused: dict[str, str] = dataclasses.field(default_factory=dict)
+
+    @property
+    def any(self) -> bool:
+        return bool(self.brought or self.removed or self.rewritten)
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Season:
+    """The nights of a season in the order of their names, and the scale of each camera."""
+
+    summaries: Sequence[NightSummary]
+    fits: Mapping[str, SeasonFit]
+
+
+def bring_in(
+    folder: SeasonFolder,
+    sources: Mapping[str, Source],
+    *,
+    overwrite: bool = False,
+    exact_points: int = SMALL_SEASON_POINTS,
+) -> tuple[Changes, Season]:
+    """Bring nights up to date in a season.
+
+    Parameters
+    ----------
+    folder : SeasonFolder
+        Held by nobody else.
+    sources : mapping of str to Source
+        All nights of the season; what else the archive holds is removed.
+    overwrite : bool
+        Solve and write all of them anew.
+    exact_points : int
+        A season of up to so many points is written anew whenever its scale changes; in a larger one a night stays
+        as it is until 5 % of its stars have moved by more than a tenth of the errors of their points.
+
+    Raises
+    ------
+    WriteError
+        The disk is full, read-only or failing; what is written so far is whole.
+    WorkError
+        No night is usable.
+    """
+    changes = Changes()
+    _remove_gone(folder, sources, changes)
+    _solve_new(folder, sources, changes, overwrite=overwrite)
+    summaries = _usable(folder, sources, changes)
+    if not summaries:
+        told = next(iter(changes.refused.values()), "no night has photometry of it")
+        raise WorkError(f"{folder.field}: no season, {told}")
+    season = Season(summaries, _fit_cameras(summaries, sources))
+    small = sum(one.share.shape[1] * len(one.stars) for one in summaries) <= exact_points
+    _write_moved(folder, sources, season, changes, overwrite=overwrite, exactly=small)
+    return changes, season
+
+
+def _remove_gone(folder: SeasonFolder, sources: Mapping[str, Source], changes: Changes) -> None:
+    """Remove what the archive holds of nights that are gone."""
+    for name in folder.nights():
+        if name not in sources:
+            folder.remove(name)
+            changes.removed.append(name)
+            log.info("%s: %s is gone, removed from the season", folder.field, name)
+
+
+def _solve_new(folder: SeasonFolder, sources: Mapping[str, Source], changes: Changes, *, overwrite: bool) -> None:
+    """Make the summaries that are missing, of another table, or all."""
+    seen = Seen(folder.path)
+    for name, source in sorted(sources.items()):
+        try:
+            made_of = seen.made_of(name, source.folder, source.camera) or _made_of(folder, source)
+            if overwrite or read_made_of(folder.summary(name)) != made_of:
+                _solve(folder, source)
+                changes.brought.append(name)
+            seen.keep(name, source.folder, source.camera, made_of)
+        except WriteError:
+            raise
+        except WorkError as error:
+            _refuse(changes, name, error)
+    seen.write()
+
+
+def _made_of(folder: SeasonFolder, source: Source) -> str:
+    return read_night_facts(source.folder, folder.field, source.camera).made_of
+
+
+def _solve(folder: SeasonFolder, source: Source) -> None:
+    """Make the summary of one night."""
+    night = read_field_night(source.folder, folder.field, source.camera)
+    write_summary(folder.summary(source.name), summarise(source.name, night, source.camera))
+    log.info(
+        "%s: %s solved, %d frames, %d stars", folder.field, source.name, len(night.measured), len(night.stars)
+    )
+
+
+def _refuse(changes: Changes, name: str, error: Exception | str) -> None:
+    """Count a night that cannot come in; what the season has of it already stays."""
+    changes.refused[name] = str(error)
+    log.error("season: %s: %s", name, error)
+
+
+def _usable(folder: SeasonFolder, sources: Mapping[str, Source], changes: Changes) -> list[NightSummary]:
+    """The summaries of all nights that share an aperture with the newest one of their camera."""
+    summaries = []
+    for name in sorted(sources):
+        if folder.summary(name).exists():
+            try:
+                summaries.append(read_summary(folder.summary(name)))
+            except ProductError as error:
+                _refuse(changes, name, error)
+    kept: dict[str, list[NightSummary]] = collections.defaultdict(list)
+    for summary in reversed(summaries):
+        beside = kept[summary.camera]
+        if common_radii([*beside, summary]):
+            beside.append(summary)
+        else:
+            radii = ", ".join(f"{radius:g}" for radius in beside[0].radii)
+            _refuse(changes, summary.name, f"measured with other apertures, expected some of {radii} px")
+    return sorted((one for own in kept.values() for one in own), key=lambda one: one.name)
+
+
+def _fit_cameras(summaries: Sequence[NightSummary], sources: Mapping[str, Source]) -> dict[str, SeasonFit]:
+    """The scale of each camera."""
+    cameras = sorted({summary.camera for summary in summaries})
+    fits = {}
+    for camera in cameras:
+        own = [summary for summary in summaries if summary.camera == camera]
+        fits[camera] = fit_season(own, sources[own[0].name].camera.detector.shape)
+    return fits
+
+
+def _write_moved(
+    folder: SeasonFolder,
+    sources: Mapping[str, Source],
+    season: Season,
+    changes: Changes,
+    *,
+    overwrite: bool,
+    exactly: bool,
+) -> None:
+    """Write the light curves that are not there, of another solution, or that moved."""
+    for summary in season.summaries:
+        scale = season.fits[summary.camera].scale_of(summary)
+        mark = _mark(summary, scale)
+        there = [read_mark(path) for path in (folder.curves(summary.name), folder.bins(summary.name))]
+        if not overwrite and all(_stands(one, mark, summary, scale, exactly=exactly) for one in there):
+            continue
+        try:
+            _write_night(folder, sources[summary.name], summary, scale, mark)
+        except WriteError:
+            raise
+        except WorkError as error:
+            _refuse(changes, summary.name, error)
+            continue
+        if summary.name not in changes.brought:
+            changes.rewritten.append(summary.name)
+    if changes.rewritten:
+        log.info("%s: %d earlier nights put on the new scale", folder.field, len(changes.rewritten))
+
+
+def _write_night(
+    folder: SeasonFolder, source: Source, summary: NightSummary, scale: Scale, mark: Mapping[str, Any]
+) -> None:
+    """The light curves of one night, and their bins.
+
+    Raises
+    ------
+    ProductError
+        The table is damaged or another one than that of the summary.
+    """
+    night = read_field_night(source.folder, folder.field, source.camera, further=("jd_bary", "sky"))
+    if night.made_of != summary.made_of:
+        raise ProductError(f"{source.folder}: the photometry of {folder.field} has just changed; run again")
+    needed_mb = bytes_of_curves(night) / 1e6
+    require_space(folder.path, source.camera.files.reserve_mb, needed_mb=needed_mb)
+    curves = relative_curves(night, summary, scale, source.camera)
+    write_curves(folder.curves(summary.name), night, curves, mark)
+    good = night.measured["quality"] == Quality.GOOD.value.encode()
+    write_bins(folder.bins(summary.name), night.stars, bin_night(night.columns["jd_bary"], curves, good), mark)
+
+
+def _mark(summary: NightSummary, scale: Scale) -> dict[str, Any]:
+    """What the light curves of a night are made of."""
+    return {
+        "made_of": summary.made_of,
+        "radius_px": _packed(scale.radius_px.astype("<f4")),
+        "unit": _packed(scale.unit.astype("<f4")),
+    }
+
+
+def _packed(values: Any) -> str:
+    return base64.b64encode(zlib.compress(values.tobytes())).decode()
+
+
+def _unpacked(text: str, kind: str) -> Any:
+    return np.frombuffer(zlib.decompress(base64.b64decode(text)), kind)
+
+
+def _stands(
+    there: Mapping[str, Any], mark: Mapping[str, Any], summary: NightSummary, scale: Scale, *, exactly: bool
+) -> bool:
+    """Whether light curves that are there may stay."""
+    if there == mark:
+        return True
+    if exactly or any(there.get(key) != mark[key] for key in ("made_of", "radius_px")):
+        return False
+    before = _unpacked(there["unit"], "<f4").reshape(scale.unit.shape)
+    return bool(_moved(before, scale, summary).mean() <= MOVED_SHARE)
+
+
+def _moved(before: Floats, scale: Scale, summary: NightSummary) -> Bools:
+    """(stars,) whether the flux of a star would change by more than a tenth of the error of its points."""
+    apertures = np.searchsorted(summary.radii, scale.radius_px)
+    error = summary.expected[apertures, :, np.arange(apertures.size)].T
+    with np.errstate(invalid="ignore", divide="ignore"):
+        change = np.abs(scale.unit / before - 1)
+        moved: Bools = (change > MOVED_ERRORS * error) | (np.isfinite(scale.unit) != np.isfinite(before))
+    any_pointing: Bools = np.logical_or.reduce(moved, axis=0)
+    return any_pointing

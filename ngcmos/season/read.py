@@ -1,0 +1,200 @@
+"""One night's table as a season reads it: its stars, its frames with their quality, and its counts."""
+
+import contextlib
+import dataclasses
+import hashlib
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from astropy.io.fits import Header
+from astropy.table import Table
+from numpy.typing import NDArray
+
+from ngcmos import __version__
+from ngcmos.arrays import Rows
+from ngcmos.config import Camera
+from ngcmos.errors import ProductError
+from ngcmos.lightcurves.cube import read_cube
+from ngcmos.names import Stage, Verdict
+from ngcmos.night.ledger import read_ledger
+from ngcmos.night.products import photometry_path
+from ngcmos.photometry.quality import clear_zero_point, judge_frames
+from ngcmos.tables.table import check_table, read_frames, read_stars, table_checksum
+
+REFUSING = (Stage.SIMPLE_WRAPPER, Stage.CHECK_CMOS, Stage.PROCESS_CMOS)
+REFUSED = Verdict.REFUSED.value
+STAR_COLUMNS = np.dtype(
+    [(name, "i8") for name in ("gaia_id", "tic_id")]
+    + [(name, "f8") for name in ("ra_deg", "dec_deg")]
+    + [(name, "f4") for name in ("Tmag", "gaiabp", "gaiarp", "contamination")]
+    + [(name, "?") for name in ("blended", "target")]
+)
+_NUMBERS = ("airmass", "exptime_s", "zp", "sky", "fwhm_px", "elongation", "place_x", "place_y", "wcs_rms_px")
+FRAME_COLUMNS = np.dtype(
+    [
+        ("frame_id", "S200"),
+        ("jd_mid", "f8"),
+        *[(name, "f4") for name in (*_NUMBERS, "transparency")],
+        ("quality", "S12"),
+        ("reason", "S240"),
+    ]
+)
+_PLACES = ("ra_deg", "dec_deg")
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class FieldNight:
+    """A field in one night.
+
+    Attributes
+    ----------
+    night : str
+        YYYYMMDD.
+    camera : str
+    made_of : str
+        JSON that tells what was read and how it is judged.
+    radii : tuple of float
+        Apertures, pixels.
+    stars : (stars,) structured array
+        `STAR_COLUMNS`; NaN and 0 where nothing is known.
+    frames : (frames,) structured array
+        `FRAME_COLUMNS`; those measured in time order, then those refused.
+    columns : dict of str to (measured frames, stars) array
+    """
+
+    night: str
+    camera: str
+    made_of: str
+    radii: tuple[float, ...]
+    stars: Rows
+    frames: Rows
+    columns: dict[str, NDArray[Any]]
+
+    @property
+    def measured(self) -> Rows:
+        """The frames that the columns have."""
+        return self.frames[: len(self.columns["x"])]
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class NightFacts:
+    """What is known of a field's night beside its counts; `made_of` is that of `FieldNight`."""
+
+    path: Path
+    header: Header
+    frames: Table
+    refused: dict[str, str]
+    clear_zp: float | None
+    made_of: str
+
+
+def read_night_facts(folder: Path, field: str, camera: Camera) -> NightFacts:
+    """Frames, refusals and the clear zero point of a field's night.
+
+    Raises
+    ------
+    ProductError
+        The table is damaged.
+    """
+    path = photometry_path(folder, field)
+    frames = read_frames(path)
+    refused = _refused_frames(folder, field, {str(name) for name in frames["frame_id"]})
+    clear_zp = _clear_zero_point(folder, {path: frames})
+    made_of = {
+        "table": table_checksum(path),
+        "refused": hashlib.sha256(json.dumps(refused).encode()).hexdigest()[:16],
+        "clear_zp": clear_zp,
+        "profile": camera.checksum,
+        "version": __version__,
+    }
+    return NightFacts(path, check_table(path), frames, refused, clear_zp, json.dumps(made_of, sort_keys=True))
+
+
+def read_field_night(folder: Path, field: str, camera: Camera, *, further: tuple[str, ...] = ()) -> FieldNight:
+    """A field of a night folder: counts and their errors in all apertures, places and flags.
+
+    Parameters
+    ----------
+    folder : Path
+    field : str
+    camera : ngcmos.config.Camera
+    further : tuple of str
+        Columns of the photometry table to read beside these.
+
+    Raises
+    ------
+    ProductError
+        The table is damaged, or of a version that had other columns.
+    """
+    facts = read_night_facts(folder, field, camera)
+    radii = tuple(sorted(float(facts.header[key]) for key in facts.header if key.startswith("RADIUS")))
+    names = [f"{name}_{radius:g}" for radius in radii for name in ("flux", "fluxerr")]
+    return FieldNight(
+        night=folder.name,
+        camera=str(facts.header["PROFILE"]),
+        made_of=facts.made_of,
+        radii=radii,
+        stars=_star_rows(read_stars(facts.path)),
+        frames=_frame_rows(facts, camera),
+        columns=read_cube(facts.path, [*names, "x", "y", "flags", *further]),
+    )
+
+
+def _refused_frames(folder: Path, field: str, measured: set[str]) -> dict[str, str]:
+    """{frame: why it was refused first} of the frames of a field that its table does not hold."""
+    try:
+        entries = read_ledger(folder)
+    except ProductError:
+        return {}  # the ledger may be removed: products are the truth
+    refused: dict[str, str] = {}
+    for stage in REFUSING:
+        for one in entries:
+            if (one.stage, one.field, one.verdict) == (stage, field, REFUSED) and one.frame not in measured:
+                refused.setdefault(one.frame, one.reason)
+    return dict(sorted(refused.items()))
+
+
+def _clear_zero_point(folder: Path, known: Mapping[Path, Table]) -> float | None:
+    """Zero point of a clear frame of a night, in hundredths: a field all under clouds does not tell it."""
+    numbers = []
+    for path in sorted(folder.glob(photometry_path(folder, "*").name)):
+        with contextlib.suppress(ProductError, KeyError):  # told where that field is worked on
+            frames = known[path] if path in known else read_frames(path)
+            numbers.append([np.asarray(frames[name], float) for name in ("zp", "airmass")])
+    clear = clear_zero_point(*np.concatenate(numbers, axis=1)) if numbers else np.nan
+    return round(clear, 2) if np.isfinite(clear) else None
+
+
+def _star_rows(table: Table) -> Rows:
+    rows = np.zeros(len(table), STAR_COLUMNS)
+    for name in STAR_COLUMNS.names or ():
+        source = f"{name}_corr" if name in _PLACES and name not in table.colnames else name
+        blank = np.nan if STAR_COLUMNS[name].kind == "f" else 0
+        rows[name] = np.ma.filled(table[source], blank) if source in table.colnames else blank
+    return rows
+
+
+def _frame_rows(facts: NightFacts, camera: Camera) -> Rows:
+    """Frames measured, with their quality, then those refused, with the reason."""
+    table, refused = facts.frames, facts.refused
+    rows = np.zeros(len(table) + len(refused), FRAME_COLUMNS)
+    for name in ("jd_mid", *_NUMBERS, "transparency"):
+        rows[name] = np.nan
+    here = rows[: len(table)]
+    for name in ("jd_mid", *_NUMBERS):
+        if name in table.colnames:
+            here[name] = np.asarray(table[name], float)
+    judged = judge_frames(table, jump_px=camera.donuts.large_px, clear_zp=facts.clear_zp)
+    here["transparency"], here["quality"] = judged.transparency, np.char.encode(judged.verdict, "ascii")
+    here["frame_id"] = _as_bytes(table["frame_id"])
+    rows["frame_id"][len(table) :] = _as_bytes(list(refused))
+    rows["quality"][len(table) :] = REFUSED
+    rows["reason"][len(table) :] = _as_bytes(list(refused.values()))
+    return rows
+
+
+def _as_bytes(texts: Any) -> NDArray[np.bytes_]:
+    return np.char.encode(np.asarray(texts, str), "ascii", "replace")

@@ -1,0 +1,247 @@
+"""All nights of a season put on one scale: which aperture each star gets, and what a flux of 1 is where.
+
+``fit_season(summaries, shape) -> SeasonFit``. Each camera has terms of its own. The aperture is chosen by
+magnitude, the same for all stars of a class, so that it does not change with every night that comes.
+"""
+
+import dataclasses
+from collections.abc import Sequence
+
+import numpy as np
+
+from ngcmos.arrays import Bools, Floats, Ints, Rows
+from ngcmos.season.curves import Scale
+from ngcmos.season.solution import Levels, SeasonSolution, solve_season, surfaces
+from ngcmos.season.summary import NightSummary, star_basis, star_keys
+
+CLASS_MAG = 0.5
+FEWEST_OF_CLASS = 5
+WORTH = 0.03  # relative gain for which a narrower aperture is taken
+FEWEST_SHARE = 0.5  # of the points that stars usually have in a pointing, to tell its surface
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class SeasonFit:
+    """A season of one camera; all scatters and errors are relative.
+
+    Attributes
+    ----------
+    names : list of str
+        Nights, in order.
+    night : (pointings,) int array
+        Which of them.
+    pointing : (pointings,) int array
+        How-manieth of its night.
+    counting : (pointings,) bool array
+        Has good frames.
+    stars : (stars,) structured array
+        By Gaia id, then TIC id; what the newest night says of each.
+    radii : tuple of float
+    aperture : (stars,) int array
+    unit : (pointings, stars) array
+        Counts of the chosen aperture that are a flux of 1.
+    deviation, error : (pointings, stars) arrays
+        Mean flux in a pointing less 1, and its error.
+    rms, expected, points : (pointings, stars) arrays
+        Scatter within it, the expected one, and how many points count.
+    restless : (pointings, stars) bool array
+        Varies within it more than its like.
+    chi2, freedom : (stars,) arrays
+    floor : (apertures, pointings) array
+    """
+
+    names: list[str]
+    night: Ints
+    pointing: Ints
+    counting: Bools
+    stars: Rows
+    radii: tuple[float, ...]
+    aperture: Ints
+    unit: Floats
+    deviation: Floats
+    error: Floats
+    rms: Floats
+    expected: Floats
+    points: Floats
+    restless: Bools
+    chi2: Floats
+    freedom: Floats
+    floor: Floats
+
+    def scale_of(self, summary: NightSummary) -> Scale:
+        """What the season says of the stars of one of its nights, in the order of the night."""
+        rows = self.rows_of(summary)
+        here = self.night == self.names.index(summary.name)
+        return Scale(np.array(self.radii)[self.aperture[rows]], self.unit[np.ix_(here, rows)])
+
+    def rows_of(self, summary: NightSummary) -> Ints:
+        """The rows of a night's stars in the season."""
+        keys = star_keys(self.stars)
+        order = np.argsort(keys)
+        rows: Ints = order[np.searchsorted(keys[order], summary.keys)]
+        return rows
+
+
+def common_radii(summaries: Sequence[NightSummary]) -> tuple[float, ...]:
+    """Apertures that all nights have; empty where there is none."""
+    sets = [set(summary.radii.tolist()) for summary in summaries]
+    return tuple(sorted(set.intersection(*sets))) if sets else ()
+
+
+def fit_season(summaries: Sequence[NightSummary], shape: tuple[int, int]) -> SeasonFit:
+    """One scale for the nights of a camera.
+
+    Parameters
+    ----------
+    summaries : sequence of NightSummary
+        In order of their names, with at least one common aperture.
+    shape : (rows, columns)
+        Of the chip.
+    """
+    stars = _all_stars(summaries)
+    gathered = _gather(summaries, stars, shape)
+    radii = common_radii(summaries)
+    solved = [solve_season(gathered.levels(radius)) for radius in radii]
+    errors = np.array([np.where(gathered.counting[:, None], one.error, np.nan) for one in solved])
+    aperture = choose_apertures(errors, stars["Tmag"].astype(float))
+    return _chosen(gathered, solved, radii, aperture)
+
+
+def choose_apertures(error: Floats, mag: Floats) -> Ints:
+    """The aperture of each star: the widest of those in which its class of magnitude is as quiet as can be.
+
+    Parameters
+    ----------
+    error : (apertures, pointings, stars) array
+        Of the levels; NaN where unknown. Apertures in order of their radii.
+    mag : (stars,) array
+
+    Returns
+    -------
+    (stars,) int array
+        The middle one where nothing tells.
+    """
+    middle = len(error) // 2
+    with np.errstate(invalid="ignore", divide="ignore"):
+        ratio = np.log(error / error[middle])
+    number = np.floor(np.nan_to_num(mag, nan=-1.0) / CLASS_MAG).astype(int)
+    choice: dict[int, int] = {}
+    for one in np.unique(number[np.isfinite(mag)]):
+        inside = ratio[:, :, number == one].reshape(len(error), -1)
+        known = np.isfinite(inside).all(axis=0)
+        if (number == one).sum() >= FEWEST_OF_CLASS and known.any():
+            noise = np.median(inside[:, known], axis=1)
+            choice[int(one)] = int(np.flatnonzero(noise <= noise.min() + WORTH)[-1])
+    if not choice:
+        return np.full(mag.size, middle)
+    classes = np.array(sorted(choice))
+    nearest = classes[np.argmin(np.abs(number[:, None] - classes), axis=1)]
+    return np.array([choice[int(one)] for one in nearest])
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class _Gathered:
+    """The pointings of all nights side by side; row of each night's stars among those of the season."""
+
+    summaries: Sequence[NightSummary]
+    rows: list[Ints]
+    stars: Rows
+    night: Ints
+    pointing: Ints
+    counting: Bools
+    basis: Floats
+
+    def values(self, name: str, radius: float, blank: float = np.nan) -> Floats:
+        """(pointings, stars) of a quantity of the nights in one aperture."""
+        pieces = []
+        for summary, rows in zip(self.summaries, self.rows, strict=True):
+            own = getattr(summary, name)[int(np.flatnonzero(summary.radii == radius)[0])]
+            piece = np.full((len(own), len(self.stars)), blank)
+            piece[:, rows] = own
+            pieces.append(piece)
+        return np.concatenate(pieces)
+
+    def levels(self, radius: float) -> Levels:
+        """What the solution of a season is made of."""
+        points = self.values("points", radius, 0.0)
+        usual = np.array([np.median(row[row > 0]) if (row > 0).any() else 0.0 for row in points])
+        able = ~self.stars["blended"] & np.isfinite(self.stars["Tmag"])
+        return Levels(
+            level=self.values("level", radius),
+            error=self.values("level_error", radius),
+            basis=self.basis,
+            mag=self.stars["Tmag"].astype(float),
+            comparing=able
+            & (points >= FEWEST_SHARE * usual[:, None])
+            & (self.values("variable", radius, 0.0) == 0),
+            counting=self.counting,
+        )
+
+
+def _all_stars(summaries: Sequence[NightSummary]) -> Rows:
+    """Stars of all nights as the newest night that has them knows them, by Gaia id, then TIC id."""
+    newest = np.concatenate([summary.stars for summary in reversed(summaries)])
+    _, first = np.unique(star_keys(newest), return_index=True)
+    stars = newest[first]
+    ordered: Rows = stars[np.lexsort((stars["tic_id"], stars["gaia_id"]))]
+    return ordered
+
+
+def _gather(summaries: Sequence[NightSummary], stars: Rows, shape: tuple[int, int]) -> _Gathered:
+    keys = star_keys(stars)
+    order = np.argsort(keys)
+    rows = [order[np.searchsorted(keys[order], summary.keys)] for summary in summaries]
+    bases = []
+    for summary, own in zip(summaries, rows, strict=True):
+        for place in summary.place:
+            here = np.full((len(stars), 2), np.nan)
+            here[own] = place
+            bases.append(_surface_basis(star_basis(stars, here, shape)))
+    counts = [len(summary.place) for summary in summaries]
+    return _Gathered(
+        summaries=summaries,
+        rows=rows,
+        stars=stars,
+        night=np.repeat(np.arange(len(summaries)), counts),
+        pointing=np.concatenate([np.arange(count) for count in counts]),
+        counting=np.concatenate([summary.counting for summary in summaries]),
+        basis=np.array(bases),
+    )
+
+
+def _surface_basis(basis: Floats) -> Floats:
+    """(stars, 7) terms of a surface: those of a share, and x^2, xy, y^2."""
+    _, x, y, _ = basis.T
+    return np.column_stack([basis, x * x, x * y, y * y])
+
+
+def _chosen(
+    gathered: _Gathered, solved: list[SeasonSolution], radii: tuple[float, ...], aperture: Ints
+) -> SeasonFit:
+    """Everything in the aperture of each star."""
+    units = np.array([one.mean * surfaces(one.surface, gathered.basis) for one in solved])
+    means = {name: [getattr(one, name) for one in solved] for name in ("deviation", "error", "chi2", "freedom")}
+    kept = {
+        name: [gathered.values(name, radius) for radius in radii]
+        for name in ("rms", "expected", "points", "variable")
+    }
+    own = {name: _pick(np.array(values), aperture) for name, values in (means | kept).items()}
+    return SeasonFit(
+        names=[summary.name for summary in gathered.summaries],
+        night=gathered.night,
+        pointing=gathered.pointing,
+        counting=gathered.counting,
+        stars=gathered.stars,
+        radii=radii,
+        aperture=aperture,
+        unit=_pick(units, aperture),
+        restless=own.pop("variable") == 1,
+        floor=np.array([one.floor for one in solved]),
+        **own,
+    )
+
+
+def _pick(values: Floats, aperture: Ints) -> Floats:
+    """Of (apertures, ..., stars) those of the aperture of each star."""
+    picked: Floats = np.moveaxis(values, 0, -1)[..., np.arange(aperture.size), aperture]
+    return picked

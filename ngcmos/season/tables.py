@@ -1,0 +1,222 @@
+"""The tables of a season: a row a star, and a row a frame."""
+
+import dataclasses
+import json
+from collections.abc import Sequence
+
+import numpy as np
+
+from ngcmos.arrays import Floats, Ints, Rows
+from ngcmos.names import Quality
+from ngcmos.season.build import Season
+from ngcmos.season.scale import SeasonFit
+from ngcmos.season.summary import NightSummary, star_keys
+from ngcmos.stats import quotient
+
+_IDS = [("gaia_id", "i8"), ("tic_id", "i8")]
+_PLACE = [("ra_deg", "f8"), ("dec_deg", "f8"), ("Tmag", "f4"), ("gaiabp", "f4"), ("gaiarp", "f4")]
+_SCATTER = [(name, "f4") for name in ("rms", "rms_night", "rms_expected", "rms_night_expected")]
+_PERIOD = [("variable", "?"), ("period_d", "f8"), ("period_fap", "f8"), ("amplitude", "f4")]
+_DIP = [
+    ("dip_period_d", "f8"),
+    ("dip_t0_bjd", "f8"),
+    ("dip_depth", "f4"),
+    ("dip_duration_h", "f4"),
+    ("dip_snr", "f4"),
+]
+_CAUTION = [("contamination", "f4"), ("blended", "?"), ("target", "?")]
+STAR_ROW = np.dtype(
+    [
+        *_IDS,
+        *_PLACE,
+        ("radius_px", "f4"),
+        ("nights", "i4"),
+        ("points", "i8"),
+        *_SCATTER,
+        *_PERIOD,
+        *_DIP,
+        *_CAUTION,
+    ]
+)
+_KEPT = (
+    "exptime_s",
+    "airmass",
+    "zp",
+    "sky",
+    "fwhm_px",
+    "elongation",
+    "place_x",
+    "place_y",
+    "wcs_rms_px",
+    "transparency",
+)
+FRAME_ROW = np.dtype(
+    [
+        *[("night", "S16"), ("camera", "S40"), ("frame", "i4"), ("frame_id", "S200"), ("jd_mid", "f8")],
+        *[(name, "f4") for name in _KEPT],
+        *[("quality", "S12"), ("used", "?"), ("reason", "S240")],
+        *[("share", "f4"), ("jitter", "f4"), ("pointing", "i4")],
+    ]
+)
+NO_STAR = "no star of this frame can be compared with its other nights"
+_WHY = {
+    Quality.CLOUD: "clouds: too little light or too few stars",
+    Quality.JUMP: "the telescope has jumped",
+    Quality.SLEW: "the telescope was moving: stars are trailed",
+    Quality.TRAIL: "a satellite crosses the chip",
+    Quality.TWILIGHT: "twilight: the sky is too bright",
+}
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class NightMeans:
+    """Mean flux of each star in each night of each camera.
+
+    Attributes
+    ----------
+    names : tuple of str
+        Of the rows, those of the files.
+    stars : (stars,) structured array
+        By Gaia id, then TIC id.
+    bjd : (rows,) array
+        Middle of the night's frames, JD.
+    deviation, error : (rows, stars) arrays
+        Flux less 1, its standard error.
+    rms, expected, points : (rows, stars) arrays
+        Scatter within the night, the expected one, points that count.
+    """
+
+    names: tuple[str, ...]
+    stars: Rows
+    bjd: Floats
+    deviation: Floats
+    error: Floats
+    rms: Floats
+    expected: Floats
+    points: Floats
+
+
+def night_means(season: Season) -> NightMeans:
+    """The nightly means of a season, those of cameras one below the other; NaN for nights without a good frame."""
+    stars = _union([fit.stars for fit in season.fits.values()])
+    rows = [(fit, number) for fit in season.fits.values() for number in range(len(fit.names))]
+    names = tuple(fit.names[number] for fit, number in rows)
+    summaries = {summary.name: summary for summary in season.summaries}
+    columns = {
+        name: np.full((len(rows), len(stars)), np.nan)
+        for name in ("deviation", "error", "rms", "expected", "points")
+    }
+    for at, (fit, number) in enumerate(rows):
+        own = _rows_in(fit.stars, stars)
+        for name, values in _one_night(fit, number).items():
+            columns[name][at, own] = values
+    middle = np.array([np.nanmedian(summaries[name].frames["jd_mid"]) for name in names])
+    order = np.argsort(np.array(names), kind="stable")
+    return NightMeans(
+        tuple(names[at] for at in order),
+        stars,
+        middle[order],
+        **{name: values[order] for name, values in columns.items()},
+    )
+
+
+def _one_night(fit: SeasonFit, number: int) -> dict[str, Floats]:
+    """The pointings of a night together, by the weights of their errors."""
+    here = (fit.night == number) & fit.counting
+    weight = np.where(np.isfinite(fit.deviation[here]), fit.error[here] ** -2.0, 0)
+    total = weight.sum(axis=0)
+    points = np.where(weight > 0, np.nan_to_num(fit.points[here]), 0)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        mean = (weight * np.nan_to_num(fit.deviation[here])).sum(axis=0) / total
+        squares = {
+            name: (points * np.nan_to_num(getattr(fit, name)[here]) ** 2).sum(axis=0)
+            for name in ("rms", "expected")
+        }
+        scatters = {name: np.sqrt(square / points.sum(axis=0)) for name, square in squares.items()}
+        error = np.where(total > 0, total**-0.5, np.nan)
+    return {"deviation": mean, "error": error, "points": points.sum(axis=0), **scatters}
+
+
+def _union(lists: Sequence[Rows]) -> Rows:
+    """Stars of all cameras, by Gaia id, then TIC id."""
+    every = np.concatenate(lists)
+    _, first = np.unique(star_keys(every), return_index=True)
+    stars = every[first]
+    ordered: Rows = stars[np.lexsort((stars["tic_id"], stars["gaia_id"]))]
+    return ordered
+
+
+def _rows_in(some: Rows, stars: Rows) -> Ints:
+    """Rows of some stars among all."""
+    keys = star_keys(stars)
+    order = np.argsort(keys)
+    rows: Ints = order[np.searchsorted(keys[order], star_keys(some))]
+    return rows
+
+
+def star_rows(season: Season, means: NightMeans) -> Rows:
+    """A row a star: who it is and how much it scatters; what a search finds is NaN here."""
+    rows = np.zeros(len(means.stars), STAR_ROW)
+    for name in STAR_ROW.names or ():
+        if name in (means.stars.dtype.names or ()):
+            rows[name] = means.stars[name]
+        elif STAR_ROW[name].kind == "f":
+            rows[name] = np.nan
+    for fit in season.fits.values():
+        rows["radius_px"][_rows_in(fit.stars, means.stars)] = np.array(fit.radii)[fit.aperture]
+    known = np.isfinite(means.deviation)
+    dates = np.array([name[:8] for name in means.names])
+    rows["nights"] = sum(known[dates == date].any(axis=0).astype(int) for date in np.unique(dates))
+    points = np.nan_to_num(means.points)
+    rows["points"] = points.sum(axis=0)
+    for name, values in (("rms", means.rms), ("rms_expected", means.expected)):
+        rows[name] = _root_mean(values, points)
+    rows["rms_night"] = _scatter(means.deviation)
+    rows["rms_night_expected"] = _root_mean(means.error, known.astype(float))
+    return rows
+
+
+def _root_mean(values: Floats, weight: Floats) -> Floats:
+    """(stars,) root of the weighted mean of squares; NaN without any."""
+    held = np.where(np.isfinite(values), weight, 0)
+    total = held.sum(axis=0)
+    square = (held * np.nan_to_num(values) ** 2).sum(axis=0)
+    return np.sqrt(quotient(square, total))
+
+
+def _scatter(deviation: Floats) -> Floats:
+    """(stars,) standard deviation over the nights; NaN for fewer than two."""
+    known = np.isfinite(deviation)
+    count = known.sum(axis=0)
+    mean = np.where(known, deviation, 0).sum(axis=0) / np.maximum(count, 1)
+    square = np.where(known, deviation - mean, 0) ** 2
+    return np.sqrt(quotient(square.sum(axis=0), count - 1))
+
+
+def frame_rows(season: Season) -> Rows:
+    """A row a frame of all nights, used or not, with the reason."""
+    return np.concatenate([_frames_of(summary) for summary in season.summaries])
+
+
+def _frames_of(summary: NightSummary) -> Rows:
+    rows = np.zeros(len(summary.frames), FRAME_ROW)
+    measured = summary.share.shape[1]
+    for name in ("frame_id", "jd_mid", "quality", "reason", *_KEPT):
+        rows[name] = summary.frames[name]
+    rows["night"], rows["camera"] = summary.night.encode(), summary.camera.encode()
+    rows["frame"], rows["pointing"], rows["share"], rows["jitter"] = -1, -1, np.nan, np.nan
+    here = rows[:measured]
+    middle = len(summary.radii) // 2
+    here["frame"], here["pointing"] = np.arange(measured), summary.pointing
+    here["share"], here["jitter"] = summary.share[middle, :, 0], summary.jitter[middle]
+    told = np.isfinite(here["share"])
+    here["used"] = told & (here["quality"] == Quality.GOOD.value.encode())
+    for quality, reason in _WHY.items():
+        here["reason"][here["quality"] == quality.value.encode()] = reason.encode()
+    here["reason"][~told] = NO_STAR.encode()
+    return rows
+
+
+def season_made_of(season: Season) -> dict[str, str]:
+    """{night: what its part is made of} of all nights, for the tables to keep."""
+    return {summary.name: json.dumps(summary.made_of) for summary in season.summaries}

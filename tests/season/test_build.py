@@ -1,0 +1,167 @@
+"""Nights brought into a season: in any order, again, without those that are gone, whatever stops it."""
+
+import hashlib
+import shutil
+
+import numpy as np
+import pyarrow.parquet as pq
+import pytest
+from season.conftest import FIELD, made_on_disk
+from season.made_season import Habits, make_night, write_night
+
+from ngcmos.errors import WorkError
+from ngcmos.season.build import Source, bring_in
+
+
+def content(folder):
+    """{file: hash} of a season."""
+    files = (path for path in folder.path.rglob("[!.]*") if path.is_file())
+    return {str(path.relative_to(folder.path)): hashlib.sha256(path.read_bytes()).hexdigest() for path in files}
+
+
+def curves(folder, night):
+    return pq.read_table(folder.curves(night)).to_pandas()
+
+
+def test_every_night_has_its_file(disk):
+    changes, season = disk.bring_in()
+    assert changes.brought == sorted(disk.sources) == disk.folder.nights()
+    assert [one.name for one in season.summaries] == sorted(disk.sources)
+    assert len(curves(disk.folder, "20240701")) == 12 * 40
+
+
+def test_again_nothing_is_done(built):
+    before = content(built.folder)
+    changes, _ = built.bring_in()
+    assert not changes.any and content(built.folder) == before
+
+
+def test_memory_of_what_was_seen_may_be_lost_or_damaged(built):
+    before = content(built.folder)
+    (built.folder.path / ".seen.json").write_text("[1")
+    changes, _ = built.bring_in()
+    assert not changes.any and content(built.folder) == before
+
+
+def test_nights_in_any_order_give_the_same_files(built):
+    at_once = content(built.folder)
+    shutil.rmtree(built.folder.path)
+    built.folder.make()
+    names = [sorted(built.sources)[at] for at in (2, 0, 3, 1)]
+    for count in range(1, len(names) + 1):
+        built.bring_in(*names[:count])
+    assert content(built.folder) == at_once
+
+
+def test_night_that_is_gone_is_removed_as_if_it_had_never_been(disk):
+    three = sorted(disk.sources)[:3]
+    disk.bring_in(*three)
+    without = content(disk.folder)
+    disk.bring_in()
+    changes, _ = disk.bring_in(*three)
+    assert changes.removed == ["20240704"] and content(disk.folder) == without
+
+
+def test_changed_table_is_brought_in_again(built):
+    night = make_night(np.random.default_rng(77), built.sky, 1, frames=9, habits=Habits(radii=(3.0, 4.0)))
+    built.add(night)
+    changes, _ = built.bring_in()
+    assert changes.brought == ["20240702"]
+    assert len(curves(built.folder, "20240702")) == 9 * 40
+    after = content(built.folder)
+    built.bring_in(overwrite=True)
+    assert content(built.folder) == after
+
+
+def stopped_files(folder):
+    """Files that a run writes, in its order: what a kill at any instant leaves are the first so many of them."""
+    names = folder.nights()
+    return [folder.summary(name) for name in names] + [
+        path for name in names for path in (folder.curves(name), folder.bins(name))
+    ]
+
+
+@pytest.mark.parametrize("left", [0, 1, 3, 4, 5, 6, 9])
+def test_stopped_after_any_file_the_next_run_makes_it_whole(built, left):
+    whole = content(built.folder)
+    for path in stopped_files(built.folder)[left:]:
+        path.unlink()
+    built.bring_in()
+    assert content(built.folder) == whole
+
+
+@pytest.mark.parametrize("kind", ["summary", "curves", "bins"])
+def test_damaged_file_of_the_season_is_made_anew(built, kind):
+    whole = content(built.folder)
+    path = getattr(built.folder, kind)("20240702")
+    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+    built.bring_in()
+    assert content(built.folder) == whole
+
+
+def test_night_with_a_damaged_table_stays_as_it_was_and_is_told(built):
+    whole = content(built.folder)
+    table = built.table("20240703")
+    table.write_bytes(table.read_bytes()[:10_000])
+    changes, season = built.bring_in()
+    assert list(changes.refused) == ["20240703"] and "20240703" in changes.refused["20240703"]
+    assert len(season.summaries) == 4 and content(built.folder) == whole
+
+
+def test_new_night_with_a_damaged_table_is_left_out_and_told(disk):
+    disk.table("20240703").write_bytes(b"SIMPLE")
+    changes, season = disk.bring_in()
+    assert list(changes.refused) == ["20240703"]
+    assert disk.folder.nights() == ["20240701", "20240702", "20240704"] and len(season.summaries) == 3
+
+
+def test_night_of_other_apertures_is_left_out_and_told(disk):
+    disk.add(
+        make_night(np.random.default_rng(8), disk.sky, 9, frames=5, habits=Habits(radii=(7.0,))), name="20240620"
+    )
+    changes, season = disk.bring_in()
+    assert "apertures" in changes.refused["20240620"] and len(season.summaries) == 4
+
+
+def test_night_of_some_of_the_apertures_is_welcome(disk):
+    disk.add(make_night(np.random.default_rng(8), disk.sky, 9, frames=5, habits=Habits(radii=(4.0, 9.0))))
+    changes, season = disk.bring_in()
+    assert not changes.refused and season.fits["ngts_cmos"].radii == (4.0,)
+
+
+def test_night_of_another_star_list_is_welcome(disk, tmp_path):
+    fewer = made_on_disk(tmp_path / "fewer", nights=1, stars=25)
+    write_night(disk.base, FIELD, fewer.sky, fewer.nights[0], name="20240720")
+    disk.sources["20240720"] = Source("20240720", disk.base / "20240720", disk.camera)
+    changes, season = disk.bring_in()
+    assert not changes.refused
+    assert len(season.fits["ngts_cmos"].stars) == 40 and len(curves(disk.folder, "20240720")) == 12 * 25
+
+
+def test_no_night_at_all_is_told(disk):
+    with pytest.raises(WorkError, match="no night"):
+        bring_in(disk.folder, {})
+
+
+def test_large_season_keeps_its_nights_where_they_hardly_move(disk):
+    """Beyond some size earlier nights are not written with each new one, and move by less than their errors."""
+    names = sorted(disk.sources)
+    disk.bring_in(*names[:3], exact_points=0)
+    before = {name: curves(disk.folder, name) for name in names[:3]}
+    changes, _ = disk.bring_in(exact_points=0)
+    kept = [name for name in names[:3] if name not in changes.rewritten]
+    at_last = {name: curves(disk.folder, name) for name in names}
+    disk.bring_in(overwrite=True)
+    for name in names:
+        exact = curves(disk.folder, name)
+        away = np.abs(at_last[name].relative_flux - exact.relative_flux) / exact.relative_flux_err
+        moved = (away > 0.1).groupby(exact.gaia_id).any()
+        assert moved.mean() <= (0.05 if name in kept else 0)
+    assert all(before[name].equals(at_last[name]) for name in kept)
+
+
+def test_season_that_drifts_is_written_anew(disk):
+    names = sorted(disk.sources)
+    disk.bring_in(names[0], exact_points=0)
+    changes, _ = disk.bring_in(*names[:2], exact_points=0)
+    assert changes.rewritten == [names[0]]  # the mean of two nights is another than that of one
