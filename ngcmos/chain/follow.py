@@ -66,7 +66,7 @@ def wait_for_folder(
         try:
             return find_folder(config, directory=directory, night=night)
         except NightError as error:
-            if directory is not None or now() >= end_of_night(night, config.site):
+            if directory is not None or night is None or now() >= end_of_night(night, config.site):
                 raise
             if not waited:
                 log.info("%s; waiting for it until sunrise", error)

@@ -265,8 +265,8 @@ def run_on_cluster(
             for date in dates
         }
         for future in distributed.as_completed(futures, loop=client.loop):
-            error = future.exception()
-            yield _lost(futures[future], f"its worker died: {error}") if error else future.result()
+            death = future.exception()
+            yield _lost(futures[future], f"its worker died: {death}") if death else future.result()
 
 
 def _import_distributed() -> Any:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from ngcmos.names import Record, Verdict
 from ngcmos.night.fingerprint import Inputs
-from ngcmos.night.ledger import Entry, Ledger, recall, record
+from ngcmos.night.ledger import JSON, Entry, Ledger, recall, record
 
 MOST_REPLACED = 20
 
@@ -33,30 +33,39 @@ class StaleProduct:
 def keep_product(ledger: Ledger, path: Path, field: str, inputs: Inputs) -> None:
     """Say that a product was made now; what it replaced stays known."""
     before = recall(ledger, Record.PRODUCT).get(path.name)
-    replaced = list(before.numbers.get("replaced", [])) if before else []
+    replaced = listed(before.numbers.get("replaced")) if before else []
     if before and before.numbers.get("fingerprint") != inputs.fingerprint:
         differs = inputs.differences(str(before.numbers.get("inputs", "")))
-        replaced.append({"fingerprint": before.numbers.get("fingerprint"), "made": before.at, "differs": differs})
-    numbers = {"fingerprint": inputs.fingerprint, "inputs": inputs.text, "replaced": replaced[-MOST_REPLACED:]}
-    record(ledger, Record.PRODUCT, path.name, field, Verdict.DONE, "", numbers | {"differs": []})
+        then = before.numbers.get("fingerprint")
+        replaced.append({"fingerprint": then, "made": before.at, "differs": [*differs]})
+    numbers: dict[str, JSON] = {"fingerprint": inputs.fingerprint, "inputs": inputs.text, "differs": []}
+    numbers["replaced"] = replaced[-MOST_REPLACED:]
+    record(ledger, Record.PRODUCT, path.name, field, Verdict.DONE, "", numbers)
 
 
 def keep_standing(ledger: Ledger, path: Path, field: str, differs: Iterable[str]) -> None:
     """Say that a whole product stands, and what it was made of otherwise; nothing where that is known."""
     told, before = list(differs), recall(ledger, Record.PRODUCT).get(path.name)
-    known = dict(before.numbers) if before else {"fingerprint": None, "inputs": "", "replaced": []}
-    if known.get("differs", []) != told:
-        record(ledger, Record.PRODUCT, path.name, field, Verdict.DONE, ", ".join(told), known | {"differs": told})
+    numbers: dict[str, JSON] = {"fingerprint": None, "inputs": "", "replaced": []}
+    numbers |= before.numbers if before else {}
+    if numbers.get("differs", []) != told:
+        numbers["differs"] = [*told]
+        record(ledger, Record.PRODUCT, path.name, field, Verdict.DONE, ", ".join(told), numbers)
 
 
 def stale_products(entries: Iterable[Entry]) -> list[StaleProduct]:
     """The StaleProducts of a night by its ledger, in the order of their names."""
     found = [
-        StaleProduct(entry.frame, entry.field, tuple(entry.numbers["differs"]))
+        StaleProduct(entry.frame, entry.field, tuple(map(str, listed(entry.numbers.get("differs")))))
         for entry in entries
         if entry.stage == Record.PRODUCT and entry.numbers.get("differs")
     ]
     return sorted(found, key=lambda product: product.name)
+
+
+def listed(value: JSON) -> list[JSON]:
+    """A list that the ledger keeps; empty where it is none."""
+    return value if isinstance(value, list) else []
 
 
 def inputs_of_products(entries: Iterable[Entry]) -> dict[str, str]:

@@ -197,7 +197,9 @@ def _audit_field(job: Job, path: Path, counts: FieldCounts, inputs: Inputs) -> N
     log.info("%s: %s: %d stars in %d frames", Stage.NOISE_MODEL, field, len(counts.stars), len(counts.frames))
     noise = model_noise(counts, job.camera)
     scatters = list(measure_scatter(noise, inputs.values["bin_minutes"]))
-    told = {"made_of": dict(inputs.values), "binned": len(scatters) > 1} | _judge_sky(counts, job.camera)
+    told: dict[str, Any] = {"made_of": dict(inputs.values), "binned": len(scatters) > 1} | _judge_sky(
+        counts, job.camera
+    )
     audits = {one.name: audit_scatter(noise, one) for one in scatters}
     _tell(field, audits, told["sky_sentence"])
     title = f"{field}, {job.night.date}: {len(counts.stars)} stars, {len(counts.frames)} frames"
@@ -213,8 +215,8 @@ def _audit_field(job: Job, path: Path, counts: FieldCounts, inputs: Inputs) -> N
 
 def _judge_sky(counts: FieldCounts, camera: Camera) -> dict[str, Any]:
     """What the pixels of the sky say of the detector's numbers."""
-    frames = [np.asarray(counts.frames[name], float) for name in ("sky", "sky_rms", "exptime_s")]
-    ratio = sky_ratio(*frames, camera.detector)
+    sky, sky_rms, exptime_s = (np.asarray(counts.frames[name], float) for name in ("sky", "sky_rms", "exptime_s"))
+    ratio = sky_ratio(sky, sky_rms, exptime_s, camera.detector)
     return {"sky_ratio": ratio, "sky_sentence": judge_sky(ratio)}
 
 
@@ -257,14 +259,14 @@ def model_noise(counts: FieldCounts, camera: Camera) -> FieldNoise:
 def _model(counts: FieldCounts, camera: Camera, index: int, light: np.ndarray) -> dict[str, np.ndarray]:
     """Relative scatter of each term in one aperture, for stars of so much light; the sky's error as measured."""
     radius = counts.radii[index]
-    ccd = {
+    ccd: dict[str, Any] = {
         "radius_px": radius,
         "detector": camera.detector,
         "exptime_s": float(np.median(np.asarray(counts.frames["exptime_s"], float))),
     }
     sky = float(column_medians(counts.columns["sky"].reshape(-1, 1))[0])
-    columns = [counts.columns[name] for name in (f"flux_{radius:g}", f"fluxerr_{radius:g}", "sky")]
-    rest = _unexplained(*columns, ccd)
+    flux, fluxerr = counts.columns[f"flux_{radius:g}"], counts.columns[f"fluxerr_{radius:g}"]
+    rest = _unexplained(flux, fluxerr, counts.columns["sky"], ccd)
     area = np.pi * radius**2
     sky_error = np.sqrt(max(float(column_medians(rest.reshape(-1, 1))[0]), 0.0)) / area
     air = float(np.sqrt(np.mean(counts.air_rms**2)))

@@ -238,8 +238,10 @@ def _in_time(frames: Iterable[Placed]) -> list[Placed]:
 
 def with_shift(frame: Placed, shifts: Mapping[str, Entry]) -> Placed:
     """A frame with the donuts shift that the ledger knows of it."""
-    entry = shifts.get(frame.path.name)
-    return frame if entry is None else dataclasses.replace(frame, shift=(entry.numbers["x"], entry.numbers["y"]))
+    if frame.path.name not in shifts:
+        return frame
+    numbers: Mapping[str, Any] = shifts[frame.path.name].numbers
+    return dataclasses.replace(frame, shift=(numbers["x"], numbers["y"]))
 
 
 def find_wrong_times(placed: Sequence[Placed], key: str) -> dict[Path, HeaderError]:

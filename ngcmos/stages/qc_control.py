@@ -8,6 +8,7 @@ from ngcmos.night.job import Job
 from ngcmos.night.ledger import Entry, record
 from ngcmos.night.outcome import Outcome
 from ngcmos.night.products import control_path, make_folder, plots_folder
+from ngcmos.night.provenance import listed
 from ngcmos.qc.movie import write_movie
 from ngcmos.steps.movie_cards import draw_cards
 
@@ -42,4 +43,4 @@ def _is_done(path: Path, names: Sequence[str], entries: Mapping[str, Entry]) -> 
     known = entries.get(path.name)
     if known is None or not path.exists() or path.stat().st_size != known.numbers["bytes"]:
         return False
-    return set(names) <= set(known.numbers["frames"])
+    return set(names) <= set(listed(known.numbers["frames"]))

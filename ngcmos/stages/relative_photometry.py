@@ -19,6 +19,7 @@ import logging
 import warnings
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from astropy.io import fits
@@ -121,7 +122,11 @@ class Comparison:
 
     def inputs(self, camera: Camera) -> Inputs:
         """All that enters the curves."""
-        values = {"tmag_max": self.tmag_max, "clear_zp": self.clear_zp, "large_px": camera.donuts.large_px}
+        values: dict[str, Any] = {
+            "tmag_max": self.tmag_max,
+            "clear_zp": self.clear_zp,
+            "large_px": camera.donuts.large_px,
+        }
         values |= {"table": table_checksum(self.table), "refused": self._refused_sum}
         tables = {name: getattr(camera, name) for name in ("detector", "telescope", "site")}
         return Inputs.of(ROOMS, _ROW, **values, **tables)
@@ -228,9 +233,9 @@ def _curve_unit(counts: FieldCounts, curves: Relative, made_of: Mapping[str, obj
     rows["Relative_Flux"], rows["Relative_Flux_err"] = curves.flux.T, curves.error.T
     rows["frame"] = np.arange(frames)
     unit = fits.BinTableHDU(rows.reshape(-1), name="REL_PHOT")
-    for number, (_, _, name) in enumerate(COLUMNS, start=1):
-        if name:
-            unit.header.set(f"TUNIT{number}", name, after=f"TFORM{number}")
+    for number, (_, _, measure) in enumerate(COLUMNS, start=1):
+        if measure:
+            unit.header.set(f"TUNIT{number}", measure, after=f"TFORM{number}")
     unit.header.update({"NSTARS": stars, "NFRAMES": frames, **made_of, "CREATOR": f"ngcmos {__version__}"})
     return unit
 

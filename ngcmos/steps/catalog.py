@@ -159,7 +159,7 @@ def _is_made_of(chosen: Table, checksum: str, targets: set[int]) -> bool:
 def _with_contamination(catalog: Table, camera: Camera) -> Table:
     """A copy of the catalog that tells how much light of neighbours the largest aperture holds."""
     catalog = catalog.copy()
-    tmag, gmag = (np.ma.asarray(catalog[name]).astype(float).filled(np.nan) for name in ("Tmag", "Gmag"))
+    tmag, gmag = (np.ma.filled(np.ma.asarray(catalog[name]).astype(float), np.nan) for name in ("Tmag", "Gmag"))
     catalog["contamination"] = contamination(
         catalog["ra_deg_corr"],
         catalog["dec_deg_corr"],

@@ -83,8 +83,20 @@ class Placed:
     wcs_rms_px: float
     wcs_stars: int
     solution_sum: str = ""
-    earth: EarthVectors | None = None
     shift: tuple[float | None, float | None] = (None, None)
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Timed:
+    """A Placed frame with the middle of its exposure, and where the Earth is then."""
+
+    placed: Placed
+    earth: EarthVectors
+
+    @property
+    def path(self) -> Path:
+        """Its file."""
+        return self.placed.path
 
 
 def prepare_measuring(
@@ -153,13 +165,13 @@ def inputs_of_rows(camera: Camera, masters: Masters, *, catalog: str, solution: 
     return Inputs.of(ROOMS, row, catalog=catalog, solution=solution, **tables, **sums, **least)
 
 
-def with_times(placed: Sequence[Placed], site: Site) -> list[Placed]:
+def with_times(placed: Sequence[Placed], site: Site) -> list[Timed]:
     """The frames with their mid exposures, all computed at once."""
     if not placed:
         return []
     start = Time([frame.start for frame in placed])
     earth = earth_vectors(mid_exposure(start, [frame.exptime_s for frame in placed]), site)
-    return [dataclasses.replace(frame, earth=earth[row : row + 1]) for row, frame in enumerate(placed)]
+    return [Timed(frame, earth[row : row + 1]) for row, frame in enumerate(placed)]
 
 
 def _number(header: Mapping[str, Any], key: str, path: Path) -> float:
@@ -175,13 +187,14 @@ def _airmass(frame: FrameFacts, solution: Solution, camera: Camera) -> float:
             return header_number(header, "AIRMASS", path)
         if camera.headers.altitude in header:
             return float(airmass(header_number(header, camera.headers.altitude, path)))
-        ra, dec = to_sky(solution, (header["NAXIS1"] - 1) / 2, (header["NAXIS2"] - 1) / 2)
+        columns, rows = (header_number(header, f"NAXIS{axis}", path) for axis in (1, 2))
+        ra, dec = to_sky(solution, (columns - 1) / 2, (rows - 1) / 2)
         return float(airmass(altitude_at(frame.start, ra, dec, camera.site)[0, 0]))
     except HeaderError:
         return np.nan
 
 
-def measure_frame(placed: Placed, measuring: Measuring) -> tuple[np.ndarray, dict[str, Any]]:
+def measure_frame(timed: Timed, measuring: Measuring) -> tuple[np.ndarray, dict[str, Any]]:
     """The rows of one frame and its facts.
 
     Returns
@@ -196,6 +209,7 @@ def measure_frame(placed: Placed, measuring: Measuring) -> tuple[np.ndarray, dic
         The file cannot be read, or too few of the stars expected are seen.
     """
     camera, stars, masters = measuring.camera, measuring.stars, measuring.masters
+    placed, earth = timed.placed, timed.earth
     frame = read_frame(placed.path, camera)
     image = calibrate(frame.data, frame.exptime, masters, detector=camera.detector)
     x, y = to_pixels(placed.solution, measuring.ra, measuring.dec)
@@ -211,10 +225,10 @@ def measure_frame(placed: Placed, measuring: Measuring) -> tuple[np.ndarray, dic
     )
     counts = _count_stars(measurement)
     _require_stars(frame, counts, camera.detection.min_objects)
-    bjd = bjd_of(placed.earth, measuring.directions)[0]
-    moment = Moment(frame.name, placed.earth.jd_utc[0], bjd, placed.airmass, placed.zp)
+    bjd = bjd_of(earth, measuring.directions)[0]
+    moment = Moment(frame.name, earth.jd_utc[0], bjd, placed.airmass, placed.zp)
     rows = rows_of_frame(measurement, stars, x, y, moment, name_width=measuring.name_width)
-    facts = _facts(placed, measurement, counts, camera)
+    facts = _facts(timed, measurement, counts, camera)
     return rows, facts | _quality(image, x, y, measurement, facts, masters.bad)
 
 
@@ -261,7 +275,8 @@ def _quality(
     }
 
 
-def _facts(placed: Placed, measurement: Measurement, counts: Mapping[str, int], camera: Camera) -> dict[str, Any]:
+def _facts(timed: Timed, measurement: Measurement, counts: Mapping[str, int], camera: Camera) -> dict[str, Any]:
+    placed = timed.placed
     shift_x, shift_y = placed.shift
     air = scintillation(
         placed.exptime_s, placed.airmass, telescope=camera.telescope, elevation_m=camera.site.elevation_m
@@ -269,7 +284,7 @@ def _facts(placed: Placed, measurement: Measurement, counts: Mapping[str, int], 
     return {
         "frame_id": placed.path.name,
         "date_obs": placed.start.isot,
-        "jd_mid": float(placed.earth.jd_utc[0]),
+        "jd_mid": float(timed.earth.jd_utc[0]),
         "exptime_s": placed.exptime_s,
         "airmass": placed.airmass,
         "zp": placed.zp,

@@ -7,6 +7,7 @@ import dataclasses
 import logging
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from ngcmos.config import Camera
 from ngcmos.errors import FrameError
@@ -138,7 +139,7 @@ def inputs_of_shifts(camera: Camera) -> Inputs:
 
 def _measured_of(entry: Entry) -> MeasuredShift:
     """The MeasuredShift that a ledger entry keeps."""
-    numbers = entry.numbers
+    numbers: dict[str, Any] = dict(entry.numbers)
     values = {field.name: numbers[field.name] for field in dataclasses.fields(Shift) if field.name != "reason"}
     return MeasuredShift(entry.frame, numbers["time"], Shift(**values, reason=entry.reason))
 

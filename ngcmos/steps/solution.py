@@ -137,7 +137,7 @@ def inputs_of_solutions(camera: Camera, stars: ReferenceStars) -> Inputs:
     digest = hashlib.sha256()
     for column in (stars.ra, stars.dec, stars.mag, stars.usable):
         digest.update(np.ascontiguousarray(column).tobytes())
-    settings = {"detector": camera.detector, "detection": camera.detection, "solve": camera.solve}
+    settings: dict[str, Any] = {"detector": camera.detector, "detection": camera.detection, "solve": camera.solve}
     return Inputs.of(ROOMS, catalog=digest.hexdigest(), **settings)
 
 

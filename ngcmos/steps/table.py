@@ -107,7 +107,7 @@ def places_known(path: Path, inputs: Inputs) -> dict[str, Place]:
     if path.exists():
         try:
             if not differences(path, inputs):
-                known |= {row["frame_id"]: Place(path, n) for n, row in enumerate(RowReader().facts(path))}
+                known |= {str(row["frame_id"]): Place(path, n) for n, row in enumerate(RowReader().facts(path))}
         except ProductError:
             log.warning("%s: damaged, its frames are measured again", path.name)
     return known
@@ -166,5 +166,5 @@ def join_table(
     with write_photometry(path, stars, radii=radii, name_width=width, cards=cards) as writer:
         for frame in there:
             rows, facts = reader.read(known[frame.path.name])
-            writer.add(rows, facts | {"shift_x": frame.shift[0], "shift_y": frame.shift[1]})
+            writer.add(rows, {**facts, "shift_x": frame.shift[0], "shift_y": frame.shift[1]})
     remove_parts(parts_folder(path))

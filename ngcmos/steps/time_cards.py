@@ -135,7 +135,8 @@ def _centre(frame: FrameFacts) -> tuple[float, float] | None:
     solution = find_own_solution(frame.header)
     if solution is None:
         return frame.pointing
-    ra, dec = to_sky(solution, (frame.header["NAXIS1"] - 1) / 2, (frame.header["NAXIS2"] - 1) / 2)
+    columns, rows = (header_number(frame.header, f"NAXIS{axis}", frame.path) for axis in (1, 2))
+    ra, dec = to_sky(solution, (columns - 1) / 2, (rows - 1) / 2)
     return float(ra), float(dec)
 
 
