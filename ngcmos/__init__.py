@@ -10,7 +10,7 @@ __version__ = "0.1.0"
 __all__ = ["__version__", "read_light_curve", "read_photometry"]
 
 
-def __getattr__(name):
+def __getattr__(name: str) -> object:
     """What notebooks read, loaded when it is first asked for: scripts start without it."""
     if name in ("read_light_curve", "read_photometry"):
         return getattr(importlib.import_module("ngcmos.notebook"), name)

@@ -14,6 +14,9 @@ import re
 from pathlib import Path
 
 import numpy as np
+from astropy.table import Table
+from astropy.time import Time
+from astropy.timeseries import TimeSeries
 
 from ngcmos.config import DEFAULT_CAMERA, load_config
 from ngcmos.errors import NightError, ProductError, UsageError, WorkError
@@ -27,7 +30,14 @@ _DATE = re.compile(r"(19|20)\d{6}")
 _KEPT = ("x", "y", "sky", "airmass", "zp", "flags")
 
 
-def read_light_curve(night, *, gaia_id=None, tic_id=None, aper=RADIUS_PX, config=None):
+def read_light_curve(
+    night: str | Path,
+    *,
+    gaia_id: int | None = None,
+    tic_id: int | None = None,
+    aper: float = RADIUS_PX,
+    config: str | Path | None = None,
+) -> TimeSeries:
     """The light curve of one star.
 
     Parameters
@@ -62,9 +72,6 @@ def read_light_curve(night, *, gaia_id=None, tic_id=None, aper=RADIUS_PX, config
     ProductError
         A table is damaged and no other one holds the star.
     """
-    from astropy.time import Time
-    from astropy.timeseries import TimeSeries
-
     if (gaia_id is None) == (tic_id is None):
         raise UsageError("expected one of gaia_id and tic_id")
     tables = _find_tables(_find_night(night, config))
@@ -92,7 +99,7 @@ def read_light_curve(night, *, gaia_id=None, tic_id=None, aper=RADIUS_PX, config
     return curve
 
 
-def read_photometry(night, field=None, *, config=None):
+def read_photometry(night: str | Path, field: str | None = None, *, config: str | Path | None = None) -> Table:
     """The whole photometry of a field.
 
     Parameters
@@ -116,8 +123,6 @@ def read_photometry(night, field=None, *, config=None):
     ProductError
         The table is damaged.
     """
-    from astropy.table import Table
-
     tables = _find_tables(_find_night(night, config))
     fields = {_field(path): path for path in tables}
     if field is None and len(fields) > 1:
@@ -129,7 +134,7 @@ def read_photometry(night, field=None, *, config=None):
     return Table.read(fields[name], hdu="PHOT", mask_invalid=False, character_as_bytes=False)
 
 
-def _find_night(night, config):
+def _find_night(night: str | Path, config: str | Path | None) -> Path:
     """The folder of a night that is named by itself or by its date."""
     if isinstance(night, str) and _DATE.fullmatch(night) and not Path(night).is_dir():
         return find_folder(load_config(camera=DEFAULT_CAMERA, config=config), night=night)
@@ -139,18 +144,18 @@ def _find_night(night, config):
     return folder
 
 
-def _field(table):
+def _field(table: Path) -> str:
     return table.stem.removeprefix("phot_")
 
 
-def _find_tables(folder):
+def _find_tables(folder: Path) -> list[Path]:
     tables = sorted(folder.glob(photometry_path(folder, "*").name))
     if not tables:
         raise NightError(f"{folder}: no phot_*.fits, expected one a field; run process_cmos first")
     return tables
 
 
-def _find_star(tables, **star):
+def _find_star(tables: list[Path], **star: int | None) -> tuple[Path, Table]:
     """(path, rows) of a star in the first table that holds it."""
     failures = []
     for path in tables:

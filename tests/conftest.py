@@ -1,6 +1,6 @@
 """What all tests share: real frames where they are, frames made by hand, and a sky without a network."""
 
-import ngcmos.cli  # noqa: F401  isort: skip - first, before numpy: keeps its linear algebra to one core, as scripts do
+import ngcmos.commands.running  # noqa: F401  isort: skip - first, before numpy: keeps its linear algebra to one core, as scripts do
 
 import dataclasses
 import json

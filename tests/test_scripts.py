@@ -139,14 +139,15 @@ def test_frame_that_is_still_being_written_is_left_for_a_later_run(base, write_r
 
 STOPPED = """
 import multiprocessing, sys, time
-from ngcmos import cli
+from ngcmos.commands.parser import parser_of
+from ngcmos.commands.running import guarded
 
 def work():
     multiprocessing.get_context("fork").Process(target=time.sleep, args=(600,)).start()
     raise KeyboardInterrupt  # between the start of a worker and that of what leads it
 
-options = cli.parser_of("", night=False).parse_args([])
-sys.exit(cli.guarded(work, options))
+options = parser_of("", night=False).parse_args([])
+sys.exit(guarded(work, options))
 """
 
 

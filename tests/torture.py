@@ -6,7 +6,7 @@ After each trial no raw data unit may have changed. Then the night is run again 
 equal those of an undisturbed run byte for byte in their columns, no frame be lost, no temporary be left.
 """
 
-import ngcmos.cli  # noqa: F401  isort: skip - first, before numpy: keeps its linear algebra to one core, as scripts do
+import ngcmos.commands.running  # noqa: F401  isort: skip - first, before numpy: keeps its linear algebra to one core, as scripts do
 
 import argparse
 import errno

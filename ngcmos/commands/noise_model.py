@@ -1,0 +1,35 @@
+"""Scatter of all stars against magnitude with every noise term, each frame and in bins of 30 minutes.
+
+Writes rms_mags_phot_{field}_1.json, rms_mags_phot_{field}_30min.json and noise_model_{field}.png into the night.
+
+Example:  ngcmos noise_model --night 20240705 --aper 5
+"""
+
+from argparse import ArgumentParser, Namespace
+from typing import TYPE_CHECKING
+
+from ngcmos.commands.running import stage_command
+from ngcmos.names import Stage
+from ngcmos.night.outcome import Outcome
+
+if TYPE_CHECKING:
+    from ngcmos.night.job import Job
+
+
+def add_options(parser: ArgumentParser) -> None:
+    """Options of this command alone."""
+    parser.add_argument("--aper", type=float, metavar="R", help="one radius in pixels (default: each star's best)")
+    parser.add_argument("--tmag_max", type=float, default=16.0, metavar="T", help="faintest star (default: 16)")
+    parser.add_argument("--bin", type=float, default=30.0, metavar="MIN", help="minutes of a bin (default: 30)")
+    parser.add_argument("--overwrite", action="store_true", help="make files anew that are made already")
+
+
+def work(job: "Job", options: Namespace) -> Outcome:
+    """Run the stage over the night."""
+    from ngcmos.stages.noise_model import NoiseOptions, run
+
+    chosen = NoiseOptions(radius_px=options.aper, tmag_max=options.tmag_max, bin_minutes=options.bin)
+    return run(job, chosen, overwrite=options.overwrite)
+
+
+main = stage_command(Stage.NOISE_MODEL, __doc__, work, add_options=add_options)

@@ -1,0 +1,78 @@
+"""The options that commands share."""
+
+import argparse
+import os
+import re
+
+from ngcmos.config import DEFAULT_CAMERA
+
+_EXAMPLE = re.compile(r"^(Example:  | {10})ngcmos (\w+)", re.MULTILINE)
+
+
+def parser_of(
+    doc: str | None, *, prog: str | None = None, night: bool = True, nights: bool = False
+) -> argparse.ArgumentParser:
+    """Parser of a command's options: those all commands share, described by the docstring of its module.
+
+    `prog` is how it was started, None where that was by its script; its examples are of the same way. `night` is
+    for commands that work in one night, `nights` for those that are told of several in their own way.
+    """
+    said = (doc or "") if prog else _EXAMPLE.sub(r"\1python scripts/\2.py", doc or "")
+    parser = argparse.ArgumentParser(
+        prog=prog, description=said, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    if night:
+        parser.add_argument("--directory", metavar="DIR", help="the night folder itself")
+        parser.add_argument(
+            "--night", metavar="YYYYMMDD", help="the night of that evening (default: yesterday evening)"
+        )
+    if night or nights:
+        parser.add_argument("--config", metavar="FILE", help="directories.json (default: looked for, see README)")
+    parser.add_argument(
+        "--camera",
+        default=DEFAULT_CAMERA,
+        metavar="NAME",
+        help="camera profile: a name or a .toml file (%(default)s)",
+    )
+    if night or nights:
+        parser.add_argument(
+            "--workers", type=_workers, default=_cores(), metavar="N", help="processes at work (%(default)s)"
+        )
+    loudness = parser.add_mutually_exclusive_group()
+    loudness.add_argument("-v", "--verbose", action="store_true", help="tell more")
+    loudness.add_argument("-q", "--quiet", action="store_true", help="tell only what went wrong")
+    return parser
+
+
+def add_catalog(parser: argparse.ArgumentParser) -> None:
+    """The option --catalog."""
+    parser.add_argument(
+        "--catalog",
+        action="append",
+        default=[],
+        metavar="FILE",
+        help="TIC extract instead of the network (repeatable)",
+    )
+
+
+def add_chain_options(parser: argparse.ArgumentParser) -> None:
+    """The options of the chain: catalogs, which stages, whether anew."""
+    add_catalog(parser)
+    parser.add_argument("--only", action="append", default=[], metavar="STAGE", help="run this stage (repeatable)")
+    parser.add_argument(
+        "--skip", action="append", default=[], metavar="STAGE", help="leave this one out (repeatable)"
+    )
+    parser.add_argument(
+        "--overwrite", action="store_true", help="solve, measure and compare anew what was done before"
+    )
+
+
+def _cores() -> int:
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def _workers(text: str) -> int:
+    value = int(text) if text.isdecimal() else 0
+    if value < 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is no number of processes, expected 1 or more")
+    return value
