@@ -294,7 +294,7 @@ def summarise(
         "X Shifts and Y Shifts": [[one.shift.x, one.shift.y] for one in measured],
         "Field": field,
         "Night": night,
-        "Large Shift in Counts": large_px,
+        "Large Shift in Pixels": large_px,
         "Number of Images without a Shift": sum(not one.shift.known for one in measured),
         "Frames": [{"name": one.name, "time": one.time, **dataclasses.asdict(one.shift)} for one in measured],
     }
