@@ -47,12 +47,13 @@ class Source:
 
 @dataclasses.dataclass
 class Changes:
-    """What became of the nights of a season, by their names; why some were refused."""
+    """What became of the nights of a season, by their names; `stale` ones were solved by other code."""
 
     brought: list[str] = dataclasses.field(default_factory=list)
     removed: list[str] = dataclasses.field(default_factory=list)
     rewritten: list[str] = dataclasses.field(default_factory=list)
     refused: dict[str, str] = dataclasses.field(default_factory=dict)
+    stale: list[str] = dataclasses.field(default_factory=list)
 
     @property
     def any(self) -> bool:
@@ -118,24 +119,32 @@ def _remove_gone(folder: SeasonFolder, sources: Mapping[str, Source], changes: C
 
 
 def _solve_new(folder: SeasonFolder, sources: Mapping[str, Source], changes: Changes, *, overwrite: bool) -> None:
-    """Make the summaries that are missing, of another table, or all."""
+    """Make the summaries that are missing, of another table, or all; those of other code alone are told."""
     seen = Seen(folder.path)
     for name, source in sorted(sources.items()):
+        made_of = "" if overwrite else read_made_of(folder.summary(name))
+        if made_of and seen.unchanged(name, source.folder, source.camera):
+            continue
         try:
-            made_of = seen.made_of(name, source.folder, source.camera) or _made_of(folder, source)
-            if overwrite or read_made_of(folder.summary(name)) != made_of:
+            inputs = read_night_facts(source.folder, folder.field, source.camera).made_of
+            differs = inputs.differences(made_of)
+            if not made_of or not inputs.is_other_code(differs):
                 _solve(folder, source)
                 changes.brought.append(name)
-            seen.keep(name, source.folder, source.camera, made_of)
+            elif differs:
+                changes.stale.append(name)
+            seen.keep(name, source.folder, source.camera)
         except WriteError:
             raise
         except WorkError as error:
             _refuse(changes, name, error)
+    if changes.stale:
+        log.info(
+            "%s: %d nights were solved by other code, they stay; --overwrite solves them anew",
+            folder.field,
+            len(changes.stale),
+        )
     seen.write()
-
-
-def _made_of(folder: SeasonFolder, source: Source) -> str:
-    return read_night_facts(source.folder, folder.field, source.camera).made_of
 
 
 def _solve(folder: SeasonFolder, source: Source) -> None:
@@ -158,10 +167,7 @@ def _usable(folder: SeasonFolder, sources: Mapping[str, Source], changes: Change
     summaries = []
     for name in sorted(sources):
         if folder.summary(name).exists():
-            try:
-                summaries.append(read_summary(folder.summary(name)))
-            except ProductError as error:
-                _refuse(changes, name, error)
+            summaries.append(read_summary(folder.summary(name)))
     kept: dict[str, list[NightSummary]] = collections.defaultdict(list)
     for summary in reversed(summaries):
         beside = kept[summary.camera]

@@ -1,10 +1,7 @@
 """One night's table as a season reads it: its stars, its frames with their quality, and its counts."""
 
-import contextlib
 import dataclasses
-import hashlib
 import json
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -13,18 +10,23 @@ from astropy.io.fits import Header
 from astropy.table import Table
 from numpy.typing import NDArray
 
-from ngcmos import __version__
 from ngcmos.arrays import Rows
 from ngcmos.config import Camera
 from ngcmos.errors import ProductError
 from ngcmos.lightcurves.cube import read_cube
-from ngcmos.names import Stage, Verdict
+from ngcmos.lightcurves.frames import clear_zero_point_of, refused_frames
+from ngcmos.names import Verdict
+from ngcmos.night.fingerprint import Inputs, digest_of
 from ngcmos.night.ledger import read_ledger
 from ngcmos.night.products import photometry_path
-from ngcmos.photometry.quality import clear_zero_point, judge_frames
+from ngcmos.photometry.quality import judge_frames
 from ngcmos.tables.table import check_table, read_frames, read_stars, table_checksum
 
-REFUSING = (Stage.SIMPLE_WRAPPER, Stage.CHECK_CMOS, Stage.PROCESS_CMOS)
+ROOMS = (
+    *[f"ngcmos.season.{name}" for name in ("nightly", "pointings", "read", "summary", "curves", "bins")],
+    *[f"ngcmos.lightcurves.{name}" for name in ("cube", "ensemble", "frames")],
+    *[f"ngcmos.photometry.{name}" for name in ("noise", "quality")],
+)
 REFUSED = Verdict.REFUSED.value
 STAR_COLUMNS = np.dtype(
     [(name, "i8") for name in ("gaia_id", "tic_id")]
@@ -81,14 +83,14 @@ class FieldNight:
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class NightFacts:
-    """What is known of a field's night beside its counts; `made_of` is that of `FieldNight`."""
+    """What is known of a field's night beside its counts, and all that enters what a season makes of it."""
 
     path: Path
     header: Header
     frames: Table
     refused: dict[str, str]
     clear_zp: float | None
-    made_of: str
+    made_of: Inputs
 
 
 def read_night_facts(folder: Path, field: str, camera: Camera) -> NightFacts:
@@ -101,16 +103,16 @@ def read_night_facts(folder: Path, field: str, camera: Camera) -> NightFacts:
     """
     path = photometry_path(folder, field)
     frames = read_frames(path)
-    refused = _refused_frames(folder, field, {str(name) for name in frames["frame_id"]})
-    clear_zp = _clear_zero_point(folder, {path: frames})
-    made_of = {
+    refused = _refused_frames(folder, field, frames)
+    clear_zp = clear_zero_point_of(sorted(folder.glob(photometry_path(folder, "*").name)), {path: frames})
+    values: dict[str, Any] = {
         "table": table_checksum(path),
-        "refused": hashlib.sha256(json.dumps(refused).encode()).hexdigest()[:16],
+        "refused": digest_of(json.dumps(refused)),
         "clear_zp": clear_zp,
-        "profile": camera.checksum,
-        "version": __version__,
     }
-    return NightFacts(path, check_table(path), frames, refused, clear_zp, json.dumps(made_of, sort_keys=True))
+    tables = {name: getattr(camera, name) for name in ("detector", "telescope", "site")}
+    inputs = Inputs.of(ROOMS, **values, large_px=camera.donuts.large_px, **tables)
+    return NightFacts(path, check_table(path), frames, refused, clear_zp, inputs)
 
 
 def read_field_night(folder: Path, field: str, camera: Camera, *, further: tuple[str, ...] = ()) -> FieldNight:
@@ -135,7 +137,7 @@ def read_field_night(folder: Path, field: str, camera: Camera, *, further: tuple
     return FieldNight(
         night=folder.name,
         camera=str(facts.header["PROFILE"]),
-        made_of=facts.made_of,
+        made_of=facts.made_of.text,
         radii=radii,
         stars=_star_rows(read_stars(facts.path)),
         frames=_frame_rows(facts, camera),
@@ -143,29 +145,13 @@ def read_field_night(folder: Path, field: str, camera: Camera, *, further: tuple
     )
 
 
-def _refused_frames(folder: Path, field: str, measured: set[str]) -> dict[str, str]:
-    """{frame: why it was refused first} of the frames of a field that its table does not hold."""
+def _refused_frames(folder: Path, field: str, frames: Table) -> dict[str, str]:
+    """{frame: why it was refused first}; empty without a ledger: it may be removed, products are the truth."""
     try:
         entries = read_ledger(folder)
     except ProductError:
-        return {}  # the ledger may be removed: products are the truth
-    refused: dict[str, str] = {}
-    for stage in REFUSING:
-        for one in entries:
-            if (one.stage, one.field, one.verdict) == (stage, field, REFUSED) and one.frame not in measured:
-                refused.setdefault(one.frame, one.reason)
-    return dict(sorted(refused.items()))
-
-
-def _clear_zero_point(folder: Path, known: Mapping[Path, Table]) -> float | None:
-    """Zero point of a clear frame of a night, in hundredths: a field all under clouds does not tell it."""
-    numbers = []
-    for path in sorted(folder.glob(photometry_path(folder, "*").name)):
-        with contextlib.suppress(ProductError, KeyError):  # told where that field is worked on
-            frames = known[path] if path in known else read_frames(path)
-            numbers.append([np.asarray(frames[name], float) for name in ("zp", "airmass")])
-    clear = clear_zero_point(*np.concatenate(numbers, axis=1)) if numbers else np.nan
-    return round(clear, 2) if np.isfinite(clear) else None
+        return {}
+    return refused_frames(entries, field, [str(name) for name in frames["frame_id"]])
 
 
 def _star_rows(table: Table) -> Rows:

@@ -6,16 +6,17 @@ It is a memory aid: without it the next run reads the heads of all tables again 
 import json
 from pathlib import Path
 
-from ngcmos import __version__
 from ngcmos.config import Camera
+from ngcmos.night.fingerprint import code_of, digest_of
 from ngcmos.night.ledger import LEDGER_NAME
 from ngcmos.night.products import photometry_path, write_text
+from ngcmos.season.read import ROOMS
 
 _NAME = ".seen.json"
 
 
 class Seen:
-    """What the nights of a season were made of when they looked as they do now.
+    """How the files of the nights of a season looked when they were read.
 
     Parameters
     ----------
@@ -25,22 +26,21 @@ class Seen:
 
     def __init__(self, folder: Path) -> None:
         self._path = folder / _NAME
-        self._known: dict[str, list[str]] = {}
+        self._known: dict[str, str] = {}
         try:
             known = json.loads(self._path.read_text(encoding="utf-8"))
         except (OSError, ValueError):
             return
         if isinstance(known, dict):
-            self._known = {name: pair for name, pair in known.items() if isinstance(pair, list) and len(pair) == 2}
+            self._known = {str(name): str(state) for name, state in known.items()}
 
-    def made_of(self, name: str, folder: Path, camera: Camera) -> str | None:
-        """What a night is made of; None where any of its files has changed."""
-        state, made_of = self._known.get(name, ["", ""])
-        return made_of if state == _state(folder, camera) else None
+    def unchanged(self, name: str, folder: Path, camera: Camera) -> bool:
+        """Whether a night looks as it did."""
+        return self._known.get(name) == _state(folder, camera)
 
-    def keep(self, name: str, folder: Path, camera: Camera, made_of: str) -> None:
+    def keep(self, name: str, folder: Path, camera: Camera) -> None:
         """Remember a night."""
-        self._known[name] = [_state(folder, camera), made_of]
+        self._known[name] = _state(folder, camera)
 
     def write(self) -> None:
         """Write it down for the next run.
@@ -57,4 +57,4 @@ def _state(folder: Path, camera: Camera) -> str:
     """Names, sizes and times of the files that decide what is read from a night."""
     paths = [*sorted(folder.glob(photometry_path(folder, "*").name)), folder / LEDGER_NAME]
     files = [(path.name, path.stat().st_size, path.stat().st_mtime_ns) for path in paths if path.exists()]
-    return json.dumps([__version__, camera.checksum, files])
+    return digest_of(json.dumps([code_of(*ROOMS), camera.checksum, files]))

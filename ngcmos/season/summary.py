@@ -217,6 +217,9 @@ def read_summary(path: Path) -> NightSummary:
 def read_made_of(path: Path) -> str:
     """What a summary was made of; "" where there is none or a damaged one."""
     try:
+        with zipfile.ZipFile(path) as archive:
+            if archive.testzip() is not None:
+                return ""
         with path.open("rb") as file, np.load(file) as arrays:
             return str(arrays["made_of"])
     except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):

@@ -12,12 +12,11 @@ row a frame of the night: those measured first, with their quality (which the le
 `quality`), then those that were refused, with the reason.
 """
 
-import contextlib
 import dataclasses
 import json
 import logging
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -28,9 +27,10 @@ from astropy.utils.exceptions import AstropyWarning
 
 from ngcmos import __version__
 from ngcmos.config import Camera
-from ngcmos.errors import ProductError, UsageError, WorkError
+from ngcmos.errors import UsageError, WorkError
 from ngcmos.lightcurves.cube import FieldCounts, colours, read_field, relate_best
 from ngcmos.lightcurves.ensemble import Relative
+from ngcmos.lightcurves.frames import REFUSING, clear_zero_point_of, refused_frames
 from ngcmos.names import Quality, Record, Stage, Verdict
 from ngcmos.night.disk import require_space
 from ngcmos.night.fingerprint import Inputs, digest_of
@@ -39,12 +39,11 @@ from ngcmos.night.ledger import record
 from ngcmos.night.outcome import Outcome
 from ngcmos.night.products import photometry_path, relative_path, write_then_rename
 from ngcmos.night.provenance import keep_product, keep_standing
-from ngcmos.photometry.quality import Judged, clear_zero_point, judge_frames
+from ngcmos.photometry.quality import Judged, judge_frames
 from ngcmos.tables.table import read_frames, table_checksum
 
 log = logging.getLogger(__name__)
 
-REFUSING = (Stage.SIMPLE_WRAPPER, Stage.CHECK_CMOS, Stage.PROCESS_CMOS)
 UNKNOWN = "unknown"
 TMAG_MAX = 14.0
 ROOMS = (
@@ -95,7 +94,7 @@ def run(job: Job, *, tmag_max: float = TMAG_MAX, overwrite: bool = False) -> Out
     tables = sorted(job.folder.glob(photometry_path(job.folder, "*").name))
     if not tables:
         raise WorkError(f"{job.folder}: no phot_*.fits, expected one a field; run {Stage.PROCESS_CMOS} first")
-    clear_zp = _clear_zero_point(tables)
+    clear_zp = clear_zero_point_of(tables)
     for path in tables:
         field = path.stem.removeprefix("phot_")
         with job.outcome.attempt(field):
@@ -144,26 +143,10 @@ class Comparison:
         }
 
 
-def _clear_zero_point(tables: Sequence[Path]) -> float | None:
-    """Zero point of a clear frame of the night, in hundredths: a field all under clouds does not tell it."""
-    numbers = []
-    for path in tables:
-        with contextlib.suppress(ProductError, KeyError):  # told where the field is worked on
-            frames = read_frames(path)
-            numbers.append([np.asarray(frames[name], float) for name in ("zp", "airmass")])
-    clear = clear_zero_point(*np.concatenate(numbers, axis=1)) if numbers else np.nan
-    return round(clear, 2) if np.isfinite(clear) else None
-
-
 def _refused_frames(job: Job, field: str, path: Path) -> dict[str, str]:
     """{frame: why it was refused first} of the frames of a field that its table does not hold."""
-    measured = {str(name) for name in read_frames(path)["frame_id"]}
-    refused: dict[str, str] = {}
-    for stage in REFUSING:
-        for name, entry in job.recall(stage, field).items():
-            if entry.verdict == Verdict.REFUSED and name not in measured:
-                refused.setdefault(name, entry.reason)
-    return refused
+    entries = [entry for stage in REFUSING for entry in job.recall(stage, field).values()]
+    return refused_frames(entries, field, [str(name) for name in read_frames(path)["frame_id"]])
 
 
 def _stands(job: Job, target: Path, field: str, inputs: Inputs) -> bool:

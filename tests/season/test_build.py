@@ -1,6 +1,8 @@
 """Nights brought into a season: in any order, again, without those that are gone, whatever stops it."""
 
+import dataclasses
 import hashlib
+import json
 import shutil
 
 import numpy as np
@@ -11,6 +13,7 @@ from season.made_season import Habits, make_night, write_night
 
 from ngcmos.errors import WorkError
 from ngcmos.season.build import Source, bring_in
+from ngcmos.season.summary import read_summary, write_summary
 
 
 def content(folder):
@@ -97,6 +100,36 @@ def test_damaged_file_of_the_season_is_made_anew(built, kind):
     path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
     built.bring_in()
     assert content(built.folder) == whole
+
+
+def test_damaged_byte_of_a_solution_is_found(built):
+    whole = content(built.folder)
+    path = built.folder.summary("20240702")
+    written = bytearray(path.read_bytes())
+    written[len(written) // 2] ^= 255
+    path.write_bytes(written)
+    built.bring_in()
+    assert content(built.folder) == whole
+
+
+def test_night_solved_by_other_code_stays_and_is_told(built):
+    path = built.folder.summary("20240702")
+    summary = read_summary(path)
+    other = json.dumps(json.loads(summary.made_of) | {"code": "another"})
+    write_summary(path, dataclasses.replace(summary, made_of=other))
+    (built.folder.path / ".seen.json").unlink()
+    changes, _ = built.bring_in()
+    assert changes.stale == ["20240702"] and not changes.brought
+    changes, _ = built.bring_in(overwrite=True)
+    assert not changes.stale and len(changes.brought) == 4
+
+
+def test_night_of_other_settings_is_solved_anew(built):
+    detector = dataclasses.replace(built.camera.detector, gain_e_adu=1.3)
+    camera = dataclasses.replace(built.camera, detector=detector, checksum="another")
+    built.sources["20240702"] = dataclasses.replace(built.sources["20240702"], camera=camera)
+    changes, _ = built.bring_in()
+    assert changes.brought == ["20240702"]
 
 
 def test_night_with_a_damaged_table_stays_as_it_was_and_is_told(built):
