@@ -33,7 +33,7 @@ class Case:
     @property
     def frames(self):
         """Paths of the science frames as they are named now, in the order of their names."""
-        return sorted(path for path in self.folder.iterdir() if path.name.startswith("NG"))
+        return sorted(path for path in self.folder.glob("NG*_TIC-*"))
 
     def reduce(self, *stages, **options):
         """Outcome of some stages of the chain, or of all that measure; `options` as of `RunOptions`."""
