@@ -49,6 +49,14 @@ def header_value(header: Header, key: str, path: Path, default: CardValue | None
         raise HeaderError(f"{path.name}: {key} is not readable, expected a value as FITS has it") from None
 
 
+def card_said(header: Header, key: str) -> CardValue | None:
+    """Value of a card that is only compared: None where there is none, words where it is unreadable."""
+    try:
+        return header.get(key)
+    except fits.VerifyError:
+        return "what cannot be read"
+
+
 def exposure_time(header: Header, key: str, path: Path) -> float:
     """EXPTIME in seconds, a positive number."""
     value = header_number(header, key, path)

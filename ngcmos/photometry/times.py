@@ -3,6 +3,7 @@
     mid = mid_exposure(start, exptime_s)             a Time vector, one of each frame
     earth = earth_vectors(mid, site)                 once a night: where the telescope was
     bjd_of(earth[a:b], star_directions(ra, dec))     (frames, stars); chunks of frames keep memory flat
+    airmass(altitude_of(earth, directions))          (frames, stars)
 
 Times are UTC Time objects in and julian dates as float64 out:
 a float64 julian date is exact to 20 microseconds. No call needs a network: the rotation of the Earth comes from
@@ -19,10 +20,9 @@ from typing import Any
 import numpy as np
 from astropy import constants, units
 from astropy.coordinates import (
-    AltAz,
     EarthLocation,
-    SkyCoord,
     get_body_barycentric,
+    get_body_barycentric_posvel,
     solar_system_ephemeris,
 )
 from astropy.time import Time, TimeDelta
@@ -33,9 +33,9 @@ from numpy.typing import ArrayLike
 
 from ngcmos.arrays import Floats
 from ngcmos.config import Site
-from ngcmos.errors import HeaderError
 from ngcmos.sphere import unit_vectors
 
+UP_M = 1e6  # above the site: there and here show where the zenith is
 _LIGHT_DAY = (constants.c * units.day).to(units.km)
 
 
@@ -43,14 +43,16 @@ _LIGHT_DAY = (constants.c * units.day).to(units.km)
 class EarthVectors:
     """Where the telescope was at each frame, in light days along the ICRS axes.
 
-    `jd_utc`, `jd_tdb`: (frames,) julian dates; `from_barycentre`, `from_sun`: (frames, 3).
-    A slice of it is the same for those frames.
+    `jd_utc`, `jd_tdb`: (frames,) julian dates; `from_barycentre`, `from_sun`, `velocity` (that of light is 1) and
+    `zenith` (its direction): (frames, 3). A slice of it is the same for those frames.
     """
 
     jd_utc: Floats
     jd_tdb: Floats
     from_barycentre: Floats
     from_sun: Floats
+    velocity: Floats
+    zenith: Floats
 
     def __len__(self) -> int:
         return len(self.jd_utc)
@@ -81,11 +83,15 @@ def earth_vectors(mid: Time, site: Site) -> EarthVectors:
     """
     mid = Time(mid).reshape((-1,))
     with _without_network(), solar_system_ephemeris.set("builtin"):
-        observatory = _location(site).get_gcrs_posvel(mid)[0]
-        telescope = get_body_barycentric("earth", mid) + observatory
+        at_site, above = (_place(site, height_m).get_gcrs_posvel(mid) for height_m in (0.0, UP_M))
+        observatory, rotation = at_site
+        earth, orbit = get_body_barycentric_posvel("earth", mid)
         sun = get_body_barycentric("sun", mid)
         jd_utc, jd_tdb = mid.utc.jd, mid.tdb.jd
-    return EarthVectors(jd_utc, jd_tdb, _light_days(telescope), _light_days(telescope - sun))
+    zenith: Floats = ((above[0] - observatory).xyz / (UP_M * units.m)).to_value(units.one).T
+    velocity: Floats = ((orbit + rotation).xyz / constants.c).to_value(units.one).T
+    from_barycentre, from_sun = _light_days(earth + observatory), _light_days(earth + observatory - sun)
+    return EarthVectors(jd_utc, jd_tdb, from_barycentre, from_sun, velocity, zenith)
 
 
 def star_directions(ra: ArrayLike, dec: ArrayLike) -> Floats:
@@ -114,34 +120,36 @@ def bjd_tdb(mid: Time, ra: ArrayLike, dec: ArrayLike, site: Site) -> Floats:
     return bjd_of(earth_vectors(mid, site), star_directions(ra, dec))
 
 
-def airmass(altitude_deg: ArrayLike) -> Floats:
-    """1 / sin(altitude) (the plane-parallel airmass); a float, or an array for an array.
+def altitude_of(earth: EarthVectors, directions: Floats) -> Floats:
+    """(frames, stars) altitude in degrees, without refraction.
 
-    Raises
-    ------
-    HeaderError
-        An altitude is not above 0 and up to 90 degrees.
+    Aberration as the sum of direction and velocity, no light deflection: within 1 arcsec of the rigorous one.
     """
-    altitude = np.asarray(altitude_deg, dtype=float)
-    with np.errstate(divide="ignore", over="ignore", invalid="ignore"):
-        masses = 1 / np.sin(np.radians(altitude))
-    wrong = ~((altitude > 0) & (altitude <= 90) & np.isfinite(masses))
-    if wrong.any():
-        raise HeaderError(f"altitude {altitude[wrong].flat[0]:g} deg, expected above 0 and up to 90")
-    return np.asarray(masses)
+    apparent = directions[None] + earth.velocity[:, None]
+    apparent /= np.linalg.norm(apparent, axis=-1, keepdims=True)
+    sine = np.einsum("fsi,fi->fs", apparent, earth.zenith)
+    altitude: Floats = np.degrees(np.arcsin(np.clip(sine, -1, 1)))
+    return altitude
 
 
 def altitude_at(mid: Time, ra: ArrayLike, dec: ArrayLike, site: Site) -> Floats:
     """(frames, stars) altitude in degrees, without refraction, of ICRS degrees `ra`, `dec` at the times `mid`."""
-    mid = Time(mid).reshape((-1, 1))
-    stars = SkyCoord(np.atleast_1d(ra)[None, :], np.atleast_1d(dec)[None, :], unit="deg")
-    with _without_network(), solar_system_ephemeris.set("builtin"):
-        altitude: Floats = stars.transform_to(AltAz(obstime=mid, location=_location(site))).alt.deg
-    return altitude
+    return altitude_of(earth_vectors(mid, site), star_directions(ra, dec))
 
 
-def _location(site: Site) -> EarthLocation:
-    return EarthLocation.from_geodetic(site.longitude_deg, site.latitude_deg, site.elevation_m)
+def airmass(altitude_deg: ArrayLike) -> Floats:
+    """1 / sin(altitude) (the plane-parallel airmass), NaN below the horizon.
+
+    To six digits, so that a number computed again, alone or among others, is the same.
+    """
+    altitude = np.asarray(altitude_deg, float)
+    with np.errstate(divide="ignore", over="ignore", invalid="ignore"):
+        masses: Floats = np.where(altitude > 0, 1 / np.sin(np.radians(altitude)), np.nan)
+    return masses.round(6)
+
+
+def _place(site: Site, height_m: float) -> EarthLocation:
+    return EarthLocation.from_geodetic(site.longitude_deg, site.latitude_deg, site.elevation_m + height_m)
 
 
 def _light_days(position: Any) -> Floats:

@@ -5,15 +5,16 @@ from ngcmos.names import Stage
 from ngcmos.night.job import Job
 from ngcmos.night.loop import HEADERS_TOGETHER
 from ngcmos.night.outcome import Outcome
+from ngcmos.night.remarks import keep_remark
+from ngcmos.photometry.air import AIR, tell_air
 from ngcmos.steps.time_cards import plan_cards, read_facts, write_plan
 
 
 def run(job: Job) -> Outcome:
     """Write AIRMASS and FILTER where absent, and BJD and HJD of mid exposure, into each frame; an Outcome.
 
-    AIRMASS = 1 / sin(ALTITUDE); a frame without ALTITUDE gets it from its pointing, the site and the time.
-    BJD (TDB) and HJD (UTC) are those of the centre of the chip where the frame has a plate solution, else of
-    the pointing.
+    All by site, time and place: the centre of the chip where the frame has a plate solution, else the pointing.
+    A card of altitude or airmass that says otherwise is remarked on and stays.
     """
     shared, label = (job.camera,), Stage.ADDING_HEADERS
     for field, paths in job.night.fields.items():
@@ -25,8 +26,9 @@ def run(job: Job) -> Outcome:
             else:
                 frames.append(result)
         known = job.recall(Stage.ADDING_HEADERS, field)
-        work = []
-        for plan in plan_cards(frames, job.camera):
+        plans, work = plan_cards(frames, job.camera), []
+        keep_remark(job.ledger, field, AIR, tell_air([plan.said for plan in plans], job.camera.headers.altitude))
+        for plan in plans:
             if plan.is_ready and plan.path.name in known:
                 job.outcome.skipped.append(plan.path.name)
             else:

@@ -21,10 +21,13 @@ from ngcmos.night.loop import HEADERS_TOGETHER
 from ngcmos.night.outcome import Outcome
 from ngcmos.night.products import input_catalog_path, photometry_path
 from ngcmos.night.provenance import keep_product, keep_standing
+from ngcmos.night.remarks import keep_remark
+from ngcmos.photometry.air import AIR, tell_air
 from ngcmos.steps.catalog import file_checksum, read_catalog, read_input_catalog
 from ngcmos.steps.measuring import (
     Measuring,
     Placed,
+    Solved,
     inputs_of_rows,
     measure_frame,
     place_frame,
@@ -114,7 +117,7 @@ class FieldPhotometer:
         if not placed:
             return []
         measuring, inputs = self._begin(max(len(frame.path.name) for frame in placed))
-        missing = with_times(self._missing(placed), self._job.config.site)
+        missing = self._missing(placed)
         results = self._job.through(measure_frame, missing, shared=(measuring,), label=f"measure {self._field}")
         for item, result in results:
             if isinstance(result, FrameError):
@@ -157,13 +160,17 @@ class FieldPhotometer:
         names = {path.name for path in paths}
         new = [path for path in paths if path.name not in self._refused and path.name not in self._placed]
         label, camera = f"headers {self._field}", self._job.camera
+        found: list[Solved] = []
         for path, result in self._job.through(
             place_frame, new, shared=(camera,), together=HEADERS_TOGETHER, label=label
         ):
             if isinstance(result, FrameError):
                 self._refuse(path, result)
             else:
-                self._placed[path.name] = result
+                found.append(result)
+        self._placed |= {frame.path.name: frame for frame in with_times(found, camera)}
+        said = [frame.said for frame in self._placed.values()]
+        keep_remark(self._job.ledger, self._field, AIR, tell_air(said, camera.headers.altitude))
         here = [frame for name, frame in self._placed.items() if name in names]
         for path, error in find_wrong_times(here, camera.headers.date_obs).items():
             self._refuse(path, error)

@@ -13,12 +13,13 @@ from ngcmos.astrometry.distortion import Solution, project, to_pixels, to_pixels
 from ngcmos.astrometry.own import own_solution, solution_fingerprint
 from ngcmos.calibration.masters import Masters
 from ngcmos.calibration.reduce import calibrate
-from ngcmos.config import Camera, Site
-from ngcmos.errors import FrameError, HeaderError, UnsolvedError
+from ngcmos.config import Camera
+from ngcmos.errors import FrameError, UnsolvedError
 from ngcmos.names import Flag
 from ngcmos.night.fingerprint import Inputs
 from ngcmos.night.frames import FrameFacts, read_frame
-from ngcmos.night.headers import header_number
+from ngcmos.night.headers import card_said, header_number
+from ngcmos.photometry.air import AirCards
 from ngcmos.photometry.apertures import Exposure, Measurement, measure
 from ngcmos.photometry.noise import scintillation
 from ngcmos.photometry.quality import find_trail, measure_shape, sky_gradient
@@ -26,7 +27,7 @@ from ngcmos.photometry.sky import KnownStars, star_reach
 from ngcmos.photometry.times import (
     EarthVectors,
     airmass,
-    altitude_at,
+    altitude_of,
     bjd_of,
     earth_vectors,
     mid_exposure,
@@ -68,35 +69,33 @@ class Measuring:
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
-class Placed:
-    """A frame that is fit to be measured: its plate solution, its time, and what its header knows.
+class Solved:
+    """A frame that has a plate solution of ours, as its header has it.
 
-    `solution_sum` tells what its plate solution was made of.
+    `said` is what its cards say of the air, `solution_sum` what its plate solution was made of.
     """
 
     path: Path
     start: Time
     exptime_s: float
     solution: Solution
-    airmass: float
+    said: AirCards
     zp: float
     wcs_rms_px: float
     wcs_stars: int
-    solution_sum: str = ""
-    shift: tuple[float | None, float | None] = (None, None)
+    solution_sum: str
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
-class Timed:
-    """A Placed frame with the middle of its exposure, and where the Earth is then."""
+class Placed(Solved):
+    """A frame fit to be measured: where the Earth was in the middle of its exposure, the air it looked through.
 
-    placed: Placed
+    `said` holds the true altitude too; `shift` is that of donuts.
+    """
+
     earth: EarthVectors
-
-    @property
-    def path(self) -> Path:
-        """Its file."""
-        return self.placed.path
+    airmass: float
+    shift: tuple[float | None, float | None] = (None, None)
 
 
 def prepare_measuring(
@@ -122,8 +121,8 @@ def _known_stars(catalog: Table, ra: np.ndarray, dec: np.ndarray, margin_deg: fl
     return KnownStars(places[0][order], places[1][order], star_reach(tmag[order]))
 
 
-def place_frame(path: Path, camera: Camera) -> Placed:
-    """The Placed of a file.
+def place_frame(path: Path, camera: Camera) -> Solved:
+    """The Solved of a file.
 
     Raises
     ------
@@ -135,12 +134,12 @@ def place_frame(path: Path, camera: Camera) -> Placed:
         solution = own_solution(frame.header)
     except UnsolvedError as error:
         raise UnsolvedError(f"{path.name}: {error}; simple_wrapper solves it") from None
-    return Placed(
+    return Solved(
         path=path,
         start=frame.start,
         exptime_s=frame.exptime,
         solution=solution,
-        airmass=_airmass(frame, solution, camera),
+        said=AirCards(card_said(frame.header, camera.headers.altitude), card_said(frame.header, "AIRMASS")),
         zp=_number(frame.header, "MAGZP_T", path),
         wcs_rms_px=_number(frame.header, "WCSRMS", path),
         wcs_stars=int(header_number(frame.header, "WCSNSTAR", path)) if "WCSNSTAR" in frame.header else 0,
@@ -165,13 +164,21 @@ def inputs_of_rows(camera: Camera, masters: Masters, *, catalog: str, solution: 
     return Inputs.of(ROOMS, row, catalog=catalog, solution=solution, **tables, **sums, **least)
 
 
-def with_times(placed: Sequence[Placed], site: Site) -> list[Timed]:
-    """The frames with their mid exposures, all computed at once."""
-    if not placed:
+def with_times(solved: Sequence[Solved], camera: Camera) -> list[Placed]:
+    """The frames with their mid exposures and the air they look through then, all computed at once."""
+    if not solved:
         return []
-    start = Time([frame.start for frame in placed])
-    earth = earth_vectors(mid_exposure(start, [frame.exptime_s for frame in placed]), site)
-    return [Timed(frame, earth[row : row + 1]) for row, frame in enumerate(placed)]
+    start = Time([frame.start for frame in solved])
+    earth = earth_vectors(mid_exposure(start, [frame.exptime_s for frame in solved]), camera.site)
+    return [_in_air(frame, earth[row : row + 1], camera.detector.shape) for row, frame in enumerate(solved)]
+
+
+def _in_air(frame: Solved, earth: EarthVectors, shape: tuple[int, int]) -> Placed:
+    rows, columns = shape
+    centre = star_directions(*to_sky(frame.solution, (columns - 1) / 2, (rows - 1) / 2))
+    altitude_deg = float(altitude_of(earth, centre)[0, 0])
+    known = vars(frame) | {"said": dataclasses.replace(frame.said, altitude_deg=altitude_deg)}
+    return Placed(**known, earth=earth, airmass=float(airmass(altitude_deg)))
 
 
 def _number(header: Mapping[str, Any], key: str, path: Path) -> float:
@@ -179,22 +186,7 @@ def _number(header: Mapping[str, Any], key: str, path: Path) -> float:
     return header_number(header, key, path) if key in header else np.nan
 
 
-def _airmass(frame: FrameFacts, solution: Solution, camera: Camera) -> float:
-    """AIRMASS of the header, else from ALTITUDE, else from place and time; NaN below the horizon."""
-    header, path = frame.header, frame.path
-    try:
-        if "AIRMASS" in header:
-            return header_number(header, "AIRMASS", path)
-        if camera.headers.altitude in header:
-            return float(airmass(header_number(header, camera.headers.altitude, path)))
-        columns, rows = (header_number(header, f"NAXIS{axis}", path) for axis in (1, 2))
-        ra, dec = to_sky(solution, (columns - 1) / 2, (rows - 1) / 2)
-        return float(airmass(altitude_at(frame.start, ra, dec, camera.site)[0, 0]))
-    except HeaderError:
-        return np.nan
-
-
-def measure_frame(timed: Timed, measuring: Measuring) -> tuple[np.ndarray, dict[str, Any]]:
+def measure_frame(placed: Placed, measuring: Measuring) -> tuple[np.ndarray, dict[str, Any]]:
     """The rows of one frame and its facts.
 
     Returns
@@ -209,7 +201,6 @@ def measure_frame(timed: Timed, measuring: Measuring) -> tuple[np.ndarray, dict[
         The file cannot be read, or too few of the stars expected are seen.
     """
     camera, stars, masters = measuring.camera, measuring.stars, measuring.masters
-    placed, earth = timed.placed, timed.earth
     frame = read_frame(placed.path, camera)
     image = calibrate(frame.data, frame.exptime, masters, detector=camera.detector)
     x, y = to_pixels(placed.solution, measuring.ra, measuring.dec)
@@ -225,10 +216,10 @@ def measure_frame(timed: Timed, measuring: Measuring) -> tuple[np.ndarray, dict[
     )
     counts = _count_stars(measurement)
     _require_stars(frame, counts, camera.detection.min_objects)
-    bjd = bjd_of(earth, measuring.directions)[0]
-    moment = Moment(frame.name, earth.jd_utc[0], bjd, placed.airmass, placed.zp)
+    bjd = bjd_of(placed.earth, measuring.directions)[0]
+    moment = Moment(frame.name, placed.earth.jd_utc[0], bjd, placed.airmass, placed.zp)
     rows = rows_of_frame(measurement, stars, x, y, moment, name_width=measuring.name_width)
-    facts = _facts(timed, measurement, counts, camera)
+    facts = _facts(placed, measurement, counts, camera)
     return rows, facts | _quality(image, x, y, measurement, facts, masters.bad)
 
 
@@ -275,8 +266,7 @@ def _quality(
     }
 
 
-def _facts(timed: Timed, measurement: Measurement, counts: Mapping[str, int], camera: Camera) -> dict[str, Any]:
-    placed = timed.placed
+def _facts(placed: Placed, measurement: Measurement, counts: Mapping[str, int], camera: Camera) -> dict[str, Any]:
     shift_x, shift_y = placed.shift
     air = scintillation(
         placed.exptime_s, placed.airmass, telescope=camera.telescope, elevation_m=camera.site.elevation_m
@@ -284,7 +274,7 @@ def _facts(timed: Timed, measurement: Measurement, counts: Mapping[str, int], ca
     return {
         "frame_id": placed.path.name,
         "date_obs": placed.start.isot,
-        "jd_mid": float(timed.earth.jd_utc[0]),
+        "jd_mid": float(placed.earth.jd_utc[0]),
         "exptime_s": placed.exptime_s,
         "airmass": placed.airmass,
         "zp": placed.zp,

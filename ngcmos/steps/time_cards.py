@@ -17,12 +17,13 @@ from ngcmos.errors import HeaderError
 from ngcmos.night.cards import Card
 from ngcmos.night.disk import require_space
 from ngcmos.night.frames import FrameFacts, read_frame
-from ngcmos.night.headers import header_number, header_value
+from ngcmos.night.headers import card_said, header_number, header_value
 from ngcmos.night.writing import write_cards
+from ngcmos.photometry.air import AirCards
 from ngcmos.photometry.times import (
     EarthVectors,
     airmass,
-    altitude_at,
+    altitude_of,
     bjd_of,
     earth_vectors,
     hjd_of,
@@ -30,7 +31,14 @@ from ngcmos.photometry.times import (
     star_directions,
 )
 
-Dates = tuple[float, float]  # BJD, HJD
+
+@dataclasses.dataclass(frozen=True)
+class Instant:
+    """BJD and HJD of mid exposure, and the altitude of the frame then."""
+
+    bjd: float
+    hjd: float
+    altitude_deg: float
 
 
 class Sighted(Protocol):
@@ -57,6 +65,8 @@ class CardFacts:
         ICRS degrees of the centre of the chip, else of the pointing.
     cards : dict
         What the header holds of the cards in question.
+    said : AirCards
+        What it says of the air.
     """
 
     path: Path
@@ -64,15 +74,17 @@ class CardFacts:
     exptime_s: float
     place: tuple[float, float] | None
     cards: Mapping[str, Any]
+    said: AirCards
 
 
 @dataclasses.dataclass(frozen=True)
 class Plan:
-    """Cards that a frame lacks or has otherwise; a problem refuses it once they are written."""
+    """Cards that a frame lacks or has otherwise, and what it says of the air; a problem refuses it at last."""
 
     path: Path
     cards: list[Card]
     problem: HeaderError | None
+    said: AirCards
 
     @property
     def is_ready(self) -> bool:
@@ -97,8 +109,8 @@ def prepare_cards(config: Config, frames: Sequence[Sighted]) -> Callable[[FrameF
 
 def _cards_of(frame: FrameFacts, camera: Camera, earth: Mapping[Path, EarthVectors]) -> list[Card]:
     facts = _facts_of(frame, camera)
-    dates = None if facts.place is None else _dates_at(earth[frame.path], star_directions(*facts.place))
-    return _plan(facts, dates, camera).cards
+    instant = None if facts.place is None else _instant_at(earth[frame.path], star_directions(*facts.place))
+    return _plan(facts, instant, camera).cards
 
 
 def read_facts(path: Path, camera: Camera) -> CardFacts:
@@ -107,27 +119,28 @@ def read_facts(path: Path, camera: Camera) -> CardFacts:
 
 
 def _facts_of(frame: FrameFacts, camera: Camera) -> CardFacts:
-    names = ("FILTER", "AIRMASS", "BJD", "HJD", camera.headers.altitude)
+    names = ("FILTER", "BJD", "HJD")
     cards = {name: header_value(frame.header, name, frame.path) for name in names if name in frame.header}
-    return CardFacts(frame.path, frame.start, frame.exptime, _centre(frame), cards)
+    said = AirCards(card_said(frame.header, camera.headers.altitude), card_said(frame.header, "AIRMASS"))
+    return CardFacts(frame.path, frame.start, frame.exptime, _centre(frame), cards, said)
 
 
 def plan_cards(frames: Sequence[CardFacts], camera: Camera) -> list[Plan]:
     """The Plans of frames; all their times are computed at once."""
-    dates: dict[Path, Dates] = {}
+    instants: dict[Path, Instant] = {}
     placed = [frame for frame in frames if frame.place is not None]
     if placed:
         start = Time([frame.start for frame in placed])
         earth = earth_vectors(mid_exposure(start, [frame.exptime_s for frame in placed]), camera.site)
         towards = star_directions(*np.transpose([frame.place for frame in placed]))
         for row, frame in enumerate(placed):
-            dates[frame.path] = _dates_at(earth[row : row + 1], towards[row : row + 1])
-    return [_plan(frame, dates.get(frame.path), camera) for frame in frames]
+            instants[frame.path] = _instant_at(earth[row : row + 1], towards[row : row + 1])
+    return [_plan(frame, instants.get(frame.path), camera) for frame in frames]
 
 
-def _dates_at(earth: EarthVectors, towards: np.ndarray) -> Dates:
-    """(BJD, HJD) of one frame."""
-    return float(bjd_of(earth, towards)[0, 0]), float(hjd_of(earth, towards)[0, 0])
+def _instant_at(earth: EarthVectors, towards: np.ndarray) -> Instant:
+    """The Instant of one frame."""
+    return Instant(*(float(number(earth, towards)[0, 0]) for number in (bjd_of, hjd_of, altitude_of)))
 
 
 def _centre(frame: FrameFacts) -> tuple[float, float] | None:
@@ -140,24 +153,21 @@ def _centre(frame: FrameFacts) -> tuple[float, float] | None:
     return float(ra), float(dec)
 
 
-def _plan(frame: CardFacts, dates: Dates | None, camera: Camera) -> Plan:
+def _plan(frame: CardFacts, instant: Instant | None, camera: Camera) -> Plan:
     cards: list[Card] = []
-    problem = None
     if "FILTER" not in frame.cards:
         cards.append(("FILTER", camera.detector.filter, "filter of the camera"))
-    if dates is not None:
-        cards.append(("BJD", dates[0], "[d] BJD_TDB of mid exposure, centre of the chip"))
-        cards.append(("HJD", dates[1], "[d] HJD_UTC of mid exposure, centre of the chip"))
-    else:
-        problem = HeaderError(
-            f"{frame.path.name}: no pointing and no plate solution, expected one for BJD and HJD"
-        )
-    if "AIRMASS" not in frame.cards:
-        try:
-            cards.append(_airmass_card(frame, camera))
-        except HeaderError as error:
-            problem = error
-    return Plan(frame.path, [card for card in cards if not _is_there(frame.cards, card)], problem)
+    if instant is None:
+        told = "no pointing and no plate solution, expected one for BJD, HJD and AIRMASS"
+        return Plan(frame.path, cards, HeaderError(f"{frame.path.name}: {told}"), frame.said)
+    cards.append(("BJD", instant.bjd, "[d] BJD_TDB of mid exposure, centre of the chip"))
+    cards.append(("HJD", instant.hjd, "[d] HJD_UTC of mid exposure, centre of the chip"))
+    if frame.said.airmass is None and instant.altitude_deg > 0:
+        comment = "1 / sin(altitude), by place, site and time"
+        cards.append(("AIRMASS", float(airmass(instant.altitude_deg)), comment))
+    missing = [card for card in cards if not _is_there(frame.cards, card)]
+    said = dataclasses.replace(frame.said, altitude_deg=instant.altitude_deg)
+    return Plan(frame.path, missing, None, said)
 
 
 def _is_there(cards: Mapping[str, Any], card: Card) -> bool:
@@ -184,20 +194,3 @@ def write_plan(plan: Plan, camera: Camera) -> None:
         write_cards(plan.path, plan.cards)
     if plan.problem is not None:
         raise plan.problem
-
-
-def _airmass_card(frame: CardFacts, camera: Camera) -> Card:
-    key = camera.headers.altitude
-    if key in frame.cards:
-        altitude, comment = header_number(frame.cards, key, frame.path), f"1 / sin({key})"
-    else:
-        if frame.place is None:
-            raise HeaderError(
-                f"{frame.path.name}: no {key} and no pointing in the header, expected one for AIRMASS"
-            )
-        altitude = float(altitude_at(frame.start, *frame.place, camera.site)[0, 0])
-        comment = f"1 / sin(altitude of the pointing), no {key}"
-    try:
-        return "AIRMASS", float(airmass(altitude)), comment
-    except HeaderError as error:
-        raise HeaderError(f"{frame.path.name}: {key}: {error}") from None

@@ -41,8 +41,7 @@ def ask(folder, program, *, x=(10.0, 20.0), y=(30.0, 40.0), flux=(1.0, 5.0), **o
 
 def match(field, sources, sky):
     stars = ReferenceStars(*sky, np.ones(len(sky[0]), bool))
-    search = Search(field.pointing, 0.2, 4.05, (3.9, 4.3), field.shape)
-    return next(match_triangles(Spots(*sources), stars, search)).solution
+    return match_triangles(Spots(*sources), stars, Search(field.pointing, 0.2, 4.05, (3.9, 4.3), field.shape))
 
 
 def stand_in(folder, script):

@@ -7,9 +7,10 @@ from hypothesis import strategies as st
 from ngcmos.errors import FrameError
 from ngcmos.night.folder import open_night
 from ngcmos.night.writing import write_cards
-from ngcmos.stages import adding_headers, check_cmos
+from ngcmos.photometry.air import tell_air
 from ngcmos.steps.measuring import place_frame, with_times
-from ngcmos.steps.solution import sight_frame
+from ngcmos.steps.solution import read_solution, sight_frame
+from ngcmos.steps.time_cards import plan_cards, read_facts
 
 CARD, BLOCK = 80, 2880
 VALUES = [
@@ -81,12 +82,9 @@ def read_all(path, config):
     """What the stages do with a header, each for itself."""
     camera = config.camera
     yield lambda: sight_frame(path, camera)
-    yield lambda: check_cmos._read_solution(path, camera)
-    yield lambda: [
-        adding_headers._plan(facts, dates, camera)
-        for facts, dates in adding_headers._date([adding_headers._read_facts(path, camera)], config.site)
-    ]
-    yield lambda: with_times([place_frame(path, camera)], config.site)
+    yield lambda: read_solution(path, camera)
+    yield lambda: tell_air([plan.said for plan in plan_cards([read_facts(path, camera)], camera)], "ALTITUDE")
+    yield lambda: with_times([place_frame(path, camera)], camera)
     yield lambda: write_cards(path, [("BJD", 2460000.5, "[d]")])
 
 
