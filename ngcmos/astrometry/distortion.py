@@ -34,6 +34,7 @@ INVERSE_ORDER = 5
 FIELD_LIMIT_DEG = 30.0
 TILE_PX = 512
 NEWTON_STEPS = 6
+CONFORMAL_STEPS = 3
 CONVERGED_PX = 1e-7
 ROOT_CONVERGED = 1e-14
 FOLD_LIMIT = 0.5
@@ -252,6 +253,31 @@ def fit_linear_sip(
     solved = _least_squares(design, np.stack([xi, eta], axis=1), weights)
     squares = [_as_square(column, exponents, ORDER) for column in solved.T]
     return _fold(squares, crval=crval, origin=origin, unit=unit)
+
+
+def fit_conformal(guess: Solution, pairs: Pairs, *, weights: Floats | None = None) -> Solution:
+    """`guess` shifted, turned and stretched onto matched positions by least squares: all that few stars can carry.
+
+    Its tangent pixel, parity and distortion stay; four numbers are fitted.
+    """
+    u, v = pairs.x - guess.crpix[0], pairs.y - guess.crpix[1]
+    plane_x, plane_y = u + polyval2d(u, v, guess.a), v + polyval2d(u, v, guess.b)
+    parity, one, none = np.sign(np.linalg.det(guess.cd)), np.ones(len(pairs)), np.zeros(len(pairs))
+    design = np.concatenate(
+        [
+            np.stack([plane_x, -parity * plane_y, one, none], axis=1),
+            np.stack([parity * plane_y, plane_x, none, one], axis=1),
+        ]
+    )
+    both = None if weights is None else np.concatenate([weights, weights])
+    crval = guess.crval
+    for _ in range(CONFORMAL_STEPS):  # the tangent point moves with the shift
+        places = np.concatenate(project(pairs.ra, pairs.dec, crval))
+        along, across, east, north = _least_squares(design, places, both)
+        ra, dec = deproject(east, north, crval)
+        crval = _place(float(ra), float(dec))
+    cd = np.array([[along, -parity * across], [across, parity * along]])
+    return dataclasses.replace(guess, crval=crval, cd=cd)
 
 
 def _least_squares(design: Floats, values: Floats, weights: Floats | None = None) -> Floats:

@@ -6,7 +6,7 @@ import numpy as np
 
 from ngcmos.arrays import Counts, Floats, Place, Shape
 from ngcmos.astrometry.spots import Spots
-from ngcmos.astrometry.triangles import is_significant
+from ngcmos.astrometry.triangles import is_promising
 from ngcmos.errors import UnsolvedError
 
 BLOCK_PX = 16
@@ -16,6 +16,8 @@ MOST_PEAKS = 400
 LEAST_SPREAD = 0.7
 LARGEST_SHIFT_PX = 200.0
 SHIFT_BIN_PX = 2.0
+CHANCE_SIGMA = 8.0
+SHIFT_TRIALS = (2 * LARGEST_SHIFT_PX / SHIFT_BIN_PX) ** 2  # places among which the votes choose one
 
 
 def find_peaks(image: Counts) -> Spots:
@@ -78,6 +80,7 @@ def vote_shift(peaks: Spots, px: Floats, py: Floats, *, shape: Shape) -> Place:
     on_chip = np.count_nonzero((px[near] > 0) & (px[near] < shape[1]) & (py[near] > 0) & (py[near] < shape[0]))
     hits = int(np.count_nonzero(agree))
     chance = len(peaks.x) * on_chip / (shape[0] * shape[1]) * math.pi * (1.5 * SHIFT_BIN_PX) ** 2
-    if not is_significant(hits, chance):
+    # stars that are not strewn at random make heaps of votes of their own
+    if hits < chance + CHANCE_SIGMA * math.sqrt(chance) or not is_promising(hits, chance, SHIFT_TRIALS):
         raise UnsolvedError(f"shift: {hits} of {len(peaks.x)} peaks agree, {chance:.0f} do by chance")
     return float(np.median(dx[agree])), float(np.median(dy[agree]))

@@ -33,6 +33,10 @@ class ReferenceStars:
         if len({len(column) for column in (self.ra, self.dec, self.mag, self.usable)}) != 1:
             raise ValueError("the columns of the reference stars must be of one length")
 
+    def only(self, kept: Ints | Bools) -> "ReferenceStars":
+        """Some of them."""
+        return ReferenceStars(self.ra[kept], self.dec[kept], self.mag[kept], self.usable[kept])
+
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Pairs:

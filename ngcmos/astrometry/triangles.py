@@ -2,20 +2,30 @@
 
 `match_triangles` compares triangles of bright neighbours on the chip with those of the catalog by the
 absolute lengths of their sides (the scale of a camera is known to a few per cent, its rotation and parity are
-not), lets the pairs vote for rotation and place, and keeps a place only if many more stars agree than
-chance would allow. `grow_match` turns an approximate solution into a cubic one.
+not), lets the pairs vote for rotation and place, and keeps a place only if more stars agree than chance would
+allow in so many places. `grow_match` turns an approximate solution into a cubic one.
 """
 
 import dataclasses
 import itertools
 import math
+from collections.abc import Iterator
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.spatial import cKDTree
+from scipy.special import gammainc
 
 from ngcmos.arrays import Bools, Floats, Ints, Place, Shape
-from ngcmos.astrometry.distortion import Solution, centre_of, fit_linear_sip, project, to_pixels, with_matches
+from ngcmos.astrometry.distortion import (
+    Solution,
+    centre_of,
+    fit_conformal,
+    fit_linear_sip,
+    project,
+    to_pixels,
+    with_matches,
+)
 from ngcmos.astrometry.spots import Pairs, ReferenceStars, Spots
 from ngcmos.errors import UnsolvedError
 
@@ -26,6 +36,7 @@ Triangles = tuple[Ints, Floats, Floats]  # see _triangles
 BRIGHTEST = 80
 NEIGHBOURS = 8
 CATALOG_DEPTH = 1.2
+DEEPER_AT_FEW, FEW_SOURCES = 8, 30  # where few are seen, the faintest of them may not be the catalog's next
 SMALLEST_SIDE_PX = 15.0
 SIDE_TOLERANCE = 0.015
 SCALES = (1.0, 0.98, 1.02, 0.96, 1.04)
@@ -40,11 +51,14 @@ MOST_GROWN = 1000
 DEEPER = 1.5
 VERIFY_RADIUS_PX = 8.0
 FULL_CHIP_PX = 1024.0
-FEWEST_MATCHES = 20
-CHANCE_SIGMA = 8.0
+LEAST_LOOSENESS = 0.2
+FEWEST_MATCHES = 5
+FREE_STARS = 2  # any two stars can be laid on two others of the catalog
+PROMISING = 1.0  # places that agree as well by chance alone, of all that were possible: fewer are worth a look
 Growth = tuple[tuple[int, float], ...]  # order of the fit and radius of the match in pixels, step by step
 GROWTH: Growth = ((1, 8.0), (2, 8.0), (3, 8.0), (3, 6.0), (3, 4.0), (3, 3.0), (3, 2.0), (3, 1.5))
 STARS_PER_TERM = 2
+FEWEST_FOR_SHEAR = 12  # fewer stars carry a shift, a turn and a scale only
 # of the stars taken into a match, so many may have a foreign star within the radius
 CHANCE_SHARE = 0.1
 
@@ -62,7 +76,7 @@ class Search:
     scale_arcsec : float
         Scale to expect, per pixel; only scales within `scale_limits_arcsec` (low, high) are tried.
     shape : (int, int)
-        Ints and columns of the chip.
+        Rows and columns of the chip.
     """
 
     pointing: Place
@@ -72,21 +86,29 @@ class Search:
     shape: Shape
 
 
-def match_triangles(spots: Spots, stars: ReferenceStars, search: Search) -> Solution:
-    """Solution of positions on the chip against a catalog, wherever it lies near the pointing.
+@dataclasses.dataclass(frozen=True)
+class Match:
+    """An approximate solution, and among how many places it was the one to agree."""
 
-    Returns
-    -------
-    Solution
-        Its `index` are rows of `stars`; `rung` is "triangles".
+    solution: Solution
+    trials: float
+
+
+def match_triangles(spots: Spots, stars: ReferenceStars, search: Search) -> Iterator[Match]:
+    """Solutions of positions on the chip against a catalog, wherever it lies near the pointing; likely ones first.
+
+    Yields
+    ------
+    Match
+        The `index` of its solution are rows of `stars`; `rung` is "triangles".
 
     Raises
     ------
     UnsolvedError
-        There is no place where many more stars agree than by chance.
+        At the end: there is no (further) place where more stars agree than by chance.
     """
     order = np.argsort(-spots.flux, kind="stable")
-    x, y = spots.x[order], spots.y[order]
+    x, y, flux = spots.x[order], spots.y[order], spots.flux[order]
     shape, scale_arcsec, pointing = search.shape, search.scale_arcsec, search.pointing
     middle = (shape[1] - 1) / 2.0, (shape[0] - 1) / 2.0
     chip = (x - middle[0]) + 1j * (y - middle[1])
@@ -94,21 +116,23 @@ def match_triangles(spots: Spots, stars: ReferenceStars, search: Search) -> Solu
     sky, near = _sky_plane(stars, pointing, reach_deg)
     # of a circle with the area of the chip
     chip_radius_deg = scale_arcsec / 3600.0 * math.sqrt(shape[0] * shape[1] / math.pi)
-    depth = CATALOG_DEPTH * min(BRIGHTEST, len(x))
+    depth = max(CATALOG_DEPTH * min(BRIGHTEST, len(x)), min(len(x), FEW_SOURCES - 2) + DEEPER_AT_FEW)
     most = max(RANKED, round(1.5 * depth * (reach_deg / chip_radius_deg) ** 2))
     bright = _locally_brightest(sky[:most], chip_radius_deg, depth)
+    # each pair of sources may lie on each pair of stars that is as wide, up to a chip
+    trials = len(x) ** 2 * len(near) * (1 + len(near) * (chip_radius_deg / reach_deg) ** 2)
     low, high = search.scale_limits_arcsec
     detected = _triangles(chip[:BRIGHTEST])
     for scale_deg in [scale_arcsec * factor / 3600.0 for factor in SCALES if low <= scale_arcsec * factor <= high]:
         for linear, place in _vote(chip[:BRIGHTEST], sky[bright] / scale_deg, detected):
-            if not _agrees(chip[:VERIFIED], sky / scale_deg, linear, place, shape):
+            if not _agrees(chip[:VERIFIED], sky / scale_deg, (linear, place), shape, trials):
                 continue
             guess = _linear_solution(linear * scale_deg, place * scale_deg, middle, pointing)
             try:
-                found = grow_match(x, y, stars.ra[near], stars.dec[near], guess, shape=shape)
+                found = grow_match(Spots(x, y, flux), stars.only(near), guess, shape=shape, trials=trials)
             except UnsolvedError:
                 continue
-            return dataclasses.replace(found, index=near[found.index], rung="triangles")
+            yield Match(dataclasses.replace(found, index=near[found.index], rung="triangles"), trials)
     raise UnsolvedError(
         f"no match within {search.radius_deg:g} deg of the pointing {pointing[0]:.4f} {pointing[1]:.4f}: "
         f"{len(x)} sources, {len(near)} catalog stars"
@@ -214,8 +238,9 @@ def _affine(chip: Complex, sky: Complex) -> Affine:
     return solved[:2].T, solved[2]
 
 
-def _agrees(chip: Complex, sky: Complex, linear: Floats, place: Floats, shape: Shape) -> bool:
+def _agrees(chip: Complex, sky: Complex, laid: Affine, shape: Shape, trials: float) -> bool:
     """Whether the chip's brightest stars fall on the sky's brightest there far more often than by chance."""
+    linear, place = laid
     stars = np.linalg.solve(linear, np.stack([sky.real, sky.imag]) - place[:, None])
     on_chip = (np.abs(stars[0]) < shape[1] / 2.0) & (np.abs(stars[1]) < shape[0] / 2.0)
     radius = VERIFY_RADIUS_PX * _looseness(shape)
@@ -226,12 +251,12 @@ def _agrees(chip: Complex, sky: Complex, linear: Floats, place: Floats, shape: S
         return False
     distance = cKDTree(stars.T).query(np.stack([chip.real, chip.imag], axis=1))[0]
     chance = len(chip) * stars.shape[1] * math.pi * radius**2 / (shape[0] * shape[1])
-    return is_significant(int(np.count_nonzero(distance < radius)), chance)
+    return is_promising(int(np.count_nonzero(distance < radius)), chance, trials)
 
 
 def _looseness(shape: Shape) -> float:
     """What the radii of a full chip come to on a small one, whose distortion is less."""
-    return min(1.0, max(0.5, max(shape) / FULL_CHIP_PX))
+    return min(1.0, max(LEAST_LOOSENESS, max(shape) / FULL_CHIP_PX))
 
 
 def _most_stars(radius: float, shape: Shape) -> int:
@@ -239,9 +264,17 @@ def _most_stars(radius: float, shape: Shape) -> int:
     return min(MOST_GROWN, round(CHANCE_SHARE * shape[0] * shape[1] / (math.pi * radius**2)))
 
 
-def is_significant(hits: int, chance: float) -> bool:
-    """Whether `hits` stars agree where chance makes `chance` agree on average."""
-    return hits >= max(FEWEST_MATCHES, chance + CHANCE_SIGMA * math.sqrt(chance))
+def expected_by_chance(hits: int, chance: float, trials: float) -> float:
+    """In how many of `trials` places as many stars as `hits` agree, where by chance `chance` do so (Poisson).
+
+    Two of the stars agree wherever the place was found by them.
+    """
+    return float(trials * gammainc(hits - FREE_STARS, chance)) if hits > FREE_STARS else trials
+
+
+def is_promising(hits: int, chance: float, trials: float) -> bool:
+    """Whether so many stars agree that the place may be the right one."""
+    return hits >= FEWEST_MATCHES and expected_by_chance(hits, chance, trials) < PROMISING
 
 
 def _linear_solution(linear: Floats, place: Floats, middle: Place, pointing: Place) -> Solution:
@@ -251,25 +284,24 @@ def _linear_solution(linear: Floats, place: Floats, middle: Place, pointing: Pla
 
 
 def grow_match(
-    x: Floats,
-    y: Floats,
-    ra: Floats,
-    dec: Floats,
+    spots: Spots,
+    stars: ReferenceStars,
     guess: Solution,
     *,
     shape: Shape,
+    trials: float,
     growth: Growth = GROWTH,
 ) -> Solution:
     """Cubic solution grown from an approximate one: match, fit, shrink the radius.
 
     Parameters
     ----------
-    x, y : (n,) arrays
-        Detections, 0-based pixels, brightest first.
-    ra, dec : (m,) arrays
-        Catalog, degrees, brightest first.
+    spots, stars : Spots, ReferenceStars
+        Both brightest first.
     guess : Solution
         Good to a few pixels over the chip.
+    trials : float
+        Among how many places it was the one to agree.
     growth : sequence of (order, radius)
         Order of the fit and radius of the match in pixels, step by step.
 
@@ -278,21 +310,37 @@ def grow_match(
     UnsolvedError
         Fewer matches than can be told from chance.
     """
-    px, py = to_pixels(guess, ra, dec)
+    px, py = to_pixels(guess, stars.ra, stars.dec)
     near = np.flatnonzero(_is_on_chip(px, py, shape, margin=MARGIN_PX))
-    ra, dec = ra[near], dec[near]
+    x, y, ra, dec = spots.x, spots.y, stars.ra[near], stars.dec[near]
     solution = guess
     for order, full_radius in growth:
         radius = max(full_radius * _looseness(shape), growth[-1][1])
         index, found, chance = match_mutual(solution, x, y, ra, dec, radius, shape=shape)
-        if not is_significant(len(found), chance):
+        if not is_promising(len(found), chance, trials):
             raise UnsolvedError(f"{len(found)} stars agree within {radius:g} px, {chance:.0f} do by chance")
-        crval = centre_of(solution, shape)
-        order = min(order, affordable_order(len(found)))
         pairs = Pairs(x[found], y[found], ra[index], dec[index])
-        solution = fit_linear_sip(pairs, crval=crval, shape=shape, order=order)
+        order = min(order, affordable_order(len(found))) if len(found) >= FEW_SOURCES else 1
+        solution = fit_pairs(solution, pairs, shape, order=order)
     solution = with_matches(solution, index, pairs, rung=guess.rung)
     return dataclasses.replace(solution, index=near[index])
+
+
+def fit_pairs(
+    guess: Solution, pairs: Pairs, shape: Shape, *, order: int, weights: Floats | None = None
+) -> Solution:
+    """Solution through matched stars: a polynomial of that order, or `guess` laid onto them where they are few."""
+    crval = centre_of(guess, shape)
+    if order == 1 and len(pairs) < FEWEST_FOR_SHEAR:
+        if not (guess.a.any() or guess.b.any()):
+            guess = dataclasses.replace(guess, crval=crval, crpix=((shape[1] - 1) / 2.0, (shape[0] - 1) / 2.0))
+        return fit_conformal(guess, pairs, weights=weights)
+    return fit_linear_sip(pairs, crval=crval, shape=shape, order=order, weights=weights)
+
+
+def fitted_numbers(order: int, count: int) -> int:
+    """How many numbers `fit_pairs` fits to so many stars."""
+    return 4 if order == 1 and count < FEWEST_FOR_SHEAR else (order + 1) * (order + 2)
 
 
 def _is_on_chip(px: Floats, py: Floats, shape: Shape, *, margin: float) -> Bools:

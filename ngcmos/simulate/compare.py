@@ -20,11 +20,12 @@ from ngcmos.config import Camera, load_camera
 from ngcmos.errors import NgcmosError, ProductError
 from ngcmos.names import Flag
 from ngcmos.simulate.base import MARKER, NIGHTS
-from ngcmos.simulate.signals import Floats, scintillation_sigma
-from ngcmos.simulate.truth import FOLDER, Truth, read_truth
+from ngcmos.simulate.compare_season import SeasonComparison, compare_season, describe_season, season_path
+from ngcmos.simulate.signals import Floats
+from ngcmos.simulate.theory import RADIUS_PX, relative_noise
+from ngcmos.simulate.truth import FOLDER, Truth, read_season_truth, read_truth
 from ngcmos.stats import mad_sigma
 
-RADIUS_PX = 5
 MAG_BINS = (9.0, 10.0, 11.0, 12.0, 13.0, 14.0, 15.0, 16.0)
 FEWEST_STARS = 5
 FEWEST_FRAMES = 12
@@ -208,28 +209,10 @@ def _scatter(measured: Measured, true: Truth, camera: Camera) -> dict[tuple[floa
     seen = ratio[:, usable]
     seen = seen / np.nanmedian(seen, axis=0)
     seen = seen / np.nanmedian(seen[:, tmag < BRIGHT_TMAG + 1.0], axis=1)[:, None]  # one factor a frame
-    excess = np.nanstd(seen, axis=0, ddof=1) / np.nanmean(_theory(chosen, camera), axis=0)
+    excess = np.nanstd(seen, axis=0, ddof=1) / np.nanmean(relative_noise(chosen, camera), axis=0)
     bins = itertools.pairwise(MAG_BINS)
     members = {(low, high): excess[(tmag >= low) & (tmag < high)] for low, high in bins}
     return {edges: float(np.median(found)) for edges, found in members.items() if len(found) >= FEWEST_STARS}
-
-
-def _theory(true: Truth, camera: Camera) -> Floats:
-    """Relative scatter of a flux at 5 px: photons of star and sky, dark, read noise, scintillation."""
-    detector, telescope = camera.detector, camera.telescope
-    electrons, frames = true.electrons, true.frames
-    sky_e = np.asarray(frames["sky_e"], float)[:, None]
-    exptime_s = np.asarray(frames["exptime_s"], float)[:, None]
-    area = np.pi * RADIUS_PX**2
-    noise = electrons + area * (sky_e + detector.dark_e_s * exptime_s + detector.read_noise_e**2)
-    air = scintillation_sigma(
-        aperture_m=telescope.aperture_m,
-        cy=telescope.scintillation_cy,
-        exptime_s=exptime_s,
-        airmass=np.asarray(frames["airmass"], float)[:, None],
-        elevation_m=camera.site.elevation_m,
-    )
-    return np.asarray(np.sqrt(noise / electrons**2 + air**2))
 
 
 def compare_night(base: Path | str) -> list[tuple[Path, Comparison]]:
@@ -255,6 +238,21 @@ def compare_night(base: Path | str) -> list[tuple[Path, Comparison]]:
     return comparisons
 
 
+def compare_seasons(base: Path | str) -> list[SeasonComparison]:
+    """Comparisons of the seasons that were made of a simulated base folder.
+
+    Raises
+    ------
+    ProductError
+        A file of a season or a truth is missing or damaged.
+    """
+    base = Path(base)
+    camera = load_camera(base / "camera.toml")
+    fields = [path.stem.removeprefix("season_") for path in sorted((base / FOLDER).glob("season_*.fits"))]
+    made = [field for field in fields if season_path(base, field).is_dir()]
+    return [compare_season(base, read_season_truth(base, field), camera) for field in made]
+
+
 def describe(path: Path, comparison: Comparison) -> Iterator[str]:
     """Lines that tell an observer how a table compares with its truth."""
     yield f"{path}"
@@ -272,13 +270,16 @@ def main(argv: Sequence[str]) -> int:
         sys.stderr.write("usage: python -m ngcmos.simulate.compare BASE\n")
         return 2
     try:
-        compared = compare_night(argv[0])
+        compared, seasons = compare_night(argv[0]), compare_seasons(argv[0])
     except NgcmosError as error:
         sys.stderr.write(f"{error}\n")
         return error.exit_code
     for path, comparison in compared:
         sys.stdout.write("\n".join(describe(path, comparison)) + "\n")
-    failed = sorted({name for _, comparison in compared for name in comparison.failed})
+    for season in seasons:
+        sys.stdout.write("\n".join(describe_season(season)) + "\n")
+    over = [one.failed for _, one in compared] + [one.failed for one in seasons]
+    failed = sorted({name for names in over for name in names})
     sys.stdout.write(
         f"compared with the truth: {'over the limit: ' + ', '.join(failed) if failed else 'all good'}\n"
     )

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from astropy.table import Table
 
-from ngcmos.astrometry.detection import Sources, defocus_kernel, find_sources, subtract_background
+from ngcmos.astrometry.detection import Sources, defocus_kernel
 from ngcmos.astrometry.distortion import Solution, to_pixels, wcs_cards
 from ngcmos.astrometry.own import (
     FINGERPRINT_CARD,
@@ -22,7 +22,7 @@ from ngcmos.astrometry.own import (
     solution_fingerprint,
 )
 from ngcmos.astrometry.platesolve import find_solve_field, solve_with_astrometry_net
-from ngcmos.astrometry.solve import FEWEST_SOURCES, solve_frame, solve_from_guess
+from ngcmos.astrometry.solve import find_enough_sources, solve_frame, solve_from_guess
 from ngcmos.astrometry.spots import ReferenceStars
 from ngcmos.astrometry.triangles import Search
 from ngcmos.astrometry.zeropoint import ZeroPoint, measure_zero_point, zero_point_cards
@@ -221,7 +221,7 @@ def _solve_by_astrometry_net(frame: Frame, solving: Solving, error: UnsolvedErro
     if not (solving.last_resorts and camera.solve.solve_field and find_solve_field()):
         raise error
     try:
-        sources = _find_sources(frame, solving)
+        sources = find_enough_sources(frame.data, camera.detection, solving.kernel)
     except FrameError as failure:
         raise UnsolvedError(f"{error}; solve-field: {failure}") from None
     try:
@@ -231,12 +231,6 @@ def _solve_by_astrometry_net(frame: Frame, solving: Solving, error: UnsolvedErro
         )
     except (FrameError, ToolError) as failure:
         raise LastResortError(f"{error}; {failure}") from None
-
-
-def _find_sources(frame: Frame, solving: Solving) -> Sources:
-    detection = solving.camera.detection
-    background = subtract_background(frame.data, mesh_px=detection.mesh_px)
-    return find_sources(background, detection, kernel=solving.kernel, at_least=FEWEST_SOURCES)
 
 
 def _ask_solve_field(sources: Sources, frame: Frame, solving: Solving) -> Solution:

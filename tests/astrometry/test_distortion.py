@@ -10,6 +10,7 @@ from made_sky import FULL_CHIP, make_field, make_wcs
 
 from ngcmos.astrometry.distortion import (
     Solution,
+    fit_conformal,
     fit_inverse,
     fit_linear_sip,
     solution_from_header,
@@ -327,3 +328,18 @@ def test_residuals_are_measured_minus_predicted():
 def test_scale_of_a_solution():
     solution = dataclasses.replace(fitted(true_wcs()), cd=np.array([[0.0, -0.001], [0.001, 0.0]]))
     assert solution.scale_arcsec == pytest.approx(3.6)
+
+
+@pytest.mark.parametrize("parity", [-1, 1])
+@pytest.mark.parametrize("distortion_px", [0.0, 3.0])
+def test_a_solution_is_laid_onto_three_stars(parity, distortion_px):
+    """Shifted, turned and stretched: the truth is another solution changed by just that."""
+    wcs = make_wcs(np.random.default_rng(5), (120.3, -30.2), distortion_px=distortion_px, parity=parity)
+    x, y = chip_points(count=40)
+    ra, dec = wcs.all_pix2world(x, y, 0)
+    right = fitted(wcs)
+    turned = right.cd @ np.array([[1.01, -0.02], [0.02, 1.01]])
+    off = dataclasses.replace(right, crval=(right.crval[0] + 0.02, right.crval[1] - 0.01), cd=turned)
+    assert np.hypot(*np.subtract(to_pixels(off, ra, dec), (x, y))).max() > 30
+    found = fit_conformal(off, Pairs(x[:3], y[:3], ra[:3], dec[:3]))
+    np.testing.assert_allclose(to_pixels(found, ra, dec), (x, y), rtol=0, atol=2e-4)

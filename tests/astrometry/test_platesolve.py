@@ -41,7 +41,8 @@ def ask(folder, program, *, x=(10.0, 20.0), y=(30.0, 40.0), flux=(1.0, 5.0), **o
 
 def match(field, sources, sky):
     stars = ReferenceStars(*sky, np.ones(len(sky[0]), bool))
-    return match_triangles(Spots(*sources), stars, Search(field.pointing, 0.2, 4.05, (3.9, 4.3), field.shape))
+    search = Search(field.pointing, 0.2, 4.05, (3.9, 4.3), field.shape)
+    return next(match_triangles(Spots(*sources), stars, search)).solution
 
 
 def stand_in(folder, script):

@@ -1,0 +1,25 @@
+"""Names of targets as observers write them."""
+
+import re
+
+import pytest
+from astropy.table import Table
+from spoilt_night import Case
+
+from ngcmos.names import Stage
+from ngcmos.simulate.troubles import rewrite, set_cards
+
+OBJECTS = ["TIC-{}", "TIC {}", "TIC{}", "tic_{}", "TOI-9999 (TIC {})", "TIC 0{}", "WASP-12 b / TIC{}"]
+
+
+@pytest.mark.parametrize("written", OBJECTS)
+def test_target_is_known_however_it_is_written(copied: Case, written):
+    camera = copied.night.camera_file
+    camera.write_text(re.sub(r"field_length = \d+", "field_length = 0", camera.read_text()))
+    for number, path in enumerate(copied.frames):
+        rewrite(path, set_cards({"OBJECT": written.format(copied.truth.target)}))
+        path.rename(path.with_name(f"frame-{number}.fits"))
+    copied.reduce(Stage.SIMPLE_WRAPPER)
+    [catalog] = copied.folder.glob("*catalog_input.fits")
+    stars = Table.read(catalog)
+    assert stars["tic_id"][stars["target"]].tolist() == [copied.truth.target]
