@@ -20,7 +20,8 @@ from ngcmos.calibration.masters import load_masters
 from ngcmos.config import load_camera, load_config
 from ngcmos.lightcurves.audit import audit, bin_curves
 from ngcmos.lightcurves.cube import read_cube, read_field, relate_stars
-from ngcmos.lightcurves.ensemble import choose_best, scatter
+from ngcmos.lightcurves.ensemble import choose_best
+from ngcmos.lightcurves.scatter import scatter
 from ngcmos.lightcurves.series import BinLength, assign_bins
 from ngcmos.names import Flag
 from ngcmos.night.folder import open_night

@@ -1,6 +1,6 @@
 """Measured scatter against what the noise terms let expect: curves in bins, ratios by magnitude, one sentence.
 
-``bin_curves(flux, bins)``, ``audit(ratio, mag, points)`` -> [AuditBin], ``judge(audit_bins)`` -> sentence or "";
+``scatter_in_bins(curves, bins)``, ``audit(ratio, mag, points)`` -> [AuditBin], ``judge(bins)`` -> sentence or "";
 ``sky_ratio(...)`` and ``judge_sky(ratio)`` do the same for the pixels of the sky, which tell the gain better.
 """
 
@@ -13,6 +13,8 @@ from scipy.special import gammaincinv
 
 from ngcmos.arrays import Floats, Ints, Reals
 from ngcmos.config import Detector
+from ngcmos.lightcurves.ensemble import Relative
+from ngcmos.lightcurves.scatter import deviation_of, find_usual, mean_of, pulls_of
 from ngcmos.photometry.noise import noise_area, noise_terms
 
 MAG_EDGES = tuple(float(edge) for edge in range(5, 21))
@@ -22,6 +24,25 @@ FEWEST_STARS = 5
 ERRORS_OF_LEEWAY = 2.0  # few stars in few frames stray beyond the limits by chance
 _ANY_RADIUS_PX = 5.0
 WHOLE_SHARE = 0.5  # a bin with fewer of the usual frames is no whole one
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class BinnedScatter:
+    """Means of curves in bins.
+
+    Attributes
+    ----------
+    means : (bins, stars) array
+    measured, predicted : (stars,) arrays
+        Their scatter.
+    points : float
+        Mean number of frames of a bin; NaN where there is none.
+    """
+
+    means: Floats
+    measured: Floats
+    predicted: Floats
+    points: float
 
 
 @dataclasses.dataclass(frozen=True)
@@ -69,6 +90,23 @@ def bin_curves(flux: Reals, bins: Ints) -> tuple[Floats, float]:
         np.divide(np.nansum(inside, axis=0, dtype=float), count, out=means[row], where=enough & (count > 0))
     points = float(length[length >= WHOLE_SHARE * usual].mean()) if whole.size else np.nan
     return means, points
+
+
+def scatter_in_bins(curves: Relative, bins: Ints) -> BinnedScatter:
+    """Scatter of the means of bins of frames, measured and predicted by the light of their own frames.
+
+    Parameters
+    ----------
+    curves : Relative
+    bins : (frames,) int array
+        Of `ngcmos.lightcurves.series.assign_bins`.
+    """
+    means, points = bin_curves(curves.flux, bins)
+    errors = np.sqrt(bin_curves(curves.error**2, bins)[0] / points)
+    usual = find_usual(pulls_of(means, errors))
+    in_bins, whole = (np.sqrt(mean_of(values**2)) for values in (np.where(usual, errors, np.nan), curves.error))
+    measured = deviation_of(np.where(usual, means, np.nan))
+    return BinnedScatter(means, measured, curves.predicted * in_bins / whole, points)
 
 
 def audit(ratio: Floats, mag: Floats, points: int) -> list[AuditBin]:

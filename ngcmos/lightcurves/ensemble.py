@@ -17,7 +17,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ngcmos.arrays import Bools, Floats, Ints, Reals
-from ngcmos.stats import MAD_TO_SIGMA, column_medians, quotient
+from ngcmos.lightcurves.scatter import (
+    OUTLIER_SIGMA,
+    deviation_of,
+    find_usual,
+    find_variables,
+    mean_of,
+    of_like,
+    pulls_of,
+    redness,
+    scatter,
+)
+from ngcmos.stats import column_medians, quotient
 
 Weights = NDArray[np.float32]  # (stars, stars)
 
@@ -26,10 +37,6 @@ DISTANCE_SHARE = 0.15  # of the width of the field
 WIDENINGS = (1.0, 2.0, 4.0, np.inf)  # of all three, until the ensemble is quiet enough
 ADDED_VARIANCE = 0.1  # of the star's own that its ensemble may add: 5 % of scatter
 ROUNDS = 4
-OUTLIER_SIGMA = 5.0
-VARIABLE_SIGMA = 5.0
-LIKE_STARS = 101  # stars of like magnitude whose scatter is compared
-FEWEST_FRAMES = 8  # (or stars) to tell a variable star by
 FEWEST_SHARE = 0.5  # of the frames a comparison star needs a count in
 
 
@@ -71,7 +78,8 @@ class Relative:
     rms : (stars,) array
         Scatter of the curve, wild points left out.
     predicted : (stars,) array
-        What counting and scintillation alone let expect of it.
+        What counting and scintillation alone let expect of it: of the same points, each by its own light, as the
+        frames of half a night may be clouded.
     variable : (stars,) bool array
         Varies more than its like, so compares no other star.
     comparisons : (stars,) array
@@ -108,23 +116,22 @@ def relate(counts: Counts, kinship: Kinship, air_rms: Floats) -> Relative:
     level = np.where(level > 0, level, np.nan)
     value = (counts.flux / level).astype(np.float32)
     variance = ((counts.fluxerr / level) ** 2 + (air_rms[:, None] * value) ** 2).astype(np.float32)
-    predicted = np.sqrt(_mean(variance))
-    trusted = counts.trusted & np.isfinite(value) & np.isfinite(variance)
-    able = (trusted.mean(axis=0) >= FEWEST_SHARE) & np.isfinite(predicted) & ~kinship.barred
-    factor, sigma, variable = _share_factor(value, trusted, predicted, able, kinship.mag)
-    deviation, variance = _over_factor(value, factor) - 1, _over_factor(variance, factor**2)
-    wild = np.abs(deviation) > OUTLIER_SIGMA * np.maximum(np.sqrt(variance), scatter(deviation))
-    trusted = trusted & ~wild & np.isfinite(deviation)
-    weights = choose_comparisons(sigma, predicted, able & ~variable, kinship)
-    flux, error = _compared(deviation, variance, trusted, weights)
+    trusted = counts.trusted & np.isfinite(value) & (variance > 0)
+    able = (trusted.mean(axis=0) >= FEWEST_SHARE) & ~kinship.barred
+    shared = _share_factor(value, np.sqrt(variance), trusted, able, kinship.mag)
+    deviation, variance = _over_factor(value, shared.factor) - 1, _over_factor(variance, shared.factor**2)
+    weights = choose_comparisons(shared.sigma, shared.predicted, able & ~shared.variable, kinship)
+    common, common_variance = _compare(deviation, variance, shared.kept & np.isfinite(deviation), weights)
+    flux, error = (1 + deviation) / common, np.sqrt(variance + common_variance) / common
+    usual = find_usual(pulls_of(flux, error))
     total, squares = weights.sum(axis=1), (weights**2).sum(axis=1)
     return Relative(
         flux=flux,
         error=error,
-        factor=factor,
-        rms=scatter(flux),
-        predicted=predicted,
-        variable=variable,
+        factor=shared.factor,
+        rms=deviation_of(np.where(usual, flux, np.nan)),
+        predicted=np.sqrt(mean_of(np.where(usual, variance / common**2, np.nan))),
+        variable=shared.variable,
         comparisons=quotient(total**2, squares, blank=0.0).astype(total.dtype),
     )
 
@@ -144,7 +151,7 @@ def choose_best(curves: Iterable[Relative], mag: Floats) -> tuple[Relative, Ints
     factors: list[Reals] = []
     chosen: dict[str, NDArray[Any]] = {}
     for index, curve in enumerate(curves):
-        noise = curve.rms * np.fmax(1, of_like(redness(curve.flux), mag))
+        noise = curve.rms * np.fmax(1, of_like(redness(pulls_of(curve.flux, curve.error)), mag))
         noise = np.where(np.isfinite(noise), noise, np.inf)
         factors.append(curve.factor)
         if not chosen:
@@ -186,78 +193,39 @@ def choose_comparisons(sigma: Floats, predicted: Floats, able: Bools, kinship: K
     return weights
 
 
-def scatter(values: Reals) -> Floats:
-    """(stars,) standard deviation of each column, points more than 5 robust scatters off left out; NaN for fewer
-    than two points."""
-    middle = column_medians(values)
-    with np.errstate(invalid="ignore"):
-        away = np.abs(values - middle)
-        kept = np.where(away <= OUTLIER_SIGMA * MAD_TO_SIGMA * column_medians(away), values, np.nan)
-    return _deviation(kept)
+@dataclasses.dataclass(frozen=True, eq=False)
+class _Shared:
+    """What all stars share, (frames,) `factor`; of each star its scatter, what is predicted of it, whether it
+    varies; and which (frames, stars) counts agree with all that."""
+
+    factor: Reals
+    sigma: Floats
+    predicted: Floats
+    variable: Bools
+    kept: Bools
 
 
-def find_variables(deviation: Reals, predicted: Floats, mag: Floats) -> Bools:
-    """Stars that scatter more than stars of like magnitude, from frame to frame or slowly.
-
-    Scatter is counted in units of the predicted one, as it is and in bins of about the square root of the
-    number of frames; more than `VARIABLE_SIGMA` above the median of the like is variable.
-    """
-    if len(deviation) < FEWEST_FRAMES:
-        return np.zeros(deviation.shape[1], bool)
-    binned, length = _slow_means(deviation)
-    variable = np.zeros(deviation.shape[1], bool)
-    for series, factor in ((deviation, 1.0), (binned, length**0.5)):
-        with np.errstate(invalid="ignore", divide="ignore"):
-            variable |= _stands_out(_deviation(series) * factor / predicted, mag)
-    return variable
-
-
-def redness(flux: Reals) -> Floats:
-    """(stars,) scatter in bins of about the square root of the number of frames, over that of white noise.
-
-    1 where there are too few frames to tell.
-    """
-    if len(flux) < 2 * FEWEST_FRAMES:
-        return np.ones(flux.shape[1])
-    binned, length = _slow_means(flux)
-    with np.errstate(invalid="ignore", divide="ignore"):
-        excess: Floats = scatter(binned) * length**0.5 / scatter(flux)
-    return excess
-
-
-def _slow_means(values: Reals) -> tuple[Floats, int]:
-    """((bins, stars) means, frames of a bin)."""
-    length = max(2, round(len(values) ** 0.5))
-    whole = len(values) - len(values) % length
-    return _mean(values[:whole].reshape(-1, length, values.shape[1]).swapaxes(0, 1)), length
-
-
-def _share_factor(
-    value: Reals, trusted: Bools, predicted: Floats, able: Bools, mag: Floats
-) -> tuple[Reals, Floats, Bools]:
-    """((frames,) factor, (stars,) scatter, (stars,) variable) by rounds of comparing and weighing."""
-    sigma, variable = predicted.copy(), np.zeros(len(mag), bool)
+def _share_factor(value: Reals, error: Reals, trusted: Bools, able: Bools, mag: Floats) -> _Shared:
+    """By rounds of comparing and weighing."""
     # by the median, which no satellite over half of the stars moves
     factor = column_medians(np.where(trusted & able, value, np.nan).T)
     for _ in range(ROUNDS):
-        deviation = _over_factor(value, factor) - 1
-        with np.errstate(invalid="ignore", divide="ignore"):
-            kept = trusted & (np.abs(deviation) <= OUTLIER_SIGMA * np.maximum(scatter(deviation), predicted))
-        good = np.where(kept, deviation, np.nan)
-        variable = find_variables(good, predicted, mag) & able
-        sigma = np.fmax(_deviation(good), predicted)  # by luck alone no star is quieter than its photons
-        usable = able & ~variable & (sigma > 0)
-        weight = np.where(usable, quotient(1.0, sigma**2, blank=0.0), 0.0)
-        factor = _weighted_mean(np.where(kept, value, 0), kept, weight)
-    return factor, sigma, variable
+        shared = _judge_by(factor, value, error, trusted, able, mag)
+        usable = able & ~shared.variable & (shared.sigma > 0)
+        weight = np.where(usable, quotient(1.0, shared.sigma**2, blank=0.0), 0.0)
+        factor = _weighted_mean(np.where(shared.kept, value, 0), shared.kept, weight)
+    return _judge_by(factor, value, error, trusted, able, mag)
 
 
-def _compared(deviation: Reals, variance: Reals, trusted: Bools, weights: Weights) -> tuple[Reals, Reals]:
-    """(frames, stars) flux over that of the comparison stars, 1 in the median, and its error."""
-    common, common_variance = _compare(deviation, variance, trusted, weights)
-    common += 1
-    common *= column_medians((1 + deviation) / common)  # the median of counts under clouds is not that of the star
-    return (1 + deviation) / common, np.sqrt(variance + common_variance) / common
+def _judge_by(factor: Reals, value: Reals, error: Reals, trusted: Bools, able: Bools, mag: Floats) -> _Shared:
+    """What the stars say of themselves once a factor is known."""
+    with np.errstate(invalid="ignore", divide="ignore"):
+        pulls = (value - factor[:, None].astype(np.float32)) / error
+        kept = trusted & (np.abs(pulls) <= OUTLIER_SIGMA * np.fmax(scatter(pulls), 1))
+    good = np.where(kept, pulls, np.nan)
+    predicted = np.sqrt(mean_of(np.where(kept, _over_factor(error, factor), np.nan) ** 2))
+    sigma = predicted * np.fmax(deviation_of(good), 1)  # by luck alone no star is quieter than its photons
+    return _Shared(factor, sigma, predicted, find_variables(good, mag) & able, kept)
 
 
 def _over_factor(values: Reals, factor: Reals) -> Reals:
@@ -268,12 +236,14 @@ def _over_factor(values: Reals, factor: Reals) -> Reals:
 
 
 def _compare(deviation: Reals, variance: Reals, trusted: Bools, weights: Weights) -> tuple[Reals, Reals]:
-    """(frames, stars) mean deviation of the comparison stars of each star, and its variance."""
+    """(frames, stars) mean of the comparison stars of each star, with which its own median is 1; its variance."""
     held = trusted.astype(np.float32)
     seen = held @ weights.T
     with np.errstate(invalid="ignore", divide="ignore"):
         common = (np.where(trusted, deviation, 0).astype(np.float32) @ weights.T) / seen
         spread = (np.where(trusted, variance, 0).astype(np.float32) @ (weights**2).T) / seen**2
+    common += 1
+    common *= column_medians((1 + deviation) / common)  # the median of counts under clouds is not that of the star
     return common, spread
 
 
@@ -295,44 +265,6 @@ def _ensemble_variance(weights: Weights, sigma: Floats) -> Floats:
     return quotient(squares, total**2, blank=np.inf)
 
 
-def _stands_out(ratio: Floats, mag: Floats) -> Bools:
-    """Whether the ratio of a star is far above that of the stars of like magnitude."""
-    with np.errstate(invalid="ignore", divide="ignore"):
-        away = np.log(ratio / of_like(ratio, mag))
-    known = np.isfinite(away)
-    if known.sum() < FEWEST_FRAMES:
-        return np.zeros(ratio.size, bool)
-    far: Bools = away > VARIABLE_SIGMA * MAD_TO_SIGMA * np.median(np.abs(away[known]))
-    return known & far
-
-
-def of_like(values: Floats, mag: Floats) -> Floats:
-    """Median of the values of stars of like magnitude, of each star; NaN where value or magnitude is unknown."""
-    known = np.flatnonzero(np.isfinite(values) & np.isfinite(mag))
-    result = np.full(values.size, np.nan)
-    if known.size:
-        order = known[np.argsort(mag[known], kind="stable")]
-        window = min(LIKE_STARS, known.size)
-        medians = np.median(np.lib.stride_tricks.sliding_window_view(values[order], window), axis=1)
-        result[order] = medians[np.clip(np.arange(known.size) - window // 2, 0, len(medians) - 1)]
-    return result
-
-
 def _weighted_mean(value: Reals, held: Bools, weight: Floats) -> Floats:
     """(frames,) mean over the stars that are held; NaN where none is."""
     return quotient(value @ weight, held @ weight)
-
-
-def _mean(values: Reals) -> Floats:
-    """Mean over the first axis of what is finite; NaN where nothing is."""
-    finite = np.isfinite(values)
-    count = finite.sum(axis=0)
-    return quotient(np.where(finite, values, 0).sum(axis=0, dtype=float), count)
-
-
-def _deviation(values: Reals) -> Floats:
-    """Standard deviation of each column over what is finite; NaN for fewer than two points."""
-    count = np.isfinite(values).sum(axis=0)
-    squares = _mean((values - _mean(values).astype(values.dtype)) ** 2) * count
-    deviation: Floats = np.sqrt(quotient(squares, count - 1))
-    return deviation

@@ -13,7 +13,8 @@ from numpy.typing import ArrayLike
 from scipy.special import gammaincinv
 
 from ngcmos.arrays import Bools, Floats, Reals
-from ngcmos.lightcurves.ensemble import Counts, find_variables, of_like, redness, scatter
+from ngcmos.lightcurves.ensemble import Counts
+from ngcmos.lightcurves.scatter import find_variables, of_like, redness, scatter
 from ngcmos.stats import MAD_TO_SIGMA, column_medians, quotient
 
 PASSES = 3  # wild points, variable stars and restless frames are looked for anew in each
@@ -189,7 +190,7 @@ def _measure_noise(deviation: Reals, variance: Reals, setting: Setting, before: 
     known = np.where(np.isfinite(deviation), variance, np.nan)[here]
     expected = np.sqrt(_mean(point_variance(known, np.ones(known.shape[1]), before.jitter[here])))
     rms = scatter(deviation[here])
-    variable = find_variables(deviation[here], expected, setting.mag)
+    variable = find_variables(deviation[here] / expected, setting.mag)
     inflation = np.ones(expected.size)
     if here.sum() >= FEWEST_FRAMES:
         ratio = rms / expected / usual_scatter(here.sum() - 1.0)

@@ -15,7 +15,7 @@ import typing
 import numpy as np
 
 from ngcmos.arrays import Bools, Floats
-from ngcmos.lightcurves.ensemble import of_like
+from ngcmos.lightcurves.scatter import of_like
 from ngcmos.season.nightly import usual_scatter
 from ngcmos.stats import MAD_TO_SIGMA, column_medians, quotient
 

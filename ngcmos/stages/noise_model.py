@@ -23,9 +23,9 @@ import numpy as np
 
 from ngcmos.config import Camera
 from ngcmos.errors import UsageError, WorkError
-from ngcmos.lightcurves.audit import AuditBin, audit, bin_curves, judge, judge_sky, sky_ratio
+from ngcmos.lightcurves.audit import AuditBin, audit, judge, judge_sky, scatter_in_bins, sky_ratio
 from ngcmos.lightcurves.cube import FieldCounts, read_field, relate_best
-from ngcmos.lightcurves.ensemble import Relative, scatter
+from ngcmos.lightcurves.ensemble import Relative
 from ngcmos.lightcurves.series import BinLength, assign_bins
 from ngcmos.names import Stage
 from ngcmos.night.fingerprint import Inputs
@@ -287,10 +287,10 @@ def measure_scatter(noise: FieldNoise, bin_minutes: float) -> Iterator[Scatter]:
     curves = noise.curves
     yield Scatter(EACH_FRAME, _of_most(curves.flux, curves.rms), curves.predicted, len(curves.flux), 1.0)
     bins = assign_bins(np.asarray(noise.counts.frames["jd_mid"], float), BinLength(minutes=bin_minutes))
-    means, length = bin_curves(curves.flux, bins)
-    if len(means) > 1:
-        expected = curves.predicted / np.sqrt(length)
-        yield Scatter(_bin_name(bin_minutes), _of_most(means, scatter(means)), expected, len(means), length)
+    binned = scatter_in_bins(curves, bins)
+    if len(binned.means) > 1:
+        measured = _of_most(binned.means, binned.measured)
+        yield Scatter(_bin_name(bin_minutes), measured, binned.predicted, len(binned.means), binned.points)
 
 
 def _of_most(series: np.ndarray, values: np.ndarray) -> np.ndarray:

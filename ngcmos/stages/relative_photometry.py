@@ -48,6 +48,7 @@ UNKNOWN = "unknown"
 TMAG_MAX = 14.0
 ROOMS = (
     "ngcmos.lightcurves",
+    "ngcmos.stats",
     "ngcmos.photometry.quality",
     "ngcmos.photometry.noise",
     "ngcmos.stages.relative_photometry",

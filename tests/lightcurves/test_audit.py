@@ -4,7 +4,16 @@ import numpy as np
 import pytest
 
 from ngcmos.config import load_camera
-from ngcmos.lightcurves.audit import AuditBin, audit, bin_curves, judge, judge_sky, sky_ratio
+from ngcmos.lightcurves.audit import (
+    AuditBin,
+    audit,
+    bin_curves,
+    judge,
+    judge_sky,
+    scatter_in_bins,
+    sky_ratio,
+)
+from ngcmos.lightcurves.ensemble import Relative
 from ngcmos.lightcurves.series import BinLength, assign_bins
 
 
@@ -96,3 +105,18 @@ def test_gain_off_by_20_per_cent_is_said(factor):
 def test_sky_of_unknown_scatter_says_nothing():
     sky, _, exptime_s, detector = sky_of(1.1)
     assert judge_sky(sky_ratio(sky, np.full(3, np.nan), exptime_s, detector)) == ""
+
+
+def test_bins_are_predicted_by_the_light_of_their_own_frames():
+    """A third of the frames ten times as sure as the rest, in bins of 5."""
+    rng, (frames, stars) = np.random.default_rng(2), (300, 400)
+    error = np.where(np.arange(frames) < 100, 0.001, 0.01)[:, None] * np.ones(stars)
+    flux = 1 + rng.normal(0, error)
+    predicted = np.sqrt(np.mean(error**2, axis=0))
+    nothing = np.zeros(stars)
+    curves = Relative(flux, error, np.ones(frames), predicted, predicted, nothing > 0, nothing)
+    binned = scatter_in_bins(curves, np.arange(frames) // 5)
+    assert (len(binned.means), binned.points) == (60, 5)
+    assert binned.predicted == pytest.approx(np.sqrt(np.mean(error[:, 0] ** 2) / 5), rel=0.06)
+    assert np.median(binned.measured / binned.predicted) == pytest.approx(1, abs=0.03)
+    assert np.mean(binned.measured < 0.7 * binned.predicted) < 0.01

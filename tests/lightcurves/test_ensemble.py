@@ -10,10 +10,9 @@ from ngcmos.lightcurves.ensemble import (
     Kinship,
     choose_best,
     choose_comparisons,
-    find_variables,
     relate,
-    scatter,
 )
+from ngcmos.lightcurves.scatter import find_variables, scatter
 
 FRAMES, STARS = 200, 120
 NOISE = 0.004
@@ -66,6 +65,41 @@ def test_scintillation_is_in_the_errors(rng, kinship):
     assert np.median(curves.error) == pytest.approx(0.005, rel=0.03)
 
 
+CLEAR = slice(60)
+
+
+@pytest.fixture
+def clouded(rng, kinship):
+    """(frames, 1) light, a third of the night clear, the rest under a cloud of 0.25; counts by their photons."""
+    light = np.full((FRAMES, 1), 0.25)
+    light[CLEAR] = 1.0
+    noise = NOISE * np.sqrt(10 ** (0.4 * (kinship.mag - 11.5)) / light)
+    return light, count(rng, kinship, factor=light, noise=noise)
+
+
+def test_in_a_night_mostly_clouded_scatter_is_as_predicted(clouded, kinship):
+    """Each half by its own light; the whole by that of all frames."""
+    light, counts = clouded
+    curves = relate(counts, kinship, np.zeros(FRAMES))
+    for half in (CLEAR, slice(60, None)):
+        measured = np.std(curves.flux[half], axis=0, ddof=1)
+        assert np.median(measured / np.median(curves.error[half], axis=0)) == pytest.approx(1, abs=0.05)
+    expected = NOISE * np.sqrt(10 ** (0.4 * (kinship.mag - 11.5)) * np.mean(1 / light))
+    np.testing.assert_allclose(curves.predicted, expected, rtol=0.02)
+    assert np.median(curves.rms / curves.predicted) == pytest.approx(1, abs=0.05)
+    assert np.mean(curves.rms < 0.85 * curves.predicted) < 0.02
+    assert not curves.variable.any()
+
+
+def test_what_varies_by_less_than_clouds_scatter_is_found_in_the_clear(rng, clouded, kinship):
+    _, counts = clouded
+    signal = np.ones((FRAMES, STARS))
+    signal[30:45, 70] = 0.985
+    assert np.median(counts.fluxerr[60:, 70] / counts.flux[60:, 70]) > 0.008
+    curves = relate(dataclasses.replace(counts, flux=counts.flux * signal), kinship, np.zeros(FRAMES))
+    assert np.flatnonzero(curves.variable).tolist() == [70]
+
+
 def test_factor_is_what_all_share(rng, kinship):
     factor = clouds(rng)
     curves = relate(count(rng, kinship, factor=factor), kinship, np.zeros(FRAMES))
@@ -106,13 +140,13 @@ def test_variables_are_found_and_compare_no_other_star(rng, kinship):
 def test_slow_change_of_the_size_of_the_noise_is_found(rng, kinship):
     deviation = rng.normal(0, NOISE, (FRAMES, STARS))
     deviation[:, 7] += 1.5 * NOISE * np.sin(np.arange(FRAMES) / 40)
-    assert np.flatnonzero(find_variables(deviation, np.full(STARS, NOISE), kinship.mag)).tolist() == [7]
+    assert np.flatnonzero(find_variables(deviation / NOISE, kinship.mag)).tolist() == [7]
 
 
 def test_few_frames_tell_no_variable(rng, kinship):
     wild = rng.normal(0, NOISE, (5, STARS))
     wild[:, 3] *= 100
-    assert not find_variables(wild, np.full(STARS, NOISE), kinship.mag).any()
+    assert not find_variables(wild / NOISE, kinship.mag).any()
 
 
 def test_no_star_compares_itself_and_barred_ones_none(kinship):
