@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from ngcmos.chain.registry import Entry, chosen_stages
+from ngcmos.chain.telling import StageRun, tell_end, tell_stages
 from ngcmos.config import Config
 from ngcmos.errors import ProductError, WorkError, WriteError
 from ngcmos.names import Record, Stage, Verdict
@@ -64,15 +65,6 @@ class ChainOutcome(Outcome):
         trouble = f", {len(self.failed)} in trouble, the first: {self.troubles[0]}" if self.troubles else ""
         stale = f"; {len(self.stale)} products of another reduction: {self.stale[0]}" if self.stale else ""
         return told + trouble + stale
-
-
-@dataclasses.dataclass(frozen=True)
-class StageRun:
-    """How a stage went."""
-
-    entry: Entry
-    outcome: Outcome
-    seconds: float
 
 
 def run(
@@ -201,13 +193,10 @@ def _stale(folder: Path) -> list[StaleProduct]:
 
 
 def _tell(runs: Sequence[StageRun], folder: Path, stale: Sequence[StaleProduct]) -> None:
-    """The table at the end: a line a stage, then what is stale, then where the photometry lies."""
-    log.info("%-19s %8s %8s %8s %8s", "stage", "done", "before", "refused", "seconds")
-    for one in runs:
-        outcome = one.outcome
-        counts = (len(outcome.done), len(outcome.skipped), len(outcome.failed), one.seconds)
-        log.info("%-19s %8d %8d %8d %8.1f%s", one.entry.name, *counts, "  in trouble" if outcome.troubles else "")
+    """The table at the end, then what is stale, where the photometry lies, and how the night is."""
+    tell_stages(runs)
     for product in stale:
         log.info("stale: %s; --overwrite makes it anew", product)
     for path in _tables(folder):
         log.info("photometry: %s", path)
+    tell_end(runs)

@@ -62,4 +62,4 @@ def work(config: Config, night: "Night", options: Namespace) -> Outcome:
     return chain.run(config, night.folder, chosen, workers=options.workers, quiet=options.quiet)
 
 
-main = NightCommand(__doc__, work, add_options=add_options, choose_folder=choose_folder)
+main = NightCommand(__doc__, work, add_options, choose_folder, has_summary=True)

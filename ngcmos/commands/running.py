@@ -16,7 +16,7 @@ import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from types import FrameType
-from typing import TYPE_CHECKING, TextIO
+from typing import TYPE_CHECKING
 
 from ngcmos.commands.parser import parser_of
 from ngcmos.config import Config, load_config
@@ -78,6 +78,8 @@ class NightCommand:
         `choose_folder(config, options)` returning the night folder; that of `find_folder` by default.
     lock : bool
         Whether it writes into the night, so that no other may at the same time.
+    has_summary : bool
+        Whether its work ends with a summary of its own, which is all that a quiet run shows.
     """
 
     doc: str | None
@@ -85,6 +87,7 @@ class NightCommand:
     add_options: AddOptions | None = None
     choose_folder: Callable[[Config, argparse.Namespace], Path] | None = None
     lock: bool = True
+    has_summary: bool = False
 
     def __call__(self, argv: Sequence[str] | None = None, *, prog: str | None = None) -> int:
         """Run it; its exit code."""
@@ -152,26 +155,14 @@ def _stop(_signal: int, _frame: FrameType | None) -> None:
 
 
 def _start_log(options: argparse.Namespace) -> None:
-    """Plain lines to stderr: warnings and worse with -q, everything with -v."""
+    """Lines to stderr: warnings and worse with -q, everything with -v."""
     level = logging.WARNING if options.quiet else logging.DEBUG if options.verbose else logging.INFO
-    from ngcmos.night.session import LINE, LineFormatter
+    from ngcmos.night.terminal import Terminal
 
-    handler = _TerminalHandler()
-    handler.setFormatter(LineFormatter(LINE, datefmt="%H:%M:%S"))
-    handler.setLevel(level)
     logger = logging.getLogger("ngcmos")
-    logger.handlers = [handler]
+    logger.handlers = [Terminal(level)]
     logger.setLevel(logging.DEBUG)
     logger.propagate = False
-
-
-class _TerminalHandler(logging.StreamHandler[TextIO]):
-    """A line to stderr that does not tear a progress bar."""
-
-    def emit(self, record: logging.LogRecord) -> None:
-        from tqdm import tqdm
-
-        tqdm.write(self.format(record), file=sys.stderr)
 
 
 def _named_folder(config: Config, options: argparse.Namespace) -> Path:
@@ -184,6 +175,7 @@ def _run_night(command: NightCommand, options: argparse.Namespace) -> int:
     from ngcmos.night.folder import open_night, unusable_names
     from ngcmos.night.lock import hold_night
     from ngcmos.night.session import log_in, sweep
+    from ngcmos.night.terminal import held
 
     started = time.monotonic()
     config = load_config(camera=options.camera, config=options.config, directory=options.directory)
@@ -198,7 +190,10 @@ def _run_night(command: NightCommand, options: argparse.Namespace) -> int:
             log.warning("%r: left alone, its name is not printable ASCII of at most 200 characters", name)
         for path in night.growing:
             log.warning("%s: still being written, left for a later run", path.name)
-        outcome = command.work(config, night, options)
+        with held(options.quiet and command.has_summary):
+            outcome = command.work(config, night, options)
+        if not command.has_summary:
+            outcome.tell()
         log.info("%s, %.0f s", outcome.summary(), time.monotonic() - started)
         return outcome.exit_code
 

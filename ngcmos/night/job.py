@@ -14,10 +14,10 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from ngcmos.config import Camera, Config
-from ngcmos.errors import FrameError
-from ngcmos.names import Stage
+from ngcmos.errors import FrameError, WorkError, WriteError
+from ngcmos.names import Stage, Verdict
 from ngcmos.night.folder import Night
-from ngcmos.night.ledger import Entry, Ledger, open_ledger, recall
+from ngcmos.night.ledger import Entry, Ledger, open_ledger, recall, refuse_field
 from ngcmos.night.loop import work_through
 from ngcmos.night.outcome import Outcome
 
@@ -81,6 +81,39 @@ class Job:
         """`ngcmos.night.loop.work_through` with the workers of this job."""
         options: dict[str, Any] = {"workers": self.workers, "quiet": self.quiet, "together": together}
         return work_through(work, items, shared=shared, label=label, **options)
+
+    @contextlib.contextmanager
+    def attempt(self, field: str) -> Iterator[None]:
+        """Let the other fields go on where one cannot be worked on; each of its frames learns why from the ledger.
+
+        A frame that has a verdict of its own from this run, or was done before, keeps that.
+        """
+        with self.outcome.attempt(field):
+            try:
+                yield
+            except WriteError:
+                raise
+            except WorkError as error:
+                self.refuse_field(field, str(error).removeprefix(f"{field}: "))
+                raise
+
+    def refuse_field(self, field: str, reason: str) -> None:
+        """Write into the ledger why nothing can be done with the frames of a field."""
+        stage = self.outcome.stage
+        known = {name for name, entry in self.recall(stage, field).items() if entry.verdict == Verdict.DONE}
+        names = [path.name for path in self.night.fields.get(field, ())]
+        refuse_field(self.ledger, stage, field, {*names} - known - {*self.outcome.failed}, reason)
+
+    def say_unsolved(self, field: str) -> str:
+        """Why no frame of a field has a plate solution, or what to do about it; "" where one was solved."""
+        told = self.recall(Stage.SIMPLE_WRAPPER, field)
+        entries = [told[path.name] for path in self.night.fields.get(field, ()) if path.name in told]
+        if not entries:
+            return f"run {Stage.SIMPLE_WRAPPER} first"
+        if any(entry.verdict == Verdict.DONE for entry in entries):
+            return ""
+        whole = next((entry.reason for entry in entries if entry.is_of_field), "none could be solved")
+        return f"{whole} ({Stage.SIMPLE_WRAPPER})"
 
     def settle(self, path: Path, field: str, result: object, numbers: Mapping[str, Any] | None = None) -> bool:
         """Count a frame and write its verdict into the ledger; whether it is fit."""

@@ -26,6 +26,7 @@ JSON: TypeAlias = "bool | int | float | str | list[JSON] | dict[str, JSON] | Non
 LEDGER_NAME = "ngcmos.db"
 DONE, REFUSED = Verdict
 _COMMIT_EVERY_S = 1.0
+_OF_FIELD = "of_field"
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS verdicts (
@@ -34,6 +35,7 @@ CREATE TABLE IF NOT EXISTS verdicts (
     PRIMARY KEY (frame, stage)
 )
 """
+_INSERT = "INSERT OR REPLACE INTO verdicts VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
 _SELECT = "SELECT frame, stage, field, verdict, reason, numbers, version, at FROM verdicts"
 
 
@@ -49,6 +51,11 @@ class Entry:
     numbers: Mapping[str, JSON]
     version: str
     at: str
+
+    @property
+    def is_of_field(self) -> bool:
+        """Whether the whole field is refused: the stage has not looked at the frame itself."""
+        return bool(self.numbers.get(_OF_FIELD))
 
 
 @contextlib.contextmanager
@@ -128,13 +135,21 @@ def record(
     numbers: Mapping[str, object] | None = None,
 ) -> None:
     """Write what happened to a frame at a stage; numbers that are not finite are written as null."""
-    now = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
     text = json.dumps({key: _plain(value) for key, value in (numbers or {}).items()}, allow_nan=False)
-    ledger.execute(
-        "INSERT OR REPLACE INTO verdicts VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
-        (frame, stage, field, verdict, reason, text, __version__, now),
-    )
+    ledger.execute(_INSERT, (frame, stage, field, verdict, reason, text, __version__, _now()))
     ledger.commit_if_due(at_once=verdict != DONE)
+
+
+def refuse_field(ledger: Ledger, stage: str, field: str, frames: Iterable[str], reason: str) -> None:
+    """Write that a stage could not work on a field, as the verdict on each of these frames."""
+    text, now = json.dumps({_OF_FIELD: True}), _now()
+    told = [(frame, stage, field, Verdict.REFUSED, reason, text, __version__, now) for frame in frames]
+    ledger.executemany(_INSERT, told)
+    ledger.commit_if_due(at_once=True)
+
+
+def _now() -> str:
+    return datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
 
 
 def _plain(value: object) -> object:

@@ -3,12 +3,16 @@
 import contextlib
 import dataclasses
 import logging
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 
 from ngcmos.errors import FrameError, WorkError, WriteError
 from ngcmos.names import Verdict
 from ngcmos.night.ledger import Ledger, record
+from ngcmos.night.reasons import sum_alike
+from ngcmos.night.terminal import ONE_OF_MANY, tell_summary
+
+KINDS_TOLD = 8
 
 log = logging.getLogger(__name__)
 
@@ -30,6 +34,9 @@ class Outcome:
         Files written now.
     out_of_disk : bool
         Nothing more can be written.
+    told : list of str
+        What should stand at the end of the run; shown by a quiet run too, unless `is_silent`.
+    is_silent : bool
     """
 
     stage: str
@@ -39,6 +46,8 @@ class Outcome:
     troubles: list[str] = dataclasses.field(default_factory=list)
     products: list[Path] = dataclasses.field(default_factory=list)
     out_of_disk: bool = False
+    told: list[str] = dataclasses.field(default_factory=list)
+    is_silent: bool = False
 
     @property
     def exit_code(self) -> int:
@@ -52,10 +61,22 @@ class Outcome:
         trouble = f", {len(self.troubles)} in trouble: {self.troubles[0]}" if self.troubles else ""
         return f"{self.stage}: {counts}{trouble}"
 
+    def refusals(self, known: Collection[str] = ()) -> list[str]:
+        """The frames refused, but those known of, a line a kind of reason, the most frequent first."""
+        total = len(self.done) + len(self.skipped) + len(self.failed)
+        kinds = sum_alike({name: reason for name, reason in self.failed.items() if name not in known})
+        told = [f"{self.stage}: {one.say(total)}" for one in kinds[:KINDS_TOLD]]
+        others = sum(len(one.names) for one in kinds[KINDS_TOLD:])
+        return [*told, f"{self.stage}: {others} more for other reasons, see ngcmos.log"] if others else told
+
+    def tell(self) -> None:
+        """Tell at the end of a run what should stand there: `told`, or the frames refused."""
+        tell_summary(self.told or self.refusals(), logging.INFO if self.is_silent else logging.WARNING)
+
     def refuse(self, name: str, error: Exception | str) -> None:
-        """Count a frame that is unfit, with one line in the log."""
+        """Count a frame that is unfit, with one line in the log of the night."""
         self.failed[name] = str(error)
-        log.warning("%s: %s", self.stage, error)
+        log.warning("%s: %s", self.stage, error, extra=ONE_OF_MANY)
 
     def settle(
         self,

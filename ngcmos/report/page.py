@@ -9,6 +9,7 @@ import numpy as np
 
 from ngcmos.arrays import Floats
 from ngcmos.names import Level
+from ngcmos.night.spans import clock
 from ngcmos.report import html as page
 from ngcmos.report.facts import clear_zero_point_of, transparency
 from ngcmos.report.field import Exhibits, draw_field_section
@@ -28,7 +29,7 @@ from ngcmos.report.plots import (
     worth_drawing,
 )
 from ngcmos.report.summary import NightSummary
-from ngcmos.report.verdict import clock, level_of, sum_up
+from ngcmos.report.verdict import level_of, say_counts, sum_up
 
 EARLIER_SHOWN = 7
 _CALIBRATION_HEAD = [
@@ -82,12 +83,9 @@ def draw_page(facts: NightFacts, exhibits: Mapping[str, Exhibits]) -> str:
 
 
 def _draw_verdict(facts: NightFacts) -> page.Html:
-    level = level_of(facts.reasons)
-    number = len(facts.fields)
-    counted = f"{facts.summary.measured} of {facts.summary.taken} frames"
-    sentence = f"{counted} of {number} field{'' if number == 1 else 's'} measured"
     why = f"; {sum_up(facts.reasons)}" if facts.reasons else ""
-    return page.join(page.verdict(level, sentence + why), page.items([reason.what for reason in facts.reasons]))
+    line = page.verdict(level_of(facts.reasons), say_counts(facts.summary) + why)
+    return page.join(line, page.items([reason.what for reason in facts.reasons]))
 
 
 def _draw_contents(facts: NightFacts) -> page.Html:

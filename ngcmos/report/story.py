@@ -16,7 +16,7 @@ from pathlib import Path
 
 from ngcmos.config import Config
 from ngcmos.errors import ProductError
-from ngcmos.names import Stage, State, Verdict
+from ngcmos.names import Record, Stage, State, Verdict
 from ngcmos.night.folder import FAILED_DONUTS, NO_WCS, open_night, unusable_names
 from ngcmos.night.ledger import Entry, read_ledger
 from ngcmos.night.products import photometry_path
@@ -24,6 +24,7 @@ from ngcmos.night.reasons import plain_reason
 from ngcmos.tables.table import read_frames
 
 BROUGHT_BACK = "brought back"
+_NOT_OF_FRAMES = (Record.RUN, Record.REMARK, Record.PRODUCT, Stage.QC_CONTROL)
 _REFUSING = (Stage.SIMPLE_WRAPPER, Stage.CHECK_CMOS, Stage.PROCESS_CMOS)
 
 Told = Mapping[str, Entry]  # what the ledger says of a frame, by stage
@@ -119,7 +120,7 @@ def read_story(config: Config, folder: Path, entries: Iterable[Entry] | None = N
     """
     told: dict[str, dict[str, Entry]] = collections.defaultdict(dict)
     for entry in read_ledger(folder) if entries is None else entries:
-        if entry.frame.lower().endswith(".fits"):  # the others are movies, runs, remarks
+        if entry.stage not in _NOT_OF_FRAMES and entry.frame.lower().endswith(".fits"):
             told[entry.frame][entry.stage] = entry
     night = open_night(config, folder, settle=False)
     found = [(path, field, "") for field, paths in night.fields.items() for path in paths]
@@ -163,12 +164,14 @@ def _verdict(name: str, place: str, stages: Told, table: TableFrames) -> tuple[S
         return State.REFUSED, first.stage, first.reason
     if place:
         return State.REFUSED, "", f"lies in {place}/, but {Stage.CHECK_CMOS} did not put it there"
+    if solved and _brought_back_at(stages) > solved.at:
+        solved = None
     if measured:
-        return State.REFUSED, measured.stage, measured.reason
+        first = solved or measured
+        return State.REFUSED, first.stage, first.reason
     if name in table.names:
         return State.MEASURED, "", ""
-    back = _brought_back_at(stages)
-    if solved and not back > solved.at:
+    if solved:
         return State.REFUSED, solved.stage, solved.reason
     return State.WAITING, "", _why_waiting(stages, table)
 

@@ -11,15 +11,15 @@ from collections.abc import Collection, Iterable, Sequence
 
 import numpy as np
 
-from ngcmos.arrays import Bools, Floats
 from ngcmos.names import Level, Stage
+from ngcmos.night.spans import clock, span_of, spells
 from ngcmos.report.facts import FieldFacts, clear_zero_point_of, cloudy_frames, find_jumps, transparency
 from ngcmos.report.runs import StageRun
+from ngcmos.report.summary import NightSummary
 
 MOST_MEASURED, HALF_MEASURED = 0.95, 0.5
 CLOUDY_SHARE = 0.05
 MOVED_SHARE = 0.05
-SPELLS_SHOWN, SPELL_GAP = 4, 1
 REASONS_TOLD = 3
 _FOLDERS = re.compile(r"(?<!\S)/\S*/")
 FRAMES_FOR_SHARES = 10  # fewer frames than this say nothing about shares
@@ -115,17 +115,31 @@ def _judge_field(field: FieldFacts, trouble: str) -> list[Reason]:
     counts = field.counts
     taken, measured, waiting = counts.taken, counts.measured, counts.waiting
     if measured == 0 and (trouble or not waiting):
+        when = span_of(field.unix)
         why = trouble or _main_reasons(field)
-        return [Reason(Level.BAD, FIELD_LOST, f"{field.name}: none of {taken} frames measured: {why}")]
+        lost = f"{field.name}: none of {taken} frames measured{f' ({when})' if when else ''}: {why}"
+        return [Reason(Level.BAD, FIELD_LOST, lost)]
     found = []
     if waiting:
         found.append(Reason(Level.LOOK, NOT_YET, f"{field.name}: {waiting} of {taken} frames not measured yet"))
     judged = taken - waiting
     if judged and measured < MOST_MEASURED * judged:
         level = Level.BAD if measured < HALF_MEASURED * judged else Level.LOOK
-        refused = f"{counts.refused} of {taken} frames refused"
-        found.append(Reason(level, REFUSALS, f"{field.name}: {refused}: {_main_reasons(field)}"))
+        found.append(Reason(level, REFUSALS, say_refused(field)))
     return found
+
+
+def say_refused(field: FieldFacts) -> str:
+    """How many frames of a field were refused, their share, when, and why."""
+    counts, when = field.counts, span_of(field.unix[field.refused])
+    share = f"{counts.refused / counts.taken:.0%}" + (f", {when}" if when else "")
+    return f"{field.name}: {counts.refused} of {counts.taken} frames refused ({share}): {_main_reasons(field)}"
+
+
+def say_counts(night: NightSummary) -> str:
+    """How many frames of a night are measured."""
+    number = len(night.fields)
+    return f"{night.measured} of {night.taken} frames of {number} field{'' if number == 1 else 's'} measured"
 
 
 def _main_reasons(field: FieldFacts) -> str:
@@ -156,25 +170,11 @@ def _judge_sky(fields: Sequence[FieldFacts]) -> list[Reason]:
         known = np.isfinite(share)
         cloudy = known & cloudy_frames(field, clear)
         if known.sum() >= FRAMES_FOR_SHARES and cloudy.sum() > CLOUDY_SHARE * known.sum():
-            when = ", ".join(_spells(field.unix[known], cloudy[known]))
+            when = ", ".join(spells(field.unix[known], cloudy[known]))
             left = f"down to {100 * np.min(share[cloudy]):.0f} % of the light"
             told = f"cloud in {cloudy.sum()} of {known.sum()} frames, {left}, {when} UTC"
             found.append(Reason(Level.LOOK, CLOUD, f"{field.name}: {told}"))
     return found
-
-
-def _spells(unix: Floats, holds: Bools) -> list[str]:
-    """When something held, in words: from the first to the last frame of each spell, the longest in their order.
-
-    A single frame in between that is free does not end a spell.
-    """
-    rows = np.flatnonzero(holds)
-    spells = np.split(rows, np.flatnonzero(np.diff(rows) > 1 + SPELL_GAP) + 1)
-    shown = sorted(sorted(spells, key=len)[-SPELLS_SHOWN:], key=lambda spell: spell[0])
-    ends = [(clock(unix[spell[0]]), clock(unix[spell[-1]])) for spell in shown]
-    told = [first if first == last else f"{first}–{last}" for first, last in ends]
-    more = len(spells) - len(shown)
-    return [*told, f"{more} more times"] if more else told
 
 
 def _judge_pointing(field: FieldFacts, large_px: float) -> list[Reason]:
@@ -200,7 +200,7 @@ def judge_stages(runs: Iterable[StageRun], *, told: Collection[str] = ()) -> lis
     found, fields = [], tuple(f"{field}: " for field in told)
     for run in runs:
         grave = run.stage in GRAVE
-        own = [_FOLDERS.sub("", one) for one in run.troubles if not (grave and one.startswith(fields))]
+        own = [_FOLDERS.sub("", one) for one in run.troubles if not one.startswith(fields)]
         if run.failed and own:
             more = f" (and {len(own) - 1} more)" if len(own) > 1 else ""
             level = Level.BAD if grave else Level.LOOK
@@ -217,8 +217,3 @@ def _judge_disk(room: Room) -> list[Reason]:
         left = f"{free / 1000:.1f} GB free on the disk, less than two nights as this"
         return [Reason(Level.LOOK, DISK, left)]
     return []
-
-
-def clock(unix: float) -> str:
-    """Time of the day, UTC."""
-    return str(np.datetime64(int(unix), "s"))[11:16] if np.isfinite(unix) else "an unknown time"

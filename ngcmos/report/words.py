@@ -14,7 +14,7 @@ from ngcmos.report.story import FrameFile, NightStory
 COLUMNS = 100
 SOME = 3
 
-_NOT_TOLD = ("profile", "reference", "frame_id")
+_NOT_TOLD = ("profile", "reference", "frame_id", "fingerprint", "inputs", "of_field")
 _OF_FRAMES = (  # what looks at frames, in the order of the chain
     Record.SHIFTS,
     Stage.SIMPLE_WRAPPER,

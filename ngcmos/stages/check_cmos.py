@@ -70,8 +70,8 @@ class FieldSorter:
         """
         solved, unsolved = self._read(paths)
         if not solved:
-            count = f"none of {len(paths)} frames has a plate solution of ngcmos"
-            raise WorkError(f"{count}, nothing moved (the first: {unsolved[paths[0]]})")
+            why = self._job.say_unsolved(self._field) or f"the first: {unsolved[paths[0]]}"
+            raise WorkError(f"none of {len(paths)} frames has a plate solution, nothing moved: {why}")
         return self._judge_by_wcs(solved) | (self._judge_unsolved(unsolved) if unsolved else {})
 
     def _read(self, paths: Sequence[Path]) -> tuple[dict[Path, Solution], dict[Path, FrameError]]:
@@ -96,7 +96,7 @@ class FieldSorter:
         tried = self._job.recall(Stage.SIMPLE_WRAPPER, self._field)
         belongs = {}
         for path, error in unsolved.items():
-            if tried and path.name not in tried:
+            if tried and (path.name not in tried or tried[path.name].is_of_field):
                 told = f"{path.name}: not tried by {Stage.SIMPLE_WRAPPER} yet, left where it is"
                 belongs[path] = Belonging(None, told)
                 continue

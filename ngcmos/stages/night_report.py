@@ -22,12 +22,12 @@ from ngcmos.night.products import (
     shifts_path,
     write_text,
 )
+from ngcmos.report.digest import is_silent, tell_night
 from ngcmos.report.field import Exhibits
 from ngcmos.report.night import gather
 from ngcmos.report.page import draw_index, draw_page
 from ngcmos.report.pictures import draw_field
 from ngcmos.report.summary import read_summaries
-from ngcmos.report.verdict import level_of
 
 log = logging.getLogger(__name__)
 
@@ -65,7 +65,7 @@ def run(job: Job, *, commands: Sequence[tuple[str, str]] = ()) -> Outcome:
     write_text(report_index_path(base), draw_index(read_summaries(base)))
     outcome.products.append(report_index_path(base))
     outcome.done.append(night.date)
-    log.info("%s: %s: %s", Stage.NIGHT_REPORT, level_of(facts.reasons), report_path(night.folder))
+    outcome.told, outcome.is_silent = tell_night(facts, report_path(night.folder)), is_silent(facts)
     return outcome
 
 

@@ -11,7 +11,7 @@ import numpy as np
 from astropy.table import Table
 
 from ngcmos.calibration.masters import Masters, load_masters
-from ngcmos.errors import FrameError, HeaderError, WorkError
+from ngcmos.errors import FrameError, HeaderError, MasterError, WorkError
 from ngcmos.names import Record, Stage
 from ngcmos.night.fingerprint import Inputs
 from ngcmos.night.folder import file_state, stamp_of
@@ -45,9 +45,14 @@ def run(job: Job, *, overwrite: bool = False) -> Outcome:
 
     A table that was made of other masters, stars, settings or code is kept and said; `overwrite` makes it anew.
     """
-    masters = load_masters(job.config, job.folder)
+    try:
+        masters = load_masters(job.config, job.folder)
+    except MasterError as error:
+        for field in job.night.fields:
+            job.refuse_field(field, str(error))
+        raise
     for field, paths in job.night.fields.items():
-        with job.outcome.attempt(field):
+        with job.attempt(field):
             photometer = FieldPhotometer(job, field, lambda: masters, overwrite=overwrite)
             if not photometer.stands(paths):
                 photometer.take(paths)
@@ -96,7 +101,8 @@ class FieldPhotometer:
         """
         placed = self._place(paths)
         if not placed:
-            raise WorkError(f"none of {len(paths)} frames can be measured")
+            why = self._job.say_unsolved(self._field) or "see why each is refused"
+            raise WorkError(f"none of {len(paths)} frames can be measured: {why}")
         inputs, verdicts = self._find_inputs(), self._job.recall(Stage.PROCESS_CMOS, self._field)
         if self._overwrite:
             return False

@@ -82,7 +82,7 @@ class SolveOptions:
 def run(job: Job, options: SolveOptions = SolveOptions()) -> Outcome:
     """Write the catalogs of each field and the WCS cards of each frame that has none; an Outcome."""
     for field, paths in job.night.fields.items():
-        with job.outcome.attempt(field):
+        with job.attempt(field):
             solver = FieldSolver(job, field, options)
             solver.take(paths)
             solver.finish()

@@ -189,7 +189,7 @@ def read_input_catalog(folder: Path, field: str) -> Table:
 
 def _read(path: Path, needed: Sequence[str]) -> Table:
     if not path.exists():
-        raise CatalogError(f"{path}: no such catalog, run simple_wrapper first")
+        raise CatalogError(f"{path}: no such catalog, expected that of simple_wrapper")
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("error", AstropyWarning)  # astropy only warns of a damaged file

@@ -133,7 +133,7 @@ def place_frame(path: Path, camera: Camera) -> Solved:
     try:
         solution = own_solution(frame.header)
     except UnsolvedError as error:
-        raise UnsolvedError(f"{path.name}: {error}; simple_wrapper solves it") from None
+        raise UnsolvedError(f"{path.name}: {error}") from None
     return Solved(
         path=path,
         start=frame.start,
@@ -240,7 +240,8 @@ def _require_stars(frame: FrameFacts, counts: Mapping[str, int], min_objects: in
     needed = min(min_objects, EXPECTED_SHARE * counts["on_chip"])
     if counts["seen"] < max(needed, 1):
         raise FrameError(
-            f"{frame.name}: {counts['seen']} of {counts['on_chip']} stars seen, expected at least {needed:.0f}"
+            f"{frame.name}: too few stars (cloud?): {counts['seen']} of {counts['on_chip']} seen,"
+            f" expected at least {needed:.0f}"
         )
 
 

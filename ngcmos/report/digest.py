@@ -1,0 +1,88 @@
+"""A night in a few lines, for the end of a run and for cron's mail: verdict first, then why, then where to look.
+
+``tell_night(facts, page) -> lines``, at most `MOST_LINES` of them.
+"""
+
+import textwrap
+from collections.abc import Sequence
+from pathlib import Path
+
+from ngcmos.names import Level
+from ngcmos.report.facts import FieldFacts
+from ngcmos.report.night import NightFacts
+from ngcmos.report.verdict import DISK, FIELD_LOST, NOT_YET, STAGE_FAILED, say_counts, say_refused
+
+MOST_LINES = 25
+WIDTH = 110
+MOST_LINES_A_REASON = 3
+_MENDED_BY_A_RUN = (FIELD_LOST, STAGE_FAILED, NOT_YET, DISK)
+
+
+def tell_night(facts: NightFacts, page: Path) -> list[str]:
+    """Lines of a night, not all of them sentences.
+
+    Parameters
+    ----------
+    facts : NightFacts
+    page : Path
+        The page of the night.
+    """
+    head = f"Night {facts.date}: {facts.summary.verdict.upper()}, {say_counts(facts.summary)}."
+    foot = [f"Page: {page}", *_tell_commands(facts)]
+    blocks = [_wrap(reason.level, reason.what) for reason in facts.reasons]
+    blocks += [_wrap(Level.GOOD, text) for text in _tell_good(facts)]
+    return [head, *_fit(blocks, MOST_LINES - 1 - len(foot)), *foot]
+
+
+def _wrap(level: Level, text: str) -> list[str]:
+    return textwrap.wrap(
+        text,
+        WIDTH,
+        initial_indent=f"  {level:<6}",
+        subsequent_indent=" " * 8,
+        break_long_words=False,
+        break_on_hyphens=False,
+        max_lines=MOST_LINES_A_REASON,
+        placeholder=" …",
+    )
+
+
+def _fit(blocks: Sequence[list[str]], room: int) -> list[str]:
+    """Lines of as many blocks as there is room for, the first of them first; then how many are left out."""
+    lines = [line for block in blocks for line in block]
+    if len(lines) <= room:
+        return lines
+    shown: list[str] = []
+    for number, block in enumerate(blocks):
+        if len(shown) + len(block) > room - 1:
+            return [*shown, f"  and {len(blocks) - number} more on the page"]
+        shown += block
+    return shown
+
+
+def _tell_good(facts: NightFacts) -> list[str]:
+    """Fields that no reason names: those that are whole together, each of the others with what was refused."""
+    named = " ".join(reason.what for reason in facts.reasons)
+    fine = [field for field in facts.fields if field.name not in named]
+    whole = [field for field in fine if field.counts.measured == field.counts.taken]
+    told = [say_refused(field) for field in fine if field not in whole]
+    return [*told, _tell_whole(whole)] if whole else told
+
+
+def _tell_whole(fields: Sequence[FieldFacts]) -> str:
+    frames = sum(field.counts.taken for field in fields)
+    return f"{', '.join(field.name for field in fields)}: all of {frames} frames measured"
+
+
+def _tell_commands(facts: NightFacts) -> list[str]:
+    """How to go on: a run where that can help, and who tells of each frame."""
+    again, why = (text for _, text in (*facts.commands, ("", ""), ("", ""))[:2])
+    mended = any(reason.topic in _MENDED_BY_A_RUN for reason in facts.reasons)
+    refused = any(field.counts.measured < field.counts.taken for field in facts.fields)
+    told = [f"Why each frame: {why}"] if refused and why else []
+    return [*told, f"Once that is put right: {again}"] if mended and again else told
+
+
+def is_silent(facts: NightFacts) -> bool:
+    """Whether a night needs no word: good, and every frame measured."""
+    return not facts.reasons and all(field.counts.measured == field.counts.taken for field in facts.fields)
