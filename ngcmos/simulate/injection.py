@@ -129,10 +129,6 @@ def inject_night(config: Config, night: Night, target: Path | str, wanted: Wante
         New or empty.
     wanted : Wanted
 
-    Returns
-    -------
-    list of Injected
-
     Raises
     ------
     UsageError

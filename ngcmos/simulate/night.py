@@ -70,10 +70,6 @@ def simulate_night(
     **options
         Of a plan, where none is given: see `ngcmos.simulate.plan.Plan`.
 
-    Returns
-    -------
-    SimulatedNight
-
     Raises
     ------
     UsageError
@@ -92,15 +88,21 @@ def simulate_night(
     write_flats(night.folder, plan, night.camera, chip)
     scenes = [make_scene(plan, night.camera, chip, schedule, index) for index, schedule in enumerate(schedules)]
     write_catalog(night, scenes)
-    for index, scene in enumerate(scenes):
-        faults = place_faults(names if index == 0 else [], plan.frames)
-        night.truths.append(write_field(night, scene, faults, index))
+    write_fields(night, scenes, names)
     return night
 
 
 def write_catalog(night: SimulatedNight, scenes: Sequence[Scene]) -> None:
     """Write the stars of all fields as the TIC lists them."""
     vstack([scene.sky.catalog for scene in scenes], metadata_conflicts="silent").write(night.catalog_file)
+
+
+def write_fields(night: SimulatedNight, scenes: Sequence[Scene], names: Sequence[str]) -> None:
+    """Write the frames and the truth of all fields; faults of these names are put into the first."""
+    for index, scene in enumerate(scenes):
+        own = names if index == 0 else []
+        faults = place_faults(own, len(scene.schedule.starts) - len(own))
+        night.truths.append(_write_field(night, scene, faults, index))
 
 
 def place_faults(names: Sequence[str], frames: int) -> list[str]:
@@ -112,7 +114,7 @@ def place_faults(names: Sequence[str], frames: int) -> list[str]:
     return faults
 
 
-def write_field(night: SimulatedNight, scene: Scene, faults: Sequence[str], index: int) -> Truth:
+def _write_field(night: SimulatedNight, scene: Scene, faults: Sequence[str], index: int) -> Truth:
     """Write the frames and the truth of one field; the truth is returned."""
     conditions = plan_conditions(scene.plan, scene.schedule, index)
     signal = signal_factors(scene)

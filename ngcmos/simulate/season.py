@@ -28,7 +28,7 @@ from ngcmos.simulate.conditions import night_terms
 from ngcmos.simulate.detector import Chip, make_chip
 from ngcmos.simulate.ephemeris import barycentric_dates
 from ngcmos.simulate.faults import fault_names
-from ngcmos.simulate.night import place_faults, write_catalog, write_field
+from ngcmos.simulate.night import write_catalog, write_fields
 from ngcmos.simulate.optics import sky_to_pixels
 from ngcmos.simulate.plan import Plan, Schedule, plan_fields
 from ngcmos.simulate.profile import resize_camera
@@ -274,10 +274,7 @@ def _write_night(
     ]
     if plan.night == 0:
         write_catalog(night, scenes)
-    for index, scene in enumerate(scenes):
-        names = fault_names(plan.faults) if plan.night == index == 0 else []
-        frames = len(scene.schedule.starts) - len(names)
-        night.truths.append(write_field(night, scene, place_faults(names, frames), index))
+    write_fields(night, scenes, fault_names(plan.faults) if plan.night == 0 else [])
     return night
 
 
