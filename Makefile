@@ -4,9 +4,15 @@
 # make bench    CPU, wall, memory and bytes of every stage on full-size simulated nights; COMPARE=old.json adds ratios
 # make precision  the numbers of docs/precision.md, on full-size nights of 300 frames (about an hour)
 # make torture  100 kills of the chain, disks that fail or fill up, damaged products; each healed by the next run (an hour)
-# make lint     ruff and import-linter alone
+# make lint     ruff, import-linter and mypy alone
+# make requirements  requirements.txt and tests/requirements.txt anew: the newest versions that pyproject.toml allows
+# make test-oldest  all tests with the lowest versions that pyproject.toml promises (PYTHON_OLDEST, python3.11)
+# make test-newest  all tests with the newest versions that there are (PYTHON_NEWEST, python3.13)
 
 PYTHON ?= python3
+PYTHON_OLDEST ?= python3.11
+PYTHON_NEWEST ?= python3.13
+TESTS ?= -n auto --dist loadscope
 VENV ?= .venv
 DEMO ?= demo-night
 BENCH ?= bench-night
@@ -16,13 +22,16 @@ RUN = $(VENV)/bin/python
 export OPENBLAS_NUM_THREADS = 1
 READY = $(VENV)/.ready
 
-.PHONY: install demo test lint bench precision torture clean
+PIP_INSTALL = -m pip install --quiet --disable-pip-version-check
+
+.PHONY: install demo test lint requirements test-oldest test-newest bench precision torture clean
 
 $(READY): requirements.txt tests/requirements.txt pyproject.toml
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "ngcmos needs Python 3.11 or newer, this is " + sys.version.split()[0])'
 	$(PYTHON) -m venv $(VENV)
-	$(RUN) -m pip install --quiet --disable-pip-version-check -r requirements.txt -r tests/requirements.txt
-	$(RUN) -m pip install --quiet --disable-pip-version-check --no-deps --editable .
+	$(RUN) $(PIP_INSTALL) --no-deps -r requirements.txt -r tests/requirements.txt
+	$(RUN) $(PIP_INSTALL) --no-deps --editable .
+	$(RUN) -m pip check
 	touch $(READY)
 
 install: $(READY)
@@ -36,9 +45,34 @@ lint: $(READY)
 	$(VENV)/bin/ruff check .
 	$(VENV)/bin/ruff format --check .
 	$(VENV)/bin/lint-imports
+	$(VENV)/bin/mypy
 
 test: lint
-	$(RUN) -m pytest -n auto --dist loadscope
+	$(RUN) -m pytest $(TESTS)
+
+requirements:
+	rm -rf $(VENV)-fresh
+	$(PYTHON) -m venv $(VENV)-fresh
+	$(VENV)-fresh/bin/python $(PIP_INSTALL) .
+	echo "# What the NUC runs: the versions ngcmos was tested with, direct and indirect (make requirements)." > requirements.txt
+	$(VENV)-fresh/bin/python -m pip freeze --exclude ngcmos >> requirements.txt
+	$(VENV)-fresh/bin/python $(PIP_INSTALL) --constraint requirements.txt '.[test]'
+	echo "# What the tests need on top of requirements.txt (make requirements)." > tests/requirements.txt
+	$(VENV)-fresh/bin/python -m pip freeze --exclude ngcmos | grep -vxFf requirements.txt >> tests/requirements.txt
+	rm -rf $(VENV)-fresh
+
+test-oldest:
+	rm -rf $(VENV)-oldest
+	$(PYTHON_OLDEST) -m venv $(VENV)-oldest
+	sed -n 's/^    "\([A-Za-z0-9._-]*\)>=\([0-9.]*\)",.*/\1==\2/p' pyproject.toml > $(VENV)-oldest/lowest.txt
+	$(VENV)-oldest/bin/python $(PIP_INSTALL) --constraint $(VENV)-oldest/lowest.txt --editable '.[test]'
+	$(VENV)-oldest/bin/python -m pytest $(TESTS)
+
+test-newest:
+	rm -rf $(VENV)-newest
+	$(PYTHON_NEWEST) -m venv $(VENV)-newest
+	$(VENV)-newest/bin/python $(PIP_INSTALL) --editable '.[test]'
+	$(VENV)-newest/bin/python -m pytest $(TESTS)
 
 bench: $(READY)
 	$(RUN) tests/bench_night.py $(BENCH) $(if $(COMPARE),--compare $(COMPARE))
@@ -51,4 +85,4 @@ torture: $(READY)
 	$(RUN) tests/torture.py $(TORTURE)
 
 clean:
-	rm -rf $(VENV) $(DEMO) $(BENCH) $(TORTURE) $(PRECISION)
+	rm -rf $(VENV) $(VENV)-fresh $(VENV)-oldest $(VENV)-newest $(DEMO) $(BENCH) $(TORTURE) $(PRECISION)

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 MODULES = (
     *("numpy", "scipy", "astropy", "sep", "photutils", "donuts", "astroquery.vizier"),
-    *("matplotlib", "imageio_ffmpeg", "PIL", "pydantic", "tqdm", "tzdata"),
+    *("matplotlib", "imageio_ffmpeg", "PIL", "pydantic", "tqdm", "tzdata", "pyarrow", "nifty_ls", "batman"),
 )
 IMPORT_TIMEOUT_S = 300.0
 FFMPEG_TIMEOUT_S = 30.0
