@@ -79,6 +79,8 @@ class Plan:
         Of a star that is 1 mag redder in BP - RP than a middling one, in excess, per airmass.
     moon : bool
         Whether the Moon lights the sky.
+    sky_deg : float
+        Radius of the catalogued sky; never less than what can come onto the chip.
     setups : sequence of Setup
         Filters, exposure times, gains that take turns from frame to frame of a field.
     in_blocks : bool
@@ -118,6 +120,7 @@ class Plan:
     slope: float = 0.0
     colour_extinction_mag: float = 0.0
     moon: bool = False
+    sky_deg: float = 0.0
     setups: Sequence[Setup] = ()
     in_blocks: bool = False
 

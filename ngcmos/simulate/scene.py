@@ -71,12 +71,11 @@ def make_scene(
 def field_sky(plan: Plan, camera: Camera, schedule: Schedule, index: int) -> Sky:
     """The stars of a field; the same ones on every night, moved on by their proper motions."""
     optics = schedule.optics
-    blended = plan.blended_target
-    if blended is None:
-        blended = plan.fields > 1
+    blended = plan.fields > 1 if plan.blended_target is None else plan.blended_target
+    near_deg = (optics.corner_px + BEYOND_CORNER_PX) * optics.scale_arcsec / 3600
     return make_sky(
         np.random.default_rng([plan.seed, 20, index]),
-        Cap(optics.ra, optics.dec, (optics.corner_px + BEYOND_CORNER_PX) * optics.scale_arcsec / 3600),
+        Cap(optics.ra, optics.dec, max(plan.sky_deg, near_deg)),
         catalog=camera.catalog,
         epoch_year=schedule.starts[0].jyear,
         number=index,

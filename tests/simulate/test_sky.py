@@ -6,9 +6,11 @@ import numpy as np
 import pytest
 from astropy import units as u
 from astropy.coordinates import SkyCoord
+from astropy.table import Table
 from astropy.time import Time
 
 from ngcmos.errors import UsageError
+from ngcmos.simulate.night import simulate_night
 from ngcmos.simulate.sky import COLUMNS, Cap, draw_magnitudes, electrons_per_second, foreign_light, make_sky
 
 YEAR = 2024.51
@@ -169,3 +171,12 @@ def test_light_grows_with_the_area_of_the_aperture():
 def test_a_density_of_nothing_is_refused(camera):
     with pytest.raises(UsageError, match="density is 0"):
         sky_of(camera, density=0.0)
+
+
+def test_catalogued_sky_may_be_wider_than_the_field(camera, tmp_path):
+    night = simulate_night(tmp_path / "b", camera, size=64, frames=1, calibrations=1, sky_deg=1.5)
+    catalog = Table.read(night.catalog_file)
+    centre = SkyCoord(*night.truths[0].stars["ra", "dec"][0], unit="deg")
+    away = centre.separation(SkyCoord(catalog["RAJ2000"], catalog["DEJ2000"], unit="deg")).deg
+    assert 1.3 < away.max() < 1.7
+    assert (away > 1.0).mean() > 0.4
