@@ -30,10 +30,11 @@ FAR_LIMITS = 6.0  # a shift so many times the usual ones would flatten the plot
 
 @dataclasses.dataclass(frozen=True)
 class Exhibits:
-    """What is shown of a field beside its numbers: links (target, label) and pictures (JPEG, caption)."""
+    """What is shown of a field beside its numbers: links (target, label), pictures (JPEG, caption), remarks."""
 
     links: Sequence[tuple[str, str]] = ()
     pictures: Sequence[tuple[bytes, str]] = ()
+    remarks: Sequence[str] = ()
 
 
 def draw_field_section(
@@ -59,6 +60,7 @@ def draw_field_section(
     section = page.section(
         field.name,
         page.paragraph(told),
+        page.items(exhibits.remarks),
         _draw_reasons(field),
         page.plot_places(drawn),
         _draw_noise_sentence(field),

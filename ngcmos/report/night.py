@@ -17,6 +17,7 @@ from ngcmos.errors import ProductError
 from ngcmos.night.disk import free_mb
 from ngcmos.night.folder import Night
 from ngcmos.night.ledger import Entry, read_ledger
+from ngcmos.night.remarks import Remark, read_remarks
 from ngcmos.qc.almanac import Almanac, night_almanac
 from ngcmos.report.calibration import CalibrationFacts, Levels, judge_calibration, read_calibration
 from ngcmos.report.facts import FieldFacts, clear_zero_point_of, read_fields
@@ -45,6 +46,7 @@ class NightFacts:
     date : str
     fields : list of ngcmos.report.facts.FieldFacts
     runs : list of ngcmos.report.runs.StageRun
+    remarks : list of ngcmos.night.remarks.Remark
     reasons : list of ngcmos.report.verdict.Reason
         The gravest first.
     almanac : Almanac or None
@@ -64,6 +66,7 @@ class NightFacts:
     date: str
     fields: list[FieldFacts]
     runs: list[StageRun]
+    remarks: list[Remark]
     reasons: list[Reason]
     almanac: Almanac | None
     calibration: CalibrationFacts
@@ -93,7 +96,7 @@ class NightFacts:
 def gather(config: Config, night: Night, commands: Sequence[tuple[str, str]] = ()) -> NightFacts:
     """The NightFacts of a night; `commands` are what the page offers: what for, and the line to type."""
     entries, trouble = _read_entries(night)
-    fields, runs = read_fields(config, night, entries), read_runs(entries)
+    fields, runs, remarks = read_fields(config, night, entries), read_runs(entries), read_remarks(entries)
     earlier = [one for one in read_summaries(config.directories.base) if one.night < night.date]
     calibration = read_calibration(config, night, _earlier_nights(config, night))
     used_mb = sum(path.stat().st_size for path in night.folder.rglob("*") if path.is_file()) / 1e6
@@ -103,12 +106,14 @@ def gather(config: Config, night: Night, commands: Sequence[tuple[str, str]] = (
         Room(free_mb(night.folder), config.camera.files.reserve_mb, used_mb),
         large_px=config.camera.donuts.large_px,
         calibration=judge_calibration(calibration, earlier[0].levels if earlier else Levels()),
+        remarks=remarks,
     )
     now = datetime.datetime.now(datetime.UTC).isoformat(timespec="minutes")
     return NightFacts(
         date=night.date,
         fields=fields,
         runs=runs,
+        remarks=remarks,
         reasons=reasons,
         almanac=night_almanac(night.date, config.site) if _DATE.fullmatch(night.date) else None,
         calibration=calibration,

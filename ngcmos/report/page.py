@@ -3,6 +3,7 @@
 ``draw_page(facts, exhibits) -> str`` and ``draw_index(summaries) -> str``, both HTML.
 """
 
+import dataclasses
 from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
@@ -61,6 +62,7 @@ def draw_page(facts: NightFacts, exhibits: Mapping[str, Exhibits]) -> str:
     fields = []
     for number, field in enumerate(facts.fields):
         shown = exhibits.get(field.name, Exhibits())
+        shown = dataclasses.replace(shown, remarks=[one.text for one in facts.remarks if one.field == field.name])
         section, own = draw_field_section(f"f{number}", field, clear_zero_point_of(facts.fields), shown)
         fields.append(section)
         plots += own

@@ -21,6 +21,7 @@ from ngcmos.night.folder import FAILED_DONUTS, NO_WCS, open_night, unusable_name
 from ngcmos.night.ledger import Entry, read_ledger
 from ngcmos.night.products import photometry_path
 from ngcmos.night.reasons import plain_reason
+from ngcmos.night.remarks import Remark, read_remarks
 from ngcmos.tables.table import read_frames
 
 BROUGHT_BACK = "brought back"
@@ -82,6 +83,7 @@ class NightStory:
         Of each field on disk.
     left_alone : tuple of str
         Files with names that no script takes; they count nowhere.
+    remarks : tuple of ngcmos.night.remarks.Remark
     """
 
     folder: Path
@@ -90,6 +92,7 @@ class NightStory:
     told: Mapping[str, Told]
     tables: Mapping[str, TableFrames]
     left_alone: tuple[str, ...]
+    remarks: tuple[Remark, ...]
 
     @property
     def fields(self) -> list[str]:
@@ -119,7 +122,8 @@ def read_story(config: Config, folder: Path, entries: Iterable[Entry] | None = N
         The ledger is missing or damaged.
     """
     told: dict[str, dict[str, Entry]] = collections.defaultdict(dict)
-    for entry in read_ledger(folder) if entries is None else entries:
+    entries = read_ledger(folder) if entries is None else list(entries)
+    for entry in entries:
         if entry.stage not in _NOT_OF_FRAMES and entry.frame.lower().endswith(".fits"):
             told[entry.frame][entry.stage] = entry
     night = open_night(config, folder, settle=False)
@@ -130,7 +134,8 @@ def read_story(config: Config, folder: Path, entries: Iterable[Entry] | None = N
             found += [(path, field, place) for field, paths in aside.items() for path in paths]
     tables = {field: _read_table(folder, field) for field in sorted({field for _, field, _ in found})}
     files = tuple(_judge(path, field, place, told, tables[field]) for path, field, place in found)
-    return NightStory(folder, night.date, files, dict(told), tables, tuple(unusable_names(folder)))
+    left_alone, remarks = tuple(unusable_names(folder)), tuple(read_remarks(entries))
+    return NightStory(folder, night.date, files, dict(told), tables, left_alone, remarks)
 
 
 def _read_table(folder: Path, field: str) -> TableFrames:

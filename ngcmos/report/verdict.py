@@ -12,6 +12,7 @@ from collections.abc import Collection, Iterable, Sequence
 import numpy as np
 
 from ngcmos.names import Level, Stage
+from ngcmos.night.remarks import Remark
 from ngcmos.night.spans import clock, span_of, spells
 from ngcmos.report.facts import FieldFacts, clear_zero_point_of, cloudy_frames, find_jumps, transparency
 from ngcmos.report.runs import StageRun
@@ -83,6 +84,7 @@ def judge(
     *,
     large_px: float,
     calibration: Iterable[str] = (),
+    remarks: Iterable[Remark] = (),
 ) -> list[Reason]:
     """Reasons why a night is not simply good, the gravest first.
 
@@ -93,8 +95,10 @@ def judge(
     room : Room
     large_px : float
         What counts as a large shift.
-    calibration : sequence of str
+    calibration : iterable of str
         What is odd about the masters.
+    remarks : iterable of ngcmos.night.remarks.Remark
+        What does not fit together, by the ledger.
     """
     troubles = {field.name: find_trouble(field.name, runs) for field in fields}
     lost = [field.name for field in fields if troubles[field.name] and not field.counts.measured]
@@ -103,6 +107,7 @@ def judge(
     found += judge_stages(runs, told=lost)
     found += _judge_sky(fields) + [one for field in fields for one in _judge_pointing(field, large_px)]
     found += [Reason(Level.LOOK, CALIBRATION, sentence) for sentence in calibration]
+    found += [Reason(Level.LOOK, remark.kind, str(remark)) for remark in remarks]
     if not fields:
         found.append(
             Reason(Level.LOOK, NOTHING, "no science frames in this night: dome closed, or not copied yet?")

@@ -2,13 +2,14 @@
 
 import collections
 import textwrap
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from pathlib import Path
 
 from ngcmos.names import Record, Stage, State
 from ngcmos.night.folder import stamp_of
 from ngcmos.night.ledger import Entry
 from ngcmos.night.reasons import kind_of, plain_reason
+from ngcmos.night.remarks import Remark
 from ngcmos.report.story import FrameFile, NightStory
 
 COLUMNS = 100
@@ -41,6 +42,8 @@ def tell_frame(story: NightStory, name: str) -> str:
         lines += _fact("verdict", _say_verdict(file))
     if not files:
         lines += _fact("lies in", f"neither {story.folder} nor its folders of those set aside: gone")
+    for remark in _remarks_on(story, {file.field for file in files}):
+        lines += _fact("remark", str(remark))
     if not stages:
         return "\n".join([*lines, "", "  The ledger does not know it: no stage has seen it.", ""])
     lines += ["", f"  {'stage':<16}{'verdict':<9}{'at (UTC)':<21}version"]
@@ -113,7 +116,7 @@ def tell_frames(story: NightStory, title: str, files: Sequence[FrameFile], holde
     for state in sorted(set(counts) - {State.MEASURED}, reverse=True):
         lines += [f"{state}: {counts[state]}", *_tell_groups([file for file in files if file.state == state]), ""]
     lines += _tell_sum(files, counts)
-    lines += _tell_remarks(story, files)
+    lines += _tell_oddities(story, files)
     lines += _tell_what_next(story, files, holder)
     return "\n".join([*lines, ""])
 
@@ -155,12 +158,19 @@ def _tell_sum(files: Sequence[FrameFile], counts: Mapping[State, int]) -> list[s
     return [f"{len(files)} frames on disk: {where}", f"{len(files)} = {parts}"]
 
 
-def _tell_remarks(story: NightStory, files: Sequence[FrameFile]) -> list[str]:
+def _remarks_on(story: NightStory, fields: Collection[str]) -> list[Remark]:
+    """Remarks on some fields, and on the whole night."""
+    return [remark for remark in story.remarks if remark.field in {"", *fields}]
+
+
+def _tell_oddities(story: NightStory, files: Sequence[FrameFile]) -> list[str]:
     """What does not fit together: frames without a word in the ledger, frames that are gone, odd tables."""
     lines = _tell_names(f"{len(story.left_alone)} left alone, their names are unfit", map(ascii, story.left_alone))
     unknown = [file.path.name for file in files if not file.known]
     lines += _tell_names(f"{len(unknown)} unknown to the ledger", unknown)
     fields = {file.field for file in files}
+    for remark in _remarks_on(story, fields):
+        lines += _wrap(str(remark), "", "    ")
     here = {file.name for file in files}
     for field in sorted(fields):
         gone = [

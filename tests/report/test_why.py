@@ -14,8 +14,9 @@ from test_bad_input import REASONS
 
 from ngcmos.config import load_camera
 from ngcmos.errors import NightError, ProductError, WorkError
-from ngcmos.night.ledger import read_ledger
+from ngcmos.night.ledger import open_ledger, read_ledger
 from ngcmos.night.lock import hold_night
+from ngcmos.night.remarks import keep_remark
 from ngcmos.report import why
 from ngcmos.simulate.night import simulate_night
 
@@ -75,6 +76,18 @@ def sum_of(text):
 def count_frames(folder):
     """Frames on disk as a shell would count them."""
     return len([path for path in folder.rglob("NG*.fits") if "catalog" not in path.name])
+
+
+def test_remarks_on_its_field_are_told_of_a_frame_and_of_the_field(copy):
+    with open_ledger(copy.folder) as ledger:
+        keep_remark(ledger, copy.field, "time", "DATE-OBS is 4 h behind the names")
+        keep_remark(ledger, "", "clock", "two hours are there twice")
+        keep_remark(ledger, "another", "time", "nothing of this field")
+    for wanted in (copy.field, name_of(copy, "")):
+        told = on_one_line(ask(copy, wanted))
+        assert f"{copy.field}: DATE-OBS is 4 h behind the names" in told
+        assert "two hours are there twice" in told
+        assert "nothing of this field" not in told
 
 
 @pytest.mark.parametrize("fault", REASONS)

@@ -21,6 +21,7 @@ from ngcmos.names import Record, Stage
 from ngcmos.night.folder import open_night
 from ngcmos.night.ledger import DONE, REFUSED, Entry, open_ledger, read_ledger, record
 from ngcmos.night.products import relative_path
+from ngcmos.night.remarks import keep_remark
 from ngcmos.report.calibration import CalibrationFacts, Levels, compare_flats, judge_calibration
 from ngcmos.report.facts import FieldFacts, FrameNumbers, clear_zero_point_of, cloudy_frames, find_jumps
 from ngcmos.report.field import Exhibits
@@ -425,6 +426,21 @@ def test_night_as_it_should_be_is_good(solved_night, tmp_path):
     text = write_page(config, base / "nights" / source.name)
     assert summary_of(text)["verdict"] == "good"
     assert "24 of 24 frames of 2 fields measured" in said(text)
+
+
+def test_remarks_are_told_and_want_a_human(solved_night, tmp_path):
+    config, source, truths = solved_night
+    base = tmp_path / "base"
+    shutil.copytree(config.directories.base.parent, base)
+    config = load_config(camera=str(base / "camera.toml"), config=str(base / "directories.json"))
+    folder = base / "nights" / source.name
+    with open_ledger(folder) as ledger:
+        keep_remark(ledger, truths[1].field, "time", "DATE-OBS is 4 h behind <the names>")
+    text = write_page(config, folder)
+    assert summary_of(text)["verdict"] == "look"
+    assert summary_of(text)["why"] == f"{truths[1].field}: DATE-OBS is 4 h behind <the names>"
+    chapters = [said(text.partition(f'id="f{number}"')[2].partition("</section>")[0]) for number in (0, 1)]
+    assert ["DATE-OBS is 4 h behind <the names>" in chapter for chapter in chapters] == [False, True]
 
 
 def test_next_night_is_compared_with_this_one(bare):
