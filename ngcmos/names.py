@@ -82,6 +82,9 @@ class Flag(enum.IntFlag):
     BLENDED = 16  # the catalog has a neighbour of like brightness too near
     POOR_SKY = 32  # too few sky pixels, or sky far more restless than around most stars
     OFF_CHIP = 64  # centre off the chip, or no position: all numbers are NaN
+    TRAIL = 128  # a satellite or an aeroplane crossed it
+    CLOUD = 256  # the whole frame is clouded
+    NOT_FLATTENED = 512  # there was no flat: off by the response of its place on the chip
 
 
 def flag_names() -> list[tuple[int, str]]:

@@ -27,6 +27,7 @@ CHUNK_BYTES = 2**26
 FRAME_COLUMNS = ("frame_id", "jd_mid", "exptime_s", "airmass", "sky", "sky_rms")
 SPOILT = Flag.SATURATED | Flag.OFF_CHIP  # no light curve can be made of such a count
 DOUBTFUL = SPOILT | Flag.EDGE | Flag.BAD_PIXEL | Flag.POOR_SKY  # good enough for itself, not to compare others
+CROSSED = Flag.TRAIL  # shown, but it tells nothing of the star
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -144,7 +145,8 @@ def relate_stars(field: FieldCounts, radius_px: float) -> Relative:
     """Relative curves of all stars of a FieldCounts in one aperture."""
     flags = field.columns["flags"]
     flux = np.where(flags & SPOILT, np.float32(np.nan), field.columns[f"flux_{radius_px:g}"])
-    counts = Counts(flux, field.columns[f"fluxerr_{radius_px:g}"], (flags & DOUBTFUL) == 0)
+    trusted, crossed = (flags & (DOUBTFUL | CROSSED)) == 0, (flags & CROSSED) != 0
+    counts = Counts(flux, field.columns[f"fluxerr_{radius_px:g}"], trusted, crossed)
     stars = field.stars
     kinship = Kinship(
         mag=np.asarray(stars["Tmag"], float),

@@ -44,12 +44,14 @@ FEWEST_SHARE = 0.5  # of the frames a comparison star needs a count in
 class Counts:
     """What one aperture counted; (frames, stars) arrays.
 
-    `flux` and `fluxerr` in any unit, NaN where nothing is known; `trusted` tells what may compare others.
+    `flux` and `fluxerr` in any unit, NaN where nothing is known; `trusted` tells what may compare others,
+    `crossed` what is shown but says nothing of the star itself.
     """
 
     flux: Reals
     fluxerr: Reals
     trusted: Bools
+    crossed: Bools | None = None
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -124,6 +126,8 @@ def relate(counts: Counts, kinship: Kinship, air_rms: Floats) -> Relative:
     common, common_variance = _compare(deviation, variance, shared.kept & np.isfinite(deviation), weights)
     flux, error = (1 + deviation) / common, np.sqrt(variance + common_variance) / common
     usual = find_usual(pulls_of(flux, error))
+    if counts.crossed is not None:
+        usual &= ~counts.crossed
     total, squares = weights.sum(axis=1), (weights**2).sum(axis=1)
     return Relative(
         flux=flux,

@@ -1,6 +1,6 @@
-"""How good each frame is: width and shape of its stars, sky, clouds, trails; and one word for it.
+"""How good each frame is: width and shape of its stars, sky, clouds; and one word for it.
 
-``measure_shape(image, x, y)``, ``sky_plane(x, y, sky)`` and ``find_trail(image, x, y)`` look at one frame;
+``measure_shape(image, x, y)`` and ``sky_gradient(x, y, sky, shape)`` look at one frame;
 ``judge_frames(facts)`` compares the frames of a night and tells cloud, jump, slew, trail and twilight apart.
 """
 
@@ -9,11 +9,11 @@ import dataclasses
 import numpy as np
 from astropy.table import Table
 from numpy.typing import ArrayLike, NDArray
-from scipy.spatial import cKDTree
 
-from ngcmos.arrays import Bools, Floats, Ints, Reals, Shape
+from ngcmos.arrays import Bools, Floats, Reals, Shape
 from ngcmos.names import Quality
 from ngcmos.photometry.sky import pixels_around
+from ngcmos.photometry.trails import TRAIL_SHARE
 
 FWHM_A_SIGMA = 2.0 * np.sqrt(2.0 * np.log(2.0))
 WINDOWS_PX = (1.5, 3.0, 6.0)  # sigma; a wider one where the stars fill it
@@ -26,12 +26,6 @@ CLOUD_STARS = 0.7  # of the stars that the field usually shows
 SLEW_ELONGATION = 1.4  # over that of the night
 TWILIGHT_SKY = 1.5  # over the sky of the night
 NEIGHBOURS = 5  # frames before, whose median place a frame is compared with
-TRAIL_STEP_PX = 16  # rows and columns looked at
-TRAIL_SIGMA = 5.0
-TRAIL_SHARE = 0.4  # of the lines looked at that one straight line must cross
-TRAIL_BLOCK = 250_000  # points times slopes at a time, so that memory stays flat under a bright sky
-STAR_REACH_PX = 8.0
-_SLOPES = np.tan(np.radians(np.linspace(-45, 45, 181)))
 
 
 @dataclasses.dataclass(frozen=True)
@@ -119,70 +113,6 @@ def sky_gradient(x: Floats, y: Floats, sky: Floats, shape: Shape) -> float:
     if determinant <= 0:
         return np.nan
     return float(np.hypot(xs * yy - ys * xy, ys * xx - xs * xy) / determinant / level)
-
-
-def find_trail(
-    image: Reals, x: Floats, y: Floats, *, sky: float, sky_rms: float, bad: Bools | None = None
-) -> float:
-    """Share of the rows (or columns) looked at that the straightest line of bright pixels crosses.
-
-    Every sixteenth row and column is looked at, pixels near catalog stars apart; the lines are counted by their
-    slope and offset (the transform of Hough). A satellite across the chip gives about 1, a
-    frame of stars about 0.1.
-
-    Parameters
-    ----------
-    image : (rows, columns) array
-    x, y : (n,) arrays
-        0-based pixels of the catalog stars.
-    sky, sky_rms : float
-        ADU per pixel.
-    bad : bool array, optional
-        Pixels that do not count.
-    """
-    limit = sky + TRAIL_SIGMA * sky_rms
-    rows, columns = image.shape
-    known = np.isfinite(x) & np.isfinite(y)
-    stars = cKDTree(np.column_stack([x[known], y[known]])) if known.any() else None
-    share = 0.0
-    for across, length in ((False, rows), (True, columns)):
-        step = slice(None, None, TRAIL_STEP_PX)
-        lines = image[:, step].T if across else image[step]
-        bright = lines > limit
-        if bad is not None:
-            bright &= ~(bad[:, step].T if across else bad[step])
-        line, place = np.nonzero(bright)
-        columns_rows = (line * TRAIL_STEP_PX, place) if across else (place, line * TRAIL_STEP_PX)
-        points = _without_stars(np.column_stack(columns_rows), stars)
-        share = max(share, _straightest(points, across) / (length / TRAIL_STEP_PX))
-    return float(share)
-
-
-def _without_stars(points: Ints, stars: cKDTree | None) -> Ints:
-    """The points that lie near none of the stars, a cKDTree or None."""
-    if stars is None or not len(points):
-        return points
-    away, _ = stars.query(points, distance_upper_bound=STAR_REACH_PX)
-    alone: Bools = np.isinf(away)
-    return points[alone]
-
-
-def _straightest(points: Ints, across: bool) -> int:
-    """Most lines looked at that have a point on one straight line across them, 3 px wide."""
-    if not len(points):
-        return 0
-    along, place = (points[:, 1], points[:, 0]) if not across else (points[:, 0], points[:, 1])
-    most, best = 0, along[:0]
-    pieces = min(_SLOPES.size, 1 + _SLOPES.size * along.size // TRAIL_BLOCK)
-    for slopes in np.array_split(_SLOPES, pieces):
-        offsets = np.rint((place - slopes[:, None] * along) / 3).astype(int)
-        offsets -= offsets.min()
-        width = offsets.max() + 1
-        counts = np.bincount((np.arange(slopes.size)[:, None] * width + offsets).ravel())
-        if counts.max() > most:
-            slope, offset = divmod(counts.argmax(), width)
-            most, best = counts.max(), along[offsets[slope] == offset]
-    return np.unique(best).size
 
 
 def clear_zero_point(zp: ArrayLike, airmass: ArrayLike) -> float:

@@ -33,6 +33,8 @@ MARKS = [
     ("*", BLACK),
     ("s", ORANGE),
     ("p", BLUE),
+    ("<", ORANGE),
+    (">", PURPLE),
 ]
 _CLOSE_UP_PX = 1.0
 _DAY_S, _LEAST_MARGIN_S = 86400.0, 30.0

@@ -24,6 +24,7 @@ from ngcmos.night.provenance import keep_product, keep_standing
 from ngcmos.night.remarks import keep_remark
 from ngcmos.photometry.air import AIR, tell_air
 from ngcmos.steps.catalog import file_checksum, read_catalog, read_input_catalog
+from ngcmos.steps.clouds import mark_clouds
 from ngcmos.steps.measuring import (
     Measuring,
     Placed,
@@ -57,6 +58,7 @@ def run(job: Job, *, overwrite: bool = False) -> Outcome:
             if not photometer.stands(paths):
                 photometer.take(paths)
                 photometer.finish()
+    mark_clouds(job)
     return job.outcome
 
 

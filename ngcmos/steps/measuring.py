@@ -22,7 +22,7 @@ from ngcmos.night.headers import card_said, header_number
 from ngcmos.photometry.air import AirCards
 from ngcmos.photometry.apertures import Exposure, Measurement, measure
 from ngcmos.photometry.noise import scintillation
-from ngcmos.photometry.quality import find_trail, measure_shape, sky_gradient
+from ngcmos.photometry.quality import measure_shape, sky_gradient
 from ngcmos.photometry.sky import KnownStars, star_reach
 from ngcmos.photometry.times import (
     EarthVectors,
@@ -33,11 +33,14 @@ from ngcmos.photometry.times import (
     mid_exposure,
     star_directions,
 )
+from ngcmos.photometry.trails import Trail, find_trails
 from ngcmos.tables.writer import Moment, columns, rows_of_frame
 
 SEEN_SNR = 5.0
 EXPECTED_SHARE = 0.5
 SHAPE_STARS = 100
+TRAIL_WINGS_PX = 1.0  # light of a trail beyond what stands out of the sky
+FRAME_FLAGS = Flag.TRAIL | Flag.CLOUD | Flag.NOT_FLATTENED  # of a frame as a whole, or of a part of it
 MARGIN_PX = 60.0  # around the measured stars, in which stars are kept away from the sky
 # the code that makes the rows of a frame from its pixels, its header and its masters
 ROOMS = (
@@ -203,10 +206,11 @@ def measure_frame(placed: Placed, measuring: Measuring) -> tuple[np.ndarray, dic
     camera, stars, masters = measuring.camera, measuring.stars, measuring.masters
     frame = read_frame(placed.path, camera)
     image = calibrate(frame.data, frame.exptime, masters, detector=camera.detector)
+    exposure = Exposure(image, frame.data, frame.exptime, masters.bad)
     x, y = to_pixels(placed.solution, measuring.ra, measuring.dec)
     known = measuring.known
     measurement = measure(
-        Exposure(image, frame.data, frame.exptime, masters.bad),
+        exposure,
         x,
         y,
         settings=camera.photometry,
@@ -216,11 +220,25 @@ def measure_frame(placed: Placed, measuring: Measuring) -> tuple[np.ndarray, dic
     )
     counts = _count_stars(measurement)
     _require_stars(frame, counts, camera.detection.min_objects)
+    facts = _facts(placed, measurement, counts, camera)
+    light = {"sky": facts["sky"], "sky_rms": facts["sky_rms"]}
+    trails = find_trails(image, x, y, bad=masters.bad, **light)
+    flags = measurement.flags | _flag_stars(trails, x, y, measuring)
     bjd = bjd_of(placed.earth, measuring.directions)[0]
     moment = Moment(frame.name, placed.earth.jd_utc[0], bjd, placed.airmass, placed.zp)
-    rows = rows_of_frame(measurement, stars, x, y, moment, name_width=measuring.name_width)
-    facts = _facts(placed, measurement, counts, camera)
-    return rows, facts | _quality(image, x, y, measurement, facts, masters.bad)
+    flagged = dataclasses.replace(measurement, flags=flags)
+    rows = rows_of_frame(flagged, stars, x, y, moment, name_width=measuring.name_width)
+    seen = {"trail": max((trail.share for trail in trails), default=0.0)}
+    seen["flags"] = int(np.bitwise_or.reduce(flags & FRAME_FLAGS))
+    return rows, facts | _quality(exposure, x, y, measurement) | seen
+
+
+def _flag_stars(trails: Sequence[Trail], x: np.ndarray, y: np.ndarray, measuring: Measuring) -> np.ndarray:
+    """(stars,) bits of what happened to the frame: a trail over a star's largest aperture, no flat."""
+    reach_px = max(measuring.camera.photometry.radii_px) + TRAIL_WINGS_PX
+    crossed = [trail.crosses(x, y, reach_px) for trail in trails if trail.is_trail]
+    flags = np.where(np.any(crossed, axis=0), Flag.TRAIL, 0) if crossed else np.zeros(x.shape, int)
+    return (flags | (0 if measuring.masters.flattened else Flag.NOT_FLATTENED)).astype(np.int32)
 
 
 def _count_stars(measurement: Measurement) -> dict[str, int]:
@@ -245,25 +263,16 @@ def _require_stars(frame: FrameFacts, counts: Mapping[str, int], min_objects: in
         )
 
 
-def _quality(
-    image: np.ndarray,
-    x: np.ndarray,
-    y: np.ndarray,
-    measurement: Measurement,
-    facts: Mapping[str, Any],
-    bad: np.ndarray,
-) -> dict[str, float]:
+def _quality(exposure: Exposure, x: np.ndarray, y: np.ndarray, measurement: Measurement) -> dict[str, float]:
     """What the image tells of its own quality; shape by the brightest stars (the catalog is sorted so)."""
     whole = np.flatnonzero((measurement.flags & (Flag.OFF_CHIP | Flag.SATURATED | Flag.EDGE)) == 0)[:SHAPE_STARS]
-    shape = measure_shape(image, x[whole], y[whole], bad=bad)
-    light = {"sky": facts["sky"], "sky_rms": facts["sky_rms"]}
+    shape = measure_shape(exposure.image, x[whole], y[whole], bad=exposure.bad)
     return {
         "fwhm_px": shape.fwhm_px,
         "place_x": float(np.nanmedian(x)),
         "place_y": float(np.nanmedian(y)),
         "elongation": shape.elongation,
-        "sky_gradient": sky_gradient(x, y, measurement.sky, image.shape),
-        "trail": find_trail(image, x, y, bad=bad, **light),
+        "sky_gradient": sky_gradient(x, y, measurement.sky, exposure.image.shape),
     }
 
 

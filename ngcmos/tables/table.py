@@ -26,7 +26,7 @@ def check_table(path: Path) -> fits.Header:
     ProductError
         Missing, truncated, damaged, or not a table of ngcmos.
     """
-    return _layout(path)[0]
+    return layout_of_table(path)[0]
 
 
 def table_checksum(path: Path) -> str:
@@ -40,7 +40,7 @@ def table_checksum(path: Path) -> str:
     ProductError
         As `check_table`.
     """
-    header, kinds, start = _layout(path)
+    header, kinds, start = layout_of_table(path)
     with path.open("rb") as file:
         digest = hashlib.sha256(file.read(start))
         file.seek(start + header["NFRAMES"] * header["NSTARS"] * kinds.itemsize)
@@ -71,7 +71,7 @@ def read_star(path: Path, *, gaia_id: int | None = None, tic_id: int | None = No
     WorkError
         The star is not in the table.
     """
-    header, kinds, start = _layout(path)
+    header, kinds, start = layout_of_table(path)
     name, wanted = ("gaia_id", gaia_id) if gaia_id is not None else ("tic_id", tic_id)
     frames, stars = header["NFRAMES"], header["NSTARS"]
     ids = _read_rows(path, kinds, start, stars)[name]
@@ -97,7 +97,7 @@ def rows_of_table(path: Path) -> Rows:
     ProductError
         As `check_table`.
     """
-    header, kinds, start = _layout(path)
+    header, kinds, start = layout_of_table(path)
     return np.memmap(path, dtype=kinds, mode="r", offset=start, shape=(header["NFRAMES"], header["NSTARS"]))
 
 
@@ -111,7 +111,7 @@ def chunks_of_table(path: Path, *, most_bytes: int) -> Iterator[tuple[int, Rows]
     ProductError
         As `check_table`.
     """
-    header, kinds, start = _layout(path)
+    header, kinds, start = layout_of_table(path)
     frames, stars = header["NFRAMES"], header["NSTARS"]
     step = max(1, most_bytes // (stars * kinds.itemsize))
     with path.open("rb") as file:
@@ -162,7 +162,7 @@ def _read_extension(path: Path, name: str) -> Table:
     return Table.read(path, hdu=name, mask_invalid=False, character_as_bytes=False)
 
 
-def _layout(path: Path) -> tuple[fits.Header, np.dtype[np.void], int]:
+def layout_of_table(path: Path) -> tuple[fits.Header, np.dtype[np.void], int]:
     """(header, numpy type of a row, where the rows begin) of PHOT, after checking that the file is whole."""
     try:
         with warnings.catch_warnings():

@@ -203,9 +203,7 @@ class PhotWriter:
             raise ProductError(f"{self._path}: no frame was added, expected at least one")
         self._file.write(bytes(-self._file.tell() % _BLOCK))
         for name, table in (("STARS", self._stars), ("FRAMES", _table_of_facts(self._facts))):
-            extension = fits.table_to_hdu(Table(table, copy=False, meta={}))
-            extension.name = name
-            self._file.write(_bytes_of_extension(extension))
+            self._file.write(_bytes_of_extension(table, name))
         self._file.seek(self._start)
         self._file.write(self._header())
 
@@ -232,8 +230,10 @@ def _padded(header: fits.Header) -> bytes:
     return str(header.tostring(padding=True)).encode("ascii")
 
 
-def _bytes_of_extension(extension: fits.BinTableHDU) -> bytes:
-    """An extension as it lies in a file, without the primary unit astropy puts before it."""
+def _bytes_of_extension(table: Table, name: str) -> bytes:
+    """A table as an extension as it lies in a file, without the primary unit astropy puts before it."""
+    extension = fits.table_to_hdu(Table(table, copy=False, meta={}))
+    extension.name = name
     whole = io.BytesIO()
     fits.HDUList([fits.PrimaryHDU(), extension]).writeto(whole)
     return whole.getvalue()[_BLOCK:]

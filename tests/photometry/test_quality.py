@@ -11,11 +11,11 @@ from ngcmos.names import Quality
 from ngcmos.photometry.apertures import Exposure, measure
 from ngcmos.photometry.quality import (
     clear_zero_point,
-    find_trail,
     judge_frames,
     measure_shape,
     sky_gradient,
 )
+from ngcmos.photometry.trails import find_trails
 from ngcmos.simulate.conditions import plan_conditions
 from ngcmos.simulate.detector import expose, make_chip, render_stars
 from ngcmos.simulate.plan import Plan, plan_fields
@@ -88,39 +88,6 @@ def test_gradient_of_a_tilted_sky():
     sky[7] = np.nan
     assert sky_gradient(x, y, sky, (500, 1000)) == pytest.approx(0.10, rel=0.01)
     assert np.isnan(sky_gradient(x[:2], y[:2], sky[:2], (500, 1000)))
-
-
-@pytest.mark.parametrize("angle_deg", [0, 20, 45, 70, 90, 130, 175])
-def test_trail_of_any_direction_is_found(angle_deg):
-    rng = np.random.default_rng(2)
-    image = rng.normal(200, 10, (600, 700))
-    row, column = np.mgrid[:600, :700]
-    angle = np.radians(angle_deg)
-    away = (column - 340) * np.sin(angle) - (row - 310) * np.cos(angle)
-    image[np.abs(away) < 1.2] += 150
-    assert find_trail(image, np.zeros(0), np.zeros(0), sky=200.0, sky_rms=10.0) > 0.8
-
-
-def test_stars_are_no_trail(paint):
-    image, x, y = stars(paint)
-    assert find_trail(image, x, y, sky=300.0, sky_rms=10.0) == 0
-    line = np.full(40, 100.0)  # forty unknown stars in a row are fewer than a line across the chip
-    places = np.linspace(10, 90, 40)
-    image = paint((600, 600), places, line, np.full(40, 1e4), sky=300.0)
-    assert find_trail(image, np.zeros(0), np.zeros(0), sky=300.0, sky_rms=10.0) < 0.3
-
-
-def test_bright_frame_is_crossed_by_every_line():
-    nowhere = np.array([np.nan])
-    assert find_trail(np.full((2048, 2048), 9.0, np.float32), nowhere, nowhere, sky=0.0, sky_rms=1.0) == 1.0
-
-
-def test_bad_row_is_no_trail():
-    image = np.full((320, 320), 200.0)
-    image[40] = 5000
-    bad = image > 1000
-    assert find_trail(image, np.zeros(0), np.zeros(0), sky=200.0, sky_rms=10.0) == 1
-    assert find_trail(image, np.zeros(0), np.zeros(0), sky=200.0, sky_rms=10.0, bad=bad) == 0
 
 
 def night_facts(**columns):
@@ -238,7 +205,7 @@ def facts_of(image, x, y, tmag, detector):
         "elongation": shape.elongation,
         "sky": sky,
         "stars_seen": seen.sum(),
-        "trail": find_trail(image, x, y, sky=sky, sky_rms=rms),
+        "trail": max([0.0, *(trail.share for trail in find_trails(image, x, y, sky=sky, sky_rms=rms))]),
         "place_x": np.median(x),
         "place_y": np.median(y),
     }

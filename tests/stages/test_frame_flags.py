@@ -1,0 +1,108 @@
+"""What is known of a frame reaches the rows of its stars: clouds, trails, a missing flat."""
+
+import numpy as np
+import pytest
+from astropy.io import fits
+from astropy.table import Table
+from running import run_stage
+
+from ngcmos.config import load_camera, load_config
+from ngcmos.names import Flag
+from ngcmos.night.folder import open_night
+from ngcmos.simulate.night import simulate_night
+from ngcmos.stages import create_flats, process_cmos, relative_photometry, simple_wrapper
+from ngcmos.tables.table import read_frames, read_star, read_stars
+
+CLOUDED = slice(8, 11)
+CROSSED = 5  # the frame a satellite flies through
+OPTIONS = {"size": 384, "density": 2.0, "frames": 12, "fields": 2, "calibrations": 3, "seed": 6}
+
+
+def reduce(config, folder, *stages):
+    night = open_night(config, folder)
+    for stage in stages:
+        outcome = run_stage(stage, config, night)
+        assert outcome.exit_code == 0, outcome.summary()
+
+
+@pytest.fixture(scope="module")
+def night(tmp_path_factory):
+    """(config, folder, table of the first field, a bright star of it that was crossed in frame `CROSSED`)."""
+    clouds = [(CLOUDED.start, CLOUDED.stop - 1, 0.5)]
+    base = tmp_path_factory.mktemp("flags") / "base"
+    simulated = simulate_night(base, load_camera(), clouds=clouds, **OPTIONS)
+    config = load_config(camera=str(simulated.camera_file), config=str(simulated.directories_file))
+    reduce(config, simulated.folder, simple_wrapper, process_cmos)
+    table = simulated.folder / f"phot_{simulated.truths[0].field}.fits"
+    star = int(
+        np.flatnonzero(np.asarray(fits.getdata(table, "PHOT")["flags"][: len(read_stars(table))] & 7) == 0)[3]
+    )
+    tic_id = int(read_stars(table)["tic_id"][star])
+    row = read_star(table, tic_id=tic_id)[CROSSED]
+    path = simulated.folder / row["frame_id"]
+    counts, header = fits.getdata(path), fits.getheader(path)
+    y, x = np.indices(counts.shape)
+    line = np.abs((y + 1 - row["y"]) - 0.4 * (x + 1 - row["x"]) - 1.5) < 1.2
+    counts = np.where(line, np.minimum(counts.astype(int) + 3000, 65535), counts).astype(np.uint16)
+    fits.PrimaryHDU(counts, header).writeto(path, overwrite=True)
+    reduce(config, simulated.folder, create_flats)
+    run_stage(process_cmos, config, open_night(config, simulated.folder), overwrite=True)
+    reduce(config, simulated.folder, relative_photometry)
+    return config, simulated.folder, table, tic_id
+
+
+def bits(table, flag):
+    """(frames, stars) whether the rows have a bit."""
+    return (np.asarray(fits.getdata(table, "PHOT")["flags"]).reshape(OPTIONS["frames"], -1) & flag) != 0
+
+
+def test_all_rows_of_clouded_frames_say_so(night):
+    _, folder, table, _ = night
+    expected = np.zeros(OPTIONS["frames"], bool)
+    expected[CLOUDED] = True
+    for path in folder.glob("phot_*.fits"):
+        clouded = bits(path, Flag.CLOUD)
+        assert np.array_equal(clouded, np.broadcast_to(expected[:, None], clouded.shape))
+        assert np.array_equal((read_frames(path)["flags"] & Flag.CLOUD) != 0, expected)
+    curves = fits.getdata(table.with_name(f"rel_{table.name}"), "REL_PHOT")
+    assert np.array_equal((curves["flags"] & Flag.CLOUD) != 0, expected[curves["frame"]])
+
+
+def test_stars_under_a_trail_say_so_and_no_others(night):
+    _, _, table, tic_id = night
+    crossed = bits(table, Flag.TRAIL)
+    assert np.flatnonzero(crossed.any(axis=1)).tolist() == [CROSSED]
+    assert 1 <= crossed[CROSSED].sum() < 0.2 * crossed.shape[1]
+    star = read_star(table, tic_id=tic_id)
+    assert np.flatnonzero(star["flags"] & Flag.TRAIL).tolist() == [CROSSED]
+    assert (read_frames(table)["flags"] & Flag.TRAIL).astype(bool).tolist() == crossed.any(axis=1).tolist()
+
+
+def test_a_crossed_point_is_shown_and_counts_for_nothing(night):
+    _, _, table, tic_id = night
+    path = table.with_name(f"rel_{table.name}")
+    stars, curves = Table.read(path, hdu="STARS"), Table.read(path, hdu="REL_PHOT")
+    own = stars[stars["tic_id"] == tic_id][0]
+    curve = np.asarray(curves["Relative_Flux"][curves["TIC_ID"] == tic_id])
+    assert curve[CROSSED] > 1.1
+    assert own["rms"] == pytest.approx(np.std(np.delete(curve, CROSSED), ddof=1), rel=1e-3)
+    assert not own["variable"]
+
+
+def test_a_night_with_a_flat_is_flattened_and_one_without_is_not(night, solved_night):
+    _, folder, truths = solved_night
+    without = folder / f"phot_{truths[0].field}.fits"
+    assert (np.asarray(fits.getdata(without, "PHOT")["flags"]) & Flag.NOT_FLATTENED != 0).all()
+    assert not bits(night[2], Flag.NOT_FLATTENED).any()
+
+
+def test_a_second_run_writes_nothing(night):
+    config, folder, table, _ = night
+    inode = table.stat().st_ino
+    outcome = run_stage(process_cmos, config, open_night(config, folder))
+    assert (outcome.done, table.stat().st_ino) == ([], inode)
+
+
+def test_bits_have_names_in_the_header(night):
+    header = fits.getheader(night[2], "PHOT")
+    assert [header[f"FLAG{bit}"] for bit in (128, 256, 512)] == ["trail", "cloud", "not_flattened"]
