@@ -44,14 +44,18 @@ class SimulatedNight:
     truths: list[Truth]
 
 
-def name_parts(base: Path, camera: Camera, date: str) -> SimulatedNight:
-    """The night before anything of it is written; its camera knows the catalog and the slope of the chip."""
+def name_parts(base: Path, camera: Camera, date: str, telescope: int = 0) -> SimulatedNight:
+    """The night before anything of it is written; its camera knows the catalog and the slope of the chip.
+
+    Another telescope's camera has another name.
+    """
     catalog_file = base / "tic.fits"
     detector = camera.detector
     if detector.gain_step_adu:
         detector = dataclasses.replace(detector, high_range_slope=LOW_GAIN_SLOPE)
     local = dataclasses.replace(camera.catalog, local=(str(catalog_file),))
-    camera = dataclasses.replace(camera, catalog=local, detector=detector)
+    name = f"{camera.name} {telescope}" if telescope else camera.name
+    camera = dataclasses.replace(camera, name=name, catalog=local, detector=detector)
     return SimulatedNight(
         base=base,
         folder=base / NIGHTS / date,

@@ -77,7 +77,7 @@ def simulate_night(
     """
     plan = plan or Plan(**options)
     camera = camera if size is None else resize_camera(camera, size)
-    night = name_parts(Path(base).absolute(), camera, plan.date)
+    night = name_parts(Path(base).absolute(), camera, plan.date, plan.telescope)
     names = fault_names(plan.faults)
     counts = [plan.frames + len(names)] + [plan.frames] * (plan.fields - 1)
     schedules = plan_fields(plan, night.camera, counts)

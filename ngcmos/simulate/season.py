@@ -135,7 +135,7 @@ def simulate_season(
         An option makes no sense, the folder is in use, or the field is too low on one of the nights.
     """
     camera = camera if size is None else resize_camera(camera, size)
-    first = name_parts(Path(base).absolute(), camera, season.plan.date)
+    first = name_parts(Path(base).absolute(), camera, season.plan.date, season.plan.telescope)
     plans = [plan_night(season, number, date, camera) for number, date in enumerate(season_dates(season))]
     schedules = _schedule_nights(plans, first.camera)
     prepare_folder(first, overwrite=overwrite)

@@ -243,6 +243,7 @@ def test_telescopes_see_the_same_sky_by_chips_of_their_own(camera, tmp_path):
         assert first.truths[0].stars[name].tolist() == second.truths[0].stars[name].tolist()
     darks = [fits.getdata(next((one.base / "calibration").glob("dark*"))) for one in (first, second)]
     assert np.abs(np.corrcoef(darks[0].ravel(), darks[1].ravel())[0, 1]) < 0.1
+    assert first.nights[0].camera.name != second.nights[0].camera.name
     assert first.truths[0].nights["throughput"][0] != second.truths[0].nights["throughput"][0]
 
 
