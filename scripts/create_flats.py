@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-from ngcmos.commands.create_flats import main
+from ngcmos.commands.listing import command_of
 
 if __name__ == "__main__":
-    raise SystemExit(main())
+    raise SystemExit(command_of("create_flats")())

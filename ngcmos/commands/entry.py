@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import NoReturn
 
 import ngcmos
-from ngcmos.commands.listing import NAMES, listed, module_of
+from ngcmos.commands.listing import NAMES, command_of, listed
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -14,7 +14,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     given = sys.argv[1:] if argv is None else list(argv)
     if not given or given[0] not in NAMES:
         _answer(given)
-    return int(module_of(given[0]).main(given[1:], prog=f"ngcmos {given[0]}"))
+    return command_of(given[0])(given[1:], prog=f"ngcmos {given[0]}")
 
 
 def _answer(given: list[str]) -> NoReturn:

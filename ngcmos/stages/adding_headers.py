@@ -1,4 +1,7 @@
-"""Airmass, filter, BJD and HJD into the headers of the frames."""
+"""Write AIRMASS and FILTER (where absent), BJD and HJD into the header of every frame of a night.
+
+Example:  ngcmos adding_headers --night 20240705
+"""
 
 from ngcmos.errors import FrameError
 from ngcmos.names import Stage

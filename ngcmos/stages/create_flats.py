@@ -1,4 +1,7 @@
-"""The master flat of a night, from its twilight flats."""
+"""Make master_flat.fits of a night from its evening (else morning) twilight flats.
+
+Example:  ngcmos create_flats --night 20240705
+"""
 
 import logging
 

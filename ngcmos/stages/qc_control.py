@@ -1,4 +1,9 @@
-"""A movie of each field: every fifth frame, close-up and whole."""
+"""Make a movie of every fifth frame of each field of a night: a close-up and the full frame.
+
+The products lie in shifts_plots/ under the base path.
+
+Example:  ngcmos QC_control --night 20240705
+"""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path

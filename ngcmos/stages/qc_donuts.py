@@ -1,4 +1,9 @@
-"""Shifts of every frame of a night: JSON, figure, and a movie of the frames that moved."""
+"""Measure the donuts shift of every frame of a night: JSON and PDF, and a movie of those that moved.
+
+The products lie in shifts_plots/ under the base path.
+
+Example:  ngcmos QC_Donuts --night 20240705
+"""
 
 import json
 import logging

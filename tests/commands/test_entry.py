@@ -22,7 +22,7 @@ def run_command(*words, code=0):
 
 
 def test_each_script_is_a_command_of_one_group():
-    assert sorted(NAMES) == SCRIPTS
+    assert set(SCRIPTS) <= set(NAMES)
     assert len(set(NAMES)) == len(NAMES)
 
 
@@ -36,7 +36,7 @@ def test_help_lists_the_commands_by_who_needs_them():
     assert "  why                  Tell why frames were not measured\n" in said
 
 
-@pytest.mark.parametrize("name", SCRIPTS)
+@pytest.mark.parametrize("name", NAMES)
 def test_help_of_a_command_speaks_of_the_command(name):
     said = run_command(name, "--help").stdout
     assert said.startswith(f"usage: ngcmos {name} ")
