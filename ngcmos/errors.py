@@ -11,6 +11,7 @@
         ├── FrameError             one frame is unfit; it is set aside, the night goes on
         │   ├── HeaderError        a header card is missing or makes no sense
         │   └── UnsolvedError      no plate solution was found or accepted
+        │       └── StarlessError  as there are hardly any stars on the frame
         ├── MasterError            a bias, dark or flat is missing or does not fit
         ├── CatalogError           no usable star catalog
         │   └── NetworkError       the catalog service did not answer
@@ -62,6 +63,10 @@ class HeaderError(FrameError):
 
 class UnsolvedError(FrameError):
     """No plate solution was found or accepted for a frame."""
+
+
+class StarlessError(UnsolvedError):
+    """A frame shows too few stars for any plate solution."""
 
 
 class LastResortError(UnsolvedError):

@@ -17,7 +17,7 @@ from ngcmos.arrays import Bools, Counts, Floats, Floats32
 from ngcmos.astrometry.spots import Spots
 from ngcmos.astrometry.stamps import Stamps, cut_stamps, measure_rim, place_stamps
 from ngcmos.config import Detection
-from ngcmos.errors import FrameError
+from ngcmos.errors import FrameError, StarlessError
 
 PIXSTACK_GROWTH = (1, 8, 64)
 FWHM_A_SIGMA = 2.0 * math.sqrt(2.0 * math.log(2.0))
@@ -175,7 +175,7 @@ def find_sources(
     spread = found["peak"] <= MOST_IN_ONE_PIXEL * found["flux"]
     kept = found[inside_x & inside_y & spread & (found["npix"] <= largest_px)]
     if len(kept) < at_least:
-        raise FrameError(f"too few sources: {len(kept)}, expected at least {at_least}")
+        raise StarlessError(f"too few sources: {len(kept)}, expected at least {at_least}")
     kept = kept[np.argsort(-kept["flux"], kind="stable")]
     fwhm = FWHM_A_SIGMA * np.sqrt((kept["a"] ** 2 + kept["b"] ** 2) / 2.0)
     return Sources(kept["x"], kept["y"], kept["flux"], kept["peak"], fwhm, kept["npix"])

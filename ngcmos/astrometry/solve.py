@@ -43,7 +43,7 @@ from ngcmos.astrometry.triangles import (
     match_triangles,
 )
 from ngcmos.config import Camera, Detection
-from ngcmos.errors import FrameError, UnsolvedError
+from ngcmos.errors import FrameError, StarlessError, UnsolvedError
 
 POLISHED_STARS = 600
 FEWEST_SOURCES = 5
@@ -120,19 +120,20 @@ def solve_frame(
     Raises
     ------
     UnsolvedError
-        With the reason of each rung.
+        With the reason of each rung; a StarlessError where there are too few sources.
     """
     plate = _Plate(image, stars, camera, least_order)
     rungs = [functools.partial(_solve_triangles, plate, pointing, kernel)]
     if previous is not None:
         rungs = [functools.partial(rung, plate, previous) for rung in (_solve_forced, _solve_shift)] + rungs
-    reasons = []
+    errors: list[UnsolvedError] = []
     for rung in rungs:
         try:
             return fit_inverse(rung(), plate.shape)
         except UnsolvedError as error:
-            reasons.append(str(error))
-    raise UnsolvedError("; ".join(reasons))
+            errors.append(error)
+    kind = StarlessError if any(isinstance(error, StarlessError) for error in errors) else UnsolvedError
+    raise kind("; ".join(map(str, errors)))
 
 
 def solve_from_guess(
@@ -197,6 +198,8 @@ def _detect(plate: _Plate, kernel: Floats | None) -> Sources:
     """Sources of the frame; too few of them leave it unsolved."""
     try:
         return find_enough_sources(plate.image, plate.camera.detection, kernel)
+    except StarlessError:
+        raise
     except FrameError as error:
         raise UnsolvedError(str(error)) from None
 

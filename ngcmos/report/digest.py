@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from ngcmos.names import Level
-from ngcmos.report.facts import FieldFacts
+from ngcmos.report.facts import FieldFacts, clear_zero_point_of
 from ngcmos.report.night import NightFacts
 from ngcmos.report.verdict import DISK, FIELD_LOST, NOT_YET, STAGE_FAILED, say_counts, say_refused
 
@@ -65,7 +65,8 @@ def _tell_good(facts: NightFacts) -> list[str]:
     named = " ".join(reason.what for reason in facts.reasons)
     fine = [field for field in facts.fields if field.name not in named]
     whole = [field for field in fine if field.counts.measured == field.counts.taken]
-    told = [say_refused(field) for field in fine if field not in whole]
+    clear = clear_zero_point_of(facts.fields)
+    told = [say_refused(field, clear) for field in fine if field not in whole]
     return [*told, _tell_whole(whole)] if whole else told
 
 

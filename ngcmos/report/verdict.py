@@ -11,7 +11,8 @@ from collections.abc import Collection, Iterable, Sequence
 
 import numpy as np
 
-from ngcmos.names import Level, Stage
+from ngcmos.names import Level, Stage, State
+from ngcmos.night.reasons import kind_of
 from ngcmos.night.remarks import Remark
 from ngcmos.night.spans import clock, span_of, spells
 from ngcmos.report.facts import FieldFacts, clear_zero_point_of, cloudy_frames, find_jumps, transparency
@@ -23,6 +24,7 @@ CLOUDY_SHARE = 0.05
 MOVED_SHARE = 0.05
 REASONS_TOLD = 3
 _FOLDERS = re.compile(r"(?<!\S)/\S*/")
+_OF_CLOUD = ("not solved", "hardly any stars – cloud or dome closed", "too few stars")
 FRAMES_FOR_SHARES = 10  # fewer frames than this say nothing about shares
 GRAVE = (Stage.SIMPLE_WRAPPER, Stage.CHECK_CMOS, Stage.PROCESS_CMOS)
 FIELD_LOST, STAGE_FAILED, DISK = "no photometry", "failed stage", "disk"
@@ -102,10 +104,12 @@ def judge(
     """
     troubles = {field.name: find_trouble(field.name, runs) for field in fields}
     lost = [field.name for field in fields if troubles[field.name] and not field.counts.measured]
+    clear = clear_zero_point_of(fields)
     found = _judge_disk(room)
-    found += [reason for field in fields for reason in _judge_field(field, troubles[field.name])]
+    for field in fields:
+        found += _judge_field(field, troubles[field.name], clear) + _judge_sky(field, clear)
     found += judge_stages(runs, told=lost)
-    found += _judge_sky(fields) + [one for field in fields for one in _judge_pointing(field, large_px)]
+    found += [one for field in fields for one in _judge_pointing(field, large_px)]
     found += [Reason(Level.LOOK, CALIBRATION, sentence) for sentence in calibration]
     found += [Reason(Level.LOOK, remark.kind, str(remark)) for remark in remarks]
     if not fields:
@@ -115,13 +119,13 @@ def judge(
     return sorted(found, key=lambda reason: reason.level != Level.BAD)
 
 
-def _judge_field(field: FieldFacts, trouble: str) -> list[Reason]:
+def _judge_field(field: FieldFacts, trouble: str, clear: float) -> list[Reason]:
     """What became of the frames of a field; `trouble` is what a stage said of the whole of it."""
     counts = field.counts
     taken, measured, waiting = counts.taken, counts.measured, counts.waiting
     if measured == 0 and (trouble or not waiting):
         when = span_of(field.unix)
-        why = trouble or _main_reasons(field)
+        why = trouble or _main_reasons(field, clear)
         lost = f"{field.name}: none of {taken} frames measured{f' ({when})' if when else ''}: {why}"
         return [Reason(Level.BAD, FIELD_LOST, lost)]
     found = []
@@ -130,15 +134,17 @@ def _judge_field(field: FieldFacts, trouble: str) -> list[Reason]:
     judged = taken - waiting
     if judged and measured < MOST_MEASURED * judged:
         level = Level.BAD if measured < HALF_MEASURED * judged else Level.LOOK
-        found.append(Reason(level, REFUSALS, say_refused(field)))
+        found.append(Reason(level, REFUSALS, say_refused(field, clear)))
     return found
 
 
-def say_refused(field: FieldFacts) -> str:
-    """How many frames of a field were refused, their share, when, and why."""
+def say_refused(field: FieldFacts, clear: float) -> str:
+    """How many frames of a field were refused, their share, when, and why; `clear` is the clear zero point."""
     counts, when = field.counts, span_of(field.unix[field.refused])
     share = f"{counts.refused / counts.taken:.0%}" + (f", {when}" if when else "")
-    return f"{field.name}: {counts.refused} of {counts.taken} frames refused ({share}): {_main_reasons(field)}"
+    return (
+        f"{field.name}: {counts.refused} of {counts.taken} frames refused ({share}): {_main_reasons(field, clear)}"
+    )
 
 
 def say_counts(night: NightSummary) -> str:
@@ -147,11 +153,14 @@ def say_counts(night: NightSummary) -> str:
     return f"{night.measured} of {night.taken} frames of {number} field{'' if number == 1 else 's'} measured"
 
 
-def _main_reasons(field: FieldFacts) -> str:
-    """The most frequent reasons with their numbers, in a few words."""
+def _main_reasons(field: FieldFacts, clear: float) -> str:
+    """The most frequent reasons with their numbers, in a few words; what a cloud explains is that cloud."""
+    cloudy = cloudy_frames(field, clear)
     kinds: collections.Counter[str] = collections.Counter()
-    for one in field.reasons:
-        kinds[one.kind.lstrip("…, ").partition(",")[0]] += one.count
+    for file, is_cloudy in zip(field.files, cloudy, strict=True):
+        kind = kind_of(file.reason).lstrip("…, ").partition(",")[0]
+        if file.state == State.REFUSED:
+            kinds["cloud" if is_cloudy and kind in _OF_CLOUD else kind] += 1
     told = [f"{kind} ({count})" for kind, count in kinds.most_common(REASONS_TOLD)]
     others = sum(kinds.values()) - sum(count for _, count in kinds.most_common(REASONS_TOLD))
     return ", ".join([*told, f"other reasons ({others})"] if others else told) or "no reason is known"
@@ -166,20 +175,18 @@ def find_trouble(field: str, runs: Iterable[StageRun]) -> str:
     return ""
 
 
-def _judge_sky(fields: Sequence[FieldFacts]) -> list[Reason]:
-    """Clouds: frames that lost light against the clearest of the night."""
-    clear = clear_zero_point_of(fields)
-    found = []
-    for field in fields:
-        share = transparency(field, clear)
-        known = np.isfinite(share)
-        cloudy = known & cloudy_frames(field, clear)
-        if known.sum() >= FRAMES_FOR_SHARES and cloudy.sum() > CLOUDY_SHARE * known.sum():
-            when = ", ".join(spells(field.unix[known], cloudy[known]))
-            left = f"down to {100 * np.min(share[cloudy]):.0f} % of the light"
-            told = f"cloud in {cloudy.sum()} of {known.sum()} frames, {left}, {when} UTC"
-            found.append(Reason(Level.LOOK, CLOUD, f"{field.name}: {told}"))
-    return found
+def _judge_sky(field: FieldFacts, clear: float) -> list[Reason]:
+    """Clouds: frames that lost light against the clearest of the night; not where all of them were refused."""
+    share = transparency(field, clear)
+    known = np.isfinite(share)
+    cloudy = known & cloudy_frames(field, clear)
+    few = known.sum() < FRAMES_FOR_SHARES or cloudy.sum() <= CLOUDY_SHARE * known.sum()
+    if few or not (cloudy & ~field.refused).any():
+        return []
+    when = ", ".join(spells(field.unix[known], cloudy[known]))
+    left = f"down to {100 * np.min(share[cloudy]):.0f} % of the light"
+    told = f"cloud in {cloudy.sum()} of {known.sum()} frames, {left}, {when} UTC"
+    return [Reason(Level.LOOK, CLOUD, f"{field.name}: {told}")]
 
 
 def _judge_pointing(field: FieldFacts, large_px: float) -> list[Reason]:

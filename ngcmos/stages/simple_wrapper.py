@@ -12,7 +12,7 @@ from astropy.table import Table
 
 from ngcmos.astrometry.distortion import Solution
 from ngcmos.astrometry.vizier import SERVER
-from ngcmos.errors import FrameError, UnsolvedError, WorkError
+from ngcmos.errors import FrameError, StarlessError, UnsolvedError, WorkError
 from ngcmos.names import Stage, Verdict
 from ngcmos.night.job import Job
 from ngcmos.night.ledger import record
@@ -100,6 +100,7 @@ class FieldSolver:
         self._job, self._field, self._options = job, field, options
         self._sightings: dict[str, Sighting] = {}
         self._solved: set[str] = set()
+        self._starless: set[str] = set()
         self._stale: set[str] = set()
         self._catalog: Table | None = None
         self._solving: Solving | None = None
@@ -129,7 +130,7 @@ class FieldSolver:
         if self._options.only == Part.CATALOG:
             return
         if not self._solved:
-            raise UnsolvedError(f"none of {len(self._sightings)} frames could be solved")
+            raise UnsolvedError(f"none of {len(self._sightings)} frames could be solved: {self._why_unsolved()}")
         self.select()
         differs = ["code, settings or catalog"] if self._stale else []
         keep_standing(self._job.ledger, Path(f"the plate solution of {self._field}"), self._field, differs)
@@ -207,7 +208,15 @@ class FieldSolver:
             self._reference = read_solution(path, self._job.camera)
         return solving
 
+    def _why_unsolved(self) -> str:
+        """What may be wrong with a field of which no frame is solved."""
+        if 2 * len(self._starless) >= len(self._sightings):
+            return f"{len(self._starless)} show hardly any stars – cloud or dome closed"
+        return "stars are seen: are the pointing cards right? is the telescope out of focus (--defocus)?"
+
     def _settle(self, path: Path, result: dict[str, Any] | FrameError) -> None:
+        if isinstance(result, StarlessError):
+            self._starless.add(path.name)
         numbers = None if isinstance(result, FrameError) else result
         if self._job.settle(path, self._field, result, numbers):
             self._solved.add(path.name)

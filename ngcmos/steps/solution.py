@@ -27,7 +27,7 @@ from ngcmos.astrometry.spots import ReferenceStars
 from ngcmos.astrometry.triangles import Search
 from ngcmos.astrometry.zeropoint import ZeroPoint, measure_zero_point, zero_point_cards
 from ngcmos.config import Camera
-from ngcmos.errors import FrameError, LastResortError, ToolError, UnsolvedError
+from ngcmos.errors import FrameError, LastResortError, StarlessError, ToolError, UnsolvedError
 from ngcmos.night.cards import Card
 from ngcmos.night.disk import require_space
 from ngcmos.night.fingerprint import Inputs
@@ -211,6 +211,8 @@ def _solve(frame: Frame, solving: Solving, previous: Solution | None) -> Solutio
             kernel=solving.kernel,
             least_order=3 if solving.force3rd else 1,
         )
+    except StarlessError as error:
+        raise StarlessError(f"{frame.name}: hardly any stars – cloud or dome closed: {error}") from None
     except UnsolvedError as error:
         raise UnsolvedError(f"{frame.name}: not solved: {error}") from None
 
