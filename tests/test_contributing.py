@@ -1,6 +1,7 @@
 """What CONTRIBUTING.md and docs/algorithms.md say, held against the suite itself."""
 
 import importlib
+import os
 import re
 import shlex
 import shutil
@@ -9,10 +10,8 @@ import sys
 
 import numpy as np
 import pytest
-from astropy.io import fits
 from running import BARE, ROOT
 
-from ngcmos.night.folder import open_night
 from ngcmos.night.ledger import DONE, REFUSED, read_ledger
 
 PAGES = {name: (ROOT / name).read_text(encoding="utf-8") for name in ("CONTRIBUTING.md", "docs/algorithms.md")}
@@ -93,16 +92,34 @@ def test_other_commands_run(tmp_path):
         assert done.returncode == 0, done.stderr[-2000:]
 
 
-def test_example_of_a_stage_works(small_config, write_raw):
+@pytest.fixture
+def walked(tmp_path):
+    """A checkout in which the recipe of a stage was followed."""
+    for part in ("ngcmos", "config"):
+        shutil.copytree(ROOT / part, tmp_path / part, ignore=shutil.ignore_patterns("__pycache__"))
     [code] = [text for language, text in BLOCKS if language == "python"]
-    stage = {}
-    exec(compile(code, "CONTRIBUTING.md", "exec"), stage)
+    (tmp_path / "ngcmos" / "stages" / "measure_median.py").write_text(code)
+    [member] = [text for text in inline(CONTRIBUTING) if text.startswith("MEASURE_MEDIAN = ")]
+    names, registry = tmp_path / "ngcmos" / "names.py", tmp_path / "ngcmos" / "chain" / "registry.py"
+    names.write_text(names.read_text().replace("    NIGHT_REPORT = ", f"    {member}\n    NIGHT_REPORT = "))
+    last = "    Entry(Stage.NIGHT_REPORT,"
+    entry = '    Entry(Stage.MEASURE_MEDIAN, Unit.FRAME, "frames", "medians in the ledger", parallel=True),\n'
+    registry.write_text(registry.read_text().replace(last, entry + last))
+    return tmp_path
+
+
+def test_recipe_of_a_stage_works(walked, base, small_config, write_raw):
     folder = small_config.directories.base / "20240705"
     folder.mkdir()
-    good = write_raw(folder / "NG2320-1302_TIC-1_S43-20240706072737751.fits")
+    good = write_raw(folder / "NG2320-1302_TIC-1_S43-20240706072737751.fits", np.full((2048, 2048), 7, np.uint16))
     bad = folder / "NG2320-1302_TIC-1_S43-20240706072750751.fits"
     bad.touch()
-    outcome = stage["run"](small_config, open_night(small_config, folder), quiet=True)
-    told = {entry.frame: (entry.verdict, entry.numbers.get("median_adu")) for entry in read_ledger(folder)}
-    assert told == {good.name: (DONE, np.median(fits.getdata(good))), bad.name: (REFUSED, None)}
-    assert (outcome.done, list(outcome.failed)) == ([good.name], [bad.name])
+    os.utime(good, (1, 1)), os.utime(bad, (1, 1))
+    night = ["--config", str(base / "directories.json"), "--night", "20240705"]
+    for words in (["measure_median"], ["run_night", "--only", "measure_median"]):
+        command = [sys.executable, "-m", "ngcmos", *words, *night]
+        env = BARE | {"PYTHONPATH": str(walked)}
+        done = subprocess.run(command, cwd="/", env=env, capture_output=True, text=True, check=False, timeout=60)
+        assert done.returncode == 0, done.stderr
+    told = {e.frame: (e.verdict, e.numbers.get("median_adu")) for e in read_ledger(folder) if e.stage != "run"}
+    assert told == {good.name: (DONE, 7.0), bad.name: (REFUSED, None)}
