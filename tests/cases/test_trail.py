@@ -1,7 +1,8 @@
-"""A satellite over a bright star: the star's row says so, and its light curve does without the point."""
+"""A satellite over a bright star: the star's row says so, in its table and its light curve."""
 
 import numpy as np
 import pytest
+from astropy.table import Table
 from spoilt_night import MEASURING
 
 from ngcmos.names import Flag, Stage
@@ -41,3 +42,11 @@ def test_stars_far_from_the_trail_are_not_flagged(crossed):
     rows = rows[np.char.strip(np.asarray(rows["frame_id"], str)) == name]
     trail = (np.asarray(rows["flags"]) & Flag.TRAIL) > 0
     assert 0 < trail.mean() < 0.25
+
+
+def test_light_curve_says_so_too(crossed):
+    case, tic_id, name = crossed
+    rows = Table.read(case.folder / f"rel_phot_{case.truth.field}.fits", hdu=1, mask_invalid=False)
+    rows = rows[rows["TIC_ID"] == tic_id]
+    struck = case.truth.frames["file"] == name
+    np.testing.assert_array_equal((np.asarray(rows["flags"]) & Flag.TRAIL) > 0, struck)
