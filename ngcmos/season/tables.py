@@ -1,7 +1,6 @@
 """The tables of a season: a row a star, and a row a frame."""
 
 import dataclasses
-import json
 from collections.abc import Sequence
 
 import numpy as np
@@ -24,7 +23,7 @@ _DIP = [
     ("dip_duration_h", "f4"),
     ("dip_snr", "f4"),
 ]
-_CAUTION = [("contamination", "f4"), ("blended", "?"), ("target", "?")]
+_CAUTION = [("contamination", "f4"), ("blended", "?"), ("target", "?"), ("alias_d", "f8"), ("dips", "i4")]
 STAR_ROW = np.dtype(
     [
         *_IDS,
@@ -215,8 +214,3 @@ def _frames_of(summary: NightSummary) -> Rows:
         here["reason"][here["quality"] == quality.value.encode()] = reason.encode()
     here["reason"][~told] = NO_STAR.encode()
     return rows
-
-
-def season_made_of(season: Season) -> dict[str, str]:
-    """{night: what its part is made of} of all nights, for the tables to keep."""
-    return {summary.name: json.dumps(summary.made_of) for summary in season.summaries}

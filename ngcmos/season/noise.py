@@ -1,0 +1,122 @@
+"""What a star's binned curve scatters by: white noise, what follows from bin to bin, and nights as a whole.
+
+A night as a whole may be off by what flats and air left over; points of one night follow each other. Both are
+measured on the star itself, so that a dip is weighed against what the star does without one.
+"""
+
+import dataclasses
+
+import numpy as np
+
+from ngcmos.arrays import Bools, Floats, Ints, Reals
+from ngcmos.stats import MAD_TO_SIGMA, column_medians, quotient
+
+BOX_BINS = 9  # of ten minutes: an hour and a half, half a transit
+FEWEST_BOXES = 8
+FLOOR = 0.0005  # scatter of the nights of the quietest star
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Curves:
+    """Stars over a season, freed of what is known to vary.
+
+    Attributes
+    ----------
+    time : (n,) array
+        BJD.
+    night : (n,) int array
+        Rising from 0 without a gap.
+    residual : (n, stars) array
+        Flux less 1; 0 where there is none.
+    weight : (n, stars) array
+        Inverse variance of a point, red noise included; 0 where there is none.
+    night_variance : (stars,) array
+        By which the means of its nights scatter.
+    """
+
+    time: Floats
+    night: Ints
+    residual: Floats
+    weight: Floats
+    night_variance: Floats
+
+    @property
+    def starts(self) -> Ints:
+        """(nights,) first point of each night."""
+        return np.flatnonzero(np.r_[True, np.diff(self.night) != 0])
+
+    def of_stars(self, chosen: Ints) -> "Curves":
+        """The same with some stars alone."""
+        columns = (self.residual[:, chosen], self.weight[:, chosen], self.night_variance[chosen])
+        return Curves(self.time, self.night, *columns)
+
+
+def make_curves(time: Floats, night: Ints, residual: Reals, error: Reals) -> Curves:
+    """Curves with the noise that the stars themselves show.
+
+    Parameters
+    ----------
+    time : (n,) array
+    night : (n,) int array
+        Rising.
+    residual, error : (n, stars) arrays
+        Flux less 1 and its white error; NaN or infinite where there is none.
+    """
+    known = np.isfinite(residual) & np.isfinite(error) & (error > 0)
+    value = np.where(known, residual, 0.0).astype(float)
+    weight = np.where(known, np.where(known, error, 1.0).astype(float) ** -2.0, 0.0)
+    _, night = np.unique(night, return_inverse=True)
+    starts = np.flatnonzero(np.r_[True, np.diff(night) != 0])
+    weight /= _redness(night, starts, value, weight) ** 2
+    total = np.add.reduceat(weight, starts)
+    mean = np.where(total > 0, quotient(np.add.reduceat(weight * value, starts), total), np.nan)
+    middle = np.nan_to_num(column_medians(mean))
+    scatter = MAD_TO_SIGMA * np.nan_to_num(column_medians(np.abs(mean - middle)))
+    white = np.nan_to_num(column_medians(np.where(total > 0, quotient(1, total), np.nan)))
+    variance = np.fmax(scatter**2 - white, FLOOR**2)
+    return Curves(time, night, np.where(known, value - middle, 0.0), weight, variance)
+
+
+def _redness(night: Ints, starts: Ints, value: Floats, weight: Floats) -> Floats:
+    """(stars,) scatter of means over an hour and a half in a night over that of white noise; at least 1."""
+    total = np.add.reduceat(weight, starts)
+    mean = quotient(np.add.reduceat(weight * value, starts), total, blank=0.0)
+    away = value - mean[night]
+    place = np.arange(night.size) - starts[night]
+    boxes = np.flatnonzero(np.r_[True, (np.diff(night) != 0) | (np.diff(place // BOX_BINS) != 0)])
+    boxed = np.add.reduceat(weight, boxes)
+    left = 1 - quotient(boxed, total[night[boxes]], blank=1.0)  # the mean of the night took the rest
+    pull = quotient(np.add.reduceat(weight * away, boxes), np.sqrt(boxed * left))
+    full = np.add.reduceat(weight > 0, boxes, dtype=int) >= BOX_BINS // 2
+    pull = np.where(full & (left > 0.1), pull, np.nan)
+    enough = np.isfinite(pull).sum(axis=0) >= FEWEST_BOXES
+    return np.where(enough, np.fmax(1, MAD_TO_SIGMA * np.nan_to_num(column_medians(np.abs(pull)))), 1.0)
+
+
+def fit_box(curves: Curves, inside: Bools) -> tuple[Floats, Floats]:
+    """Depth of the points inside, and its inverse variance; each night's mean is free within its scatter.
+
+    Least squares with the covariance of white noise and a common offset of each night (Woodbury's identity).
+
+    Parameters
+    ----------
+    curves : Curves
+    inside : (n,) bool array
+
+    Returns
+    -------
+    depth, information : (stars,) arrays
+    """
+    starts, at = curves.starts, np.flatnonzero(inside)
+    if not at.size:
+        return np.zeros(len(curves.night_variance)), np.zeros(len(curves.night_variance))
+    total = np.add.reduceat(curves.weight, starts)
+    moment = np.add.reduceat(curves.weight * curves.residual, starts)
+    first = np.flatnonzero(np.r_[True, np.diff(curves.night[at]) != 0])
+    nights = curves.night[at[first]]
+    covered = np.add.reduceat(curves.weight[at], first)
+    summed = np.add.reduceat(curves.weight[at] * curves.residual[at], first)
+    shrink = curves.night_variance / (1 + curves.night_variance * total[nights])
+    information = (covered - shrink * covered**2).sum(axis=0)
+    light = (summed - shrink * covered * moment[nights]).sum(axis=0)
+    return quotient(-light, information, blank=0.0), information

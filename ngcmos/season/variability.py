@@ -1,0 +1,85 @@
+"""Which stars vary: by their nightly means, within the nights, and by a period, each at a stated false-alarm rate.
+
+Of constant stars a share of `FALSE_ALARMS` is called variable, a third of it by each of the three tests.
+"""
+
+import numpy as np
+from scipy import stats
+
+from ngcmos.arrays import Bools, Floats, Ints, Reals
+from ngcmos.lightcurves.ensemble import of_like
+from ngcmos.stats import MAD_TO_SIGMA, quotient
+
+FALSE_ALARMS = 0.003
+TESTS = 3
+FEWEST_NIGHTS = 3
+FEWEST_BINS = 10
+
+
+def chance_of_nights(deviation: Floats, error: Floats) -> Floats:
+    """Chance that the nightly means of a constant star scatter as much as these.
+
+    Chi squared about the weighted mean by the errors of the means, which hold the floor of each night.
+
+    Parameters
+    ----------
+    deviation, error : (nights, stars) arrays
+        NaN where unknown.
+
+    Returns
+    -------
+    (stars,) array
+        1 for stars of fewer than three nights.
+    """
+    held = np.isfinite(deviation) & (error > 0)
+    weight = np.where(held, error**-2.0, 0)
+    mean = quotient((weight * np.where(held, deviation, 0)).sum(axis=0), weight.sum(axis=0))
+    chi2 = (weight * np.where(held, deviation - mean, 0) ** 2).sum(axis=0)
+    freedom = held.sum(axis=0) - 1
+    return np.where(freedom >= FEWEST_NIGHTS - 1, stats.chi2.sf(chi2, np.maximum(freedom, 1)), 1.0)
+
+
+def chance_within_nights(flux: Reals, error: Reals, night: Ints, mag: Floats) -> Floats:
+    """Chance that the bins of a constant star scatter as much about the means of their nights.
+
+    Red noise has no law to count on: the scatter over the expected one is compared with that of stars of like
+    magnitude, in units of how much theirs differs, and at least of chance.
+
+    Parameters
+    ----------
+    flux, error : (bins, stars) arrays
+    night : (bins,) int array
+    mag : (stars,) array
+
+    Returns
+    -------
+    (stars,) array
+        1 for stars of too few bins.
+    """
+    chi2, freedom = _chi2_within(flux, error, night)
+    enough = freedom >= FEWEST_BINS
+    ratio = 0.5 * np.log(np.where(enough & (chi2 > 0), quotient(chi2, freedom), np.nan))
+    away = ratio - of_like(ratio, mag)
+    width = MAD_TO_SIGMA * of_like(np.abs(away), mag)
+    chance: Floats = stats.norm.sf(away / np.fmax(width, np.sqrt(0.5 / np.maximum(freedom, 1))))
+    return np.where(np.isfinite(chance), chance, 1.0)
+
+
+def _chi2_within(flux: Reals, error: Reals, night: Ints) -> tuple[Floats, Floats]:
+    """(stars,) chi squared of the bins about the means of their nights, and its degrees of freedom."""
+    chi2, freedom = np.zeros((2, flux.shape[1]))
+    for number in np.unique(night):
+        here = night == number
+        held = np.isfinite(flux[here]) & (error[here] > 0) & np.isfinite(error[here])
+        weight = np.where(held, error[here].astype(float) ** -2.0, 0)
+        value = np.where(held, flux[here], 0)
+        mean = quotient((weight * value).sum(axis=0), weight.sum(axis=0), blank=0.0)
+        chi2 += (weight * np.where(held, value - mean, 0) ** 2).sum(axis=0)
+        freedom += np.maximum(held.sum(axis=0) - 1, 0)
+    return chi2, freedom
+
+
+def find_variable(*chances: Floats) -> Bools:
+    """Whether a star varies: by any of the tests, at a third of the false-alarm rate each."""
+    variable: Bools = np.fmin.reduce(chances) < FALSE_ALARMS / TESTS
+    return variable

@@ -1,0 +1,56 @@
+"""How many constant stars are called variable, and that variable ones are."""
+
+import numpy as np
+import pytest
+from season.made_curves import made_binned, sine
+
+from ngcmos.season.variability import FALSE_ALARMS, chance_of_nights, chance_within_nights, find_variable
+
+STARS = 2000
+
+
+@pytest.fixture
+def rng():
+    return np.random.default_rng(51)
+
+
+def test_chance_of_nights_is_that_of_constant_stars(rng):
+    error = rng.uniform(0.001, 0.003, (20, STARS))
+    chance = chance_of_nights(rng.normal(0, error), error)
+    for level in (0.5, 0.1, 0.01):
+        assert (chance < level).mean() == pytest.approx(level, abs=3 * np.sqrt(level / STARS))
+
+
+def test_chance_within_nights_is_that_of_constant_stars_also_under_red_noise(rng):
+    season = made_binned(rng, stars=STARS, nights=6, common=0.003)
+    mag = rng.uniform(9, 13, STARS)
+    chance = chance_within_nights(season.flux, season.error, season.night, mag)
+    assert (chance < 0.001).mean() <= 0.005 and (chance < 0.1).mean() == pytest.approx(0.1, abs=0.03)
+
+
+def test_slow_variation_is_in_the_nights_and_a_fast_one_within(rng):
+    signals = [sine(9.7, 0.01), sine(0.13, 0.005)]
+    season = made_binned(rng, signals, stars=200)
+    mag = season.stars["Tmag"].astype(float)
+    within = chance_within_nights(season.flux, season.error, season.night, mag)
+    means = np.array([season.flux[season.night == night].mean(axis=0) - 1 for night in range(20)])
+    nights = chance_of_nights(means.astype(float), np.full(means.shape, 0.003 / np.sqrt(45)))
+    assert nights[0] < 1e-10 and within[1] < 1e-10
+    assert find_variable(nights, within)[:2].all()
+    assert find_variable(nights, within)[2:].mean() < 0.02
+
+
+def test_stars_of_few_nights_or_bins_are_not_called_variable():
+    assert (chance_of_nights(np.array([[0.0], [0.5]]), np.full((2, 1), 0.001)) == 1).all()
+    few = np.ones((5, 1), "f4")
+    assert (chance_within_nights(few, few, np.zeros(5, int), np.array([10.0])) == 1).all()
+
+
+def test_stars_without_a_night_are_not_called_variable():
+    nothing = np.full((5, 2), np.nan)
+    assert (chance_of_nights(nothing, nothing) == 1).all()
+
+
+def test_false_alarms_are_shared_among_the_tests():
+    chance = np.array([FALSE_ALARMS / 3 * 1.01, FALSE_ALARMS / 3 * 0.99])
+    assert find_variable(chance, np.ones(2), np.ones(2)).tolist() == [False, True]
