@@ -141,6 +141,7 @@ class Files:
     settling_s: NotNegative = 5.0
     reserve_mb: NotNegative = 500.0
     movie_reserve_mb: NotNegative = 2000.0
+    headers: Literal["in_place", "beside"] = "in_place"
 
     @model_validator(mode="after")
     def _check(self) -> Self:

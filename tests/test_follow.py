@@ -15,7 +15,8 @@ from torture import lay_out, read_tables
 from ngcmos.chain import follow
 from ngcmos.config import load_camera, load_config
 from ngcmos.errors import NightError, UsageError
-from ngcmos.night.folder import open_night, science_files, stamp_of
+from ngcmos.night.filenames import stamp_of
+from ngcmos.night.folder import open_night, science_files
 from ngcmos.simulate.night import simulate_night
 
 pytestmark = pytest.mark.slow

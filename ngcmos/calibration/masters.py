@@ -23,6 +23,7 @@ from ngcmos.arrays import Bools, Counts, Floats32
 from ngcmos.calibration.reduce import RowsOf, bad_pixels, combine, edge_mask, normalise_flat, subtract_dark
 from ngcmos.config import Camera, Config, Detector
 from ngcmos.errors import FrameError, HeaderError, MasterError, WriteError
+from ngcmos.night.filenames import is_fits
 from ngcmos.night.headers import check_readmode, exposure_time
 from ngcmos.night.images import read_image
 from ngcmos.night.products import flat_path, make_folder, write_then_rename
@@ -324,7 +325,7 @@ def _raw_paths(folder: Path, kind: str) -> list[Path]:
     """Raw frames of a kind by name, which is by time: the choice must not hang on the order of the disk."""
     if not folder.is_dir():
         return []
-    return sorted(p for p in folder.iterdir() if p.name.lower().startswith(kind) and p.suffix.lower() == ".fits")
+    return sorted(p for p in folder.iterdir() if p.name.lower().startswith(kind) and is_fits(p.name))
 
 
 def _read_one(path: Path, camera: Camera, exposed: bool) -> _RawFrame:

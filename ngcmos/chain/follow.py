@@ -22,7 +22,8 @@ from ngcmos.chain.following import FieldFollower, Seen
 from ngcmos.config import Config, Site
 from ngcmos.errors import NightError, UsageError, WorkError, WriteError
 from ngcmos.names import Stage
-from ngcmos.night.folder import Night, field_of, file_state, find_folder, science_files, time_key
+from ngcmos.night.filenames import time_key
+from ngcmos.night.folder import Night, field_of, file_state, find_folder, science_files
 from ngcmos.night.job import Job, open_job
 from ngcmos.qc.almanac import sunrise
 from ngcmos.stages import create_flats

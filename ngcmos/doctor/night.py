@@ -17,7 +17,8 @@ from ngcmos.calibration.masters import DamagedMasterError, read_master
 from ngcmos.config import Camera, Catalog, Directories, Solve
 from ngcmos.doctor.finding import Finding, Findings, bad, good, remark
 from ngcmos.errors import FrameError, MasterError
-from ngcmos.night.folder import science_files, stamp_of
+from ngcmos.night.filenames import is_fits, stamp_of
+from ngcmos.night.folder import science_files
 from ngcmos.night.headers import check_readmode, exposure_time
 from ngcmos.night.images import read_image
 from ngcmos.night.lock import holder_of
@@ -122,7 +123,7 @@ def _check_master(kind: str, camera: Camera, directories: Directories) -> Findin
 def count_usable(kind: str, camera: Camera, folder: Path) -> tuple[int, int]:
     """(usable, all) raw calibration frames of a kind, told by their headers."""
     paths = list(folder.iterdir()) if folder.is_dir() else []
-    paths = [path for path in paths if path.name.lower().startswith(kind) and path.suffix.lower() == ".fits"]
+    paths = [path for path in paths if path.name.lower().startswith(kind) and is_fits(path.name)]
     return sum(_is_usable(path, kind, camera) for path in paths), len(paths)
 
 

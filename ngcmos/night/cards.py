@@ -8,8 +8,9 @@ and 4.2). `read_plain` leaves every other header to astropy; so do a value and a
 import functools
 import math
 import re
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 
+import numpy as np
 from astropy.io import fits
 
 CardValue = str | int | float | bool
@@ -20,6 +21,7 @@ BLOCK = 2880
 CARD = 80
 _VALUE_COLUMNS = 20
 _END = b"END".ljust(CARD)
+_END_OF_C = b"END".ljust(CARD, b"\0")  # some camera programs fill up with NUL
 _COMMENTARY = ("", "COMMENT", "HISTORY")
 _KEY = re.compile(r"[A-Z0-9_-]{1,8}\Z")
 _NOT_PLAIN = ("END", "CONTINUE", "HIERARCH")  # these speak of more than their own card, or end the header
@@ -55,6 +57,15 @@ class PlainHeader(Mapping[str, CardValue]):
 
     def __len__(self) -> int:
         return len(self._images)
+
+    @property
+    def text(self) -> str:
+        """The cards, 80 characters each, without END."""
+        return "".join(self._images.values())
+
+    def over(self, under: "PlainHeader") -> "PlainHeader":
+        """The header that has the cards of another one too, where it lacks them."""
+        return PlainHeader(under._images | self._images)
 
     def with_cards(self, cards: Iterable[Card], remove: Collection[str] = ()) -> "PlainHeader":
         """The header that holds these (keyword, value, comment) too, and those keywords no more."""
@@ -102,13 +113,21 @@ def _keyword(start: str) -> str | None:
 
 def plain_text(start: bytes) -> str | None:
     """Text of the cards before END; None where these first bytes of a file lack END, or have it otherwise."""
-    end = start.find(_END)
-    while end % CARD and end >= 0:
-        end = start.find(_END, end + 1)
+    end = _end_of(start, _END)
+    if end < 0:
+        end = _end_of(start, _END_OF_C)
     whole = start[: bytes_of_header(end)]
-    if end < 0 or len(whole) < bytes_of_header(end) or whole[end + 3 :].strip(b" ") or not whole.isascii():
+    if end < 0 or len(whole) < bytes_of_header(end) or whole[end + 3 :].strip(b" \0") or not whole.isascii():
         return None
     return whole[:end].decode("ascii")
+
+
+def _end_of(start: bytes, card: bytes) -> int:
+    """Where the card END begins, -1 where it is not there."""
+    end = start.find(card)
+    while end % CARD and end >= 0:
+        end = start.find(card, end + 1)
+    return end
 
 
 def bytes_of_header(length: int) -> int:
@@ -152,3 +171,58 @@ def _shorten(number: str) -> str:
         return number
     digits, mark, exponent = number.partition("E")
     return digits[: _VALUE_COLUMNS - len(mark + exponent)] + mark + exponent
+
+
+def header_with(header: Header, cards: Sequence[Card], *, remove: Collection[str] = ()) -> Header:
+    """The header that a file would have after `write_cards` with the same arguments, as it would be read back."""
+    if isinstance(header, PlainHeader):
+        return header.with_cards(plain_values(cards), outdated(cards, remove))
+    changed: Header = fits.Header.fromstring(_set_by_astropy(header, cards, remove).tostring())
+    return changed
+
+
+def outdated(cards: Sequence[Card], remove: Collection[str]) -> list[str]:
+    """Keywords to take out: those named, and a checksum that no longer holds."""
+    return [*remove, *(["CHECKSUM"] if cards else [])]
+
+
+def plain_values(cards: Sequence[Card]) -> list[Card]:
+    """The cards with Python's own kinds of numbers."""
+    return [
+        (key, value.item() if isinstance(value, np.generic) else value, comment) for key, value, comment in cards
+    ]
+
+
+def _set_by_astropy(header: fits.Header, cards: Sequence[Card], remove: Collection[str]) -> fits.Header:
+    """A copy of an astropy header with the cards set."""
+    changed = header.copy()
+    for key in outdated(cards, remove):
+        changed.remove(key, ignore_missing=True, remove_all=True)
+    for key, value, comment in plain_values(cards):
+        changed[key] = (value, comment)
+    return changed
+
+
+def header_over(header: Header, under: Header) -> Header:
+    """A header that has the cards of another one too, where it lacks them."""
+    if isinstance(header, PlainHeader) and isinstance(under, PlainHeader):
+        return header.over(under)
+    both: fits.Header = _as_astropy(header).copy()
+    both.extend(_as_astropy(under), strip=False, unique=True)
+    merged: Header = both
+    return merged
+
+
+def _as_astropy(header: Header) -> fits.Header:
+    return fits.Header.fromstring(header.text) if isinstance(header, PlainHeader) else header
+
+
+def header_text(header: Header) -> str:
+    """The cards of a header, 80 characters each, without END; one with damaged cards is told by ValueError."""
+    if isinstance(header, PlainHeader):
+        return header.text
+    try:
+        text: str = _as_astropy(header).tostring(endcard=False, padding=False)
+    except fits.VerifyError as error:
+        raise ValueError(str(error)) from None
+    return text

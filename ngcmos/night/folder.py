@@ -10,7 +10,9 @@ from pathlib import Path
 
 from ngcmos.config import Camera, Config
 from ngcmos.errors import FrameError, NightError, UsageError, WriteError
+from ngcmos.night.filenames import is_fits, numbered, time_key, unnumbered, unstamped
 from ngcmos.night.frames import field_name, read_frame
+from ngcmos.night.heads import head_path
 from ngcmos.night.images import read_image
 from ngcmos.night.products import force_to_disk, make_folder
 
@@ -18,9 +20,7 @@ NOT_SCIENCE = ("evening", "morning", "flat", "bias", "dark", "master", "catalog"
 FAILED_DONUTS = "failed_donuts"
 NO_WCS = "no_wcs"
 
-_STAMP = re.compile(r"-(\d{17})\.fits$", re.IGNORECASE)
 _NIGHT_NAME = re.compile(r"^(19|20)\d{6}$")
-_NUMBERED = re.compile(r"\.\d+(?=\.fits$)", re.IGNORECASE)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -114,7 +114,7 @@ def _is_date(text: str) -> bool:
 
 
 def science_files(folder: Path) -> list[Path]:
-    """Science frames of a folder by their names: `.fits` in any case, none of the words of `NOT_SCIENCE`."""
+    """Science frames of a folder by their names: those of FITS files, none of the words of `NOT_SCIENCE`."""
     try:
         names = [entry for entry in folder.iterdir() if _is_science_name(entry.name)]
     except OSError as error:
@@ -128,7 +128,7 @@ def _is_science_name(name: str) -> bool:
 
 def _has_science_words(name: str) -> bool:
     lower = name.lower()
-    return lower.endswith(".fits") and not lower.startswith(".") and not any(w in lower for w in NOT_SCIENCE)
+    return is_fits(name) and not name.startswith(".") and not any(w in lower for w in NOT_SCIENCE)
 
 
 def unusable_names(folder: Path) -> list[str]:
@@ -186,24 +186,7 @@ def field_of(path: Path, camera: Camera) -> str:
         _, header = read_image(path, pixels=False)
         return field_name(path, camera, header)
     except FrameError:
-        return _STAMP.sub("", path.name).removesuffix(".fits")
-
-
-def time_key(path: Path) -> tuple[str, str]:
-    """Sorts frames by the time stamp in the name, then the name; a name without a stamp sorts by itself."""
-    match = _STAMP.search(path.name)
-    return (match[1], path.name) if match else (path.name, path.name)
-
-
-def stamp_of(path: Path) -> datetime.datetime | None:
-    """Time stamp in the name of a frame as (UTC) datetime, or None where the name has none."""
-    match = _STAMP.search(path.name)
-    if not match:
-        return None
-    try:
-        return datetime.datetime.strptime(match[1] + "000", "%Y%m%d%H%M%S%f").replace(tzinfo=datetime.UTC)
-    except ValueError:
-        return None
+        return unstamped(path.name)
 
 
 def _date_of(config: Config, folder: Path, paths: Collection[Path]) -> str:
@@ -247,7 +230,7 @@ def bring_back(path: Path) -> Path:
     FrameError
         The night holds another frame of that name.
     """
-    name = _NUMBERED.sub("", path.name)
+    name = unnumbered(path.name)
     target = path.parent.parent
     if (target / name).exists():
         raise FrameError(f"{path.parent.name}/{path.name}: not brought back, the night holds a frame of that name")
@@ -255,13 +238,16 @@ def bring_back(path: Path) -> Path:
 
 
 def _move(path: Path, folder: Path, name: str) -> Path:
+    """Move a frame, and what is kept beside it, into a folder under a name that is free there."""
     make_folder(folder)
     target = folder / name
     number = 1
     while target.exists() or target.is_symlink():
         number += 1
-        target = folder / f"{Path(name).stem}.{number}{Path(name).suffix}"
+        target = folder / numbered(name, number)
     try:
+        if head_path(path).exists():  # first, so that a frame is never without its cards where it arrives
+            head_path(path).replace(head_path(target))
         path.rename(target)
         force_to_disk(folder)
         force_to_disk(path.parent)

@@ -6,12 +6,12 @@ import re
 from collections.abc import Mapping
 from pathlib import Path
 
-from ngcmos.night.folder import stamp_of
+from ngcmos.night.filenames import stamp_of
 from ngcmos.night.spans import span_of
 
 _QUOTED = re.compile(r"b?'[^']*'|b?\"[^\"]*\"")
 _NUMBER = re.compile(r"(?<![\w-])[-+]?\d[\d.:T-]*(?![\w-])")
-_FRAME = re.compile(r"\S+\.fits", re.IGNORECASE)
+_FRAME = re.compile(r"\S+\.(fits|fit|fts)(\.(gz|bz2|fz))?", re.IGNORECASE)
 _REST = re.compile(r"(, expected| \(|[:;] ).*", re.DOTALL)
 
 

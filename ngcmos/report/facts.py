@@ -16,7 +16,8 @@ from ngcmos.arrays import Bools, Floats
 from ngcmos.config import Config
 from ngcmos.errors import ProductError
 from ngcmos.names import Record, Stage, State, Verdict
-from ngcmos.night.folder import Night, stamp_of
+from ngcmos.night.filenames import stamp_of
+from ngcmos.night.folder import Night
 from ngcmos.night.ledger import Entry
 from ngcmos.night.products import photometry_path
 from ngcmos.night.reasons import kind_of

@@ -17,6 +17,7 @@ from pathlib import Path
 from ngcmos.config import Config
 from ngcmos.errors import ProductError
 from ngcmos.names import Record, Stage, State, Verdict
+from ngcmos.night.filenames import is_fits, unnumbered
 from ngcmos.night.folder import FAILED_DONUTS, NO_WCS, open_night, unusable_names
 from ngcmos.night.ledger import Entry, read_ledger
 from ngcmos.night.products import photometry_path
@@ -124,7 +125,7 @@ def read_story(config: Config, folder: Path, entries: Iterable[Entry] | None = N
     told: dict[str, dict[str, Entry]] = collections.defaultdict(dict)
     entries = read_ledger(folder) if entries is None else list(entries)
     for entry in entries:
-        if entry.stage not in _NOT_OF_FRAMES and entry.frame.lower().endswith(".fits"):
+        if entry.stage not in _NOT_OF_FRAMES and is_fits(entry.frame):
             told[entry.frame][entry.stage] = entry
     night = open_night(config, folder, settle=False)
     found = [(path, field, "") for field, paths in night.fields.items() for path in paths]
@@ -157,8 +158,7 @@ def _judge(path: Path, field: str, place: str, told: Mapping[str, Told], table: 
 
 def _name_in_ledger(path: Path, place: str) -> str:
     """Name without the number that a file got when one of its name was set aside before."""
-    stem = Path(path.stem)
-    return stem.stem + path.suffix if place and stem.suffix[1:].isdigit() else path.name
+    return unnumbered(path.name) if place else path.name
 
 
 def _verdict(name: str, place: str, stages: Told, table: TableFrames) -> tuple[State, str, str]:

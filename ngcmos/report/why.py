@@ -13,7 +13,8 @@ from pathlib import Path
 
 from ngcmos.config import DEFAULT_CAMERA, Config, load_config
 from ngcmos.errors import NightError, WorkError
-from ngcmos.night.folder import FAILED_DONUTS, NO_WCS, find_folder, stamp_of
+from ngcmos.night.filenames import is_fits, split_ending, stamp_of
+from ngcmos.night.folder import FAILED_DONUTS, NO_WCS, find_folder
 from ngcmos.night.lock import holder_of
 from ngcmos.report.story import NightStory, read_story
 from ngcmos.report.words import tell_frame, tell_frames
@@ -21,7 +22,7 @@ from ngcmos.report.words import tell_frame, tell_frames
 NEAREST = 3
 
 _DATE = re.compile(r"(19|20)\d{6}")
-_STAMP_AT_END = re.compile(r"(\d{10})\d{0,7}(\.fits)?$", re.IGNORECASE)
+_STAMP_AT_END = re.compile(r"(\d{10})\d{0,7}$")
 
 
 def run(
@@ -74,7 +75,7 @@ def _split_path(wanted: str) -> tuple[Path | None, str]:
     path = Path(wanted)
     if not wanted or not ("/" in wanted or path.exists()):
         return None, wanted
-    if path.is_dir() and path.suffix.lower() != ".fits":
+    if path.is_dir() and not is_fits(path.name):
         return path.absolute(), ""
     parent = path.absolute().parent
     return parent.parent if parent.name in (FAILED_DONUTS, NO_WCS) else parent, path.name
@@ -88,7 +89,7 @@ def _night_in(wanted: str, config: Config) -> str | None:
             nights = [path.name for path in base.iterdir() if _DATE.fullmatch(path.name)]
             raise NightError(f"no night {wanted} in {base}; {_nearest(wanted, nights)}")
         return wanted
-    stamp = _STAMP_AT_END.search(wanted)
+    stamp = _STAMP_AT_END.search(split_ending(wanted)[0])
     if not stamp:
         return None
     try:
@@ -106,7 +107,7 @@ def _tell(story: NightStory, subject: str, holder: str) -> str:
         return tell_frames(story, f"night {story.date}", story.files, holder)
     if subject in story.fields:
         return _tell_field(story, subject, holder)
-    names = [name for name in story.names if subject in (name, Path(name).stem)]
+    names = [name for name in story.names if subject in (name, split_ending(name)[0])]
     names = names or [name for name in story.names if subject.lower() in name.lower()]
     if len(names) == 1:
         return tell_frame(story, names[0])

@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from pathlib import Path
 
 from ngcmos.names import Record, Stage, State
-from ngcmos.night.folder import stamp_of
+from ngcmos.night.filenames import stamp_of, time_key
 from ngcmos.night.ledger import Entry
 from ngcmos.night.reasons import kind_of, plain_reason
 from ngcmos.night.remarks import Remark
@@ -140,7 +140,7 @@ def _tell_groups(files: Sequence[FrameFile]) -> list[str]:
 
 def _short_names(files: Sequence[FrameFile]) -> dict[Path, str]:
     """{path: time stamp of the name}, or the whole name where two have the same stamp or one has none."""
-    stamps = {file.path: file.path.name[-22:-5] for file in files if stamp_of(file.path)}
+    stamps = {file.path: time_key(file.path)[0] for file in files if stamp_of(file.path)}
     if len(set(stamps.values())) == len(files):
         return stamps
     return {file.path: file.path.name for file in files}

@@ -173,6 +173,11 @@ def _write_extension(kind: type[fits.ImageHDU] | type[fits.CompImageHDU]) -> Wri
     return write
 
 
+def _write_table(path: Path, counts: Pixels, header: fits.Header, shot: Shot) -> None:
+    columns = [fits.Column("counts", "J", array=counts[0])]
+    fits.HDUList([fits.PrimaryHDU(), fits.BinTableHDU.from_columns(columns)]).writeto(path)
+
+
 def _write_directory(path: Path, counts: Pixels, header: fits.Header, shot: Shot) -> None:
     path.mkdir()
 
@@ -205,8 +210,9 @@ FAULTS = {
     "jump-3": Fault(measurable=True, sky=_jump(3.0)),
     "jump-40": Fault(measurable=True, sky=_jump(40.0)),
     "jump-120": Fault(sky=_jump(120.0)),
-    "extension-only": Fault(write=_write_extension(fits.ImageHDU)),
-    "compressed-only": Fault(write=_write_extension(fits.CompImageHDU)),
+    "extension-only": Fault(measurable=True, write=_write_extension(fits.ImageHDU)),
+    "compressed-only": Fault(measurable=True, write=_write_extension(fits.CompImageHDU)),
+    "table-only": Fault(write=_write_table),
     "directory": Fault(write=_write_directory),
     "nan-image": Fault(pixels=_not_numbers),
 }

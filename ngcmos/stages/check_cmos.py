@@ -10,6 +10,7 @@ from ngcmos.astrometry.distortion import Solution, to_pixels, to_sky
 from ngcmos.errors import FrameError, WorkError
 from ngcmos.names import Stage, Verdict
 from ngcmos.night.folder import FAILED_DONUTS, NO_WCS, bring_back
+from ngcmos.night.heads import SUFFIX as HEAD
 from ngcmos.night.job import Job
 from ngcmos.night.ledger import record
 from ngcmos.night.loop import HEADERS_TOGETHER
@@ -128,7 +129,7 @@ class FieldSorter:
 
 def _restore(job: Job, dry_run: bool) -> None:
     for aside in (FAILED_DONUTS, NO_WCS):
-        for path in sorted((job.folder / aside).glob("*")):
+        for path in sorted(path for path in (job.folder / aside).glob("*") if path.suffix != HEAD):
             comes = "would come back" if dry_run else "comes back"
             log.info("%s: %s/%s %s", Stage.CHECK_CMOS, aside, path.name, comes)
             try:

@@ -13,8 +13,9 @@ from astropy.table import Table
 from ngcmos.calibration.masters import Masters, load_masters
 from ngcmos.errors import FrameError, HeaderError, MasterError, WorkError
 from ngcmos.names import Record, Stage
+from ngcmos.night.filenames import stamp_of
 from ngcmos.night.fingerprint import Inputs
-from ngcmos.night.folder import file_state, stamp_of
+from ngcmos.night.folder import file_state
 from ngcmos.night.job import Job
 from ngcmos.night.ledger import Entry
 from ngcmos.night.loop import HEADERS_TOGETHER

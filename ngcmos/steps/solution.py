@@ -28,13 +28,13 @@ from ngcmos.astrometry.triangles import Search
 from ngcmos.astrometry.zeropoint import ZeroPoint, measure_zero_point, zero_point_cards
 from ngcmos.config import Camera
 from ngcmos.errors import FrameError, LastResortError, StarlessError, ToolError, UnsolvedError
-from ngcmos.night.cards import Card
+from ngcmos.night.cards import Card, header_with
 from ngcmos.night.disk import require_space
 from ngcmos.night.fingerprint import Inputs
 from ngcmos.night.frames import Frame, read_frame
 from ngcmos.night.headers import header_value
 from ngcmos.night.products import matched_catalog_path, write_table
-from ngcmos.night.writing import header_with, write_cards
+from ngcmos.night.writing import write_cards
 
 log = logging.getLogger(__name__)
 
@@ -262,7 +262,7 @@ def _write_solution(frame: Frame, solution: Solution, solving: Solving) -> dict[
     if solving.further_cards:
         solved = dataclasses.replace(frame, header=header_with(frame.header, cards, remove=remove))
         cards += solving.further_cards(solved)
-    write_cards(frame.path, cards, remove=remove)
+    write_cards(frame.path, cards, remove=remove, beside=solving.camera.files.headers == "beside")
     if solving.save_matched_cat:
         write_table(matched_catalog_path(frame.path.parent, frame.name), _matched(solution, solving))
     centre = to_pixels(solution, *solving.pointing)

@@ -191,6 +191,6 @@ def write_plan(plan: Plan, camera: Camera) -> None:
     """
     if plan.cards:
         require_space(plan.path.parent, camera.files.reserve_mb)
-        write_cards(plan.path, plan.cards)
+        write_cards(plan.path, plan.cards, beside=camera.files.headers == "beside")
     if plan.problem is not None:
         raise plan.problem

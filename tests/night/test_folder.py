@@ -34,7 +34,7 @@ def touch(folder, *names):
         "rel_phot_NG2320-1302.fits",
         ".NG2320-1302-1.fits",
         ".NG2320-1302-1.fits.77.part",
-        "NG2320-1302-1.fits.gz",
+        "NG2320-1302-1.fits.zip",
     ],
 )
 def test_what_is_no_science_frame(tmp_path, name):
@@ -42,7 +42,9 @@ def test_what_is_no_science_frame(tmp_path, name):
     assert science_files(tmp_path) == []
 
 
-@pytest.mark.parametrize("name", [FRAME, FRAME.replace(".fits", ".FITS")])
+@pytest.mark.parametrize(
+    "name", [FRAME.replace(".fits", e) for e in (".fits", ".FITS", ".fts", ".fit.gz", ".fits.BZ2", ".fits.fz")]
+)
 def test_what_is_a_science_frame(tmp_path, name):
     touch(tmp_path, name)
     assert [path.name for path in science_files(tmp_path)] == [name]

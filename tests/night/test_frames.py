@@ -90,12 +90,6 @@ def test_folder_named_like_a_frame(tmp_path, small_camera):
         read_frame(tmp_path / NAME, small_camera)
 
 
-def test_image_in_an_extension_only(tmp_path, small_camera):
-    fits.HDUList([fits.PrimaryHDU(), fits.ImageHDU(np.zeros((48, 64)))]).writeto(tmp_path / NAME)
-    with pytest.raises(FrameError, match="no 2-D image in the first unit, NAXIS is 0"):
-        read_frame(tmp_path / NAME, small_camera)
-
-
 def test_wrong_shape_is_refused_before_its_pixels(tmp_path, small_camera):
     """The header announces 40 GB; nothing of that size may be asked for."""
     header = fits.Header({"SIMPLE": True, "BITPIX": 16, "NAXIS": 2, "NAXIS1": 200000, "NAXIS2": 100000})

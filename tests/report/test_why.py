@@ -23,6 +23,7 @@ from ngcmos.simulate.night import simulate_night
 # who refuses a frame first; all others are refused by simple_wrapper
 LATER = {"jump-120": "check_cmos", "duplicate-time": "process_cmos"}
 MEASURED = ("cloud", "jump-0.6", "jump-3", "jump-40", "no-altitude", "other-object", "satellite", "")
+MEASURED += ("compressed-only", "extension-only")
 
 
 @pytest.fixture(scope="module")

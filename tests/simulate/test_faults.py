@@ -24,8 +24,7 @@ UNREADABLE = {
     "negative-exptime": "EXPTIME is -10",
     "wrong-shape": "expected 256x256",
     "wrong-readmode": "READMODE is",
-    "extension-only": "no 2-D image in the first unit",
-    "compressed-only": "no 2-D image in the first unit",
+    "table-only": "no image in any of its 2 units",
     "directory": "not a file",
     "nan-image": "not numbers",
 }
