@@ -76,7 +76,7 @@ class Flag(enum.IntFlag):
     """Bits of a star's `flags`; all speak of its largest aperture."""
 
     EDGE = 1  # reaches over the edge: NaN at the radii that do
-    SATURATED = 2  # a raw pixel at or above saturation
+    SATURATED = 2  # a raw pixel at or above saturation, or one that cannot be right
     BAD_PIXEL = 4  # holds a pixel that calibration cannot help
     GAIN_STEP = 8  # a raw pixel within the range where the camera changes its gain
     BLENDED = 16  # the catalog has a neighbour of like brightness too near

@@ -15,6 +15,7 @@ from ngcmos.arrays import Bools, Counts, Floats, Reals, Shape
 from ngcmos.config import Detector, Photometry
 from ngcmos.errors import FrameError
 from ngcmos.names import Flag
+from ngcmos.photometry.counts import ALL_BELIEVABLE, Believable
 from ngcmos.photometry.noise import noise_terms
 from ngcmos.photometry.sky import KnownStars, Sky, estimate_sky, pixels_around, pixels_within
 
@@ -37,7 +38,9 @@ class Exposure:
         Raw counts, ADU: saturation and gain step are judged on these.
     exptime_s : float
     bad : (rows, columns) bool array or None
-        Counts not to be trusted.
+        Pixels not to be trusted.
+    believable : Believable
+        Raw counts beyond which a pixel counts as saturated, whatever the profile says.
 
     Raises
     ------
@@ -49,6 +52,7 @@ class Exposure:
     raw: Counts
     exptime_s: float
     bad: Bools | None = None
+    believable: Believable = ALL_BELIEVABLE
 
     def __post_init__(self) -> None:
         for name, other in (("raw frame", self.raw), ("bad-pixel mask", self.bad)):
@@ -63,7 +67,7 @@ class Measurement:
     Attributes
     ----------
     radii : (k,) float array
-        Counts.
+        Pixels.
     flux, fluxerr : (k, n) float64 arrays
         Aperture sum minus sky, and its standard error; ADU. The error is positive wherever the flux is finite.
     flux_w_sky, fluxerr_w_sky : (k, n) float64 arrays
@@ -134,7 +138,8 @@ def measure(
         noise_terms, flux, sky.level, radius_px=radii[:, None], detector=detector, exptime_s=exposure.exptime_s
     )
     flags = np.full(x.shape, Flag.OFF_CHIP, np.int32)
-    flags[on_chip] = _flag_stars(_room(at_x, at_y, image.shape) < radii.max(), stamps, sky, detector)
+    over_edge = _room(at_x, at_y, image.shape) < radii.max()
+    flags[on_chip] = _flag_stars(over_edge, stamps, sky, detector, exposure.believable)
     if blended is not None:
         flags |= _bit(Flag.BLENDED, blended)
     values = {
@@ -175,12 +180,15 @@ def _cut_stamps(raw: Counts, bad: Bools | None, x: Floats, y: Floats, reach: flo
     return _Stamps(counts, marked, distance, reach)
 
 
-def _flag_stars(over_edge: Bools, stamps: _Stamps, sky: Sky, detector: Detector) -> NDArray[np.int32]:
+def _flag_stars(
+    over_edge: Bools, stamps: _Stamps, sky: Sky, detector: Detector, believable: Believable
+) -> NDArray[np.int32]:
     touched = stamps.touched
-    saturated = touched & (stamps.counts >= detector.saturation_adu)
+    saturated = stamps.counts >= min(detector.saturation_adu, believable.high)
+    saturated |= stamps.counts < believable.low
     return (
         _bit(Flag.EDGE, over_edge)
-        | _bit(Flag.SATURATED, saturated.any(axis=1))
+        | _bit(Flag.SATURATED, (touched & saturated).any(axis=1))
         | _bit(Flag.BAD_PIXEL, (touched & stamps.bad).any(axis=1))
         | _bit(Flag.GAIN_STEP, (touched & _is_in_gain_step(stamps.counts, detector)).any(axis=1))
         | _bit(Flag.POOR_SKY, _is_poor(sky))

@@ -56,7 +56,7 @@ class Shift:
     Attributes
     ----------
     x, y : float or None
-        Counts, donuts' sign (the correction); None where it could not be measured.
+        Pixels, donuts' sign (the correction); None where it could not be measured.
     quality : float
         What speaks for this shift, 1 at best: the smallest of the correlation coefficients of the two projections
         and the share of the bright stars that are found where it says; 0 where nothing could be compared.

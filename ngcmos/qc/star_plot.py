@@ -245,7 +245,7 @@ def _draw_cut_out(axes: "Axes", cut_out: CutOut) -> None:
 
 
 def _cut(cut_out: CutOut, half: float) -> tuple[Counts, tuple[float, float, float, float]]:
-    """Counts within `half` of the star, and their outer edges (left, right, bottom, top)."""
+    """Pixels within `half` of the star, and their outer edges (left, right, bottom, top)."""
     if cut_out.data is None or not (np.isfinite(cut_out.x) and np.isfinite(cut_out.y)):
         return np.zeros((0, 0)), (0, 0, 0, 0)
     rows, columns = cut_out.data.shape

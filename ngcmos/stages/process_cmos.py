@@ -24,6 +24,7 @@ from ngcmos.night.products import input_catalog_path, photometry_path
 from ngcmos.night.provenance import keep_product, keep_standing
 from ngcmos.night.remarks import keep_remark
 from ngcmos.photometry.air import AIR, tell_air
+from ngcmos.photometry.counts import COLOUR, COUNTS, tell_colour, tell_counts
 from ngcmos.steps.catalog import file_checksum, read_catalog, read_input_catalog
 from ngcmos.steps.clouds import mark_clouds
 from ngcmos.steps.measuring import (
@@ -38,6 +39,7 @@ from ngcmos.steps.measuring import (
 )
 from ngcmos.steps.table import is_same, join_table, keep_part, places_known, refused_before, table_stands
 from ngcmos.tables.parts import FRAMES_A_PART, Place, RowReader, open_parts, parts_folder, remove_parts
+from ngcmos.tables.table import read_frames
 
 log = logging.getLogger(__name__)
 
@@ -87,6 +89,7 @@ class FieldPhotometer:
         self._places: dict[str, Place] = {}  # measured before, to be compared with the headers
         self._known: dict[str, Place] = {}
         self._waiting: list[tuple[Path, np.ndarray, dict[str, Any]]] = []
+        self._faults: dict[str, str] = {}  # of the counts of the frames measured now
         self.newest: dict[str, Any] = {}  # facts of the frame measured last
 
     @property
@@ -135,8 +138,11 @@ class FieldPhotometer:
                 continue
             self._waiting.append((item.path, *result))
             self.newest = result[1]
+            self._faults[item.path.name] = self.newest["counts"]
             if len(self._waiting) == FRAMES_A_PART:
                 self.flush()
+        if any(self._faults.values()):
+            keep_remark(self._job.ledger, self._field, COUNTS, tell_counts([*self._faults.values()]))
         measured = self.measured
         return [path for path in paths if path.name in measured]
 
@@ -162,6 +168,8 @@ class FieldPhotometer:
         options: dict[str, Any] = {"camera": self._job.camera, "inputs": self._inputs}
         join_table(self._path, placed, self._known, Table(self._stars.chosen, copy=False, meta={}), **options)
         keep_product(self._job.ledger, self._path, self._field, self._inputs)
+        faults = [str(fault) for fault in read_frames(self._path)["counts"]]
+        keep_remark(self._job.ledger, self._field, COUNTS, tell_counts(faults))
         self._job.outcome.products.append(self._path)
 
     def _place(self, paths: Sequence[Path]) -> list[Placed]:
@@ -180,6 +188,8 @@ class FieldPhotometer:
         self._placed |= {frame.path.name: frame for frame in with_times(found, camera)}
         said = [frame.said for frame in self._placed.values()]
         keep_remark(self._job.ledger, self._field, AIR, tell_air(said, camera.headers.altitude))
+        colours = [frame.colour for frame in self._placed.values()]
+        keep_remark(self._job.ledger, self._field, COLOUR, tell_colour(colours))
         here = [frame for name, frame in self._placed.items() if name in names]
         for path, error in find_wrong_times(here, camera.headers.date_obs).items():
             self._refuse(path, error)

@@ -21,6 +21,7 @@ from ngcmos.night.frames import FrameFacts, read_frame
 from ngcmos.night.headers import card_said, header_number
 from ngcmos.photometry.air import AirCards
 from ngcmos.photometry.apertures import Exposure, Measurement, measure
+from ngcmos.photometry.counts import believable_counts
 from ngcmos.photometry.noise import scintillation
 from ngcmos.photometry.quality import measure_shape, sky_gradient
 from ngcmos.photometry.sky import KnownStars, star_reach
@@ -58,7 +59,8 @@ class Measuring:
     """What the photometry of every frame of a field needs.
 
     `ra`, `dec` and `directions` are those of `stars`, which are measured; `known` holds right ascensions and
-    declinations of all stars among and around them: the sky map leaves them out.
+    declinations of all stars among and around them: the sky map leaves them out. `bias_adu` is the usual level of
+    the bias, None without one.
     """
 
     camera: Camera
@@ -69,13 +71,15 @@ class Measuring:
     directions: np.ndarray
     known: KnownStars
     name_width: int
+    bias_adu: float | None = None
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Solved:
     """A frame that has a plate solution of ours, as its header has it.
 
-    `said` is what its cards say of the air, `solution_sum` what its plate solution was made of.
+    `said` is what its cards say of the air, `solution_sum` what its plate solution was made of, and `colour`
+    which filters its pixels have.
     """
 
     path: Path
@@ -87,6 +91,7 @@ class Solved:
     wcs_rms_px: float
     wcs_stars: int
     solution_sum: str
+    colour: str
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -107,7 +112,8 @@ def prepare_measuring(
     """The Measuring of a field, from its input catalog and from the catalog of all stars."""
     ra, dec = np.asarray(stars["ra_deg_corr"]), np.asarray(stars["dec_deg_corr"])
     known = _known_stars(catalog, ra, dec, MARGIN_PX * camera.detector.scale_arcsec / 3600)
-    return Measuring(camera, masters, stars, ra, dec, star_directions(ra, dec), known, name_width)
+    bias_adu = None if masters.sources["bias"] is None else float(np.median(masters.bias[::4, ::4]))
+    return Measuring(camera, masters, stars, ra, dec, star_directions(ra, dec), known, name_width, bias_adu)
 
 
 def _known_stars(catalog: Table, ra: np.ndarray, dec: np.ndarray, margin_deg: float) -> KnownStars:
@@ -147,6 +153,7 @@ def place_frame(path: Path, camera: Camera) -> Solved:
         wcs_rms_px=_number(frame.header, "WCSRMS", path),
         wcs_stars=int(header_number(frame.header, "WCSNSTAR", path)) if "WCSNSTAR" in frame.header else 0,
         solution_sum=solution_fingerprint(frame.header),
+        colour=str(card_said(frame.header, "BAYERPAT") or "").strip(),
     )
 
 
@@ -206,7 +213,8 @@ def measure_frame(placed: Placed, measuring: Measuring) -> tuple[np.ndarray, dic
     camera, stars, masters = measuring.camera, measuring.stars, measuring.masters
     frame = read_frame(placed.path, camera)
     image = calibrate(frame.data, frame.exptime, masters, detector=camera.detector)
-    exposure = Exposure(image, frame.data, frame.exptime, masters.bad)
+    believable = believable_counts(frame.data, measuring.bias_adu, camera.detector.saturation_adu)
+    exposure = Exposure(image, frame.data, frame.exptime, masters.bad, believable)
     x, y = to_pixels(placed.solution, measuring.ra, measuring.dec)
     known = measuring.known
     measurement = measure(
@@ -230,7 +238,7 @@ def measure_frame(placed: Placed, measuring: Measuring) -> tuple[np.ndarray, dic
     rows = rows_of_frame(flagged, stars, x, y, moment, name_width=measuring.name_width)
     seen = {"trail": max((trail.share for trail in trails), default=0.0)}
     seen["flags"] = int(np.bitwise_or.reduce(flags & FRAME_FLAGS))
-    return rows, facts | _quality(exposure, x, y, measurement) | seen
+    return rows, facts | _quality(exposure, x, y, measurement) | seen | {"counts": believable.fault}
 
 
 def _flag_stars(trails: Sequence[Trail], x: np.ndarray, y: np.ndarray, measuring: Measuring) -> np.ndarray:
