@@ -5,7 +5,7 @@ pages tell; the flat is compared pixel by pixel with that of the newest earlier 
 """
 
 import dataclasses
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -17,6 +17,7 @@ from ngcmos.config import Camera, Config
 from ngcmos.errors import MasterError
 from ngcmos.night.folder import Night
 from ngcmos.night.products import flat_path
+from ngcmos.report.used import KINDS, UsedMaster, read_used
 from ngcmos.stats import mad_sigma
 
 BIAS_CHANGE_ADU = 2.0
@@ -56,15 +57,23 @@ class CalibrationFacts:
     Attributes
     ----------
     levels : Levels
+        Of the masters used, where the night is measured; else of those that would be.
     compared : str
         Night of the earlier flat; "" for none.
     troubles : tuple of str
         Masters that could not be read.
+    used : tuple of ngcmos.report.used.UsedMaster
     """
 
     levels: Levels
     compared: str
     troubles: tuple[str, ...]
+    used: tuple[UsedMaster, ...] = ()
+
+    @property
+    def unflattened(self) -> tuple[str, ...]:
+        """Fields that were measured without a flat."""
+        return tuple(field for one in self.used if not one.was_there for field in one.fields)
 
 
 def read_calibration(config: Config, night: Night, earlier: Iterable[str]) -> CalibrationFacts:
@@ -77,10 +86,10 @@ def read_calibration(config: Config, night: Night, earlier: Iterable[str]) -> Ca
     earlier : iterable of str
         Earlier nights, the newest first.
     """
-    out = config.directories.out
+    used = read_used(config, night)
     troubles: list[str] = []
-    bias, dark = (_read(out / f"master_{kind}.fits", config.camera, troubles) for kind in ("bias", "dark"))
-    flat = _read(flat_path(night.folder), config.camera, troubles)
+    places = {kind: _place_of(kind, used, config, night) for kind in KINDS}
+    bias, dark, flat = (_read(places[kind], config.camera, troubles) for kind in KINDS)
     before, compared = _earlier_flat(config, earlier) if flat is not None else (None, "")
     change, lost = compare_flats(flat, before) if flat is not None and before is not None else (None, None)
     levels = Levels(
@@ -90,7 +99,17 @@ def read_calibration(config: Config, night: Night, earlier: Iterable[str]) -> Ca
         flat_change=change,
         new_bad_in_flat=lost,
     )
-    return CalibrationFacts(levels, compared, tuple(troubles))
+    return CalibrationFacts(levels, compared, tuple(troubles), tuple(used))
+
+
+def _place_of(kind: str, used: Sequence[UsedMaster], config: Config, night: Night) -> Path | None:
+    """Where the master lies that was used, or else would be; None where it is not there."""
+    of_kind = [one for one in used if one.kind == kind]
+    if of_kind:
+        return of_kind[0].path
+    folder = night.folder if kind == "flat" else config.directories.out
+    path = folder / f"master_{kind}.fits"
+    return path if path.exists() else None
 
 
 def _count_hot(bias: Reals | None, dark: Reals | None) -> int | None:
@@ -105,8 +124,8 @@ def _level(image: Reals | None) -> float | None:
     return float(np.median(finite)) if finite.size else None
 
 
-def _read(path: Path, camera: Camera, troubles: list[str]) -> Reals | None:
-    if not path.exists():
+def _read(path: Path | None, camera: Camera, troubles: list[str]) -> Reals | None:
+    if path is None or not path.exists():
         return None
     try:
         return read_master(path, camera).data
@@ -131,7 +150,7 @@ def compare_flats(flat: Reals, before: Reals) -> tuple[float | None, int]:
     return (scatter if np.isfinite(scatter) else None), int(((flat <= 0) & (before > 0)).sum())
 
 
-def judge_calibration(facts: CalibrationFacts, before: Levels) -> list[str]:
+def judge_calibration(facts: CalibrationFacts, before: Levels = Levels()) -> list[str]:
     """What is odd about a night's calibration against the levels of an earlier night."""
     now, found = facts.levels, [f"master not usable: {trouble}" for trouble in facts.troubles]
     bias, dark = _pair(now.bias_adu, before.bias_adu), _pair(now.dark_adu_s, before.dark_adu_s)

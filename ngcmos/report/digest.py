@@ -10,11 +10,12 @@ from pathlib import Path
 from ngcmos.names import Level
 from ngcmos.report.facts import FieldFacts, clear_zero_point_of
 from ngcmos.report.night import NightFacts
-from ngcmos.report.verdict import DISK, FIELD_LOST, NOT_YET, STAGE_FAILED, say_counts, say_refused
+from ngcmos.report.verdict import DISK, FIELD_LOST, NOT_YET, REFUSALS, STAGE_FAILED, say_counts, say_refused
 
 MOST_LINES = 25
 WIDTH = 110
 MOST_LINES_A_REASON = 3
+_OF_FRAMES = (FIELD_LOST, NOT_YET, REFUSALS)
 _MENDED_BY_A_RUN = (FIELD_LOST, STAGE_FAILED, NOT_YET, DISK)
 
 
@@ -62,8 +63,8 @@ def _fit(blocks: Sequence[list[str]], room: int) -> list[str]:
 
 def _tell_good(facts: NightFacts) -> list[str]:
     """Fields that no reason names: those that are whole together, each of the others with what was refused."""
-    named = " ".join(reason.what for reason in facts.reasons)
-    fine = [field for field in facts.fields if field.name not in named]
+    told_of = {reason.what.partition(": ")[0] for reason in facts.reasons if reason.topic in _OF_FRAMES}
+    fine = [field for field in facts.fields if field.name not in told_of]
     whole = [field for field in fine if field.counts.measured == field.counts.taken]
     clear = clear_zero_point_of(facts.fields)
     told = [say_refused(field, clear) for field in fine if field not in whole]

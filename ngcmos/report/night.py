@@ -14,13 +14,16 @@ import numpy as np
 from ngcmos import __version__
 from ngcmos.config import Config
 from ngcmos.errors import ProductError
+from ngcmos.names import Stage
 from ngcmos.night.disk import free_mb
 from ngcmos.night.folder import Night
 from ngcmos.night.ledger import Entry, read_ledger
+from ngcmos.night.provenance import stale_products
 from ngcmos.night.remarks import Remark, read_remarks
 from ngcmos.qc.almanac import Almanac, night_almanac
-from ngcmos.report.calibration import CalibrationFacts, Levels, judge_calibration, read_calibration
+from ngcmos.report.calibration import CalibrationFacts, read_calibration
 from ngcmos.report.facts import FieldFacts, clear_zero_point_of, read_fields
+from ngcmos.report.oddities import judge_masters, judge_reduction, judge_remarks
 from ngcmos.report.runs import StageRun, read_runs
 from ngcmos.report.summary import NightSummary, read_summaries
 from ngcmos.report.verdict import Reason, Room, judge, level_of, sum_up
@@ -96,29 +99,25 @@ class NightFacts:
 def gather(config: Config, night: Night, commands: Sequence[tuple[str, str]] = ()) -> NightFacts:
     """The NightFacts of a night; `commands` are what the page offers: what for, and the line to type."""
     entries, trouble = _read_entries(night)
-    fields, runs, remarks = read_fields(config, night, entries), read_runs(entries), read_remarks(entries)
+    fields, runs = read_fields(config, night, entries), read_runs(entries)
     earlier = [one for one in read_summaries(config.directories.base) if one.night < night.date]
     calibration = read_calibration(config, night, _earlier_nights(config, night))
-    used_mb = sum(path.stat().st_size for path in night.folder.rglob("*") if path.is_file()) / 1e6
-    reasons = judge(
-        fields,
-        runs,
-        Room(free_mb(night.folder), config.camera.files.reserve_mb, used_mb),
-        large_px=config.camera.donuts.large_px,
-        calibration=judge_calibration(calibration, earlier[0].levels if earlier else Levels()),
-        remarks=remarks,
-    )
+    disks = _look_at_disks(config, night)
+    odd = judge_masters(calibration, earlier, runs) + judge_reduction(fields, stale_products(entries))
+    odd += judge_remarks(read_remarks(entries))
+    room = Room(free_mb(night.folder), config.camera.files.reserve_mb, disks[0].used_mb)
+    told = [run for run in runs if not (calibration.unflattened and run.stage == Stage.CREATE_FLATS)]
     now = datetime.datetime.now(datetime.UTC).isoformat(timespec="minutes")
     return NightFacts(
         date=night.date,
         fields=fields,
         runs=runs,
-        remarks=remarks,
-        reasons=reasons,
+        remarks=read_remarks(entries),
+        reasons=judge(fields, told, room, large_px=config.camera.donuts.large_px, others=odd),
         almanac=night_almanac(night.date, config.site) if _DATE.fullmatch(night.date) else None,
         calibration=calibration,
         earlier=earlier,
-        disks=_look_at_disks(config, night, used_mb),
+        disks=disks,
         commands=commands,
         made=f"Made at {now} by ngcmos {__version__}, camera {config.camera.name}",
         ledger_trouble=trouble,
@@ -139,8 +138,9 @@ def _earlier_nights(config: Config, night: Night) -> list[str]:
     return [date for date in dates if _DATE.fullmatch(date) and date < night.date]
 
 
-def _look_at_disks(config: Config, night: Night, used_mb: float) -> list[Disk]:
-    """Of the night; and of the masters only where they lie on another disk."""
+def _look_at_disks(config: Config, night: Night) -> list[Disk]:
+    """That of the night, then that of the masters where they lie on another one."""
+    used_mb = sum(path.stat().st_size for path in night.folder.rglob("*") if path.is_file()) / 1e6
     disks: dict[int, Disk] = {}
     for path, used in ((night.folder, used_mb), (config.directories.out, 0.0)):
         if path.exists():

@@ -30,6 +30,7 @@ from ngcmos.report.plots import (
     worth_drawing,
 )
 from ngcmos.report.summary import NightSummary
+from ngcmos.report.used import UsedMaster
 from ngcmos.report.verdict import level_of, say_counts, sum_up
 
 EARLIER_SHOWN = 7
@@ -186,10 +187,20 @@ def _draw_calibration(facts: NightFacts) -> page.Html:
     against = f"The flat is compared with that of {now.compared}." if now.compared else "No earlier flat."
     if not facts.earlier:
         against += " No earlier night has a page yet."
-    table = page.table(_CALIBRATION_HEAD, rows)
-    return page.section(
-        "Calibration", table, page.paragraph(against), page.items(now.troubles), anchor="calibration"
-    )
+    told = [page.table(_CALIBRATION_HEAD, rows), page.paragraph(against), page.items(now.troubles)]
+    return page.section("Calibration", _draw_used(now.used), *told, anchor="calibration")
+
+
+def _draw_used(used: Sequence[UsedMaster]) -> page.Html:
+    """The masters that the night was measured with."""
+    if not used:
+        return page.paragraph("Nothing is measured yet, so no masters were used.")
+    rows: list[list[object]] = []
+    for one in used:
+        age = "–" if one.age_days is None else f"{one.age_days:.1f}"
+        rows.append([one.kind, str(one), one.frames or "–", age, ", ".join(one.fields)])
+    marks = [Level.GOOD if one.path else Level.LOOK for one in used]
+    return page.table(["master", "file", "frames", "days before", "used for"], rows, marks=marks)
 
 
 def _calibration_row(night: NightSummary) -> list[object]:

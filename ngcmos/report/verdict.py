@@ -13,7 +13,6 @@ import numpy as np
 
 from ngcmos.names import Level, Stage, State
 from ngcmos.night.reasons import kind_of
-from ngcmos.night.remarks import Remark
 from ngcmos.night.spans import clock, span_of, spells
 from ngcmos.report.facts import FieldFacts, clear_zero_point_of, cloudy_frames, find_jumps, transparency
 from ngcmos.report.runs import StageRun
@@ -85,8 +84,7 @@ def judge(
     room: Room,
     *,
     large_px: float,
-    calibration: Iterable[str] = (),
-    remarks: Iterable[Remark] = (),
+    others: Iterable[Reason] = (),
 ) -> list[Reason]:
     """Reasons why a night is not simply good, the gravest first.
 
@@ -97,10 +95,8 @@ def judge(
     room : Room
     large_px : float
         What counts as a large shift.
-    calibration : iterable of str
-        What is odd about the masters.
-    remarks : iterable of ngcmos.night.remarks.Remark
-        What does not fit together, by the ledger.
+    others : iterable of Reason
+        Of `ngcmos.report.oddities`.
     """
     troubles = {field.name: find_trouble(field.name, runs) for field in fields}
     lost = [field.name for field in fields if troubles[field.name] and not field.counts.measured]
@@ -110,8 +106,7 @@ def judge(
         found += _judge_field(field, troubles[field.name], clear) + _judge_sky(field, clear)
     found += judge_stages(runs, told=lost)
     found += [one for field in fields for one in _judge_pointing(field, large_px)]
-    found += [Reason(Level.LOOK, CALIBRATION, sentence) for sentence in calibration]
-    found += [Reason(Level.LOOK, remark.kind, str(remark)) for remark in remarks]
+    found += others
     if not fields:
         found.append(
             Reason(Level.LOOK, NOTHING, "no science frames in this night: dome closed, or not copied yet?")
@@ -166,12 +161,17 @@ def _main_reasons(field: FieldFacts, clear: float) -> str:
     return ", ".join([*told, f"other reasons ({others})"] if others else told) or "no reason is known"
 
 
+def without_folders(text: str) -> str:
+    """A text with paths cut down to their names."""
+    return _FOLDERS.sub("", text)
+
+
 def find_trouble(field: str, runs: Iterable[StageRun]) -> str:
     """What the first stage without which there is no photometry said of a whole field; "" where none failed."""
     for run in runs:
         for trouble in run.troubles if run.failed and run.stage in GRAVE else ():
             if trouble.startswith(f"{field}: "):
-                return f"{_FOLDERS.sub('', trouble.removeprefix(f'{field}: '))} ({run.stage})"
+                return f"{without_folders(trouble.removeprefix(f'{field}: '))} ({run.stage})"
     return ""
 
 
@@ -212,7 +212,7 @@ def judge_stages(runs: Iterable[StageRun], *, told: Collection[str] = ()) -> lis
     found, fields = [], tuple(f"{field}: " for field in told)
     for run in runs:
         grave = run.stage in GRAVE
-        own = [_FOLDERS.sub("", one) for one in run.troubles if not one.startswith(fields)]
+        own = [without_folders(one) for one in run.troubles if not one.startswith(fields)]
         if run.failed and own:
             more = f" (and {len(own) - 1} more)" if len(own) > 1 else ""
             level = Level.BAD if grave else Level.LOOK
