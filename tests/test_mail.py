@@ -73,8 +73,15 @@ def test_field_with_wrong_cards_is_told_once_with_what_to_do(mailed):
 
 
 def test_good_field_is_told_to_be_good(mailed):
-    [told] = lines_of(mailed, mailed.good)
+    [told] = [line for line in lines_of(mailed, mailed.good) if "NOT FLATTENED" not in line]
     assert told == f"good  {mailed.good}: all of {FRAMES} frames measured"
+
+
+def test_missing_flats_are_told_once_for_all_fields(mailed):
+    text = " ".join(mailed.said.split())
+    assert text.count("NOT FLATTENED") == 1
+    assert f"look {mailed.clouded}, {mailed.good}: NOT FLATTENED" in text
+    assert "create_flats failed" not in text
 
 
 def test_page_and_how_to_go_on_stand_at_the_end(mailed):

@@ -3,7 +3,7 @@
 import collections
 import dataclasses
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from ngcmos.night.filenames import stamp_of
@@ -12,6 +12,7 @@ from ngcmos.night.spans import span_of
 _QUOTED = re.compile(r"b?'[^']*'|b?\"[^\"]*\"")
 _NUMBER = re.compile(r"(?<![\w-])[-+]?\d[\d.:T-]*(?![\w-])")
 _FRAME = re.compile(r"\S+\.(fits|fit|fts)(\.(gz|bz2|fz))?", re.IGNORECASE)
+_PLACE = re.compile(r"^\S*/\S+: ")
 _REST = re.compile(r"(, expected| \(|[:;] ).*", re.DOTALL)
 
 
@@ -27,7 +28,12 @@ def pattern_of(line: str) -> str:
 
 def kind_of(reason: str) -> str:
     """A reason without names, numbers, quotations, and what was expected."""
-    return pattern_of(_REST.sub("", reason))
+    return pattern_of(_REST.sub("", _PLACE.sub("", reason)))
+
+
+def shared_reason(reasons: Sequence[str]) -> str:
+    """What reasons of one kind have in common: all of it where they are the same, else their kind."""
+    return reasons[0] if len(set(reasons)) == 1 else kind_of(reasons[0])
 
 
 @dataclasses.dataclass(frozen=True)
@@ -37,7 +43,7 @@ class Alike:
     Attributes
     ----------
     kind : str
-        "" where the reason has no words but its frame's.
+        What they have in common.
     names : tuple of str
     example : str
         The reason of the first in full.
@@ -66,8 +72,12 @@ def sum_alike(reasons: Mapping[str, str]) -> list[Alike]:
     reasons : dict of str to str
         By the frame's name.
     """
+    plain = {name: plain_reason(name, reason) for name, reason in reasons.items()}
     groups = collections.defaultdict(list)
-    for name, reason in reasons.items():
-        groups[kind_of(plain_reason(name, reason))].append(name)
-    found = [Alike(kind, tuple(names), reasons[names[0]]) for kind, names in groups.items()]
+    for name, reason in plain.items():
+        groups[kind_of(reason)].append(name)
+    found = [
+        Alike(shared_reason([plain[name] for name in names]), tuple(names), reasons[names[0]])
+        for names in groups.values()
+    ]
     return sorted(found, key=lambda one: -len(one.names))

@@ -20,7 +20,7 @@ from ngcmos.night.filenames import stamp_of
 from ngcmos.night.folder import Night
 from ngcmos.night.ledger import Entry
 from ngcmos.night.products import photometry_path
-from ngcmos.night.reasons import kind_of
+from ngcmos.night.reasons import kind_of, shared_reason
 from ngcmos.photometry.quality import CLEAR_QUANTILE, clear_zero_point, find_clouds, transparency_of
 from ngcmos.qc.shifts import CLOUD_SHARE, CONSTANT, LARGE, UNREADABLE
 from ngcmos.report.noise import NoiseModel, read_noise
@@ -78,12 +78,11 @@ class Counts:
 
 @dataclasses.dataclass(frozen=True)
 class Refusal:
-    """So many frames that a stage refused for a kind of reason; `example` is that of the first in full."""
+    """So many frames that a stage refused for a kind of reason, which is in full where it is the same for all."""
 
     count: int
     kind: str
     stage: str
-    example: str
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -128,7 +127,7 @@ class FieldFacts:
         for file in self.files:
             if file.state == State.REFUSED:
                 groups[kind_of(file.reason), file.stage].append(file.reason)
-        found = [Refusal(len(own), kind, stage, own[0]) for (kind, stage), own in groups.items()]
+        found = [Refusal(len(own), shared_reason(own), stage) for (_, stage), own in groups.items()]
         return sorted(found, key=lambda one: -one.count)
 
 

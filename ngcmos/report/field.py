@@ -72,10 +72,10 @@ def draw_field_section(
 
 
 def _draw_reasons(field: FieldFacts) -> page.Html:
-    """Why frames were refused, by kinds; the whole reason where it is one frame's."""
+    """Why frames were refused, by kinds."""
     rows: list[list[object]] = []
     for one in field.reasons[:REASONS_SHOWN]:
-        reason = one.kind if one.count > 1 else textwrap.shorten(one.example, REASON_LENGTH, placeholder=" …")
+        reason = textwrap.shorten(one.kind, REASON_LENGTH, placeholder=" …")
         rows.append([one.count, reason, one.stage or "–"])
     hidden = len(field.reasons) - REASONS_SHOWN
     more = page.paragraph(f"and {hidden} more reasons", dim=True) if hidden > 0 else ""

@@ -14,7 +14,8 @@ from astropy.io import fits
 
 from ngcmos.config import Config
 from ngcmos.errors import ProductError
-from ngcmos.night.folder import Night, stamp_of
+from ngcmos.night.filenames import stamp_of
+from ngcmos.night.folder import Night
 from ngcmos.night.products import photometry_path
 from ngcmos.steps.catalog import file_checksum
 from ngcmos.tables.table import check_table

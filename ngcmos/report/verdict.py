@@ -22,6 +22,7 @@ MOST_MEASURED, HALF_MEASURED = 0.95, 0.5
 CLOUDY_SHARE = 0.05
 MOVED_SHARE = 0.05
 REASONS_TOLD = 3
+SHORT = 90  # characters of a reason that may stand in the line of the verdict with others
 _FOLDERS = re.compile(r"(?<!\S)/\S*/")
 _OF_CLOUD = ("not solved", "hardly any stars – cloud or dome closed", "too few stars")
 FRAMES_FOR_SHARES = 10  # fewer frames than this say nothing about shares
@@ -66,15 +67,19 @@ def level_of(reasons: Iterable[Reason]) -> Level:
 
 
 def sum_up(reasons: Iterable[Reason]) -> str:
-    """The reasons in one line: a topic that several share is named once; "" without any."""
+    """The reasons in one line: a topic that several share is named once, a long one by its beginning."""
     topics = collections.defaultdict(list)
     for reason in reasons:
         topics[reason.topic].append(reason)
     several = {STAGE_FAILED: "stages", CALIBRATION: "remarks"}
-    told = [
-        own[0].what if len(own) == 1 else f"{topic} ({len(own)} {several.get(topic, 'fields')})"
-        for topic, own in topics.items()
-    ]
+    told = []
+    for topic, own in topics.items():
+        if len(own) > 1:
+            told.append(f"{topic} ({len(own)} {several.get(topic, 'fields')})")
+        elif len(topics) == 1 or len(own[0].what) <= SHORT:
+            told.append(own[0].what)
+        else:
+            told.append(f"{topic} ({own[0].what.partition(': ')[0]})")
     return "; ".join(told)
 
 

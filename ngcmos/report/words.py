@@ -8,7 +8,7 @@ from pathlib import Path
 from ngcmos.names import Record, Stage, State
 from ngcmos.night.filenames import stamp_of, time_key
 from ngcmos.night.ledger import Entry
-from ngcmos.night.reasons import kind_of, plain_reason
+from ngcmos.night.reasons import kind_of, plain_reason, shared_reason
 from ngcmos.night.remarks import Remark
 from ngcmos.report.story import FrameFile, NightStory
 
@@ -129,7 +129,8 @@ def _tell_groups(files: Sequence[FrameFile]) -> list[str]:
     short = _short_names(files)
     width = max(len(name) for name in short.values())
     lines = []
-    for (stage, kind), members in sorted(groups.items(), key=lambda group: (-len(group[1]), group[0])):
+    for (stage, _), members in sorted(groups.items(), key=lambda group: (-len(group[1]), group[0])):
+        kind = shared_reason([file.reason for file in members])
         lines.append(_cut(f"{len(members):>5}  {kind}" + (f"  ({stage})" if stage else "")))
         for file in members:
             place = f"{file.place}/" if file.place else "in the night"
