@@ -10,7 +10,16 @@ from pathlib import Path
 from ngcmos.names import Level
 from ngcmos.report.facts import FieldFacts, clear_zero_point_of
 from ngcmos.report.night import NightFacts
-from ngcmos.report.verdict import DISK, FIELD_LOST, NOT_YET, REFUSALS, STAGE_FAILED, say_counts, say_refused
+from ngcmos.report.verdict import (
+    DISK,
+    FIELD_LOST,
+    NOT_YET,
+    REFUSALS,
+    STAGE_FAILED,
+    Reason,
+    say_counts,
+    say_refused,
+)
 
 MOST_LINES = 25
 WIDTH = 110
@@ -62,13 +71,18 @@ def _fit(blocks: Sequence[list[str]], room: int) -> list[str]:
 
 
 def _tell_good(facts: NightFacts) -> list[str]:
-    """Fields that no reason names: those that are whole together, each of the others with what was refused."""
-    told_of = {reason.what.partition(": ")[0] for reason in facts.reasons if reason.topic in _OF_FRAMES}
-    fine = [field for field in facts.fields if field.name not in told_of]
-    whole = [field for field in fine if field.counts.measured == field.counts.taken]
+    """What no reason tells of the fields: the few frames refused of each, and those fields that are good."""
+    lost = {_field_of(reason) for reason in facts.reasons if reason.topic in _OF_FRAMES}
+    fine = [field for field in facts.fields if field.name not in lost]
     clear = clear_zero_point_of(facts.fields)
-    told = [say_refused(field, clear) for field in fine if field not in whole]
+    told = [say_refused(field, clear) for field in fine if field.counts.refused]
+    odd = {_field_of(reason) for reason in facts.reasons}
+    whole = [field for field in fine if not field.counts.refused and field.name not in odd]
     return [*told, _tell_whole(whole)] if whole else told
+
+
+def _field_of(reason: Reason) -> str:
+    return reason.what.partition(": ")[0]
 
 
 def _tell_whole(fields: Sequence[FieldFacts]) -> str:
