@@ -13,7 +13,7 @@ import zoneinfo
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import ConfigDict, Field, model_validator
+from pydantic import BeforeValidator, ConfigDict, Field, model_validator
 from pydantic.dataclasses import dataclass
 
 PROFILE_FORMAT = 1
@@ -22,6 +22,7 @@ SkyMethod = Literal["map", "annulus", "mean"]
 SKY_METHODS: tuple[SkyMethod, ...] = typing.get_args(SkyMethod)
 
 Text = Annotated[str, Field(strict=True)]
+Cards = Annotated[tuple[Text, ...], BeforeValidator(lambda given: (given,) if isinstance(given, str) else given)]
 Switch = Annotated[bool, Field(strict=True)]
 Whole = Annotated[int, Field(strict=True)]
 WholePositive = Annotated[Whole, Field(gt=0)]
@@ -112,18 +113,31 @@ class Site:
 class HeaderNames:
     """How this camera names the header cards that ngcmos reads."""
 
-    date_obs: Text = "DATE-OBS"
-    exptime: Text = "EXPTIME"
-    object: Text = "OBJECT"
+    date_obs: Cards = ("DATE-OBS", "DATE-BEG", "MJD-OBS")
+    time_obs: Cards = ("TIME-OBS", "UT", "UTC", "UT-START", "UTSTART")
+    time_meaning: Literal["start", "middle", "end"] = "start"
+    time_scale: Text = "UTC"
+    utc_offset_h: Annotated[Number, Field(ge=-14, le=14)] = 0.0
+    exptime: Cards = ("EXPTIME", "EXPOSURE")
+    object: Cards = ("OBJECT",)
+    imagetyp: Cards = ("IMAGETYP",)
     readmode: Text = "READMODE"
+    filter: Cards = ("FILTER",)
+    gain: Cards = ("GAIN",)
+    offset: Cards = ("OFFSET",)
+    binning: Cards = ("XBINNING", "YBINNING")
     altitude: Text = "ALTITUDE"
     pointing: tuple[Text, ...] = ("TELRAD/TELDECD", "CMD_RA/CMD_DEC", "TELRA/TELDEC")
+    pointing_unit: Literal["deg", "hour"] = "deg"
+    center: tuple[Number, ...] = ()
 
     @model_validator(mode="after")
     def _check(self) -> Self:
         _demand(
             (bool(self.pointing), "pointing must name at least one pair of cards"),
             (all(p.count("/") == 1 for p in self.pointing), 'pointing must be pairs as "TELRAD/TELDECD"'),
+            (bool(self.date_obs and self.exptime), "date_obs and exptime must name at least one card each"),
+            (len(self.center) in (0, 2), "center must be right ascension and declination in degrees"),
         )
         return self
 

@@ -1,5 +1,6 @@
 """directories.json and camera profiles: what is right is read, what is wrong is named with its file."""
 
+import dataclasses
 import json
 import re
 from pathlib import Path
@@ -122,8 +123,10 @@ def test_all_mistakes_of_a_profile_are_told_at_once_in_one_line(tmp_path):
 def test_profile_of_the_first_form_is_read_for_ever(name):
     """A frozen copy of what came with ngcmos when each key had to be given."""
     old = load_camera(Path(__file__).parent / "profiles" / f"{name}_format_1.toml")
-    assert old == load_camera(name)
-    assert old.fingerprint == load_camera(name).fingerprint
+    new = load_camera(name)
+    assert dataclasses.replace(old, headers=new.headers) == new  # what is read beside these cards came later
+    assert (old.headers.date_obs, old.headers.exptime) == (("DATE-OBS",), ("EXPTIME",))
+    assert old.headers.pointing == new.headers.pointing
 
 
 def test_older_formats_are_read_by_way_of_those_between(tmp_path):

@@ -11,8 +11,9 @@ from astropy.time import Time
 from ngcmos.config import Camera
 from ngcmos.errors import FrameError, HeaderError
 from ngcmos.night.cards import Header
-from ngcmos.night.headers import check_readmode, exposure_time, header_value, pointing_of, start_of_exposure
+from ngcmos.night.headers import check_readmode, exposure_time, pointing_of, said_first
 from ngcmos.night.images import Pixels, read_pixels
+from ngcmos.night.moments import start_of_exposure
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -89,13 +90,14 @@ def read_frame(path: Path, camera: Camera, *, pixels: bool = True) -> FrameFacts
     if data is not None and data.dtype.kind == "f" and not np.isfinite(data).all():
         raise FrameError(f"{path.name}: has pixels that are not numbers, expected raw counts")
     check_readmode(header, camera, path)
+    exptime_s = exposure_time(header, camera.headers.exptime, path)
     facts = FrameFacts(
         path=path,
         header=header,
         field=field_name(path, camera, header),
-        start=start_of_exposure(header, camera.headers.date_obs, path),
-        exptime=exposure_time(header, camera.headers.exptime, path),
-        pointing=pointing_of(header, camera.headers.pointing_pairs),
+        start=start_of_exposure(header, camera.headers, exptime_s, path),
+        exptime=exptime_s,
+        pointing=pointing_of(header, camera.headers),
     )
     return facts if data is None else Frame(**vars(facts), data=data)
 
@@ -105,7 +107,12 @@ def field_name(path: Path, camera: Camera, header: Header) -> str:
     length = camera.files.field_length
     if length:
         return path.name[:length]
-    value = header_value(header, camera.headers.object, path)
-    if not isinstance(value, str) or not value.strip():
-        raise HeaderError(f"{path.name}: no {camera.headers.object}, expected the name of the field")
-    return re.sub(r"[^A-Za-z0-9+._-]", "_", value.strip()).lstrip(".")[:68] or "_"
+    value = said_first(header, camera.headers.object)
+    if not value:
+        raise HeaderError(f"{path.name}: no {', '.join(camera.headers.object)}, expected the name of the field")
+    return as_name(value)
+
+
+def as_name(text: str) -> str:
+    """A text as it may stand in the name of a product."""
+    return re.sub(r"[^A-Za-z0-9+._-]", "_", text.strip()).lstrip(".")[:68] or "_"

@@ -162,7 +162,7 @@ def _bytes(change: Callable[[bytes, bytes], bytes]) -> Writer:
 def _write_nan_exptime(path: Path, counts: Pixels, header: fits.Header, shot: Shot) -> None:
     """A bare NaN, as some programs write it against the standard; astropy would refuse to."""
     text, body = _whole(counts, header)
-    at = text.index(f"{shot.camera.headers.exptime:8s}= ".encode()) + 10
+    at = text.index(f"{shot.camera.headers.exptime[0]:8s}= ".encode()) + 10
     path.write_bytes(text[:at] + b"NaN".rjust(20) + text[at + 20 :] + body)
 
 
@@ -188,17 +188,17 @@ FAULTS = {
     "header-only": Fault(write=_bytes(lambda text, body: text)),
     "truncated-data": Fault(write=_bytes(lambda text, body: text + body[: len(body) * 3 // 5])),
     "not-fits": Fault(write=_bytes(lambda text, body: b"<html>disk quota exceeded</html>\n" * 200)),
-    "no-date-obs": Fault(cards=_remove(lambda names: [names.date_obs])),
-    "bad-date-obs": Fault(cards=_set(lambda names: names.date_obs, lambda shot: "2024-13-45T27:61:61")),
-    "no-exptime": Fault(cards=_remove(lambda names: [names.exptime])),
+    "no-date-obs": Fault(cards=_remove(lambda names: [names.date_obs[0]])),
+    "bad-date-obs": Fault(cards=_set(lambda names: names.date_obs[0], lambda shot: "2024-13-45T27:61:61")),
+    "no-exptime": Fault(cards=_remove(lambda names: [names.exptime[0]])),
     "nan-exptime": Fault(write=_write_nan_exptime),
-    "negative-exptime": Fault(cards=_set(lambda names: names.exptime, lambda shot: -10.0)),
+    "negative-exptime": Fault(cards=_set(lambda names: names.exptime[0], lambda shot: -10.0)),
     "no-altitude": Fault(measurable=True, cards=_remove(lambda names: [names.altitude])),
     "no-pointing": Fault(measurable=True, cards=_remove(_pointing_cards)),
     "wrong-shape": Fault(pixels=_half),
-    "duplicate-time": Fault(cards=_set(lambda names: names.date_obs, lambda shot: shot.previous_date_obs)),
+    "duplicate-time": Fault(cards=_set(lambda names: names.date_obs[0], lambda shot: shot.previous_date_obs)),
     "other-object": Fault(
-        measurable=True, cards=_set(lambda names: names.object, lambda shot: "NG0000+0000_TIC-1_S43")
+        measurable=True, cards=_set(lambda names: names.object[0], lambda shot: "NG0000+0000_TIC-1_S43")
     ),
     "starless": Fault(sky=_dim(0.0)),
     "cloud": Fault(measurable=True, sky=_dim(CLOUD)),

@@ -50,9 +50,9 @@ def frame_header(
     """
     names = camera.headers
     header = fits.Header()
-    header[names.object] = name
-    header[names.exptime] = (float(setup.exptime_s), "[s]")
-    header[names.date_obs] = (start.isot[:23], "UTC, start of the exposure")
+    header[names.object[0]] = name
+    header[names.exptime[0]] = (float(setup.exptime_s), "[s]")
+    header[names.date_obs[0]] = (start.isot[:23], "UTC, start of the exposure")
     header[names.readmode] = _readmode(camera)
     if told is not None:
         _point(header, names.pointing_pairs, told)

@@ -191,7 +191,7 @@ class FieldPhotometer:
         colours = [frame.colour for frame in self._placed.values()]
         keep_remark(self._job.ledger, self._field, COLOUR, tell_colour(colours))
         here = [frame for name, frame in self._placed.items() if name in names]
-        for path, error in find_wrong_times(here, camera.headers.date_obs).items():
+        for path, error in find_wrong_times(here, camera.headers.date_obs[0]).items():
             self._refuse(path, error)
         return _in_time(frame for frame in here if frame.path.name not in self._refused)
 

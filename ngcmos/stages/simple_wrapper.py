@@ -19,6 +19,7 @@ from ngcmos.night.ledger import record
 from ngcmos.night.loop import HEADERS_TOGETHER
 from ngcmos.night.outcome import Outcome
 from ngcmos.night.provenance import keep_standing
+from ngcmos.night.remarks import keep_remark
 from ngcmos.steps.catalog import field_targets, keep_catalog, read_catalog, select_stars
 from ngcmos.steps.solution import (
     Sighting,
@@ -132,6 +133,9 @@ class FieldSolver:
         if not self._solved:
             raise UnsolvedError(f"none of {len(self._sightings)} frames could be solved: {self._why_unsolved()}")
         self.select()
+        texts = [frame.exposure_as_text for frame in self._sightings.values() if frame.exposure_as_text]
+        told = f"{texts[0]} in {len(texts)} frames" if texts else ""
+        keep_remark(self._job.ledger, self._field, "exposure", told)
         differs = ["code, settings or catalog"] if self._stale else []
         keep_standing(self._job.ledger, Path(f"the plate solution of {self._field}"), self._field, differs)
 
@@ -157,7 +161,7 @@ class FieldSolver:
                 job.settle(path, self._field, result)
                 continue
             if path.name not in self._sightings:
-                _check_object(result, job.camera.headers.object)
+                _check_object(result, job.camera.headers.object[0])
             frames.append(result)
             self._sightings[path.name] = result
         return frames

@@ -9,7 +9,7 @@ from ngcmos.config import Camera
 from ngcmos.errors import FrameError, WorkError
 from ngcmos.night.disk import free_mb
 from ngcmos.night.frames import read_frame
-from ngcmos.night.headers import header_value
+from ngcmos.night.headers import said_first
 from ngcmos.night.job import Job
 from ngcmos.qc.movie import control_card, describe_frame, error_card
 
@@ -54,6 +54,6 @@ def _require_movie_space(folder: Path, camera: Camera) -> None:
 def _draw(item: Item, camera: Camera, count: int) -> np.ndarray:
     number, path, note = item
     frame = read_frame(path, camera)
-    target = str(header_value(frame.header, camera.headers.object, path, frame.field))
+    target = said_first(frame.header, camera.headers.object) or frame.field
     texts = describe_frame(frame, number=number, count=count, target=target, note=note)
     return control_card(frame.data, texts=texts, zoom_px=camera.movie.zoom_px)

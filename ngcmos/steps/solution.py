@@ -32,7 +32,7 @@ from ngcmos.night.cards import Card, header_with
 from ngcmos.night.disk import require_space
 from ngcmos.night.fingerprint import Inputs
 from ngcmos.night.frames import Frame, read_frame
-from ngcmos.night.headers import header_value
+from ngcmos.night.headers import said_first, text_tolerated
 from ngcmos.night.products import matched_catalog_path, write_table
 from ngcmos.night.writing import write_cards
 
@@ -80,7 +80,8 @@ class Sighting:
     """What a field must know of each of its frames before it is solved.
 
     `start` is ISO text, UTC; `pointing` as of `ngcmos.night.frames.Frame`; `object_name` empty without OBJECT;
-    `solution` is the plate solution that ngcmos wrote, and `solution_sum` what that was made of.
+    `solution` is the plate solution that ngcmos wrote, and `solution_sum` what that was made of;
+    `exposure_as_text` what to remark of an exposure time that is no number.
     """
 
     path: Path
@@ -91,6 +92,7 @@ class Sighting:
     object_name: str
     solution: Solution | None
     solution_sum: str
+    exposure_as_text: str = ""
 
     @property
     def name(self) -> str:
@@ -156,9 +158,10 @@ def sight_frame(path: Path, camera: Camera) -> Sighting:
         start=frame.start.isot,
         exptime_s=frame.exptime,
         pointing=frame.pointing,
-        object_name=str(header_value(frame.header, camera.headers.object, path, "")),
+        object_name=said_first(frame.header, camera.headers.object),
         solution=find_own_solution(frame.header),
         solution_sum=solution_fingerprint(frame.header),
+        exposure_as_text=text_tolerated(frame.header, camera.headers.exptime),
     )
 
 
