@@ -1,8 +1,11 @@
-"""Places on the celestial sphere as unit vectors, and the angles between them."""
+"""Places on the celestial sphere as unit vectors, the angles between them, and when the sky turned on the chip."""
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from ngcmos.arrays import Floats, Ints
+
+TURNED_DEG = 20.0  # from one frame to the next: more than a slow rotation of the field
 Vectors = NDArray[np.float64]  # (..., 3)
 
 
@@ -26,3 +29,30 @@ def separation_deg(
     across = np.linalg.norm(np.cross(one, other), axis=-1)
     angle: NDArray[np.float64] = np.degrees(np.arctan2(across, (one * other).sum(axis=-1)))
     return angle
+
+
+def sides_of(rotation_deg: Floats) -> Ints:
+    """Which side each frame was taken on, counted from 0 in the order of their first frames.
+
+    The side changes where the sky turns from one frame to the next by more than `TURNED_DEG`; back at the rotation
+    of an earlier side it is that again.
+
+    Parameters
+    ----------
+    rotation_deg : (frames,) array
+        In time order; a frame of unknown rotation (NaN) is taken for one of the side before.
+    """
+    sides = np.zeros(len(rotation_deg), int)
+    newest: list[float] = []  # rotation of each side's newest frame
+    for frame, angle in enumerate(rotation_deg):
+        before = sides[frame - 1] if frame else 0
+        sides[frame] = before if np.isnan(angle) else _nearest(angle, newest, before)
+        if not np.isnan(angle):
+            newest[sides[frame] : sides[frame] + 1] = [float(angle)]
+    return sides
+
+
+def _nearest(angle: float, newest: list[float], before: int) -> int:
+    """The side before, if the sky has not turned since; else one of that rotation, or a new one."""
+    near = [side for side, other in enumerate(newest) if abs((angle - other + 180) % 360 - 180) <= TURNED_DEG]
+    return before if before in near else next(iter(near), len(newest))

@@ -136,6 +136,12 @@ def deproject(xi: ArrayLike, eta: ArrayLike, crval: Place) -> tuple[Floats, Floa
     return np.degrees(ra) % 360.0, np.degrees(dec)
 
 
+def rotation_of(solution: Solution) -> float:
+    """Position angle of the chip's y axis, degrees east of north, 0 to 360."""
+    east, north = solution.cd[:, 1]
+    return float(np.degrees(np.arctan2(east, north)) % 360)
+
+
 def to_sky(solution: Solution, x: ArrayLike, y: ArrayLike) -> tuple[Floats, Floats]:
     """Right ascension and declination in degrees of 0-based pixels."""
     u, v = np.asarray(x, dtype=float) - solution.crpix[0], np.asarray(y, dtype=float) - solution.crpix[1]

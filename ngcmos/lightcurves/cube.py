@@ -19,8 +19,10 @@ from ngcmos.arrays import Bools, Floats, Ints, Reals
 from ngcmos.config import Camera
 from ngcmos.errors import ProductError, WorkError
 from ngcmos.lightcurves.ensemble import Counts, Kinship, Relative, choose_best, relate
+from ngcmos.lightcurves.sides import level_sides
 from ngcmos.names import Flag
 from ngcmos.photometry.noise import scintillation
+from ngcmos.sphere import sides_of
 from ngcmos.tables.table import check_table, chunks_of_table, read_frames, read_stars
 
 CHUNK_BYTES = 2**26
@@ -41,11 +43,13 @@ class FieldCounts:
         Of the extensions, a row a star and a row a frame.
     columns : dict of str to (frames, stars) array
     x, y : (stars,) arrays
-        Median places, FITS pixels; that of all stars where one has none.
+        Median places on the side of most frames, FITS pixels; that of all stars where one has none.
     radii : list of float
         Apertures, pixels.
     air_rms : (frames,) array
         Relative scatter by scintillation.
+    sides : (frames,) int array
+        As of `ngcmos.sphere.sides_of`.
     """
 
     header: Header
@@ -56,6 +60,7 @@ class FieldCounts:
     y: Floats
     radii: list[float]
     air_rms: Floats
+    sides: Ints
 
 
 def read_field(
@@ -99,14 +104,23 @@ def read_field(
         raise WorkError(f"{path}: no star with Tmag up to {tmag_max:g}")
     names = [f"{name}_{radius:g}" for radius in radii for name in ("flux", "fluxerr")]
     columns = read_cube(path, [*names, "x", "y", "sky", "flags", *further], stars=chosen)
-    x, y = (_middle(columns.pop(name)) for name in ("x", "y"))
+    sides = _sides_of(frames)
+    here = sides == np.bincount(sides).argmax()
+    x, y = (_middle(columns.pop(name)[here]) for name in ("x", "y"))
     air = scintillation(
         np.asarray(frames["exptime_s"], float),
         np.nan_to_num(np.asarray(frames["airmass"], float), nan=1.0),
         telescope=camera.telescope,
         elevation_m=camera.site.elevation_m,
     )
-    return FieldCounts(header, stars[chosen], frames, columns, x, y, radii, air)
+    return FieldCounts(header, stars[chosen], frames, columns, x, y, radii, air, sides)
+
+
+def _sides_of(frames: Table) -> Ints:
+    """Side of each frame; one for all where the table was made before frames told of their rotation."""
+    if "rotation_deg" not in frames.colnames:
+        return np.zeros(len(frames), int)
+    return sides_of(np.asarray(frames["rotation_deg"], float))
 
 
 def read_cube(
@@ -155,7 +169,8 @@ def relate_stars(field: FieldCounts, radius_px: float) -> Relative:
         y=field.y,
         barred=np.asarray(stars["blended"], bool),
     )
-    return relate(counts, kinship, field.air_rms)
+    levelled = level_sides(counts, field.sides, np.asarray(field.frames["jd_mid"], float))
+    return relate(levelled, kinship, field.air_rms)
 
 
 def relate_best(field: FieldCounts) -> tuple[Relative, Ints]:

@@ -10,10 +10,11 @@ import numpy as np
 from astropy.table import Table
 from numpy.typing import ArrayLike, NDArray
 
-from ngcmos.arrays import Bools, Floats, Reals, Shape
+from ngcmos.arrays import Bools, Floats, Ints, Reals, Shape
 from ngcmos.names import Quality
 from ngcmos.photometry.sky import pixels_around
 from ngcmos.photometry.trails import TRAIL_SHARE
+from ngcmos.sphere import sides_of
 
 FWHM_A_SIGMA = 2.0 * np.sqrt(2.0 * np.log(2.0))
 WINDOWS_PX = (1.5, 3.0, 6.0)  # sigma; a wider one where the stars fill it
@@ -160,13 +161,15 @@ def judge_frames(facts: Table, *, jump_px: float, clear_zp: float | None = None)
     ----------
     facts : Table
         A row a frame in time order, columns zp, airmass, elongation, sky, stars_seen, trail, place_x, place_y;
-        NaN where unknown.
+        NaN where unknown; and rotation_deg where it is known, as frames of
+        another side do not say where one should be.
     jump_px : float
         A frame this far off the median place of those before has jumped.
     clear_zp : float, optional
         Of `clear_zero_point` for all fields of the night; that of these frames by default.
     """
     column = {name: np.asarray(facts[name], float) for name in (*_COLUMNS, "stars_seen", "trail")}
+    sides = sides_of(np.asarray(facts["rotation_deg"], float)) if "rotation_deg" in facts.colnames else None
     if clear_zp is None:
         clear_zp = clear_zero_point(column["zp"], column["airmass"])
     transparency = transparency_of(column["zp"], column["airmass"], clear_zp)
@@ -174,7 +177,7 @@ def judge_frames(facts: Table, *, jump_px: float, clear_zp: float | None = None)
     with np.errstate(invalid="ignore"):
         tests = [
             (Quality.TWILIGHT, column["sky"] > TWILIGHT_SKY * usual["sky"]),
-            (Quality.JUMP, _jumps(column["place_x"], column["place_y"]) >= jump_px),
+            (Quality.JUMP, _jumps(column["place_x"], column["place_y"], sides) >= jump_px),
             (Quality.CLOUD, find_clouds(transparency, column["stars_seen"])),
             (Quality.TRAIL, column["trail"] >= TRAIL_SHARE),
             (Quality.SLEW, column["elongation"] > SLEW_ELONGATION * usual["elongation"]),
@@ -192,11 +195,23 @@ def _usual(values: Floats) -> float:
     return float(np.median(values[np.isfinite(values)])) if np.isfinite(values).any() else np.nan
 
 
-def _jumps(x: Floats, y: Floats) -> Floats:
-    """Distance of each frame from the median place of the frames before it; of the first, from those after."""
-    away = np.zeros(x.size)
-    for frame in range(x.size):
-        near = slice(max(0, frame - NEIGHBOURS), frame) if frame else slice(1, 1 + NEIGHBOURS)
-        away[frame] = np.hypot(x[frame] - _usual(x[near]), y[frame] - _usual(y[near]))
+def _jumps(x: Floats, y: Floats, sides: Ints | None) -> Floats:
+    """Distance of each frame from where those before it on its side lead; of the first two, those after."""
+    away, sides = np.zeros(x.size), np.zeros(x.size, int) if sides is None else sides
+    for side in range(sides.max(initial=0) + 1):
+        here = np.flatnonzero(sides == side)
+        for order, frame in enumerate(here):
+            before, after = here[max(0, order - NEIGHBOURS) : order], here[order + 1 : order + 1 + NEIGHBOURS]
+            near = before if order > 1 or not after.size else after
+            away[frame] = np.hypot(_off(x, frame, near), _off(y, frame, near))
     known: Floats = np.nan_to_num(away)
     return known
+
+
+def _off(places: Floats, frame: np.intp, near: Ints) -> float:
+    """How far a frame lies off the median of others, or off their slow drift, whichever is less; NaN unknown."""
+    middle = _usual(places[near])
+    if near.size < 2:
+        return float(places[frame] - middle)
+    drift = _usual(np.diff(places[near])) * (frame - np.median(near)) / max(np.median(np.diff(near)), 1)
+    return float(min(abs(places[frame] - middle), abs(places[frame] - middle - drift)))

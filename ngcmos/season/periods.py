@@ -10,7 +10,7 @@ import numpy as np
 from astropy.timeseries import LombScargle
 
 from ngcmos.arrays import Floats, Ints, Reals
-from ngcmos.lightcurves.ensemble import of_like
+from ngcmos.lightcurves.scatter import of_like
 from ngcmos.stats import MAD_TO_SIGMA
 
 SHORTEST_D, LONGEST_D = 0.05, 100.0

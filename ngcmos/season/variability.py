@@ -7,7 +7,7 @@ import numpy as np
 from scipy import stats
 
 from ngcmos.arrays import Bools, Floats, Ints, Reals
-from ngcmos.lightcurves.ensemble import of_like
+from ngcmos.lightcurves.scatter import of_like
 from ngcmos.stats import MAD_TO_SIGMA, quotient
 
 FALSE_ALARMS = 0.003

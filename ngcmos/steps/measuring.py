@@ -9,7 +9,7 @@ import numpy as np
 from astropy.table import Table
 from astropy.time import Time
 
-from ngcmos.astrometry.distortion import Solution, project, to_pixels, to_pixels_roughly, to_sky
+from ngcmos.astrometry.distortion import Solution, project, rotation_of, to_pixels, to_pixels_roughly, to_sky
 from ngcmos.astrometry.own import own_solution, solution_fingerprint
 from ngcmos.calibration.masters import Masters
 from ngcmos.calibration.reduce import calibrate
@@ -35,6 +35,7 @@ from ngcmos.photometry.times import (
     star_directions,
 )
 from ngcmos.photometry.trails import Trail, find_trails
+from ngcmos.sphere import separation_deg
 from ngcmos.tables.writer import Moment, columns, rows_of_frame
 
 SEEN_SNR = 5.0
@@ -78,8 +79,8 @@ class Measuring:
 class Solved:
     """A frame that has a plate solution of ours, as its header has it.
 
-    `said` is what its cards say of the air, `solution_sum` what its plate solution was made of, and `colour`
-    which filters its pixels have.
+    `said` is what its cards say of the air, `pointing` where they say it looks, `colour` which filters its pixels
+    have; `solution_sum` tells what its plate solution was made of.
     """
 
     path: Path
@@ -92,6 +93,7 @@ class Solved:
     wcs_stars: int
     solution_sum: str
     colour: str
+    pointing: tuple[float, float] | None
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -103,6 +105,7 @@ class Placed(Solved):
 
     earth: EarthVectors
     airmass: float
+    pointing_off_deg: float
     shift: tuple[float | None, float | None] = (None, None)
 
 
@@ -154,6 +157,7 @@ def place_frame(path: Path, camera: Camera) -> Solved:
         wcs_stars=int(header_number(frame.header, "WCSNSTAR", path)) if "WCSNSTAR" in frame.header else 0,
         solution_sum=solution_fingerprint(frame.header),
         colour=str(card_said(frame.header, "BAYERPAT") or "").strip(),
+        pointing=frame.pointing,
     )
 
 
@@ -185,10 +189,11 @@ def with_times(solved: Sequence[Solved], camera: Camera) -> list[Placed]:
 
 def _in_air(frame: Solved, earth: EarthVectors, shape: tuple[int, int]) -> Placed:
     rows, columns = shape
-    centre = star_directions(*to_sky(frame.solution, (columns - 1) / 2, (rows - 1) / 2))
-    altitude_deg = float(altitude_of(earth, centre)[0, 0])
+    ra, dec = to_sky(frame.solution, (columns - 1) / 2, (rows - 1) / 2)
+    altitude_deg = float(altitude_of(earth, star_directions(ra, dec))[0, 0])
     known = vars(frame) | {"said": dataclasses.replace(frame.said, altitude_deg=altitude_deg)}
-    return Placed(**known, earth=earth, airmass=float(airmass(altitude_deg)))
+    off_deg = np.nan if frame.pointing is None else float(separation_deg(ra, dec, *frame.pointing))
+    return Placed(**known, earth=earth, airmass=float(airmass(altitude_deg)), pointing_off_deg=off_deg)
 
 
 def _number(header: Mapping[str, Any], key: str, path: Path) -> float:
@@ -300,6 +305,8 @@ def _facts(placed: Placed, measurement: Measurement, counts: Mapping[str, int], 
         "shift_y": shift_y,
         "wcs_rms_px": placed.wcs_rms_px,
         "wcs_stars": placed.wcs_stars,
+        "rotation_deg": rotation_of(placed.solution),
+        "pointing_off_deg": placed.pointing_off_deg,
         "sky": float(np.nanmedian(measurement.sky)),
         "sky_rms": float(np.nanmedian(measurement.sky_rms)),
         "stars_on_chip": counts["on_chip"],

@@ -125,6 +125,24 @@ def test_transparency_is_that_of_the_zero_point_and_not_of_the_airmass():
     assert judge_frames(low, jump_px=0.5).transparency[7] == pytest.approx(1, rel=1e-6)
 
 
+def test_slow_drift_is_no_jump_and_a_jump_within_it_is():
+    rng = np.random.default_rng(7)
+    drift = 3.3 * np.arange(20) + rng.normal(0, 0.05, 20)
+    facts = night_facts(place_x=(slice(None), 500 + drift), place_y=(slice(None), 500 - drift))
+    assert set(judge_frames(facts, jump_px=0.5).verdict) == {Quality.GOOD}
+    facts["place_x"][12:] += 8
+    assert judge_frames(facts, jump_px=0.5).verdict[12] == Quality.JUMP
+
+
+def test_turn_of_the_sky_is_no_jump():
+    facts = night_facts(place_x=(slice(10, None), 430.0))
+    assert judge_frames(facts, jump_px=0.5).verdict[10] == Quality.JUMP
+    facts["rotation_deg"] = np.where(np.arange(20) < 10, 1.3, 181.3)
+    assert set(judge_frames(facts, jump_px=0.5).verdict) == {Quality.GOOD}
+    facts["place_y"][15] += 1
+    assert np.flatnonzero(judge_frames(facts, jump_px=0.5).verdict == Quality.JUMP).tolist() == [15]
+
+
 @pytest.mark.parametrize(
     ("share", "expected"), [(0.9, Quality.GOOD), (0.87, Quality.GOOD), (0.83, Quality.CLOUD), (0.5, Quality.CLOUD)]
 )
