@@ -18,6 +18,8 @@ from running import BARE, ROOT, raw_checksums, run_script
 from ngcmos.chain.nights import choose_nights, run_one
 from ngcmos.config import load_camera, load_config
 from ngcmos.errors import NightError, UsageError
+from ngcmos.night.ledger import open_ledger
+from ngcmos.night.remarks import keep_remark
 from ngcmos.simulate.night import simulate_night
 
 pytestmark = pytest.mark.slow
@@ -140,6 +142,14 @@ def test_second_run_does_nothing_again(season):
     said = run_script("run_nights", *options_of(season.base, season.catalogs), "--workers", 2).stderr
     assert [path.stat().st_ino for path in paths] == before
     assert nights_told(said) == dict.fromkeys(NIGHTS, (1, 5, 0))
+
+
+def test_night_that_wants_a_human_is_one_line_at_the_end(season, tmp_path):
+    base = copy_of(season.base, tmp_path / "base")
+    with open_ledger(base / "nights" / NIGHTS[1]) as ledger:
+        keep_remark(ledger, "", "clock", "two hours are there twice")
+    done = run_script("run_nights", *options_of(base, season.catalogs), "--quiet")
+    assert done.stderr == f"{NIGHTS[1]}: LOOK, 5 of 5 frames of 1 field measured; two hours are there twice\n"
 
 
 def test_night_whose_process_is_killed_is_tried_again(season, tmp_path):

@@ -100,7 +100,9 @@ def run(
         _remember(folder, runs[-1])
         _add(total, runs[-1], chosen)
     total.stale = _stale(folder)
-    _tell(runs, folder, total.stale)
+    page = _tell(runs, folder, total.stale)
+    if page is not None:
+        total.headline, total.is_silent = page.headline, page.is_silent
     return total
 
 
@@ -192,11 +194,11 @@ def _stale(folder: Path) -> list[StaleProduct]:
         return []
 
 
-def _tell(runs: Sequence[StageRun], folder: Path, stale: Sequence[StaleProduct]) -> None:
-    """The table at the end, then what is stale, where the photometry lies, and how the night is."""
+def _tell(runs: Sequence[StageRun], folder: Path, stale: Sequence[StaleProduct]) -> Outcome | None:
+    """The table at the end, then what is stale, where the photometry lies, and how the night is; by its page."""
     tell_stages(runs)
     for product in stale:
         log.info("stale: %s; --overwrite makes it anew", product)
     for path in _tables(folder):
         log.info("photometry: %s", path)
-    tell_end(runs)
+    return tell_end(runs)

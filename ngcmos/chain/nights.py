@@ -31,6 +31,7 @@ from ngcmos.night.lock import hold_night
 from ngcmos.night.loop import follow_parent
 from ngcmos.night.products import photometry_path
 from ngcmos.night.session import log_in, sweep
+from ngcmos.night.terminal import tell_summary
 from ngcmos.tables.table import check_table
 
 log = logging.getLogger(__name__)
@@ -59,6 +60,8 @@ class Report:
         Settings and code that its tables were made with, as JSON.
     stale : tuple of str
         Products that would be made otherwise today.
+    headline : str
+        The night in one line; "" where it has no page, or needs no word.
     """
 
     night: str
@@ -70,6 +73,7 @@ class Report:
     troubles: tuple[str, ...] = ()
     reduction: str = ""
     stale: tuple[str, ...] = ()
+    headline: str = ""
 
 
 Running = tuple[Connection, BaseProcess]
@@ -118,12 +122,13 @@ def run_one(date: str, config: Config, options: RunOptions) -> Report:
     options : RunOptions
     """
     started = time.monotonic()
-    code, troubles, stale = 1, [], []
+    code, troubles, stale, headline = 1, [], [], ""
     folder = config.directories.base / date
     try:
         folder = find_folder(config, night=date)
         outcome = _run_chain(config, folder, options)
         code, troubles, stale = outcome.exit_code, outcome.troubles, outcome.stale
+        headline = "" if outcome.is_silent else outcome.headline
     except NgcmosError as error:
         code, troubles = error.exit_code, [str(error)]
     except Exception as error:  # a bug of ours in one night must not cost the others
@@ -134,7 +139,7 @@ def run_one(date: str, config: Config, options: RunOptions) -> Report:
     reduction = Inputs.read(str(tables[0].get("INPUTS", ""))).reduction.text if tables else ""
     frames, seconds = sum(header["NFRAMES"] for header in tables), time.monotonic() - started
     said = tuple(map(str, stale))
-    return Report(date, code, frames, len(tables), seconds, where, tuple(troubles), reduction, said)
+    return Report(date, code, frames, len(tables), seconds, where, tuple(troubles), reduction, said, headline)
 
 
 def _run_chain(config: Config, folder: Path, options: RunOptions) -> ChainOutcome:
@@ -321,7 +326,7 @@ def run(
     for report in reports:
         ended.append(report)
         log.info("%s: ended, %d of %d nights", report.night, len(ended), len(dates))
-        for trouble in report.troubles:
+        for trouble in () if report.headline else report.troubles:
             log.error("%s: %s", report.night, trouble.removeprefix(f"{report.night}: "))
     ended.sort(key=lambda report: report.night)
     _tell(ended)
@@ -334,11 +339,12 @@ def _tell(reports: Sequence[Report]) -> None:
     for one in reports:
         counts = (one.tables, one.frames, len(one.troubles), one.seconds)
         log.info("%-8s %8d %8d %8d %8.0f  %s", one.night, *counts, one.where)
+    tell_summary([f"{one.night}: {one.headline}" for one in reports if one.headline], logging.WARNING)
     good = sum(one.exit_code == 0 for one in reports)
     log.info("%d nights good, %d in trouble", good, len(reports) - good)
     mixed = tell_mixed(reports)
     if mixed:
-        log.warning("%s; --overwrite makes them anew", mixed)
+        tell_summary([f"{mixed}; --overwrite makes them anew"], logging.WARNING)
 
 
 def tell_mixed(reports: Sequence[Report]) -> str:

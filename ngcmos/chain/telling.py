@@ -30,13 +30,14 @@ def tell_stages(runs: Iterable[StageRun]) -> None:
         log.info("%-19s %8d %8d %8d %8.1f%s", one.entry.name, *counts, "  in trouble" if outcome.troubles else "")
 
 
-def tell_end(runs: Sequence[StageRun]) -> None:
-    """How the night is: by its page, where that was made now, else by what the stages met."""
+def tell_end(runs: Sequence[StageRun]) -> Outcome | None:
+    """Tell how the night is: by its page, where that was made now (its Outcome), else by what stages met."""
     pages = [one.outcome for one in runs if one.entry.name == Stage.NIGHT_REPORT and one.outcome.told]
     for page in pages:
         page.tell()
-    if not pages:
-        tell_summary([*_troubles(runs), *_refusals(runs)], logging.WARNING)
+        return page
+    tell_summary([*_troubles(runs), *_refusals(runs)], logging.WARNING)
+    return None
 
 
 def _troubles(runs: Iterable[StageRun]) -> list[str]:

@@ -36,7 +36,10 @@ class Outcome:
         Nothing more can be written.
     told : list of str
         What should stand at the end of the run; shown by a quiet run too, unless `is_silent`.
+    headline : str
+        The night in one line, where this stage tells of it.
     is_silent : bool
+        Whether all is good, so that a quiet run need not tell it.
     """
 
     stage: str
@@ -47,6 +50,7 @@ class Outcome:
     products: list[Path] = dataclasses.field(default_factory=list)
     out_of_disk: bool = False
     told: list[str] = dataclasses.field(default_factory=list)
+    headline: str = ""
     is_silent: bool = False
 
     @property

@@ -44,6 +44,13 @@ def tell_night(facts: NightFacts, page: Path) -> list[str]:
     return [head, *_fit(blocks, MOST_LINES - 1 - len(foot)), *foot]
 
 
+def say_night(facts: NightFacts) -> str:
+    """A night in one line."""
+    night = facts.summary
+    told = f"{night.verdict.upper()}, {say_counts(night)}"
+    return f"{told}; {night.why}" if night.why else told
+
+
 def _wrap(level: Level, text: str) -> list[str]:
     return textwrap.wrap(
         text,

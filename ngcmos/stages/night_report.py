@@ -22,7 +22,7 @@ from ngcmos.night.products import (
     shifts_path,
     write_text,
 )
-from ngcmos.report.digest import is_silent, tell_night
+from ngcmos.report.digest import is_silent, say_night, tell_night
 from ngcmos.report.field import Exhibits
 from ngcmos.report.night import gather
 from ngcmos.report.page import draw_index, draw_page
@@ -65,7 +65,8 @@ def run(job: Job, *, commands: Sequence[tuple[str, str]] = ()) -> Outcome:
     write_text(report_index_path(base), draw_index(read_summaries(base)))
     outcome.products.append(report_index_path(base))
     outcome.done.append(night.date)
-    outcome.told, outcome.is_silent = tell_night(facts, report_path(night.folder)), is_silent(facts)
+    outcome.told, outcome.headline = tell_night(facts, report_path(night.folder)), say_night(facts)
+    outcome.is_silent = is_silent(facts)
     return outcome
 
 
