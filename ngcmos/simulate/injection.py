@@ -29,6 +29,8 @@ from numpy.typing import NDArray
 
 from ngcmos.config import Config
 from ngcmos.errors import UsageError, WorkError, WriteError
+from ngcmos.night.cards import Header, header_text
+from ngcmos.night.filenames import is_fits, split_ending
 from ngcmos.night.folder import Night
 from ngcmos.night.frames import read_frame
 from ngcmos.night.products import catalog_path, input_catalog_path
@@ -175,8 +177,9 @@ def _prepare(config: Config, night: Night, target: Path) -> Path:
         folder.mkdir(parents=True)
         for source, name in ((config.directories.calibration, CALIBRATION), (config.directories.out, OUT)):
             shutil.copytree(source, target / name)
-        for path in [*night.folder.glob("*flat*.fits")]:
-            shutil.copy2(path, folder)
+        for path in night.folder.iterdir():
+            if "flat" in path.name and is_fits(path.name):
+                shutil.copy2(path, folder)
         lists = {"calibration_paths": [CALIBRATION], "base_paths": [NIGHTS], "out_paths": [OUT]}
         (target / "directories.json").write_text(json.dumps(lists, indent=1), encoding="utf-8")
     except OSError as error:
@@ -220,7 +223,7 @@ def _write_field(
         for at_x, at_y, one in zip(x, y, factor[changing], strict=True):
             if 0 <= at_x < data.shape[1] - 0.5 and 0 <= at_y < data.shape[0] - 0.5:
                 data = change_star(data, at_x, at_y, one, radius_px=radius, rng=rng)
-        _write_copy(folder / path.name, path, data)
+        _write_copy(folder, path, frame.header, data)
 
 
 def _pixels_of(header: Mapping[str, Any], stars: Table) -> tuple[Floats, Floats]:
@@ -248,8 +251,12 @@ def mid_time_window(bjd: Floats, duration_d: float) -> tuple[float, float]:
     return middle - room, middle + room
 
 
-def _write_copy(path: Path, source: Path, data: NDArray[Any]) -> None:
-    fits.PrimaryHDU(data, fits.getheader(source)).writeto(path)
+def _write_copy(folder: Path, source: Path, header: Header, data: NDArray[Any]) -> None:
+    """A plain file, whatever holds the frame, with the cards that count for it: those beside it too."""
+    cards = fits.Header.fromstring(header_text(header))
+    cards.strip()
+    path = folder / f"{split_ending(source.name)[0]}.fits"
+    fits.PrimaryHDU(data, cards).writeto(path)
     known = source.stat()
     os.utime(path, ns=(known.st_atime_ns, known.st_mtime_ns))
 

@@ -1,9 +1,11 @@
 """Transits put into the pixels of a copy, and found again in its tables."""
 
 import dataclasses
+import shutil
 
 import numpy as np
 import pytest
+from astropy.io import fits
 from running import raw_checksums, run_stage
 from transit_fit import fit_transit
 
@@ -12,6 +14,7 @@ from ngcmos.errors import UsageError, WorkError
 from ngcmos.night.folder import open_night
 from ngcmos.simulate.injection import Wanted, change_star, draw_transit, inject_night, read_injected
 from ngcmos.simulate.signals import relative_flux
+from ngcmos.simulate.troubles import contain
 from ngcmos.stages import process_cmos
 from ngcmos.tables.table import read_star
 
@@ -75,6 +78,21 @@ def test_signal_is_in_the_table_of_the_copy(solved_night, tmp_path):
         change = (new["flux_5"] - old["flux_5"] * expected) / old["fluxerr_5"]
         assert np.abs(change).max() < 0.5  # of an error: what light of neighbours is dimmed with it
     assert raw_checksums(folder) == before
+
+
+@pytest.mark.parametrize("kind", ["bz2", "fz", "extension"])
+def test_copy_of_a_packed_night_is_plain(solved_night, tmp_path, kind):
+    """With the same cards, the solution among them, and the same pixels but for the stars that were changed."""
+    config, folder, _ = solved_night
+    packed = tmp_path / "packed" / folder.name
+    shutil.copytree(folder, packed)
+    for path in open_night(config, packed).frames:
+        contain(path, kind)
+    inject_night(config, open_night(config, packed), tmp_path / "copy", Wanted(1, (0.3, 0.3), seed=2))
+    for path in open_night(config, folder).frames:
+        copied = tmp_path / "copy" / "nights" / folder.name / path.name
+        assert (fits.getdata(copied) != fits.getdata(path)).mean() < 0.01
+        assert not fits.HeaderDiff(fits.getheader(path), fits.getheader(copied)).diff_keyword_values
 
 
 def test_folder_in_use_is_left_alone(solved_night, tmp_path):
