@@ -131,7 +131,7 @@ def _tell_groups(files: Sequence[FrameFile]) -> list[str]:
     lines = []
     for (stage, _), members in sorted(groups.items(), key=lambda group: (-len(group[1]), group[0])):
         kind = shared_reason([file.reason for file in members])
-        lines.append(_cut(f"{len(members):>5}  {kind}" + (f"  ({stage})" if stage else "")))
+        lines += _wrap(f"{len(members):>5}  {kind}" + (f"  ({stage})" if stage else ""), "", " " * 7)
         for file in members:
             place = f"{file.place}/" if file.place else "in the night"
             rest = file.reason.removeprefix(kind).lstrip(" ,:;")
