@@ -61,6 +61,21 @@ class Health(enum.StrEnum):
     BAD = "BAD"  # the night would fail
 
 
+class ShiftVerdict(enum.StrEnum):
+    """What became of a frame's donuts shift."""
+
+    OK = "ok"
+    LARGE = "large"
+    CONSTANT = "constant"
+    STARLESS = "starless"
+    CLOUD = "cloud"
+    BEYOND_REACH = "beyond reach"
+    FIXED_PATTERN = "fixed pattern"
+    UNREADABLE = "unreadable"
+    TURNED = "turned"  # the sky lies turned by 180 deg on the chip; no reference of that side yet
+    REFERENCE = "reference"
+
+
 class Quality(enum.StrEnum):
     """How good the light of a frame is."""
 

@@ -20,6 +20,7 @@ from ngcmos.calibration.masters import Masters
 from ngcmos.names import Stage
 from ngcmos.night.job import Job
 from ngcmos.photometry.quality import judge_frames
+from ngcmos.sphere import sides_of
 from ngcmos.stages.check_cmos import FieldSorter
 from ngcmos.stages.process_cmos import FieldPhotometer
 from ngcmos.stages.simple_wrapper import FieldSolver, SolveOptions
@@ -116,7 +117,9 @@ class FieldFollower:
 
     def _check(self, facts: dict[str, Any]) -> None:
         """Say where a frame lies so far off the others that check_cmos will move it."""
-        places = np.array([[one["place_x"], one["place_y"]] for one in self._facts])
+        sides = sides_of(np.array([one["rotation_deg"] for one in self._facts]))
+        beside = [one for one, side in zip(self._facts, sides, strict=True) if side == sides[-1]]
+        places = np.array([[one["place_x"], one["place_y"]] for one in beside])
         off = np.array([facts["place_x"], facts["place_y"]]) - np.median(places, axis=0)
         limit_px = self._job.camera.check.limit_px
         if np.abs(off).max() > limit_px:

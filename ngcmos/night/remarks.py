@@ -13,6 +13,9 @@ from ngcmos.night.ledger import DONE, Entry, Ledger, forget, recall, record
 
 log = logging.getLogger(__name__)
 
+TURN = "turn"
+NEWS = (TURN,)  # kinds that are good to know, with nothing wrong
+
 
 @dataclasses.dataclass(frozen=True)
 class Remark:
@@ -60,7 +63,8 @@ def keep_remark(ledger: Ledger, field: str, kind: str, text: str) -> None:
         return
     record(ledger, Record.REMARK, key, field, DONE, text, {"kind": kind})
     # one that only counts further, as while a night is followed, is no news
-    log.log(logging.INFO if old is not None else logging.WARNING, "%s", Remark(field, kind, text))
+    level = logging.INFO if old is not None or kind in NEWS else logging.WARNING
+    log.log(level, "%s", Remark(field, kind, text))
 
 
 def read_remarks(entries: Iterable[Entry]) -> list[Remark]:

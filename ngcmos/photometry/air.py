@@ -10,7 +10,6 @@ from collections.abc import Sequence
 
 from ngcmos.photometry.times import airmass
 
-AIR = "airmass"  # kind of the remark
 ALTITUDE_LEEWAY_DEG = 1.0  # a card may be of the mount's pointing, of the start or the end, with refraction
 AIRMASS_LEEWAY = 0.02  # and of another formula
 MOST_SAID = 3

@@ -22,7 +22,6 @@ HIGH_ADU, MIDDLE_ADU = 49152, 16384  # of 65536: a star has four times as many c
 WRAPPED_SHARE = 0.001  # of the pixels
 EMPTY_SHARE = 0.2  # as many counts between, of those above
 LOW_SHARE = 0.1
-COUNTS, COLOUR = "counts", "colour"  # kinds of remarks
 NO_PATTERN = ("none", "mono", "monochrome")
 _SAMPLE = 4  # every so manieth pixel of both axes tells the sky
 

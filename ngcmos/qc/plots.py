@@ -9,13 +9,15 @@ No pyplot and no display are needed. Colours are told apart by colour-blind eyes
 """
 
 import datetime
+import itertools
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from ngcmos.arrays import Floats
-from ngcmos.qc.shifts import LARGE, MeasuredShift
+from ngcmos.names import ShiftVerdict
+from ngcmos.qc.shifts import MeasuredShift
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -41,14 +43,21 @@ _DAY_S, _LEAST_MARGIN_S = 86400.0, 30.0
 
 
 def plot_shifts(
-    shifts: Sequence[MeasuredShift], *, reference: str, field: str, night: str, large_px: float
+    shifts: Sequence[MeasuredShift],
+    *,
+    references: tuple[str, str | None],
+    field: str,
+    night: str,
+    large_px: float,
 ) -> "Figure":
     """Shifts of a field: x against y near zero and in full, and both against time.
 
     Parameters
     ----------
     shifts : list of MeasuredShift
-    reference, field, night : str
+    references : (str, str or None)
+        Names of the reference frame, and of that of the turned sky.
+    field, night : str
     large_px : float
         Half side of the box that is drawn.
 
@@ -71,10 +80,13 @@ def plot_shifts(
         _name_times(figure.colorbar(points, ax=[near, everywhere], label="UTC").ax.yaxis)
     series = figure.add_subplot(grid[1, :])
     _draw_against_time(series, times, x, y, large_px)
+    _mark_turn(series, shifts)
     _mark_unknown(series, [measured for measured in shifts if not measured.shift.known])
     _finish_time_axis(series, shifts)
     figure.legend(loc="outside lower center", ncols=4, fontsize=9)
-    figure.suptitle(_shifts_title(shifts, reference, field, night, large_px), fontsize=11)
+    named = ", of the turned sky ".join(name for name in references if name)
+    title = f"{field}, night {night}: {_count(shifts, large_px)}\nreference {named}; donuts' sign, the correction"
+    figure.suptitle(title, fontsize=11)
     return figure
 
 
@@ -170,6 +182,13 @@ def _draw_against_time(axes: "Axes", times: Floats, x: Floats, y: Floats, large_
     _set_reach(axes, max(np.abs(x).max(initial=0), np.abs(y).max(initial=0)), large_px, "y")
 
 
+def _mark_turn(axes: "Axes", shifts: Sequence[MeasuredShift]) -> None:
+    """A line where the sky turned."""
+    for before, after in itertools.pairwise(one for one in shifts if one.time and one.shift.known):
+        if before.turned != after.turned:
+            axes.axvline(_days_of(str(after.time)), color=PURPLE, ls=":", label="the sky turned")
+
+
 def _mark_unknown(axes: "Axes", unknown: Iterable[MeasuredShift]) -> None:
     """Frames without a shift, on the lower edge at their time, one symbol for each verdict."""
     by_verdict: dict[str, list[str | None]] = {}
@@ -202,8 +221,7 @@ def _finish_time_axis(axes: "Axes", shifts: Iterable[MeasuredShift]) -> None:
     axes.set_ylabel("shift [px]")
 
 
-def _shifts_title(shifts: Sequence[MeasuredShift], reference: str, field: str, night: str, large_px: float) -> str:
-    large = sum(measured.shift.verdict == LARGE for measured in shifts)
+def _count(shifts: Sequence[MeasuredShift], large_px: float) -> str:
+    large = sum(measured.shift.verdict == ShiftVerdict.LARGE for measured in shifts)
     unknown = sum(not measured.shift.known for measured in shifts)
-    counts = f"{len(shifts)} frames, {large} of at least {large_px:g} px, {unknown} without a shift"
-    return f"{field}, night {night}: {counts}\nreference {reference}; donuts' sign, the correction"
+    return f"{len(shifts)} frames, {large} of at least {large_px:g} px, {unknown} without a shift"

@@ -24,19 +24,11 @@ import numpy as np
 from ngcmos.arrays import Counts, Floats
 from ngcmos.config import DonutsSettings
 from ngcmos.errors import FrameError
+from ngcmos.names import ShiftVerdict
 from ngcmos.qc.evidence import Evidence, compare_stars, find_stars, match_projections
 
 if TYPE_CHECKING:
     from ngcmos.qc.projection import ProjectedImage
-
-OK = "ok"
-LARGE = "large"
-CONSTANT = "constant"
-STARLESS = "starless"
-CLOUD = "cloud"
-BEYOND_REACH = "beyond reach"
-FIXED_PATTERN = "fixed pattern"
-UNREADABLE = "unreadable"
 
 MIN_STARS = 5
 MIN_MATCH = 0.25
@@ -63,7 +55,7 @@ class Shift:
     stars : int
         Stars seen.
     verdict : str
-        ok, large, starless, constant, cloud, beyond reach, fixed pattern or unreadable.
+        A `ngcmos.names.ShiftVerdict`.
     reason : str
         One line for all but ok; empty for ok.
     """
@@ -83,11 +75,14 @@ class Shift:
 
 @dataclasses.dataclass(frozen=True)
 class MeasuredShift:
-    """Shift of a frame with its name and the start of its exposure (ISO, UTC; None where unknown)."""
+    """Shift of a frame with its name and the start of its exposure (ISO, UTC; None where unknown); against which
+    reference it was measured, and whether that is the one of the turned sky."""
 
     name: str
     time: str | None
     shift: Shift
+    reference: str = ""
+    turned: bool = False
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -169,11 +164,13 @@ def measure_shift(reference: Reference, data: Counts, exptime_s: float, *, name:
     image = _project(data, exptime_s, reference.edges, reference.settings.tiles)
     region = image.raw_region
     if region.min() == region.max():
-        return refuse_shift(CONSTANT, f"all pixels are {region.flat[0]}, expected a sky")
+        return refuse_shift(ShiftVerdict.CONSTANT, f"all pixels are {region.flat[0]}, expected a sky")
     peaks = find_stars(region, image.sky_tiles)
     stars = len(peaks)
     if stars < MIN_STARS:
-        return refuse_shift(STARLESS, f"{stars} stars seen, {reference.stars} in the reference", stars=stars)
+        return refuse_shift(
+            ShiftVerdict.STARLESS, f"{stars} stars seen, {reference.stars} in the reference", stars=stars
+        )
     x, y = _correlate(image, reference)
     evidence = _collect_evidence(reference, image, peaks, x, y)
     return _judge(x, y, stars, evidence, reference)
@@ -197,21 +194,21 @@ def _judge(x: float, y: float, stars: int, evidence: Evidence, reference: Refere
     refuse = functools.partial(refuse_shift, stars=stars, quality=evidence.quality)
     seen = f"{stars} of {reference.stars} stars seen"
     if stars < MIN_STAR_SHARE * reference.stars:
-        return refuse(CLOUD, seen)
+        return refuse(ShiftVerdict.CLOUD, seen)
     least = least_match(reference, x, y)
     if evidence.match < least:
         why = f"projections match by {evidence.match:.2f}, expected {least:.2f} or more"
         if stars < CLOUD_SHARE * reference.stars:
-            return refuse(CLOUD, f"{seen}, {why}")
-        return refuse(BEYOND_REACH, f"{why}: moved too far, or another field")
+            return refuse(ShiftVerdict.CLOUD, f"{seen}, {why}")
+        return refuse(ShiftVerdict.BEYOND_REACH, f"{why}: moved too far, or another field")
     if evidence.share < MIN_FOUND_SHARE or evidence.residual_px > RESIDUAL_PX + RESIDUAL_GROWTH * np.hypot(x, y):
         found = f"{evidence.share:.0%} of the stars are found, {evidence.residual_px:.2f} px off"
         why = f"donuts says {x:.2f}, {y:.2f} px, where {found}"
-        return refuse(FIXED_PATTERN, f"{why}: hot pixels or a pattern outshine them")
+        return refuse(ShiftVerdict.FIXED_PATTERN, f"{why}: hot pixels or a pattern outshine them")
     limit = reference.settings.large_px
     if max(abs(x), abs(y)) >= limit:
-        return Shift(x, y, evidence.quality, stars, LARGE, f"moved by {limit} px or more")
-    return Shift(x, y, evidence.quality, stars, OK, "")
+        return Shift(x, y, evidence.quality, stars, ShiftVerdict.LARGE, f"moved by {limit} px or more")
+    return Shift(x, y, evidence.quality, stars, ShiftVerdict.OK, "")
 
 
 def least_match(reference: Reference, x: float, y: float) -> float:
@@ -257,15 +254,21 @@ def _correlate(image: "ProjectedImage", reference: Reference) -> tuple[float, fl
 
 
 def summarise(
-    shifts: Sequence[MeasuredShift], reference_name: str, night: str, *, large_px: float = 0.5, field: str = ""
+    shifts: Sequence[MeasuredShift],
+    references: tuple[str, str | None],
+    night: str,
+    *,
+    large_px: float = 0.5,
+    field: str = "",
 ) -> dict[str, Any]:
     """The content of a QC JSON file: the keys of old, byte for byte, then a list of all frames.
 
     Parameters
     ----------
     shifts : list of MeasuredShift
-        Every frame of the field; the reference, should it be among them, is left out.
-    reference_name : str
+        Every frame of the field; the references, should they be among them, are left out.
+    references : (str, str or None)
+        Names of the reference frame, and of that of the turned sky.
     night : str
         YYYYMMDD.
     large_px : float
@@ -278,10 +281,10 @@ def summarise(
         Frames without a shift have [null, null] in "X Shifts and Y Shifts" and their reason in "Frames"; the two
         lists have the same order.
     """
-    measured = [one for one in shifts if one.name != reference_name]
-    large = [one for one in measured if one.shift.verdict == LARGE]
+    measured = [one for one in shifts if one.name not in references]
+    large = [one for one in measured if one.shift.verdict == ShiftVerdict.LARGE]
     return {
-        "Reference Image": reference_name,
+        "Reference Image": references[0],
         "The number of images with shifts greater than +/-0.5 pixels is": {
             "Total Images": len(measured),
             "Number of Images with Large Shifts": len(large),
@@ -296,7 +299,11 @@ def summarise(
         "Night": night,
         "Large Shift in Pixels": large_px,
         "Number of Images without a Shift": sum(not one.shift.known for one in measured),
-        "Frames": [{"name": one.name, "time": one.time, **dataclasses.asdict(one.shift)} for one in measured],
+        "Reference Image of the Turned Sky": references[1],
+        "Frames": [
+            {"name": one.name, "time": one.time, **dataclasses.asdict(one.shift), "turned": one.turned}
+            for one in measured
+        ],
     }
 
 

@@ -15,14 +15,14 @@ from numpy.typing import NDArray
 from ngcmos.arrays import Bools, Floats
 from ngcmos.config import Config
 from ngcmos.errors import ProductError
-from ngcmos.names import Record, Stage, State, Verdict
+from ngcmos.names import Record, ShiftVerdict, Stage, State, Verdict
 from ngcmos.night.filenames import stamp_of
 from ngcmos.night.folder import Night
 from ngcmos.night.ledger import Entry
 from ngcmos.night.products import photometry_path
 from ngcmos.night.reasons import kind_of, shared_reason
 from ngcmos.photometry.quality import CLEAR_QUANTILE, clear_zero_point, find_clouds, transparency_of
-from ngcmos.qc.shifts import CLOUD_SHARE, CONSTANT, LARGE, UNREADABLE
+from ngcmos.qc.shifts import CLOUD_SHARE
 from ngcmos.report.noise import NoiseModel, read_noise
 from ngcmos.report.plain import number_of
 from ngcmos.report.story import FrameFile, Told, read_story
@@ -161,7 +161,7 @@ def _read_field(folder: Path, name: str, files: Iterable[FrameFile], told: Mappi
         files=ordered,
         unix=np.array([unix for unix, _ in dated], float),
         solved=np.array(solved, bool),
-        large=np.array([_shift_verdict(own) == LARGE for own in stages], bool),
+        large=np.array([_shift_verdict(own) == ShiftVerdict.LARGE for own in stages], bool),
         numbers=FrameNumbers.of_rows(rows),
         noise=read_noise(folder, name),
     )
@@ -203,7 +203,7 @@ def _numbers_of(stages: Told, row: Mapping[str, float]) -> dict[str, float]:
         for column, name in names.items():
             if (value := number_of(told.get(name))) is not None:
                 numbers.setdefault(column, value)
-    if _shift_verdict(stages) not in ("", UNREADABLE, CONSTANT):
+    if _shift_verdict(stages) not in ("", ShiftVerdict.UNREADABLE, ShiftVerdict.CONSTANT):
         stars = number_of(stages[Record.SHIFTS].numbers.get("stars"))
         numbers["stars"] = np.nan if stars is None else stars
     if numbers.get("stars_on_chip"):

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Sequence
 
 from ngcmos.names import Level, Stage
 from ngcmos.night.provenance import StaleProduct
-from ngcmos.night.remarks import Remark
+from ngcmos.night.remarks import NEWS, Remark
 from ngcmos.report.calibration import CalibrationFacts, judge_calibration
 from ngcmos.report.facts import FieldFacts
 from ngcmos.report.runs import StageRun
@@ -55,4 +55,4 @@ def _some(names: Sequence[str]) -> str:
 
 def judge_remarks(remarks: Iterable[Remark]) -> list[Reason]:
     """Reasons that contradictions give."""
-    return [Reason(Level.LOOK, remark.kind, str(remark)) for remark in remarks]
+    return [Reason(Level.LOOK, remark.kind, str(remark)) for remark in remarks if remark.kind not in NEWS]

@@ -8,8 +8,7 @@ from ngcmos.names import Stage
 from ngcmos.night.job import Job
 from ngcmos.night.loop import HEADERS_TOGETHER
 from ngcmos.night.outcome import Outcome
-from ngcmos.night.remarks import keep_remark
-from ngcmos.photometry.air import AIR, tell_air
+from ngcmos.steps.remarking import remark_on_air
 from ngcmos.steps.time_cards import plan_cards, read_facts, write_plan
 
 
@@ -30,7 +29,7 @@ def run(job: Job) -> Outcome:
                 frames.append(result)
         known = job.recall(Stage.ADDING_HEADERS, field)
         plans, work = plan_cards(frames, job.camera), []
-        keep_remark(job.ledger, field, AIR, tell_air([plan.said for plan in plans], job.camera.headers.altitude))
+        remark_on_air(job, field, [plan.said for plan in plans])
         for plan in plans:
             if plan.is_ready and plan.path.name in known:
                 job.outcome.skipped.append(plan.path.name)

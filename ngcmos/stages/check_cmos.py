@@ -6,7 +6,8 @@ from pathlib import Path
 
 import numpy as np
 
-from ngcmos.astrometry.distortion import Solution, to_pixels, to_sky
+from ngcmos.arrays import Floats
+from ngcmos.astrometry.distortion import Solution, rotation_of, to_pixels, to_sky
 from ngcmos.errors import FrameError, WorkError
 from ngcmos.names import Stage, Verdict
 from ngcmos.night.folder import FAILED_DONUTS, NO_WCS, bring_back
@@ -15,11 +16,14 @@ from ngcmos.night.job import Job
 from ngcmos.night.ledger import record
 from ngcmos.night.loop import HEADERS_TOGETHER
 from ngcmos.night.outcome import Outcome
+from ngcmos.sphere import sides_of
 from ngcmos.steps.shifts import FieldShifts
 from ngcmos.steps.solution import read_solution
 from ngcmos.steps.sorting import Belonging, carry_out, judge_by_shift
 
 log = logging.getLogger(__name__)
+
+FEWEST_OF_SIDE = 3
 
 
 def run(job: Job, *, dry_run: bool = False, restore: bool = False) -> Outcome:
@@ -108,14 +112,14 @@ class FieldSorter:
         return belongs
 
     def _judge_by_wcs(self, solved: Mapping[Path, Solution]) -> dict[Path, Belonging]:
-        """By where the centre of the first solved frame lies in the others, against the field's median."""
+        """By where the centre of the first solved frame lies in the others, against the median of its side."""
         rows, columns = self._job.camera.detector.shape
         limit_px = self._job.camera.check.limit_px
         centre = (columns - 1) / 2, (rows - 1) / 2
         ra, dec = to_sky(next(iter(solved.values())), *centre)
         offsets = np.array([np.squeeze(to_pixels(solution, ra, dec)) for solution in solved.values()]) - centre
         offsets = np.where(np.isfinite(offsets), offsets, np.inf)
-        off = offsets - np.median(offsets, axis=0)
+        off = offsets - _usual_offsets(offsets, [rotation_of(solution) for solution in solved.values()])
         near = np.abs(off).max(axis=1) <= limit_px
         if near.any():
             told = "%s: %s: scatter of %d frames x %.3f, y %.3f px"
@@ -125,6 +129,14 @@ class FieldSorter:
             path: Belonging(None, "") if fine else Belonging(FAILED_DONUTS, reason.format(*distance, limit_px))
             for path, distance, fine in zip(solved, off, near, strict=True)
         }
+
+
+def _usual_offsets(offsets: Floats, rotation_deg: Sequence[float]) -> Floats:
+    """(frames, 2) median of each frame's side of a turn of the sky; few frames are no side of their own."""
+    sides = sides_of(np.array(rotation_deg))
+    count = np.bincount(sides)
+    sides = np.where(count[sides] < FEWEST_OF_SIDE, count.argmax(), sides)
+    return np.array([np.median(offsets[sides == side], axis=0) for side in sides])
 
 
 def _restore(job: Job, dry_run: bool) -> None:

@@ -22,9 +22,6 @@ from ngcmos.night.loop import HEADERS_TOGETHER
 from ngcmos.night.outcome import Outcome
 from ngcmos.night.products import input_catalog_path, photometry_path
 from ngcmos.night.provenance import keep_product, keep_standing
-from ngcmos.night.remarks import keep_remark
-from ngcmos.photometry.air import AIR, tell_air
-from ngcmos.photometry.counts import COLOUR, COUNTS, tell_colour, tell_counts
 from ngcmos.steps.catalog import file_checksum, read_catalog, read_input_catalog
 from ngcmos.steps.clouds import mark_clouds
 from ngcmos.steps.measuring import (
@@ -37,9 +34,9 @@ from ngcmos.steps.measuring import (
     prepare_measuring,
     with_times,
 )
+from ngcmos.steps.remarking import remark_on_counts, remark_on_headers, remark_on_table
 from ngcmos.steps.table import is_same, join_table, keep_part, places_known, refused_before, table_stands
 from ngcmos.tables.parts import FRAMES_A_PART, Place, RowReader, open_parts, parts_folder, remove_parts
-from ngcmos.tables.table import read_frames
 
 log = logging.getLogger(__name__)
 
@@ -142,7 +139,7 @@ class FieldPhotometer:
             if len(self._waiting) == FRAMES_A_PART:
                 self.flush()
         if any(self._faults.values()):
-            keep_remark(self._job.ledger, self._field, COUNTS, tell_counts([*self._faults.values()]))
+            remark_on_counts(self._job, self._field, [*self._faults.values()])
         measured = self.measured
         return [path for path in paths if path.name in measured]
 
@@ -168,8 +165,7 @@ class FieldPhotometer:
         options: dict[str, Any] = {"camera": self._job.camera, "inputs": self._inputs}
         join_table(self._path, placed, self._known, Table(self._stars.chosen, copy=False, meta={}), **options)
         keep_product(self._job.ledger, self._path, self._field, self._inputs)
-        faults = [str(fault) for fault in read_frames(self._path)["counts"]]
-        keep_remark(self._job.ledger, self._field, COUNTS, tell_counts(faults))
+        remark_on_table(self._job, self._field, self._path)
         self._job.outcome.products.append(self._path)
 
     def _place(self, paths: Sequence[Path]) -> list[Placed]:
@@ -186,10 +182,7 @@ class FieldPhotometer:
             else:
                 found.append(result)
         self._placed |= {frame.path.name: frame for frame in with_times(found, camera)}
-        said = [frame.said for frame in self._placed.values()]
-        keep_remark(self._job.ledger, self._field, AIR, tell_air(said, camera.headers.altitude))
-        colours = [frame.colour for frame in self._placed.values()]
-        keep_remark(self._job.ledger, self._field, COLOUR, tell_colour(colours))
+        remark_on_headers(self._job, self._field, [*self._placed.values()])
         here = [frame for name, frame in self._placed.items() if name in names]
         for path, error in find_wrong_times(here, camera.headers.date_obs[0]).items():
             self._refuse(path, error)

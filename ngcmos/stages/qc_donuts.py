@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from ngcmos.errors import FrameError
-from ngcmos.names import Stage
+from ngcmos.names import ShiftVerdict, Stage
 from ngcmos.night.folder import find_frame
 from ngcmos.night.job import Job
 from ngcmos.night.outcome import Outcome
@@ -26,7 +26,7 @@ from ngcmos.night.products import (
 )
 from ngcmos.qc.movie import write_movie
 from ngcmos.qc.plots import plot_shifts
-from ngcmos.qc.shifts import LARGE, MeasuredShift, format_json, summarise
+from ngcmos.qc.shifts import MeasuredShift, format_json, summarise
 from ngcmos.steps.movie_cards import draw_cards
 from ngcmos.steps.shifts import FieldShifts
 
@@ -40,23 +40,27 @@ def run(job: Job) -> Outcome:
         with job.outcome.attempt(field):
             shifts = FieldShifts(job, field)
             shifts.take(paths)
-            _report_field(job, field, shifts.require_reference(), shifts.shifts)
+            shifts.settle()
+            references = shifts.require_reference(), shifts.turned_reference
+            _report_field(job, field, references, shifts.shifts)
     return job.outcome
 
 
-def _report_field(job: Job, field: str, reference: str, shifts: Sequence[MeasuredShift]) -> None:
+def _report_field(
+    job: Job, field: str, references: tuple[str, str | None], shifts: Sequence[MeasuredShift]
+) -> None:
     base, date, outcome = job.config.directories.base, job.night.date, job.outcome
     large_px = job.camera.donuts.large_px
-    summary = summarise(shifts, reference, date, large_px=large_px, field=field)
+    summary = summarise(shifts, references, date, large_px=large_px, field=field)
     json_path, pdf_path = (shifts_path(base, field, date, suffix) for suffix in (".json", ".pdf"))
     if _is_same(json_path, summary) and pdf_path.exists():
         outcome.skipped.extend(measured.name for measured in shifts)
         return
     _count(shifts, outcome)
-    figure = plot_shifts(shifts, reference=reference, field=field, night=date, large_px=large_px)
+    figure = plot_shifts(shifts, references=references, field=field, night=date, large_px=large_px)
     with write_then_rename(pdf_path) as temporary:
         figure.savefig(temporary, format="pdf")
-    large = [measured for measured in shifts if measured.shift.verdict == LARGE]
+    large = [measured for measured in shifts if measured.shift.verdict == ShiftVerdict.LARGE]
     told = "%s: %s: %d of %d frames moved by %g px or more"
     log.info(told, Stage.QC_DONUTS, field, len(large), len(shifts), large_px)
     _write_bad_movie(job, bad_donuts_path(base, field, date), large)

@@ -7,8 +7,9 @@ import sys
 import numpy as np
 import pytest
 
+from ngcmos.names import ShiftVerdict
 from ngcmos.qc.plots import plot_shifts
-from ngcmos.qc.shifts import CLOUD, CONSTANT, LARGE, OK, UNREADABLE, MeasuredShift, Shift, refuse_shift
+from ngcmos.qc.shifts import MeasuredShift, Shift, refuse_shift
 
 REFERENCE = "NG2320-1302_TIC-188620407_S43-20240705231001123.fits"
 
@@ -18,7 +19,7 @@ def at(minute):
 
 
 def measured(number, x, y):
-    verdict = LARGE if max(abs(x), abs(y)) >= 0.5 else OK
+    verdict = ShiftVerdict.LARGE if max(abs(x), abs(y)) >= 0.5 else ShiftVerdict.OK
     return MeasuredShift(f"{number}.fits", at(number), Shift(x, y, 0.9, 500, verdict, ""))
 
 
@@ -26,14 +27,16 @@ def measured(number, x, y):
 def shifts():
     rng = np.random.default_rng(1)
     good = [measured(number, *rng.normal(0, 0.1, 2)) for number in range(90)]
-    lost = [MeasuredShift(f"{n}.fits", at(n), refuse_shift(CLOUD, "3 stars seen")) for n in range(95, 100)]
-    odd = [MeasuredShift("c.fits", at(91), refuse_shift(CONSTANT, "all pixels are 0"))]
-    unread = [MeasuredShift("u.fits", None, refuse_shift(UNREADABLE, "empty"))]
+    lost = [
+        MeasuredShift(f"{n}.fits", at(n), refuse_shift(ShiftVerdict.CLOUD, "3 stars seen")) for n in range(95, 100)
+    ]
+    odd = [MeasuredShift("c.fits", at(91), refuse_shift(ShiftVerdict.CONSTANT, "all pixels are 0"))]
+    unread = [MeasuredShift("u.fits", None, refuse_shift(ShiftVerdict.UNREADABLE, "empty"))]
     return [*good, measured(92, 61.5, -12.0), measured(93, 0.0, -2.0), *lost, *odd, *unread]
 
 
 def draw(shifts):
-    figure = plot_shifts(shifts, reference=REFERENCE, field="NG2320-1302", night="20240705", large_px=0.5)
+    figure = plot_shifts(shifts, references=(REFERENCE, None), field="NG2320-1302", night="20240705", large_px=0.5)
     figure.canvas.draw()
     return figure
 
@@ -123,7 +126,7 @@ def test_figure_is_saved_as_pdf(figure):
 def test_pyplot_is_never_loaded():
     code = (
         "import sys; from ngcmos.qc.plots import plot_shifts;"
-        "plot_shifts([], reference='a', field='b', night='c', large_px=0.5).canvas.draw();"
+        "plot_shifts([], references=('a', None), field='b', night='c', large_px=0.5).canvas.draw();"
         "print('matplotlib.pyplot' in sys.modules)"
     )
     run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

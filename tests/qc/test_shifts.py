@@ -9,15 +9,8 @@ from astropy.io import fits
 
 from ngcmos.config import load_camera
 from ngcmos.errors import FrameError
+from ngcmos.names import ShiftVerdict
 from ngcmos.qc.shifts import (
-    BEYOND_REACH,
-    CLOUD,
-    CONSTANT,
-    FIXED_PATTERN,
-    LARGE,
-    OK,
-    STARLESS,
-    UNREADABLE,
     MeasuredShift,
     Shift,
     build_reference,
@@ -57,11 +50,11 @@ def test_shift_of_stars_comes_back(make_sky, settings, size):
 
 def test_small_shift_is_ok_without_a_reason(sky, reference):
     shift = measure_shift(reference, sky.expose(0.2, 0.1, noise=4), 10.0)
-    assert (shift.verdict, shift.reason, shift.known) == (OK, "", True)
+    assert (shift.verdict, shift.reason, shift.known) == (ShiftVerdict.OK, "", True)
 
 
 def test_large_shift_is_called_large(sky, reference):
-    assert measure_shift(reference, sky.expose(0.9, 0.0, noise=4), 10.0).verdict == LARGE
+    assert measure_shift(reference, sky.expose(0.9, 0.0, noise=4), 10.0).verdict == ShiftVerdict.LARGE
 
 
 def test_longer_exposure_does_not_move_stars(sky, reference):
@@ -106,14 +99,14 @@ def with_one_star(sky):
 @pytest.mark.parametrize(
     ("spoil", "verdict", "reason"),
     [
-        (starless, STARLESS, "0 stars seen"),
-        (with_one_star, STARLESS, "1 stars seen"),
-        (lambda sky: blank(0), CONSTANT, "all pixels are 0"),
-        (lambda sky: blank(65535), CONSTANT, "all pixels are 65535"),
-        (lambda sky: sky.expose(noise=9, transparency=0.03), CLOUD, "stars seen"),
-        (lambda sky: type(sky)(seed=77).expose(noise=10), BEYOND_REACH, "another field"),
-        (lambda sky: sky.expose(400.0, 100.0, noise=11), BEYOND_REACH, "moved too far"),
-        (lambda sky: sky.expose(noise=11)[::-1], BEYOND_REACH, "moved too far"),
+        (starless, ShiftVerdict.STARLESS, "0 stars seen"),
+        (with_one_star, ShiftVerdict.STARLESS, "1 stars seen"),
+        (lambda sky: blank(0), ShiftVerdict.CONSTANT, "all pixels are 0"),
+        (lambda sky: blank(65535), ShiftVerdict.CONSTANT, "all pixels are 65535"),
+        (lambda sky: sky.expose(noise=9, transparency=0.03), ShiftVerdict.CLOUD, "stars seen"),
+        (lambda sky: type(sky)(seed=77).expose(noise=10), ShiftVerdict.BEYOND_REACH, "another field"),
+        (lambda sky: sky.expose(400.0, 100.0, noise=11), ShiftVerdict.BEYOND_REACH, "moved too far"),
+        (lambda sky: sky.expose(noise=11)[::-1], ShiftVerdict.BEYOND_REACH, "moved too far"),
     ],
     ids=["starless", "one star", "zero", "saturated", "cloud", "other field", "too far", "upside down"],
 )
@@ -140,7 +133,7 @@ def test_field_outshone_by_hot_pixels_has_no_shift(make_sky, settings, moved):
     sky.hot[2][:] *= 20
     sky.flux[:] *= 0.3
     shift = measure_shift(build_reference(sky.expose(), 10.0, settings), sky.expose(*moved, noise=2), 10.0)
-    assert (shift.x, shift.verdict) == (None, FIXED_PATTERN)
+    assert (shift.x, shift.verdict) == (None, ShiftVerdict.FIXED_PATTERN)
     assert "outshine" in shift.reason
 
 
@@ -216,18 +209,19 @@ def test_real_frame_mirrored_is_refused(real_data):
     ] * 2
 
 
+REFERENCES = "a.fits", None
+LARGE = Shift(-0.7, 0.5, 0.9, 880, ShiftVerdict.LARGE, "moved by 0.5 px or more")
+UNREADABLE = refuse_shift(ShiftVerdict.UNREADABLE, "d.fits: empty, expected a FITS file")
 SHIFTS = [
-    MeasuredShift("b.fits", "2024-07-06T01:00:00.000", Shift(0.1, -0.2, 0.95, 900, OK, "")),
-    MeasuredShift(
-        "c.fits", "2024-07-06T01:01:00.000", Shift(-0.7, 0.5, 0.9, 880, LARGE, "moved by 0.5 px or more")
-    ),
-    MeasuredShift("d.fits", None, refuse_shift(UNREADABLE, "d.fits: empty, expected a FITS file")),
-    MeasuredShift("e.fits", "2024-07-06T01:03:00.000", refuse_shift(STARLESS, "0 stars seen", stars=0)),
+    MeasuredShift("b.fits", "2024-07-06T01:00:00.000", Shift(0.1, -0.2, 0.95, 900, ShiftVerdict.OK, "")),
+    MeasuredShift("c.fits", "2024-07-06T01:01:00.000", LARGE),
+    MeasuredShift("d.fits", None, UNREADABLE),
+    MeasuredShift("e.fits", "2024-07-06T01:03:00.000", refuse_shift(ShiftVerdict.STARLESS, "0 stars seen")),
 ]
 
 
 def test_json_keeps_the_keys_of_old():
-    text = format_json(summarise(SHIFTS, "a.fits", "20240705"))
+    text = format_json(summarise(SHIFTS, REFERENCES, "20240705"))
     kept = {key: value for key, value in json.loads(text).items() if key in OLD}
     assert kept == OLD
 
@@ -245,25 +239,25 @@ OLD = {
 
 
 def test_json_tells_each_frame_with_its_reason():
-    frames = summarise(SHIFTS, "a.fits", "20240705")["Frames"]
+    frames = summarise(SHIFTS, REFERENCES, "20240705")["Frames"]
     assert [(frame["name"], frame["verdict"], frame["reason"]) for frame in frames[2:]] == [
-        ("d.fits", UNREADABLE, "d.fits: empty, expected a FITS file"),
-        ("e.fits", STARLESS, "0 stars seen"),
+        ("d.fits", ShiftVerdict.UNREADABLE, "d.fits: empty, expected a FITS file"),
+        ("e.fits", ShiftVerdict.STARLESS, "0 stars seen"),
     ]
 
 
 def test_reference_is_never_among_the_measured():
-    own = MeasuredShift("a.fits", "2024-07-06T00:59:00.000", Shift(0.0, 0.0, 1.0, 900, OK, ""))
-    assert summarise([own, *SHIFTS], "a.fits", "20240705") == summarise(SHIFTS, "a.fits", "20240705")
+    own = MeasuredShift("a.fits", "2024-07-06T00:59:00.000", Shift(0.0, 0.0, 1.0, 900, ShiftVerdict.OK, ""))
+    assert summarise([own, *SHIFTS], REFERENCES, "20240705") == summarise(SHIFTS, ("a.fits", None), "20240705")
 
 
 def test_nan_never_reaches_the_json():
-    broken = MeasuredShift("b.fits", None, Shift(float("nan"), 0.0, 0.9, 900, OK, ""))
+    broken = MeasuredShift("b.fits", None, Shift(float("nan"), 0.0, 0.9, 900, ShiftVerdict.OK, ""))
     with pytest.raises(ValueError, match="JSON compliant"):
-        format_json(summarise([broken], "a.fits", "20240705"))
+        format_json(summarise([broken], REFERENCES, "20240705"))
 
 
 def test_measured_shift_can_be_written_as_json(sky, reference):
     shift = measure_shift(reference, sky.expose(0.2, 0.1, noise=4), 10.0)
-    text = format_json(summarise([MeasuredShift("b.fits", None, shift)], "a.fits", "20240705"))
+    text = format_json(summarise([MeasuredShift("b.fits", None, shift)], REFERENCES, "20240705"))
     assert json.loads(text)["X Shifts and Y Shifts"] == [[shift.x, shift.y]]

@@ -1,0 +1,62 @@
+"""What does not fit together in the frames of a field, or is good to know of them, as remarks of the night."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+from astropy.table import Table
+
+from ngcmos.night.job import Job
+from ngcmos.night.remarks import TURN, keep_remark
+from ngcmos.photometry.air import AirCards, tell_air
+from ngcmos.photometry.counts import tell_colour, tell_counts
+from ngcmos.sphere import sides_of
+from ngcmos.tables.table import read_frames
+
+AIR, COLOUR, COUNTS = "airmass", "colour", "counts"
+
+
+class Saying(Protocol):
+    """What the header of a frame says: of the air, and of its filters."""
+
+    @property
+    def said(self) -> AirCards: ...
+    @property
+    def colour(self) -> str: ...
+
+
+def remark_on_air(job: Job, field: str, said: Sequence[AirCards]) -> None:
+    """Cards of altitude and airmass that the sky contradicts."""
+    keep_remark(job.ledger, field, AIR, tell_air(said, job.camera.headers.altitude))
+
+
+def remark_on_headers(job: Job, field: str, frames: Sequence[Saying]) -> None:
+    """Cards that the sky contradicts; a colour camera."""
+    remark_on_air(job, field, [frame.said for frame in frames])
+    keep_remark(job.ledger, field, COLOUR, tell_colour([frame.colour for frame in frames]))
+
+
+def remark_on_counts(job: Job, field: str, faults: Sequence[str]) -> None:
+    """Counts that cannot be right; `faults` of each frame."""
+    keep_remark(job.ledger, field, COUNTS, tell_counts(faults))
+
+
+def remark_on_table(job: Job, field: str, table: Path) -> None:
+    """Counts that cannot be right, and turns of the sky, in all frames of a photometry table."""
+    frames = read_frames(table)
+    remark_on_counts(job, field, [str(fault) for fault in frames["counts"]])
+    keep_remark(job.ledger, field, TURN, tell_turns(frames))
+
+
+def tell_turns(frames: Table) -> str:
+    """One line where the sky turned between frames of FRAMES; "" where it did not."""
+    rotation = np.asarray(frames["rotation_deg"], float)
+    sides = sides_of(rotation)
+    turns = np.flatnonzero(np.diff(sides)) + 1
+    if not turns.size:
+        return ""
+    angle_deg = np.abs((np.diff(rotation) + 180) % 360 - 180)
+    told = [f"by {angle_deg[at - 1]:.0f} deg before {frames['date_obs'][at][11:19]} UTC" for at in turns[:2]]
+    more = f", and {turns.size - 2} times more" if turns.size > 2 else ""
+    return f"the sky turned on the chip {', '.join(told)}{more}; shifts have a reference on each side"
