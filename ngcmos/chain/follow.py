@@ -20,10 +20,10 @@ from tqdm import tqdm
 from ngcmos.calibration.masters import Masters, load_masters
 from ngcmos.chain.following import FieldFollower, Seen
 from ngcmos.config import Config, Site
-from ngcmos.errors import NightError, UsageError, WorkError, WriteError
+from ngcmos.errors import FrameError, NightError, UsageError, WorkError, WriteError
 from ngcmos.names import Stage
 from ngcmos.night.filenames import time_key
-from ngcmos.night.folder import Night, field_of, file_state, find_folder, science_files
+from ngcmos.night.folder import Night, file_state, find_folder, open_night, science_files
 from ngcmos.night.job import Job, open_job
 from ngcmos.qc.almanac import sunrise
 from ngcmos.stages import create_flats
@@ -202,6 +202,7 @@ class _Watch:
         self._paused: dict[str, float] = {}
         self._told: dict[str, str] = {}
         self._newest = now()
+        self._night = job.night
 
     @functools.cached_property
     def _masters(self) -> Masters:
@@ -217,13 +218,28 @@ class _Watch:
             self._pause("", error)
             return False
         taken = 0
+        fields = self._fields(ready)
         for number, (path, state) in enumerate(ready, 1):
-            field = field_of(path, self._job.camera)
-            if self._now() >= max(self._paused.get(field, 0.0), self._paused.get("", 0.0)):
+            field = fields.get(path)
+            if field is None:  # told; the morning may see it otherwise
+                self._arrivals.settle(path, state)
+            elif self._now() >= max(self._paused.get(field, 0.0), self._paused.get("", 0.0)):
                 taken += self._take(field, path, state, len(ready) - number)
         if not taken and self._now() - self._newest > FLUSH_AFTER_S:
             self.flush()
         return taken > 0
+
+    def _fields(self, ready: Sequence[tuple[Path, FileState]]) -> dict[Path, str]:
+        """The field of each frame that fits one; why others do not is written into the ledger."""
+        if not ready:
+            return {}
+        self._night = open_night(self._job.config, self._job.folder, settle=False, known=self._night)
+        solving, here = self._job.beside(Stage.SIMPLE_WRAPPER), {path for path, _ in ready}
+        for field, reasons in self._night.misfits.items():
+            for path in here & set(reasons):
+                solving.settle(path, field, FrameError(f"{path.name}: {reasons[path]}"))
+                self._refused.add(path.name)
+        return {path: field for field, paths in self._night.fields.items() for path in paths}
 
     def flush(self) -> None:
         """Put what was measured on the disk."""

@@ -13,8 +13,9 @@ from ngcmos.chain.telling import StageRun, tell_end, tell_stages
 from ngcmos.config import Config
 from ngcmos.errors import ProductError, WorkError, WriteError
 from ngcmos.names import Record, Stage, Verdict
+from ngcmos.night.accounting import Kind, sum_up
 from ngcmos.night.disk import require_space
-from ngcmos.night.folder import open_night
+from ngcmos.night.folder import Night, open_night
 from ngcmos.night.job import open_job
 from ngcmos.night.ledger import open_ledger, read_ledger, recall, record
 from ngcmos.night.outcome import Outcome
@@ -87,6 +88,7 @@ def run(
     runs: list[StageRun] = []
     chosen = chosen_stages(options.only, options.skip)
     names = [entry.name for entry in chosen]
+    place = _Place(config, folder)
     for entry in chosen:
         if any(one.outcome.out_of_disk for one in runs) and entry.name != Stage.NIGHT_REPORT:
             continue
@@ -95,11 +97,12 @@ def run(
             continue
         started = time.monotonic()
         processes = workers if entry.parallel else 1
-        outcome = _run_stage(config, folder, entry, _arguments(entry, options, names), (processes, quiet))
+        outcome = _run_stage(place, entry, _arguments(entry, options, names), (processes, quiet))
         runs.append(StageRun(entry, outcome, time.monotonic() - started))
         _remember(folder, runs[-1])
         _add(total, runs[-1], chosen)
     total.stale = _stale(folder)
+    _account(place, total)
     page = _tell(runs, folder, total.stale)
     if page is not None:
         total.headline, total.is_silent = page.headline, page.is_silent
@@ -130,16 +133,28 @@ def _are_extras(chosen: Sequence[Entry]) -> bool:
     return all(entry.extra for entry in chosen)
 
 
-def _run_stage(
-    config: Config, folder: Path, entry: Entry, arguments: dict[str, Any], work: tuple[int, bool]
-) -> Outcome:
+@dataclasses.dataclass
+class _Place:
+    """Where the chain is: the night as it was opened last, so that headers are read once."""
+
+    config: Config
+    folder: Path
+    night: Night | None = None
+
+    def open(self) -> Night:
+        """The night as it is now."""
+        self.night = open_night(self.config, self.folder, known=self.night)
+        return self.night
+
+
+def _run_stage(place: _Place, entry: Entry, arguments: dict[str, Any], work: tuple[int, bool]) -> Outcome:
     """Outcome of one stage; whatever goes wrong in it stays in it, as if it were a process of its own."""
     outcome = Outcome(entry.name)
     workers, quiet = work
     try:
         if entry.name != Stage.NIGHT_REPORT:  # a page is small, and tells that the disk is full
-            require_space(folder, config.camera.files.reserve_mb)
-        with open_job(entry.name, config, open_night(config, folder), workers=workers, quiet=quiet) as job:
+            require_space(place.folder, place.config.camera.files.reserve_mb)
+        with open_job(entry.name, place.config, place.open(), workers=workers, quiet=quiet) as job:
             outcome = job.outcome
             return entry.run(job, **arguments)
     except WriteError as error:
@@ -192,6 +207,20 @@ def _stale(folder: Path) -> list[StaleProduct]:
         return stale_products(read_ledger(folder))
     except ProductError:  # told by the stages
         return []
+
+
+def _account(place: _Place, total: ChainOutcome) -> None:
+    """Say what the files of the night are; a night of which no file is looked at has failed."""
+    if place.night is None:
+        return
+    frames = sum(map(len, place.night.whole_fields.values()))
+    log.info("files: %s", sum_up(place.night.others, frames))
+    unseen = [one for one in place.night.others if one.kind == Kind.NOT_LOOKED_AT]
+    if not frames and unseen:
+        told = f"none of {len(unseen)} files is looked at: {unseen[0].path.name}: {unseen[0].reason}"
+        total.troubles.append(told)
+        total.failed[RUN] = told
+        log.error("%s", told)
 
 
 def _tell(runs: Sequence[StageRun], folder: Path, stale: Sequence[StaleProduct]) -> Outcome | None:

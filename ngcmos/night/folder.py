@@ -8,15 +8,15 @@ import zoneinfo
 from collections.abc import Callable, Collection
 from pathlib import Path
 
-from ngcmos.config import Camera, Config
+from ngcmos.config import Config
 from ngcmos.errors import FrameError, NightError, UsageError, WriteError
-from ngcmos.night.filenames import is_fits, numbered, time_key, unnumbered, unstamped
-from ngcmos.night.frames import field_name, read_frame
+from ngcmos.night.accounting import LeftOut, is_calibration_type, is_science, left_out
+from ngcmos.night.fields import Identity, read_identity, sort_into_fields
+from ngcmos.night.filenames import is_fits, numbered, unnumbered
+from ngcmos.night.frames import read_frame
 from ngcmos.night.heads import head_path
-from ngcmos.night.images import read_image
 from ngcmos.night.products import force_to_disk, make_folder
 
-NOT_SCIENCE = ("evening", "morning", "flat", "bias", "dark", "master", "catalog", "phot")
 FAILED_DONUTS = "failed_donuts"
 NO_WCS = "no_wcs"
 
@@ -37,12 +37,26 @@ class Night:
         The science frames of each field in the order of their time stamps; fields in the order of their names.
     growing : tuple of Path
         Frames that are still being written; left for a later run.
+    misfits : dict of str to dict of Path to str
+        Of each field the frames whose setup is not that of most, and the reason; they are not among the others.
+    others : tuple of LeftOut
+        All other files of the folder.
+    known : dict of Path to Identity
+        What was read of each frame, for who opens the night again.
     """
 
     folder: Path
     date: str
     fields: dict[str, tuple[Path, ...]]
     growing: tuple[Path, ...] = ()
+    misfits: dict[str, dict[Path, str]] = dataclasses.field(default_factory=dict)
+    others: tuple[LeftOut, ...] = ()
+    known: dict[Path, Identity] = dataclasses.field(default_factory=dict, repr=False, compare=False)
+
+    @property
+    def whole_fields(self) -> dict[str, list[Path]]:
+        """All frames of each field, those that do not fit the others too."""
+        return {field: [*paths, *self.misfits.get(field, ())] for field, paths in self.fields.items()}
 
     @property
     def frames(self) -> list[Path]:
@@ -114,27 +128,24 @@ def _is_date(text: str) -> bool:
 
 
 def science_files(folder: Path) -> list[Path]:
-    """Science frames of a folder by their names: those of FITS files, none of the words of `NOT_SCIENCE`."""
+    """Would-be science frames of a folder: FITS files that ngcmos has not written and that are no calibration.
+
+    A name with one of the words of `NOT_SCIENCE` is no science frame unless its IMAGETYP says so.
+    """
+    return [path for path in _entries(folder) if is_fits(path.name) and _is_plain(path.name) and is_science(path)]
+
+
+def _entries(folder: Path) -> list[Path]:
     try:
-        names = [entry for entry in folder.iterdir() if _is_science_name(entry.name)]
+        return sorted(entry for entry in folder.iterdir() if not entry.name.startswith("."))
     except OSError as error:
         raise NightError(f"{folder}: not readable, {error.strerror}") from None
-    return sorted(names, key=lambda path: path.name)
-
-
-def _is_science_name(name: str) -> bool:
-    return _has_science_words(name) and _is_plain(name)
-
-
-def _has_science_words(name: str) -> bool:
-    lower = name.lower()
-    return is_fits(name) and not name.startswith(".") and not any(w in lower for w in NOT_SCIENCE)
 
 
 def unusable_names(folder: Path) -> list[str]:
     """Names of would-be frames that tables and logs cannot carry: not printable ASCII, or over 200 characters."""
-    names = [entry.name for entry in folder.iterdir() if _has_science_words(entry.name)]
-    return sorted(name for name in names if not _is_plain(name))
+    entries = [path for path in _entries(folder) if is_fits(path.name) and not _is_plain(path.name)]
+    return [path.name for path in entries if is_science(path)]
 
 
 def _is_plain(name: str) -> bool:
@@ -142,21 +153,32 @@ def _is_plain(name: str) -> bool:
 
 
 def open_night(
-    config: Config, folder: Path, *, settle: bool = True, sleep: Callable[[float], None] = time.sleep
+    config: Config,
+    folder: Path,
+    *,
+    settle: bool = True,
+    known: Night | None = None,
+    sleep: Callable[[float], None] = time.sleep,
 ) -> Night:
     """The night of a folder, its frames sorted into fields.
 
     A frame younger than the profile's settling time is looked at twice; if it changed in between it is left
-    for a later run. Without `settle` (for who only reads products) all frames count.
+    for a later run. Without `settle` (for who only reads products) all frames count. Headers that were read for
+    the Night `known` and have not changed since are not read again.
     """
+    camera, before = config.camera, known.known if known else {}
     paths = science_files(folder)
-    growing = _still_growing(paths, config.camera.files.settling_s, sleep) if settle else []
-    fields: dict[str, list[Path]] = {}
+    growing = _still_growing(paths, camera.files.settling_s, sleep) if settle else []
+    identities: dict[Path, Identity] = {}
     for path in paths:
-        if path not in growing:
-            fields.setdefault(field_of(path, config.camera), []).append(path)
-    ordered = {field: tuple(sorted(fields[field], key=time_key)) for field in sorted(fields)}
-    return Night(folder, _date_of(config, folder, paths), ordered, tuple(growing))
+        state = file_state(path)
+        same = path in before and before[path].state == state
+        identities[path] = before[path] if same else read_identity(path, camera, state)
+    science = {path: one for path, one in identities.items() if not is_calibration_type(one.image_type)}
+    found = sort_into_fields({path: one for path, one in science.items() if path not in growing}, camera)
+    others = left_out(_entries(folder), {*science} - {*growing}, growing)
+    date = _date_of(config, folder, list(science))
+    return Night(folder, date, found.fields, tuple(growing), found.misfits, others, identities)
 
 
 def _still_growing(paths: Collection[Path], settling_s: float, sleep: Callable[[float], None]) -> list[Path]:
@@ -176,17 +198,6 @@ def file_state(path: Path) -> tuple[float, int] | None:
     except OSError:
         return None
     return status.st_mtime, status.st_size
-
-
-def field_of(path: Path, camera: Camera) -> str:
-    """Field of a file; of one that cannot be read, its name without the time stamp."""
-    if camera.files.field_length:
-        return field_name(path, camera, {})
-    try:
-        _, header = read_image(path, pixels=False)
-        return field_name(path, camera, header)
-    except FrameError:
-        return unstamped(path.name)
 
 
 def _date_of(config: Config, folder: Path, paths: Collection[Path]) -> str:

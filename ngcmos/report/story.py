@@ -128,10 +128,10 @@ def read_story(config: Config, folder: Path, entries: Iterable[Entry] | None = N
         if entry.stage not in _NOT_OF_FRAMES and is_fits(entry.frame):
             told[entry.frame][entry.stage] = entry
     night = open_night(config, folder, settle=False)
-    found = [(path, field, "") for field, paths in night.fields.items() for path in paths]
+    found = [(path, field, "") for field, paths in night.whole_fields.items() for path in paths]
     for place in (FAILED_DONUTS, NO_WCS):
         if (folder / place).is_dir():
-            aside = open_night(config, folder / place, settle=False).fields
+            aside = open_night(config, folder / place, settle=False).whole_fields
             found += [(path, field, place) for field, paths in aside.items() for path in paths]
     tables = {field: _read_table(folder, field) for field in sorted({field for _, field, _ in found})}
     files = tuple(_judge(path, field, place, told, tables[field]) for path, field, place in found)

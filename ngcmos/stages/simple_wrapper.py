@@ -84,10 +84,22 @@ def run(job: Job, options: SolveOptions = SolveOptions()) -> Outcome:
     """Write the catalogs of each field and the WCS cards of each frame that has none; an Outcome."""
     for field, paths in job.night.fields.items():
         with job.attempt(field):
+            _refuse_misfits(job, field)
             solver = FieldSolver(job, field, options)
             solver.take(paths)
             solver.finish()
     return job.outcome
+
+
+def _refuse_misfits(job: Job, field: str) -> None:
+    """Frames of another setup than most of their field are not mixed with them."""
+    misfits = job.night.misfits.get(field, {})
+    for path, reason in misfits.items():
+        job.settle(path, field, FrameError(f"{path.name}: {reason}"))
+    all_frames = len(misfits) + len(job.night.fields[field])
+    first = next(iter(misfits.values()), "").partition(":")[0]
+    told = f"{len(misfits)} of {all_frames} frames have {first}; they are not measured" if misfits else ""
+    keep_remark(job.ledger, field, "setup", told)
 
 
 class FieldSolver:

@@ -1,0 +1,96 @@
+"""Every file of a night accounted for: science frame, calibration, product, or not looked at with a reason."""
+
+import collections
+import dataclasses
+import enum
+import re
+from collections.abc import Collection, Iterable
+from pathlib import Path
+
+from ngcmos.errors import FrameError
+from ngcmos.night.filenames import is_fits
+from ngcmos.night.headers import said_first
+from ngcmos.night.images import read_image
+
+NOT_SCIENCE = ("evening", "morning", "flat", "bias", "dark", "master", "catalog", "phot")
+_IMAGE_TYPE = ("IMAGETYP",)
+_CALIBRATION = re.compile("flat|bias|zero|dark", re.IGNORECASE)
+_SCIENCE = re.compile("light|object|science", re.IGNORECASE)
+_PRODUCT = re.compile(
+    r"((rel_)?phot_.*|master_(bias|dark|flat)\w*\.fits.*|.*_(matched_)?catalog(_input)?\.fits.*|ngcmos\.(log|db).*"
+    r"|directories\.json|targets\.csv|exclude\.csv"
+    r"|.*\.(reg|head|html|png|pdf|svg|mp4|json|csv|ecsv|txt|toml))\Z",
+    re.IGNORECASE,
+)
+
+
+class Kind(enum.StrEnum):
+    """What a file is that is no science frame."""
+
+    CALIBRATION = "calibration"
+    PRODUCT = "product"
+    NOT_LOOKED_AT = "not looked at"
+
+
+@dataclasses.dataclass(frozen=True)
+class LeftOut:
+    """A file of the night that is no science frame: what it is, and by what that is known."""
+
+    path: Path
+    kind: Kind
+    reason: str
+
+
+def is_science(path: Path) -> bool:
+    """Whether a FITS file may be a science frame: no product; by its IMAGETYP where its name has such words."""
+    name = path.name.lower()
+    if _PRODUCT.match(name):
+        return False
+    if not any(word in name for word in NOT_SCIENCE):
+        return True
+    return bool(_SCIENCE.search(_type_of(path)))
+
+
+def is_calibration_type(image_type: str) -> bool:
+    """Whether an IMAGETYP is that of a flat, bias or dark."""
+    return bool(_CALIBRATION.search(image_type)) and not _SCIENCE.search(image_type)
+
+
+def _type_of(path: Path) -> str:
+    try:
+        _, header = read_image(path, pixels=False)
+    except FrameError:
+        return ""
+    return said_first(header, _IMAGE_TYPE)
+
+
+def left_out(entries: Iterable[Path], science: Collection[Path], growing: Collection[Path]) -> tuple[LeftOut, ...]:
+    """The files among the entries of a folder that are no science frames."""
+    files = [path for path in entries if path not in science and not path.is_dir()]
+    return tuple(_account(path, path in growing) for path in files)
+
+
+def _account(path: Path, is_growing: bool) -> LeftOut:
+    name = path.name
+    if is_growing:
+        return LeftOut(path, Kind.NOT_LOOKED_AT, "still being written")
+    if _PRODUCT.match(name):
+        return LeftOut(path, Kind.PRODUCT, "its name")
+    if not is_fits(name):
+        return LeftOut(
+            path, Kind.NOT_LOOKED_AT, f"its ending {path.suffix}" if path.suffix else "it has no ending"
+        )
+    if not (name.isascii() and name.isprintable() and len(name) <= 200):
+        return LeftOut(path, Kind.NOT_LOOKED_AT, "its name is not printable ASCII of at most 200 characters")
+    words = [word for word in NOT_SCIENCE if word in name.lower()]
+    return LeftOut(path, Kind.CALIBRATION, f"its name has {words[0]}" if words else "its IMAGETYP")
+
+
+def sum_up(others: Iterable[LeftOut], science: int) -> str:
+    """How many files of which kind there are, as "300 science frames, 24 calibration, 2 not looked at"."""
+    told = list(others)
+    counts = collections.Counter(one.kind for one in told)
+    parts = [f"{science} science frames", *(f"{counts[kind]} {kind}" for kind in Kind if counts[kind])]
+    reasons = collections.Counter(one.reason for one in told if one.kind == Kind.NOT_LOOKED_AT)
+    why = ", ".join(f"{count} for {reason}" for reason, count in reasons.most_common(4))
+    return ", ".join(parts) + (f" ({why})" if why else "")

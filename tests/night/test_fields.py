@@ -1,0 +1,117 @@
+"""A field is frames of one place and one setup; every file of a night is accounted for."""
+
+import dataclasses
+
+import pytest
+
+from ngcmos.night.accounting import Kind, sum_up
+from ngcmos.night.folder import open_night, science_files
+
+NAME = "NG2320-1302_TIC-1_S43-2024070607{:02d}37751.fits"
+
+
+@pytest.fixture
+def night(small_config, write_raw):
+    """Function that opens a night of frames, a dict of cards each."""
+    folder = small_config.directories.base / "20240705"
+    folder.mkdir()
+
+    def make(*cards, names=None, config=small_config):
+        for number, own in enumerate(cards):
+            write_raw(folder / (names[number] if names else NAME.format(number)), **own)
+        return open_night(config, folder, settle=False)
+
+    make.folder = folder
+    return make
+
+
+def counts(opened):
+    return {field: len(paths) for field, paths in opened.fields.items()}
+
+
+def test_frames_of_the_profiles_filter_keep_the_name(night):
+    assert counts(night({}, {"FILTER": "NGTS"}, {"FILTER": " ngts "})) == {"NG2320-1302": 3}
+
+
+def test_another_filter_is_a_field_of_its_own(night):
+    opened = night({}, {"FILTER": "B"}, {"FILTER": "r' band"}, {"FILTER": "B"})
+    assert counts(opened) == {"NG2320-1302": 1, "NG2320-1302_B": 2, "NG2320-1302_r__band": 1}
+
+
+def test_without_a_filter_in_the_profile_that_of_most_keeps_the_name(night, small_config):
+    camera = small_config.camera
+    camera = dataclasses.replace(camera, detector=dataclasses.replace(camera.detector, filter="unknown"))
+    config = dataclasses.replace(small_config, camera=camera)
+    opened = night({"FILTER": "R"}, {"FILTER": "V"}, {"FILTER": "V"}, config=config)
+    assert counts(opened) == {"NG2320-1302": 2, "NG2320-1302_R": 1}
+
+
+def test_places_apart_under_one_name_are_named_by_their_object(night):
+    names = [f"TIC-1234567{n}-2024070607{n}037751.fits" for n in (8, 9)]
+    places = [{"OBJECT": "TIC-12345678", "TELRAD": 10.0}, {"OBJECT": "TIC-12345679", "TELRAD": 30.0}]
+    assert counts(night(*places, names=names)) == {"TIC-12345678": 1, "TIC-12345679": 1}
+
+
+def test_one_place_under_two_objects_is_one_field(night):
+    assert counts(night({"OBJECT": "NG2320-1302_A"}, {"OBJECT": "NG2320-1302_B"})) == {"NG2320-1302": 2}
+
+
+@pytest.mark.parametrize("card", ["GAIN", "OFFSET", "XBINNING"])
+def test_another_setup_stands_apart(night, card):
+    opened = night({card: 100}, {card: 100}, {card: 200}, {})
+    assert counts(opened) == {"NG2320-1302": 3}
+    [(path, reason)] = opened.misfits["NG2320-1302"].items()
+    assert path.name == NAME.format(2)
+    assert reason == f"{card} 200, expected {card} 100 as in most of its field: not mixed with them"
+
+
+def test_exposure_times_may_differ(night):
+    opened = night({"EXPTIME": 10.0}, {"EXPTIME": 20.0})
+    assert counts(opened) == {"NG2320-1302": 2} and not opened.misfits
+
+
+def test_headers_are_read_once(night, small_config, monkeypatch):
+    first = night({"FILTER": "B"}, {})
+    monkeypatch.setattr("ngcmos.night.fields.read_image", lambda *_args, **_options: pytest.fail("read again"))
+    again = open_night(small_config, night.folder, settle=False, known=first)
+    assert again == first and counts(again) == {"NG2320-1302": 1, "NG2320-1302_B": 1}
+
+
+@pytest.mark.parametrize(
+    ("name", "card", "science"),
+    [
+        ("biassed-star-20240706073137751.fits", {"IMAGETYP": "Light Frame"}, True),
+        ("biassed-star-20240706073137751.fits", {}, False),
+        ("flatland.fits", {"IMAGETYP": "LIGHT"}, True),
+        ("frame-1.fits", {"IMAGETYP": "Flat Field"}, False),
+        ("frame-1.fits", {"IMAGETYP": "Dark Frame"}, False),
+        ("frame-1.fits", {}, True),
+        ("phot_NG2320-1302.fits", {"IMAGETYP": "Light Frame"}, False),
+        ("NG2320-1302_catalog_input.fits", {"IMAGETYP": "object"}, False),
+        ("master_flat.fits", {"IMAGETYP": "object"}, False),
+    ],
+)
+def test_what_is_a_science_frame(night, name, card, science):
+    opened = night(card, names=[name])
+    assert bool(opened.frames) == science
+    if not science:
+        [one] = opened.others
+        assert one.kind == (Kind.PRODUCT if name.startswith(("phot", "NG", "master")) else Kind.CALIBRATION)
+
+
+def test_every_file_is_accounted_for(night):
+    for name in ("a.xisf", "notes", "evening-flat-1.fits", "ngcmos.log", "phot_a.fits", "light_curve_1.png"):
+        (night.folder / name).touch()
+    (night.folder / "name \u00e9.fits").touch()
+    opened = night({})
+    assert len(opened.frames) + len(opened.others) == 8
+    told = sum_up(opened.others, len(opened.frames))
+    assert told.startswith("1 science frames, 1 calibration, 3 product, 3 not looked at (")
+    assert "1 for its ending .xisf" in told and "1 for it has no ending" in told
+
+
+def test_products_are_never_frames(night):
+    names = ["rel_phot_A.fits", "A_catalog.fits.old1", "x_matched_catalog.fits", "master_flat_20240705.fits"]
+    for name in names:
+        (night.folder / name).touch()
+    assert science_files(night.folder) == []
