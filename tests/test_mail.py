@@ -60,7 +60,7 @@ def test_mail_is_short_and_begins_with_the_verdict(mailed):
 
 def test_clouded_field_is_one_cause_with_share_and_time(mailed):
     told = lines_of(mailed, mailed.clouded)
-    share = f"{FRAMES - CLEAR} of {FRAMES} frames refused (86%, "
+    share = f"{FRAMES - CLEAR} of {FRAMES} frames refused (86 %, "
     assert sum(share in line for line in told) == 1
     assert re.search(r"\d\d:\d\d–\d\d:\d\d UTC", told[0])
 

@@ -60,8 +60,12 @@ class Alike:
             return self.example
         stamps = [stamp_of(Path(name)) for name in self.names]
         span = span_of(stamp.timestamp() for stamp in stamps if stamp)
-        share = f"{count / of:.0%}" + (f", {span}" if span else "")
-        return f"{count} of {of} frames ({share}): {self.kind}"
+        return f"{count} of {of} frames ({say_share(count, of)}{f', {span}' if span else ''}): {self.kind}"
+
+
+def say_share(count: int, of: int) -> str:
+    """Per cent; what is not all is not 100 %."""
+    return f"{min(100 * count / of, 100.0 if count == of else 99.0):.0f} %"
 
 
 def sum_alike(reasons: Mapping[str, str]) -> list[Alike]:

@@ -12,7 +12,7 @@ from collections.abc import Collection, Iterable, Sequence
 import numpy as np
 
 from ngcmos.names import Level, Stage, State
-from ngcmos.night.reasons import kind_of
+from ngcmos.night.reasons import kind_of, say_share
 from ngcmos.night.spans import clock, span_of, spells
 from ngcmos.report.facts import FieldFacts, clear_zero_point_of, cloudy_frames, find_jumps, transparency
 from ngcmos.report.runs import StageRun
@@ -108,9 +108,11 @@ def judge(
     clear = clear_zero_point_of(fields)
     found = _judge_disk(room)
     for field in fields:
-        found += _judge_field(field, troubles[field.name], clear) + _judge_sky(field, clear)
+        found += _judge_field(field, troubles[field.name], clear)
     found += judge_stages(runs, told=lost)
-    found += [one for field in fields for one in _judge_pointing(field, large_px)]
+    for field in fields:
+        if field.counts.measured or field.counts.waiting:
+            found += _judge_sky(field, clear) + _judge_pointing(field, large_px)
     found += others
     if not fields:
         found.append(
@@ -141,10 +143,9 @@ def _judge_field(field: FieldFacts, trouble: str, clear: float) -> list[Reason]:
 def say_refused(field: FieldFacts, clear: float) -> str:
     """How many frames of a field were refused, their share, when, and why; `clear` is the clear zero point."""
     counts, when = field.counts, span_of(field.unix[field.refused])
-    share = f"{counts.refused / counts.taken:.0%}" + (f", {when}" if when else "")
-    return (
-        f"{field.name}: {counts.refused} of {counts.taken} frames refused ({share}): {_main_reasons(field, clear)}"
-    )
+    share = say_share(counts.refused, counts.taken) + (f", {when}" if when else "")
+    refused = f"{counts.refused} of {counts.taken} frames refused ({share})"
+    return f"{field.name}: {refused}: {_main_reasons(field, clear)}"
 
 
 def say_counts(night: NightSummary) -> str:

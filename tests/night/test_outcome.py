@@ -12,14 +12,14 @@ def refuse(outcome, minutes, reason):
 
 def test_alike_refusals_are_one_line():
     outcome = refuse(Outcome("simple_wrapper", done=["a.fits"] * 25), range(10, 85), "too few stars: {} seen")
-    assert outcome.refusals() == ["simple_wrapper: 75 of 100 frames (75%, 00:10–01:24 UTC): too few stars"]
+    assert outcome.refusals() == ["simple_wrapper: 75 of 100 frames (75 %, 00:10–01:24 UTC): too few stars"]
 
 
 def test_the_most_frequent_is_told_first_and_a_single_one_in_full():
     outcome = refuse(Outcome("process_cmos"), [5], "empty, expected a FITS file")
     refuse(outcome, [6, 7], "truncated (holds {} bytes)")
     assert outcome.refusals() == [
-        "process_cmos: 2 of 3 frames (67%, 00:06–00:07 UTC): truncated",
+        "process_cmos: 2 of 3 frames (67 %, 00:06–00:07 UTC): truncated",
         "process_cmos: NG1-20240706000500000.fits: empty, expected a FITS file",
     ]
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from ngcmos.night.reasons import kind_of, pattern_of, shared_reason
+from ngcmos.night.reasons import kind_of, pattern_of, say_share, shared_reason
 
 
 @pytest.mark.parametrize(
@@ -27,3 +27,8 @@ def test_reason_that_all_share_is_told_in_full():
     whole = "tic.fits: no stars within 3 deg"
     assert shared_reason([whole, whole]) == whole
     assert shared_reason(["truncated, holds 3 bytes", "truncated, holds 4 bytes"]) == "truncated, holds … bytes"
+
+
+@pytest.mark.parametrize(("count", "of", "said"), [(698, 700, "99 %"), (700, 700, "100 %"), (1, 3, "33 %")])
+def test_what_is_not_all_is_not_a_hundred_per_cent(count, of, said):
+    assert say_share(count, of) == said

@@ -59,7 +59,7 @@ def test_a_few_refused_frames_are_told_though_the_night_is_good(night):
     )
     assert not is_silent(facts)
     assert tell_night(facts, PAGE)[1:] == [
-        "  good  NG1: 2 of 100 frames refused (2%, 02:38–02:39 UTC): too few stars (2)",
+        "  good  NG1: 2 of 100 frames refused (2 %, 02:38–02:39 UTC): too few stars (2)",
         f"Page: {PAGE}",
         "Why each frame: why --night 20240705",
     ]
