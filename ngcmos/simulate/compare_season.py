@@ -18,7 +18,7 @@ from ngcmos.simulate.theory import relative_noise
 from ngcmos.simulate.truth import SeasonTruth, read_truth
 
 SEASONS = "seasons"
-MAG_BINS = ((9.5, 11.5), (11.5, 12.5), (12.5, 13.5), (13.5, 14.0))
+BRIGHT, *FAINTER = MAG_BINS = ((9.5, 11.5), (11.5, 12.5), (12.5, 13.5), (13.5, 14.0))
 FEWEST_STARS, FEWEST_NIGHTS = 5, 5
 LONELY = 0.002  # light of other stars within 6 px, relative
 SPOILT = 1 + 2 + 4 + 64  # edge, saturated, bad pixel, off chip
@@ -29,7 +29,8 @@ PHASE = 0.25  # cycles by which a period that counts as right runs away over the
 
 SEASON_LIMITS = {
     "nights not in the season": 0.0,
-    "worst nightly means / photons and air": 1.4,
+    "nightly means of bright stars [mmag]": 1.2,
+    "worst fainter means / photons and air": 1.4,
     "constant stars called variable [%]": 1.0,
     "sines and binaries of another period": 0.0,
     "planets of another period": 1.0,
@@ -85,12 +86,13 @@ def compare_season(base: Path, truth: SeasonTruth, camera: Camera) -> SeasonComp
     span_d = float(np.ptp(truth.frames["jd_mid"]))
     verdicts = [judge(row, span_d) for row in both if row["signal"] != "constant"]
     constant = both["signal"] == "constant"
-    ratios = [seen / floor for seen, floor in means.values()]
+    ratios = [seen / floor for seen, floor in (means[edges] for edges in FAINTER if edges in means)]
     return SeasonComparison(
         field=truth.field,
         numbers={
             "nights not in the season": float(len(truth.nights) - len(nights)),
-            "worst nightly means / photons and air": max(ratios, default=np.nan),
+            "nightly means of bright stars [mmag]": 1e3 * means[BRIGHT][0] if BRIGHT in means else np.nan,
+            "worst fainter means / photons and air": max(ratios, default=np.nan),
             "constant stars called variable [%]": 100.0 * float(np.mean(both["variable"][constant])),
             "sines and binaries of another period": _count(verdicts, "cycle", right_period=False),
             "planets of another period": _count(verdicts, "planet", right_period=False),
