@@ -17,6 +17,7 @@ class Stage(enum.StrEnum):
     PROCESS_CMOS = "process_cmos"
     RELATIVE_PHOTOMETRY = "relative_photometry"
     NOISE_MODEL = "noise_model"
+    SEASON = "season"
     NIGHT_REPORT = "night_report"
 
 

@@ -23,7 +23,7 @@ STAGES = [
     "create_flats",
     "process_cmos",
 ]
-STAGES += ["relative_photometry", "noise_model", "night_report"]
+STAGES += ["relative_photometry", "noise_model", "season", "night_report"]
 ROOT = Path(__file__).resolve().parents[1]
 # the kernels of the linear algebra decide the last bit of a number: the tests and the scripts must use the same
 BLAS = {name: value for name, value in os.environ.items() if name.startswith(("OPENBLAS_", "MKL_"))}

@@ -116,6 +116,8 @@ def _arguments(entry: Entry, options: RunOptions, names: Sequence[Stage]) -> dic
         return {"options": SolveOptions(catalogs=options.catalogs, time_cards=both, overwrite=options.overwrite)}
     if entry.name == Stage.NIGHT_REPORT:
         return {"commands": options.commands}
+    if entry.name == Stage.SEASON:  # it sees by itself that the night is another one now
+        return {}
     return {"overwrite": options.overwrite} if entry.name == Stage.PROCESS_CMOS or entry.of_table else {}
 
 

@@ -25,13 +25,16 @@ from ngcmos.chain.night import WHOLE, ChainOutcome, RunOptions
 from ngcmos.chain.registry import chosen_stages
 from ngcmos.config import Config
 from ngcmos.errors import LockedError, NgcmosError, NightError, ProductError, ToolError, UsageError
+from ngcmos.names import Stage
 from ngcmos.night.fingerprint import Inputs
 from ngcmos.night.folder import find_folder
 from ngcmos.night.lock import hold_night
 from ngcmos.night.loop import follow_parent
+from ngcmos.night.outcome import Outcome
 from ngcmos.night.products import photometry_path
 from ngcmos.night.session import log_in, sweep
 from ngcmos.night.terminal import tell_summary
+from ngcmos.stages.season import bring_in
 from ngcmos.tables.table import check_table
 
 log = logging.getLogger(__name__)
@@ -316,11 +319,15 @@ def run(
     scheduler : str, optional
         Address of a running Dask scheduler, which does the nights instead.
     """
-    chosen_stages(options.only, options.skip)
+    chosen = [entry.name for entry in chosen_stages(options.only, options.skip)]
+    together = Stage.SEASON in chosen and len(dates) > 1  # once, when all nights are there
+    if together:
+        options = dataclasses.replace(options, skip=(*options.skip, Stage.SEASON))
+    nights = [] if together and chosen == [Stage.SEASON] else dates
     reports = (
-        run_on_cluster(dates, config, options, scheduler=scheduler)
+        run_on_cluster(nights, config, options, scheduler=scheduler)
         if scheduler
-        else run_here(dates, config, options, workers=workers)
+        else run_here(nights, config, options, workers=workers)
     )
     ended = []
     for report in reports:
@@ -329,8 +336,18 @@ def run(
         for trouble in () if report.headline else report.troubles:
             log.error("%s: %s", report.night, trouble.removeprefix(f"{report.night}: "))
     ended.sort(key=lambda report: report.night)
+    if together:
+        _bring_into_seasons(config, dates, workers)
     _tell(ended)
     return ended
+
+
+def _bring_into_seasons(config: Config, dates: Sequence[str], workers: int) -> None:
+    """Bring nights into the seasons of their fields; what goes wrong is told, the nights are none the worse."""
+    base, outcome = config.directories.base, Outcome(Stage.SEASON)
+    tables = [path for date in dates for path in (base / date).glob(photometry_path(base, "*").name)]
+    bring_in(config, outcome, sorted({path.stem.removeprefix("phot_") for path in tables}), dates, workers=workers)
+    log.info("%s", outcome.summary())
 
 
 def _tell(reports: Sequence[Report]) -> None:

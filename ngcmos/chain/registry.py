@@ -74,6 +74,15 @@ _ENTRIES = (
     Entry(
         Stage.NOISE_MODEL, Unit.FIELD, "phot_{field}.fits", "noise_model_{field}.png", extra=True, of_table=True
     ),
+    Entry(
+        Stage.SEASON,
+        Unit.NIGHT,
+        "phot_{field}.fits of all nights",
+        "seasons/{field}/",
+        parallel=True,
+        extra=True,
+        of_table=True,
+    ),
     Entry(Stage.NIGHT_REPORT, Unit.NIGHT, "products, ledger", "night_report.html", extra=True),
 )
 STAGES = {entry.name: entry for entry in _ENTRIES}

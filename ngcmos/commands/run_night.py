@@ -1,8 +1,8 @@
 """Run the whole chain over a night, each stage only where something is missing.
 
 QC_Donuts, QC_control, simple_wrapper, check_cmos, adding_headers, create_flats, process_cmos, relative_photometry,
-noise_model, night_report, in this order. A stage that fails does not stop those that can still work; the exit code
-tells, and the table at the end.
+noise_model, season, night_report, in this order. A stage that fails does not stop those that can still work; the
+exit code tells, and the table at the end.
 
 With --follow, started in the evening, it works on each frame as it comes, and does the rest at sunrise.
 

@@ -23,22 +23,23 @@ class NightBins:
 
 
 def bin_night(bjd: Floats, curves: NightCurves, good: Bools) -> NightBins:
-    """The weighted means of a night's curves in bins; frames that are not `good` and wild points are left out.
+    """The weighted means of a night's curves in bins; points that are not `good` and wild ones are left out.
 
     Parameters
     ----------
     bjd : (frames, stars) array
     curves : NightCurves
-    good : (frames,) bool array
+    good : (frames, stars) bool array
     """
     bins = assign_bins(_middle(bjd), BinLength(minutes=BIN_MINUTES))
-    parts = [np.flatnonzero((bins == number) & good) for number in range(int(bins.max(initial=-1)) + 1)]
+    parts = [np.flatnonzero((bins == number) & good.any(axis=1)) for number in np.unique(bins)]
     parts = [part for part in parts if part.size]
     if not parts:
         return NightBins(*np.full((3, 0, bjd.shape[1]), np.nan))
-    means = [_mean(bjd[part], curves.flux[part], curves.error[part]) for part in parts]
-    time, flux, error = (np.array(column) for column in zip(*means, strict=True))
-    return NightBins(time, flux.astype(np.float32), error.astype(np.float32))
+    flux = np.where(good, curves.flux, np.nan)
+    means = [_mean(bjd[part], flux[part], curves.error[part]) for part in parts]
+    time, mean, error = (np.array(column) for column in zip(*means, strict=True))
+    return NightBins(time, mean.astype(np.float32), error.astype(np.float32))
 
 
 def _middle(bjd: Floats) -> Floats:

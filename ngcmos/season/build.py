@@ -19,6 +19,7 @@ import numpy as np
 from ngcmos.arrays import Bools, Floats
 from ngcmos.config import Camera
 from ngcmos.errors import ProductError, WorkError, WriteError
+from ngcmos.lightcurves.cube import DOUBTFUL
 from ngcmos.names import Quality
 from ngcmos.night.disk import require_space
 from ngcmos.season.archive import SeasonFolder, bytes_of_curves, read_mark, write_bins, write_curves
@@ -235,7 +236,8 @@ def _write_night(
     require_space(folder.path, source.camera.files.reserve_mb, needed_mb=needed_mb)
     curves = relative_curves(night, summary, scale, source.camera)
     write_curves(folder.curves(summary.name), night, curves, mark)
-    good = night.measured["quality"] == Quality.GOOD.value.encode()
+    good = (night.measured["quality"] == Quality.GOOD.value.encode())[:, None]
+    good = good & ((night.columns["flags"] & DOUBTFUL) == 0)
     write_bins(folder.bins(summary.name), night.stars, bin_night(night.columns["jd_bary"], curves, good), mark)
 
 

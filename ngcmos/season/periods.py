@@ -135,4 +135,4 @@ def calibrate_faps(gain: Floats, fap: Floats, mag: Floats) -> Floats:
     width = np.fmax(scatter * GUMBEL_WIDTH, 1.0)
     place = middle + width * np.log(np.log(2))
     among_like = -np.expm1(-np.exp(-(known - place) / width))
-    return np.fmax(fap, np.where(np.isfinite(among_like), among_like, 0.0))
+    return np.maximum(fap, np.where(np.isfinite(among_like), among_like, 0.0))

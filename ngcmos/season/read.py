@@ -24,7 +24,7 @@ from ngcmos.tables.table import check_table, read_frames, read_stars, table_chec
 
 ROOMS = (
     *[f"ngcmos.season.{name}" for name in ("nightly", "pointings", "read", "summary", "curves", "bins")],
-    *[f"ngcmos.lightcurves.{name}" for name in ("cube", "ensemble", "frames")],
+    *[f"ngcmos.lightcurves.{name}" for name in ("cube", "frames", "scatter")],
     *[f"ngcmos.photometry.{name}" for name in ("noise", "quality")],
 )
 REFUSED = Verdict.REFUSED.value
@@ -105,14 +105,17 @@ def read_night_facts(folder: Path, field: str, camera: Camera) -> NightFacts:
     frames = read_frames(path)
     refused = _refused_frames(folder, field, frames)
     clear_zp = clear_zero_point_of(sorted(folder.glob(photometry_path(folder, "*").name)), {path: frames})
-    values: dict[str, Any] = {
-        "table": table_checksum(path),
-        "refused": digest_of(json.dumps(refused)),
-        "clear_zp": clear_zp,
-    }
-    tables = {name: getattr(camera, name) for name in ("detector", "telescope", "site")}
-    inputs = Inputs.of(ROOMS, **values, large_px=camera.donuts.large_px, **tables)
-    return NightFacts(path, check_table(path), frames, refused, clear_zp, inputs)
+    made_of = Inputs.of(
+        ROOMS,
+        table=table_checksum(path),
+        refused=digest_of(json.dumps(refused)),
+        clear_zp=clear_zp,
+        large_px=camera.donuts.large_px,
+        shape=camera.detector.shape,
+        elevation_m=camera.site.elevation_m,
+        telescope=camera.telescope,
+    )
+    return NightFacts(path, check_table(path), frames, refused, clear_zp, made_of)
 
 
 def read_field_night(folder: Path, field: str, camera: Camera, *, further: tuple[str, ...] = ()) -> FieldNight:

@@ -251,7 +251,8 @@ def _measure_noise(levels: Levels, state: _State, deviation: Floats, held: Bools
     ratio = np.sqrt(quotient(chi2, np.where(known, freedom, 0)))
     usual = of_like(np.where(constant, ratio / usual_scatter(freedom), np.nan), levels.mag)
     inflation = np.fmax(LOWEST_INFLATION, np.nan_to_num(usual, nan=1.0))
-    excess2 = np.nanmean(full**2, axis=0) * (ratio**2 - 1) if known.any() else np.zeros(levels.mag.size)
+    usual2 = quotient(np.nansum(full**2, axis=0), np.isfinite(full).sum(axis=0))
+    excess2 = usual2 * (ratio**2 - 1)
     return state._replace(floor=floor, inflation=inflation, excess=np.sqrt(np.fmax(np.nan_to_num(excess2), 0)))
 
 

@@ -125,8 +125,8 @@ def test_night_solved_by_other_code_stays_and_is_told(built):
 
 
 def test_night_of_other_settings_is_solved_anew(built):
-    detector = dataclasses.replace(built.camera.detector, gain_e_adu=1.3)
-    camera = dataclasses.replace(built.camera, detector=detector, checksum="another")
+    telescope = dataclasses.replace(built.camera.telescope, aperture_m=0.3)
+    camera = dataclasses.replace(built.camera, telescope=telescope, checksum="another")
     built.sources["20240702"] = dataclasses.replace(built.sources["20240702"], camera=camera)
     changes, _ = built.bring_in()
     assert changes.brought == ["20240702"]

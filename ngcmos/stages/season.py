@@ -1,0 +1,109 @@
+"""The season of each field of a night: one star over all nights, and what varies, repeats or dips.
+
+Brings the night into `BASE/seasons/{field}/`, again where its photometry changed, and takes out nights that are
+gone; a few others that are not in it yet come along. The files are described in docs/season.md.
+"""
+
+import logging
+from collections.abc import Iterable, Sequence
+
+from ngcmos.config import Config
+from ngcmos.errors import WorkError
+from ngcmos.names import Stage
+from ngcmos.night.job import Job
+from ngcmos.night.lock import hold_night
+from ngcmos.night.outcome import Outcome
+from ngcmos.night.products import photometry_path, sweep_temporaries
+from ngcmos.season.archive import SeasonFolder, season_folder
+from ngcmos.season.build import Changes
+from ngcmos.season.sources import find_sources, wanted_sources
+from ngcmos.season.update import update
+
+log = logging.getLogger(__name__)
+
+MOST_OTHERS = 3  # nights that come along with the one of the morning
+
+
+def run(job: Job) -> Outcome:
+    """Bring the night into the season of each of its fields; an Outcome.
+
+    Raises
+    ------
+    WorkError
+        There is no photometry table, or the night does not lie under the base path.
+    """
+    tables = sorted(job.folder.glob(photometry_path(job.folder, "*").name))
+    if not tables:
+        raise WorkError(f"{job.folder}: no phot_*.fits, expected one a field; run {Stage.PROCESS_CMOS} first")
+    base = job.config.directories.base
+    if job.folder.parent.resolve() != base.resolve():
+        raise WorkError(f"{job.folder}: not under {base}, which holds the nights of its seasons")
+    fields = [path.stem.removeprefix("phot_") for path in tables]
+    bring_in(job.config, job.outcome, fields, [job.folder.name], most_others=MOST_OTHERS, workers=job.workers)
+    return job.outcome
+
+
+def bring_in(
+    config: Config,
+    outcome: Outcome,
+    fields: Iterable[str],
+    nights: Sequence[str] | None,
+    *,
+    most_others: int = 0,
+    overwrite: bool = False,
+    workers: int = 1,
+) -> None:
+    """Bring nights into the seasons of fields.
+
+    Parameters
+    ----------
+    config : ngcmos.config.Config
+    outcome : Outcome
+        What is done and what is not is entered here.
+    fields : iterable of str
+    nights : sequence of str, optional
+        All that are there by default.
+    most_others : int
+        Nights that nobody has asked for which may come in too.
+    overwrite : bool
+        Make the seasons anew, from the tables of all their nights.
+    workers : int
+    """
+    base = config.directories.base
+    for field in fields:
+        with outcome.attempt(field):
+            folder = season_folder(base, field)
+            folder.make()
+            with hold_night(folder.path):
+                _sweep(folder)
+                sources = find_sources(base, field, config.camera)
+                wanted = list(sources) if nights is None else nights
+                chosen, rest = wanted_sources(folder, sources, wanted, most_others=most_others)
+                changes = update(folder, chosen, overwrite=overwrite, workers=workers)
+            _enter(outcome, folder, changes, rest)
+
+
+def _sweep(folder: SeasonFolder) -> None:
+    """Remove what a run that was stopped has left half written."""
+    for place in (folder.path, *(path for path in folder.path.iterdir() if path.is_dir())):
+        for name in sweep_temporaries(place):
+            log.info("removed the leftover %s of a run that was stopped", name)
+
+
+def _enter(outcome: Outcome, folder: SeasonFolder, changes: Changes, rest: Sequence[str]) -> None:
+    """What became of a season, into the outcome and the log."""
+    for name, reason in changes.refused.items():
+        outcome.troubles.append(f"{folder.field}: {name}: {reason}")
+    outcome.done += [f"{folder.field} {name}" for name in changes.brought]
+    outcome.skipped += [] if changes.any else [folder.field]
+    outcome.products += [folder.curves(name) for name in (*changes.brought, *changes.rewritten)]
+    counts = (
+        f"{len(changes.brought)} nights in, {len(changes.rewritten)} on a new scale, {len(changes.removed)} gone"
+    )
+    log.info("%s: %s: %s", Stage.SEASON, folder.field, counts)
+    if rest:
+        said = f"{rest[0]} to {rest[-1]}" if len(rest) > 1 else rest[0]
+        log.info(
+            "%s: %s: %d other nights are not in it (%s); %s.py brings them in",
+            *(Stage.SEASON, folder.field, len(rest), said, Stage.SEASON),
+        )
