@@ -21,6 +21,7 @@ from ngcmos.night.ledger import open_ledger, read_ledger, recall, record
 from ngcmos.night.outcome import Outcome
 from ngcmos.night.products import photometry_path
 from ngcmos.night.provenance import StaleProduct, stale_products
+from ngcmos.night.remarks import Remark, read_remarks
 from ngcmos.stages.simple_wrapper import SolveOptions
 
 log = logging.getLogger(__name__)
@@ -211,6 +212,13 @@ def _stale(folder: Path) -> list[StaleProduct]:
         return []
 
 
+def _remarks(folder: Path) -> list[Remark]:
+    try:
+        return read_remarks(read_ledger(folder))
+    except ProductError:  # told by the stages
+        return []
+
+
 def _account(place: _Place, total: ChainOutcome) -> None:
     """Say what the files of the night are; a night of which no file is looked at has failed."""
     if place.night is None:
@@ -232,4 +240,4 @@ def _tell(runs: Sequence[StageRun], folder: Path, stale: Sequence[StaleProduct])
         log.info("stale: %s; --overwrite makes it anew", product)
     for path in _tables(folder):
         log.info("photometry: %s", path)
-    return tell_end(runs)
+    return tell_end(runs, _remarks(folder))

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 from ngcmos.chain.registry import Entry
 from ngcmos.names import Stage
 from ngcmos.night.outcome import Outcome
+from ngcmos.night.remarks import Remark
 from ngcmos.night.terminal import tell_summary
 
 log = logging.getLogger(__name__)
@@ -30,13 +31,13 @@ def tell_stages(runs: Iterable[StageRun]) -> None:
         log.info("%-19s %8d %8d %8d %8.1f%s", one.entry.name, *counts, "  in trouble" if outcome.troubles else "")
 
 
-def tell_end(runs: Sequence[StageRun]) -> Outcome | None:
+def tell_end(runs: Sequence[StageRun], remarks: Iterable[Remark] = ()) -> Outcome | None:
     """Tell how the night is: by its page, where that was made now (its Outcome), else by what stages met."""
     pages = [one.outcome for one in runs if one.entry.name == Stage.NIGHT_REPORT and one.outcome.told]
     for page in pages:
         page.tell()
         return page
-    tell_summary([*_troubles(runs), *_refusals(runs)], logging.WARNING)
+    tell_summary([*_troubles(runs), *_refusals(runs), *map(str, remarks)], logging.WARNING)
     return None
 
 

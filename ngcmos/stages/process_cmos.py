@@ -1,7 +1,6 @@
 """Photometry of every star in every frame: `phot_{field}.fits`."""
 
 import dataclasses
-import datetime
 import logging
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
@@ -23,6 +22,7 @@ from ngcmos.night.outcome import Outcome
 from ngcmos.night.products import input_catalog_path, photometry_path
 from ngcmos.night.provenance import keep_product, keep_standing
 from ngcmos.steps.catalog import file_checksum, read_catalog, read_input_catalog
+from ngcmos.steps.clock import TOLERANCE_S, lag_s
 from ngcmos.steps.clouds import mark_clouds
 from ngcmos.steps.measuring import (
     Measuring,
@@ -267,31 +267,23 @@ def find_wrong_times(placed: Sequence[Placed], key: str) -> dict[Path, HeaderErr
     """{path: HeaderError} of frames whose time is not their own.
 
     A time that another frame has already, or that differs from the stamp in the file's name otherwise than in
-    the other frames of the field (by more than half an exposure).
+    the other frames of the field (by more than half an exposure). Where all times are whole seconds they are
+    rounded, not wrong: then a second more is allowed, and frames with stamps of their own may share one.
     """
     wrong: dict[Path, HeaderError] = {}
-    taken: dict[str, str] = {}
-    lags = {frame.path: _lag_s(frame) for frame in placed}
+    taken: dict[str, Path] = {}
+    rounded = all(frame.start.isot.endswith(".000") for frame in placed)
+    lags = {frame.path: lag_s(frame.path, frame.start.isot) for frame in placed}
     usual = np.nanmedian([np.nan, *lags.values()]) if np.isfinite(list(lags.values())).any() else 0.0
     for frame in placed:
         name, start = frame.path.name, frame.start.isot
-        if abs(lags[frame.path] - usual) > frame.exptime_s / 2:
+        if abs(lags[frame.path] - usual) > frame.exptime_s / 2 + rounded * TOLERANCE_S:
             off = f"{lags[frame.path]:+.3f} s from the time in its name"
             wrong[frame.path] = HeaderError(f"{name}: {key} {start} is {off}, expected {usual:+.3f} s")
             continue
-        first = taken.setdefault(start, name)
-        if first != name:
-            wrong[frame.path] = HeaderError(
-                f"{name}: {key} {start} is that of {first}, expected a time of its own"
-            )
+        first = taken.setdefault(start, frame.path)
+        own_stamp = rounded and None not in (stamp_of(first), stamp_of(frame.path))
+        if first != frame.path and not (own_stamp and stamp_of(first) != stamp_of(frame.path)):
+            said = f"{key} {start} is that of {first.name}, expected a time of its own"
+            wrong[frame.path] = HeaderError(f"{name}: {said}")
     return wrong
-
-
-def _lag_s(frame: Placed) -> float:
-    """Start of the exposure minus the stamp in the name, seconds; NaN without a stamp."""
-    stamp = stamp_of(frame.path)
-    if stamp is None:
-        return np.nan
-    text = frame.start.isot
-    minute = datetime.datetime.fromisoformat(f"{text[:17]}00").replace(tzinfo=datetime.UTC)
-    return (minute - stamp).total_seconds() + float(text[17:])  # a datetime knows no leap second

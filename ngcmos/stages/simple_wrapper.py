@@ -21,6 +21,7 @@ from ngcmos.night.outcome import Outcome
 from ngcmos.night.provenance import keep_standing
 from ngcmos.night.remarks import keep_remark
 from ngcmos.steps.catalog import field_targets, keep_catalog, read_catalog, select_stars
+from ngcmos.steps.clock import Clocked, tell_clock
 from ngcmos.steps.solution import (
     Sighting,
     Solving,
@@ -148,6 +149,9 @@ class FieldSolver:
         texts = [frame.exposure_as_text for frame in self._sightings.values() if frame.exposure_as_text]
         told = f"{texts[0]} in {len(texts)} frames" if texts else ""
         keep_remark(self._job.ledger, self._field, "exposure", told)
+        clocked = [Clocked(f.path, f.start, f.exptime_s, f.end) for f in self._sightings.values()]
+        told = tell_clock(clocked, self._job.camera.headers.date_obs[0])
+        keep_remark(self._job.ledger, self._field, "time", told)
         differs = ["code, settings or catalog"] if self._stale else []
         keep_standing(self._job.ledger, Path(f"the plate solution of {self._field}"), self._field, differs)
 

@@ -81,7 +81,7 @@ class Sighting:
 
     `start` is ISO text, UTC; `pointing` as of `ngcmos.night.frames.Frame`; `object_name` empty without OBJECT;
     `solution` is the plate solution that ngcmos wrote, and `solution_sum` what that was made of;
-    `exposure_as_text` what to remark of an exposure time that is no number.
+    `exposure_as_text` what to remark of an exposure time that is no number, `end` its DATE-END.
     """
 
     path: Path
@@ -93,6 +93,7 @@ class Sighting:
     solution: Solution | None
     solution_sum: str
     exposure_as_text: str = ""
+    end: str = ""
 
     @property
     def name(self) -> str:
@@ -162,6 +163,7 @@ def sight_frame(path: Path, camera: Camera) -> Sighting:
         solution=find_own_solution(frame.header),
         solution_sum=solution_fingerprint(frame.header),
         exposure_as_text=text_tolerated(frame.header, camera.headers.exptime),
+        end=said_first(frame.header, ["DATE-END"]),
     )
 
 

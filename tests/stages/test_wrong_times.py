@@ -53,3 +53,12 @@ def test_leap_second_is_a_time():
         frame("20170101000012000", "2017-01-01T00:00:12"),
     ]
     assert find_wrong_times(leap, "DATE-OBS") == {}
+
+
+def test_seconds_that_are_rounded_are_not_wrong():
+    """Half a second of exposure, times of whole seconds: some share one, and all are late by up to a second."""
+    stamps = [f"2024070603{0:02d}{n // 2:02d}{500 * (n % 2):03d}" for n in range(20)]
+    frames = [frame(stamp, f"2024-07-06T03:00:{n // 2:02d}.000", 0.5) for n, stamp in enumerate(stamps)]
+    assert find_wrong_times(frames, "DATE-OBS") == {}
+    late = frame("20240706030030000", "2024-07-06T03:00:33.000", 0.5)
+    assert list(find_wrong_times([*frames, late], "DATE-OBS")) == [late.path]

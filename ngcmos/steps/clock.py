@@ -1,0 +1,86 @@
+"""Whether the time that headers tell agrees with the stamps of the names and with the end of the exposures."""
+
+import dataclasses
+import datetime
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from ngcmos.night.filenames import stamp_of
+
+TOLERANCE_S = 1.0  # seconds that are rounded or cut are not wrong
+TAI_AHEAD_S, TT_AHEAD_S = 37.0, 69.184  # of UTC since 2017
+_ZONE_S = 900.0  # clocks of the world differ by quarters of an hour
+
+
+@dataclasses.dataclass(frozen=True)
+class Clocked:
+    """When a frame began and how long it was by its header; `end` is its DATE-END, "" without one (ISO text)."""
+
+    path: Path
+    start: str
+    exptime_s: float
+    end: str = ""
+
+
+def tell_clock(frames: Sequence[Clocked], card: str) -> str:
+    """What does not agree about the times of a field, in one line; "" where all agrees.
+
+    Parameters
+    ----------
+    frames : sequence of Clocked
+    card : str
+        The card of the time, as "DATE-OBS".
+    """
+    lags = np.array([lag_s(frame.path, frame.start) for frame in frames])
+    exptime_s = float(np.median([frame.exptime_s for frame in frames])) if frames else np.nan
+    told = []
+    whole = all(frame.start.endswith(".000") for frame in frames)  # cut off or rounded: up to a second is lost
+    limit_s = TOLERANCE_S * (1.5 if whole else 1.0)
+    if np.isfinite(lags).any() and abs(usual := float(np.nanmedian(lags))) >= limit_s:
+        side = "after" if usual > 0 else "before"
+        told.append(f"{card} is {abs(usual):.3f} s {side} the stamps in the names{_likely(usual, exptime_s)}")
+    lasts = np.array([_seconds_between(frame.start, frame.end) for frame in frames])
+    if np.isfinite(lasts).any() and float(np.nanmedian(lasts)) < exptime_s - TOLERANCE_S:
+        last = float(np.nanmedian(lasts))
+        told.append(
+            f"DATE-END is {last:.3f} s after {card}, expected {exptime_s:g} s of exposure between them"
+            + (', as if both were the end: headers.time_meaning = "end"' if abs(last) < TOLERANCE_S else "")
+        )
+    return "; ".join(told) + f"; {card} is believed as the profile reads it" if told else ""
+
+
+def lag_s(path: Path, start: str) -> float:
+    """Start of an exposure minus the stamp in its name, seconds; NaN without a stamp."""
+    stamp = stamp_of(path)
+    if stamp is None:
+        return float("nan")
+    minute = datetime.datetime.fromisoformat(f"{start[:17]}00").replace(tzinfo=datetime.UTC)
+    return (minute - stamp).total_seconds() + float(start[17:])  # a datetime knows no leap second
+
+
+def _likely(lag: float, exptime_s: float) -> str:
+    """What such a lag looks like, and the key of the profile that says so."""
+    for seconds, what in (
+        (exptime_s, ', one exposure: if it is the end, headers.time_meaning = "end"'),
+        (exptime_s / 2, ', half an exposure: if it is the middle, headers.time_meaning = "middle"'),
+        (TAI_AHEAD_S, ', as TAI is ahead of UTC: headers.time_scale = "TAI"'),
+        (TT_AHEAD_S, ', as TT is ahead of UTC: headers.time_scale = "TT"'),
+    ):
+        if abs(lag - seconds) < TOLERANCE_S:
+            return what
+    if abs(lag + exptime_s) < TOLERANCE_S:
+        return ", one exposure: the names seem to hold its end"
+    if abs(lag) > _ZONE_S / 2 and abs(lag - _ZONE_S * round(lag / _ZONE_S)) < exptime_s + TOLERANCE_S:
+        hours = round(lag / _ZONE_S) * _ZONE_S / 3600
+        return f", as local time: if it is that of the header, headers.utc_offset_h = {hours:g}"
+    return ""
+
+
+def _seconds_between(start: str, end: str) -> float:
+    try:
+        ended, began = datetime.datetime.fromisoformat(end.strip()[:26]), datetime.datetime.fromisoformat(start)
+        return (ended.replace(tzinfo=None) - began).total_seconds()
+    except ValueError:
+        return float("nan")

@@ -1,0 +1,58 @@
+"""Times are held against the names and the ends of the exposures: said in one line, and right ones never."""
+
+import datetime
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from ngcmos.steps.clock import Clocked, tell_clock
+
+RNG = np.random.default_rng(5)
+
+
+def night(*, late_s=0.0, exptime_s=10.0, end_s=None, whole=False, count=20):
+    """Frames whose headers are late against their names."""
+    frames = []
+    for number in range(count):
+        begun = datetime.datetime(2024, 7, 6, 3) + datetime.timedelta(seconds=number * 13 + RNG.uniform(0, 1))
+        begun = begun.replace(microsecond=begun.microsecond // 1000 * 1000)
+        told = begun + datetime.timedelta(seconds=late_s)
+        told = told.replace(microsecond=0) if whole else told
+        end = (
+            "" if end_s is None else (told + datetime.timedelta(seconds=end_s)).isoformat(timespec="milliseconds")
+        )
+        path = Path(f"NG2320-1302_TIC-1_S43-{begun:%Y%m%d%H%M%S}{begun.microsecond // 1000:03d}.fits")
+        frames.append(Clocked(path, told.isoformat(timespec="milliseconds"), exptime_s, end))
+    return frames
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ({"late_s": 10.0}, ["10.000 s after the stamps", 'headers.time_meaning = "end"']),
+        ({"late_s": 15.0, "exptime_s": 30.0}, ["half an exposure", 'headers.time_meaning = "middle"']),
+        ({"late_s": -10.0}, ["10.000 s before the stamps", "the names seem to hold its end"]),
+        ({"late_s": -4 * 3600.0}, ["as local time", "headers.utc_offset_h = -4"]),
+        ({"late_s": 37.0}, ["as TAI is ahead of UTC", 'headers.time_scale = "TAI"']),
+        ({"late_s": 1.5}, ["1.500 s after the stamps in the names"]),
+        ({"end_s": 0.0}, ["DATE-END is 0.000 s after DATE-OBS", 'headers.time_meaning = "end"']),
+        ({"end_s": 5.0}, ["DATE-END is 5.000 s after DATE-OBS, expected 10 s of exposure"]),
+    ],
+)
+def test_contradictions_are_said_in_one_line(options, words):
+    told = tell_clock(night(**options), "DATE-OBS")
+    assert all(word in told for word in words), told
+    assert told.endswith("DATE-OBS is believed as the profile reads it") and "\n" not in told
+
+
+@pytest.mark.parametrize("number", range(200))
+def test_right_nights_are_not_told(number):
+    exptime_s = float(RNG.choice([0.5, 2.0, 10.0, 60.0]))
+    ends = [None, exptime_s, exptime_s + 1.96]
+    options = {"late_s": RNG.uniform(-0.4, 0.4), "end_s": ends[number % 3], "whole": bool(number % 2)}
+    assert tell_clock(night(exptime_s=exptime_s, **options), "DATE-OBS") == ""
+
+
+def test_names_without_stamps_tell_nothing():
+    assert tell_clock([Clocked(Path("frame-1.fits"), "2024-07-06T03:00:00.000", 10.0)], "DATE-OBS") == ""
