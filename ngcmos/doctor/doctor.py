@@ -168,7 +168,8 @@ def _check_night(
     config: Config, directory: str | Path | None, night: str | None, now: datetime.datetime
 ) -> Generator[Finding, None, Path | None]:
     """Findings about the night that a script would take now; returns its folder, None where there is none."""
-    from ngcmos.night.folder import find_folder, science_files
+    from ngcmos.night.accounting import sum_up, unseen_among
+    from ngcmos.night.folder import find_folder, open_night
 
     try:
         folder = find_folder(config, directory=directory, night=night, now=now)
@@ -181,7 +182,10 @@ def _check_night(
         else:
             yield remark(str(error), "nothing to do before the night, or if the dome stayed closed")
         return None
-    yield good(f"night {folder}: {len(science_files(folder))} science frames")
+    found = open_night(config, folder, settle=False)
+    frames, unseen = sum(map(len, found.whole_fields.values())), unseen_among(found.others)
+    told = f"night {folder}: {sum_up(found.others, frames)}"
+    yield remark(told, f"if these are frames, rename them: {unseen[0].path.name}") if unseen else good(told)
     return folder
 
 

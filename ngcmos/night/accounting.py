@@ -86,6 +86,11 @@ def _account(path: Path, is_growing: bool) -> LeftOut:
     return LeftOut(path, Kind.CALIBRATION, f"its name has {words[0]}" if words else "its IMAGETYP")
 
 
+def unseen_among(others: Iterable[LeftOut]) -> list[LeftOut]:
+    """Those files that are not looked at."""
+    return [one for one in others if one.kind == Kind.NOT_LOOKED_AT]
+
+
 def sum_up(others: Iterable[LeftOut], science: int) -> str:
     """How many files of which kind there are, as "300 science frames, 24 calibration, 2 not looked at"."""
     told = list(others)

@@ -41,6 +41,7 @@ def tell_night(facts: NightFacts, page: Path) -> list[str]:
     foot = [f"Page: {page}", *_tell_commands(facts)]
     blocks = [_wrap(reason.level, reason.what) for reason in facts.reasons]
     blocks += [_wrap(Level.GOOD, text) for text in _tell_good(facts)]
+    blocks += [_wrap("files", facts.files)] if facts.unseen else []
     return [head, *_fit(blocks, MOST_LINES - 1 - len(foot)), *foot]
 
 
@@ -51,11 +52,11 @@ def say_night(facts: NightFacts) -> str:
     return f"{told}; {night.why}" if night.why else told
 
 
-def _wrap(level: Level, text: str) -> list[str]:
+def _wrap(label: str, text: str) -> list[str]:
     return textwrap.wrap(
         text,
         WIDTH,
-        initial_indent=f"  {level:<6}",
+        initial_indent=f"  {label:<6}",
         subsequent_indent=" " * 8,
         break_long_words=False,
         break_on_hyphens=False,

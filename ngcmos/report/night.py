@@ -15,6 +15,8 @@ from ngcmos import __version__
 from ngcmos.config import Config
 from ngcmos.errors import ProductError
 from ngcmos.names import Stage
+from ngcmos.night.accounting import LeftOut, unseen_among
+from ngcmos.night.accounting import sum_up as sum_up_files
 from ngcmos.night.disk import free_mb
 from ngcmos.night.folder import Night
 from ngcmos.night.ledger import Entry, read_ledger
@@ -23,7 +25,7 @@ from ngcmos.night.remarks import Remark, read_remarks
 from ngcmos.qc.almanac import Almanac, night_almanac
 from ngcmos.report.calibration import CalibrationFacts, read_calibration
 from ngcmos.report.facts import FieldFacts, clear_zero_point_of, read_fields
-from ngcmos.report.oddities import judge_masters, judge_reduction, judge_remarks
+from ngcmos.report.oddities import judge_files, judge_masters, judge_reduction, judge_remarks
 from ngcmos.report.runs import StageRun, read_runs
 from ngcmos.report.summary import NightSummary, read_summaries
 from ngcmos.report.verdict import Reason, Room, judge, level_of, sum_up
@@ -62,6 +64,10 @@ class NightFacts:
         What for, and the line to type.
     made : str
         When and by which version.
+    files : str
+        How many files of which kind lie in the night.
+    unseen : list of ngcmos.night.accounting.LeftOut
+        Those that nobody looks at.
     ledger_trouble : str
         Why there is no ledger; "" where there is one.
     """
@@ -78,6 +84,8 @@ class NightFacts:
     commands: Sequence[tuple[str, str]]
     made: str
     ledger_trouble: str = ""
+    files: str = ""
+    unseen: Sequence[LeftOut] = ()
 
     @property
     def summary(self) -> NightSummary:
@@ -105,6 +113,8 @@ def gather(config: Config, night: Night, commands: Sequence[tuple[str, str]] = (
     disks = _look_at_disks(config, night)
     odd = judge_masters(calibration, earlier, runs) + judge_reduction(fields, stale_products(entries))
     odd += judge_remarks(read_remarks(entries))
+    frames = sum(map(len, night.whole_fields.values()))
+    odd += judge_files(unseen_among(night.others), frames)
     room = Room(free_mb(night.folder), config.camera.files.reserve_mb, disks[0].used_mb)
     told = [run for run in runs if not (calibration.unflattened and run.stage == Stage.CREATE_FLATS)]
     now = datetime.datetime.now(datetime.UTC).isoformat(timespec="minutes")
@@ -121,6 +131,8 @@ def gather(config: Config, night: Night, commands: Sequence[tuple[str, str]] = (
         commands=commands,
         made=f"Made at {now} by ngcmos {__version__}, camera {config.camera.name}",
         ledger_trouble=trouble,
+        files=sum_up_files(night.others, frames),
+        unseen=unseen_among(night.others),
     )
 
 

@@ -4,6 +4,7 @@ import collections
 from collections.abc import Iterable, Sequence
 
 from ngcmos.names import Level, Stage
+from ngcmos.night.accounting import LeftOut
 from ngcmos.night.provenance import StaleProduct
 from ngcmos.night.remarks import NEWS, Remark
 from ngcmos.report.calibration import CalibrationFacts, judge_calibration
@@ -13,6 +14,8 @@ from ngcmos.report.summary import NightSummary
 from ngcmos.report.verdict import CALIBRATION, Reason, without_folders
 
 UNFLATTENED, OTHERWISE = "not flattened", "another reduction"
+UNSEEN = "files not looked at"
+UNSEEN_SHARE = 0.05  # a few notes among the frames are nobody's business
 SHOWN = 3
 
 
@@ -51,6 +54,15 @@ def _some(names: Sequence[str]) -> str:
     """The first of some names with the verb that fits."""
     more = f" and {len(names) - SHOWN} more" if len(names) > SHOWN else ""
     return f"{', '.join(names[:SHOWN])}{more} {'was' if len(names) == 1 else 'were'}"
+
+
+def judge_files(unseen: Sequence[LeftOut], frames: int) -> list[Reason]:
+    """A reason where so many files are not looked at that frames may be among them."""
+    if len(unseen) <= UNSEEN_SHARE * (frames + len(unseen)):
+        return []
+    first = f"{unseen[0].path.name} for {unseen[0].reason}"
+    told = f"{len(unseen)} files beside {frames} frames are not looked at, as {first}"
+    return [Reason(Level.LOOK, UNSEEN, told)]
 
 
 def judge_remarks(remarks: Iterable[Remark]) -> list[Reason]:

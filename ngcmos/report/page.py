@@ -34,6 +34,7 @@ from ngcmos.report.used import UsedMaster
 from ngcmos.report.verdict import level_of, say_counts, sum_up
 
 EARLIER_SHOWN = 7
+UNSEEN_SHOWN = 10
 _CALIBRATION_HEAD = [
     "night",
     "bias [ADU]",
@@ -72,6 +73,7 @@ def draw_page(facts: NightFacts, exhibits: Mapping[str, Exhibits]) -> str:
         _draw_verdict(facts),
         _draw_contents(facts),
         _draw_overview(facts),
+        _draw_files(facts),
         timeline,
         *fields,
         _draw_calibration(facts),
@@ -115,6 +117,17 @@ def _draw_overview(facts: NightFacts) -> page.Html:
         marks.append(Level.GOOD if whole else Level.LOOK if counts.measured else Level.BAD)
     head = ["field", "measured", "of", "refused", "not yet", "solved", "UTC", "FWHM [px]", "sky [ADU]"]
     return page.table([*head, "residual [px]"], rows, marks=marks)
+
+
+def _draw_files(facts: NightFacts) -> page.Html:
+    """What lies in the night, and which files nobody looks at."""
+    told = [f"{ascii(one.path.name)[1:-1]}: {one.reason}" for one in facts.unseen[:UNSEEN_SHOWN]]
+    more = len(facts.unseen) - len(told)
+    told += [f"and {more} more"] if more > 0 else []
+    note = page.paragraph(
+        f"In the folder: {facts.files}. Not looked at:" if told else f"In the folder: {facts.files}."
+    )
+    return page.join(note, page.items(told))
 
 
 def _median(values: Floats) -> float | str:

@@ -17,8 +17,9 @@ from pathlib import Path
 from ngcmos.config import Config
 from ngcmos.errors import ProductError
 from ngcmos.names import Record, Stage, State, Verdict
+from ngcmos.night.accounting import LeftOut, sum_up, unseen_among
 from ngcmos.night.filenames import is_fits, unnumbered
-from ngcmos.night.folder import FAILED_DONUTS, NO_WCS, open_night, unusable_names
+from ngcmos.night.folder import FAILED_DONUTS, NO_WCS, open_night
 from ngcmos.night.ledger import Entry, read_ledger
 from ngcmos.night.products import photometry_path
 from ngcmos.night.reasons import plain_reason
@@ -82,8 +83,8 @@ class NightStory:
         {frame: {stage: Entry}} of the ledger.
     tables : dict of str to TableFrames
         Of each field on disk.
-    left_alone : tuple of str
-        Files with names that no script takes; they count nowhere.
+    others : tuple of ngcmos.night.accounting.LeftOut
+        Files of the night that are no science frames.
     remarks : tuple of ngcmos.night.remarks.Remark
     """
 
@@ -92,8 +93,18 @@ class NightStory:
     files: tuple[FrameFile, ...]
     told: Mapping[str, Told]
     tables: Mapping[str, TableFrames]
-    left_alone: tuple[str, ...]
+    others: tuple[LeftOut, ...]
     remarks: tuple[Remark, ...]
+
+    @property
+    def unseen(self) -> list[LeftOut]:
+        """Files that nobody looks at."""
+        return unseen_among(self.others)
+
+    @property
+    def accounts(self) -> str:
+        """How many files of which kind lie in the night."""
+        return sum_up(self.others, sum(not file.place for file in self.files))
 
     @property
     def fields(self) -> list[str]:
@@ -135,8 +146,7 @@ def read_story(config: Config, folder: Path, entries: Iterable[Entry] | None = N
             found += [(path, field, place) for field, paths in aside.items() for path in paths]
     tables = {field: _read_table(folder, field) for field in sorted({field for _, field, _ in found})}
     files = tuple(_judge(path, field, place, told, tables[field]) for path, field, place in found)
-    left_alone, remarks = tuple(unusable_names(folder)), tuple(read_remarks(entries))
-    return NightStory(folder, night.date, files, dict(told), tables, left_alone, remarks)
+    return NightStory(folder, night.date, files, dict(told), tables, night.others, tuple(read_remarks(entries)))
 
 
 def _read_table(folder: Path, field: str) -> TableFrames:

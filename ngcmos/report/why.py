@@ -17,7 +17,7 @@ from ngcmos.night.filenames import is_fits, split_ending, stamp_of
 from ngcmos.night.folder import FAILED_DONUTS, NO_WCS, find_folder
 from ngcmos.night.lock import holder_of
 from ngcmos.report.story import NightStory, read_story
-from ngcmos.report.words import tell_frame, tell_frames
+from ngcmos.report.words import tell_frame, tell_frames, tell_other
 
 NEAREST = 3
 
@@ -111,6 +111,9 @@ def _tell(story: NightStory, subject: str, holder: str) -> str:
     names = names or [name for name in story.names if subject.lower() in name.lower()]
     if len(names) == 1:
         return tell_frame(story, names[0])
+    for other in story.others:
+        if subject == other.path.name:
+            return tell_other(other)
     fields = [field for field in story.fields if subject.lower() in field.lower()]
     if len(fields) == 1:
         return _tell_field(story, fields[0], holder)

@@ -6,6 +6,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from pathlib import Path
 
 from ngcmos.names import Record, Stage, State
+from ngcmos.night.accounting import LeftOut
 from ngcmos.night.filenames import stamp_of, time_key
 from ngcmos.night.ledger import Entry
 from ngcmos.night.reasons import kind_of, plain_reason, shared_reason
@@ -166,7 +167,7 @@ def _remarks_on(story: NightStory, fields: Collection[str]) -> list[Remark]:
 
 def _tell_oddities(story: NightStory, files: Sequence[FrameFile]) -> list[str]:
     """What does not fit together: frames without a word in the ledger, frames that are gone, odd tables."""
-    lines = _tell_names(f"{len(story.left_alone)} left alone, their names are unfit", map(ascii, story.left_alone))
+    lines = _tell_others(story) if files is story.files else []
     unknown = [file.path.name for file in files if not file.known]
     lines += _tell_names(f"{len(unknown)} unknown to the ledger", unknown)
     fields = {file.field for file in files}
@@ -194,6 +195,17 @@ def _tell_what_next(story: NightStory, files: Sequence[FrameFile], holder: str) 
         f"For those not yet seen run again: scripts/run_night.py --directory {story.folder}",
         "If a stage stopped, the last lines of ngcmos.log there say why.",
     ]
+
+
+def _tell_others(story: NightStory) -> list[str]:
+    """What the other files of the night are, and which of them nobody looks at."""
+    told = [f"{ascii(one.path.name)[1:-1]} ({one.reason})" for one in story.unseen]
+    return [f"files: {story.accounts}", *_tell_names("not looked at", told)]
+
+
+def tell_other(other: LeftOut) -> str:
+    """What a file of the night is that is no science frame."""
+    return f"{ascii(other.path.name)[1:-1]}\n  {other.kind}, by {other.reason}\n"
 
 
 def _tell_names(what: str, names: Iterable[str]) -> list[str]:

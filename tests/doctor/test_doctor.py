@@ -382,7 +382,7 @@ def test_solve_field_that_is_not_installed(sound, monkeypatch):
 def test_folders_of_a_sound_night(sound):
     findings = list(doctor.check_folders(sound.config, night="20240705", server=NOBODY))
     assert "BAD" not in verdicts(findings)
-    assert findings[0].what == f"night {sound.night}: 2 science frames"
+    assert findings[0].what == f"night {sound.night}: 2 science frames, 10 calibration"
 
 
 def test_folders_before_there_is_a_night(sound, monkeypatch, tmp_path):

@@ -91,6 +91,18 @@ def test_remarks_on_its_field_are_told_of_a_frame_and_of_the_field(copy):
         assert "nothing of this field" not in told
 
 
+def test_files_that_nobody_looks_at_are_named_with_the_reason(copy):
+    (copy.folder / "notes of the night.doc").write_text("dome closed at 3")
+    (copy.folder / "master_flat.fits").write_bytes(b"")
+    told = on_one_line(ask(copy))
+    assert re.search(r"files: \d+ science frames, .*1 not looked at \(1 for its ending .doc\)", told)
+    assert "not looked at: notes of the night.doc (its ending .doc)" in told
+    assert "not looked at" not in ask(copy, copy.field)
+    alone = on_one_line(ask(copy, "notes of the night.doc"))
+    assert alone == "notes of the night.doc not looked at, by its ending .doc"
+    assert on_one_line(ask(copy, "master_flat.fits")) == "master_flat.fits product, by its name"
+
+
 @pytest.mark.parametrize("fault", REASONS)
 def test_story_names_stage_and_reason(bad_night, fault):
     story = on_one_line(ask(bad_night, name_of(bad_night, fault)))
@@ -212,7 +224,8 @@ def test_file_with_an_unfit_name_is_said_and_not_counted(copy):
     shutil.copy(copy.folder / name_of(copy, ""), copy.folder / "NG1908-1942_a\nb-20240706043915531.fits")
     text = ask(copy)
     assert sum_of(text) == before
-    assert "1 left alone, their names are unfit: 'NG1908-1942_a\\nb-20240706043915531.fits'" in text
+    unfit = "not looked at: NG1908-1942_a\\nb-20240706043915531.fits (its name is not printable ASCII of at most"
+    assert unfit in on_one_line(text)
 
 
 @pytest.mark.parametrize(("size", "said"), [(None, "is not there"), (4000, "phot_.*(truncated|damaged|bytes)")])

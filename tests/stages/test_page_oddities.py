@@ -120,3 +120,17 @@ def test_remarks_are_told_and_want_a_human(sound):
     chapters = [said(text.partition(f'id="f{number}"')[2].partition("</section>")[0]) for number in (0, 1)]
     [told] = [chapter for chapter in chapters if "DATE-OBS is 4 h behind <the names>" in chapter]
     assert fields[1] in told and fields[0] not in told
+
+
+def test_a_few_other_files_are_told_and_many_want_a_human(sound):
+    config, folder, _ = sound
+    (folder / "notes.doc").write_text("dome closed at 3")
+    text = write_page(config, folder)
+    assert summary_of(text)["verdict"] == "good"
+    assert re.search(r"24 science frames, .*1 not looked at \(1 for its ending .doc\)", said(text))
+    assert "notes.doc: its ending .doc" in said(text)
+    for number in range(2):  # 3 of 27 are more than 5 %
+        (folder / f"NG-{number}.fits.zst").write_bytes(b"")
+    text = write_page(config, folder)
+    assert summary_of(text)["verdict"] == "look"
+    assert summary_of(text)["why"].startswith("3 files beside 24 frames are not looked at, as ")
