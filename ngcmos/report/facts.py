@@ -32,7 +32,7 @@ JUMP_WINDOW = 5
 JUMP_LIMITS = 2.0  # times what counts as a large shift: from one frame to the next, and staying there
 _OF_TABLE = (
     *("shift_x", "shift_y", "wcs_rms_px", "sky", "fwhm_px", "zp", "airmass", "exptime_s"),
-    *("stars_seen", "stars_on_chip"),
+    *("stars_seen", "stars_on_chip", "rotation_deg", "pointing_off_deg"),
 )
 _OF_SOLUTION = {"wcs_rms_px": "rms_px", "zp": "zp"}
 _OF_SHIFT = {"shift_x": "x", "shift_y": "y"}
@@ -52,6 +52,8 @@ class FrameNumbers:
     exptime_s: Floats
     seen_share: Floats
     stars: Floats
+    rotation_deg: Floats
+    pointing_off_deg: Floats
 
     @classmethod
     def of_rows(cls, rows: Sequence[Mapping[str, float]]) -> "FrameNumbers":

@@ -8,7 +8,7 @@ import numpy as np
 
 from ngcmos.arrays import Floats
 from ngcmos.report import html as page
-from ngcmos.report.facts import FieldFacts
+from ngcmos.report.facts import FieldFacts, FrameNumbers
 from ngcmos.report.noise import draw_noise, say_noise
 from ngcmos.report.plots import (
     BLUE,
@@ -22,6 +22,7 @@ from ngcmos.report.plots import (
     points,
     worth_drawing,
 )
+from ngcmos.sphere import sides_of
 
 REASONS_SHOWN = 20
 REASON_LENGTH = 120
@@ -56,10 +57,12 @@ def draw_field_section(
     counts = field.counts
     told = f"{counts.taken} frames taken, {counts.solved} solved, {counts.measured} measured"
     told += f", {counts.refused} refused, {counts.waiting} not measured yet."
+    place = say_place(field.numbers)
     links = " · ".join(page.link(*one) for one in exhibits.links)
     section = page.section(
         field.name,
         page.paragraph(told),
+        page.paragraph(place, dim=True) if place else "",
         page.items(exhibits.remarks),
         _draw_reasons(field),
         page.plot_places(drawn),
@@ -69,6 +72,21 @@ def draw_field_section(
         anchor=key,
     )
     return section, drawn
+
+
+def say_place(numbers: FrameNumbers) -> str:
+    """How the sky lay on the chip, and how far from where the headers wanted it; "" where nothing is known."""
+    known = numbers.rotation_deg[np.isfinite(numbers.rotation_deg)]
+    if not known.size:
+        return ""
+    sides, told = sides_of(known), []
+    for side in range(sides.max() + 1):
+        usual = known[sides == side][0]
+        off = (known[sides == side] - usual + 180) % 360 - 180  # north is 0 and 360
+        told.append(f"{(usual + np.median(off)) % 360:.2f}° (within {np.ptp(off) / 2:.3f}°)")
+    away = numbers.pointing_off_deg[np.isfinite(numbers.pointing_off_deg)]
+    pointed = f"; {np.median(away):.3f}° from where the headers point" if away.size else ""
+    return f"The chip's y axis lay at {', then '.join(told)} east of north{pointed}."
 
 
 def _draw_reasons(field: FieldFacts) -> page.Html:
