@@ -115,15 +115,17 @@ def test_movie_shows_the_moved_frames(night):
     assert frames == 3
 
 
-def test_reference_that_was_set_aside_still_serves(tmp_path):
-    """The telescope was 100 px off at the first frame: a second run must not begin anew with another."""
+def test_first_frame_that_is_set_aside_is_no_reference(tmp_path):
+    """The telescope was 100 px off at the first frame: another one serves, and a second run changes nothing."""
     base = tmp_path / "base"
     simulated = simulate_night(base, load_camera(), size=512, frames=6, seed=8, jumps=[(1, 80.0, 60.0)])
     run_script("run_night", *night_options(base), "--skip", "QC_control")
     [first] = (simulated.folder / "failed_donuts").iterdir()
     [report] = (simulated.folder.parent / "shifts_plots").glob("donuts_*.json")
     before = report.read_text()
-    assert json.loads(before)["Reference Image"] == first.name
+    report_before = json.loads(before)
+    assert report_before["Reference Image"] != first.name
+    assert first.name in [frame["name"] for frame in report_before["Frames"]]
     said = run_script("QC_Donuts", *night_options(base)).stderr
     assert "QC_Donuts: 0 done, 5 done before, 0 refused" in said
     assert report.read_text() == before

@@ -23,7 +23,7 @@ WRAPPED_SHARE = 0.001  # of the pixels
 EMPTY_SHARE = 0.2  # as many counts between, of those above
 LOW_SHARE = 0.1
 NO_PATTERN = ("none", "mono", "monochrome")
-_SAMPLE = 4  # every so manieth pixel of both axes tells the sky
+_SAMPLE = 8  # every so manieth pixel of both axes tells the sky
 
 
 @dataclasses.dataclass(frozen=True)
