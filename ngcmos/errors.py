@@ -69,6 +69,10 @@ class StarlessError(UnsolvedError):
     """A frame shows too few stars for any plate solution."""
 
 
+class UnmatchedError(UnsolvedError):
+    """There are stars on a frame, but nowhere in the catalog do they lie so."""
+
+
 class LastResortError(UnsolvedError):
     """Not even the outside program, asked at last, found one."""
 

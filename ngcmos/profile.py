@@ -222,6 +222,7 @@ class Catalog:
     """Which stars are known in a field and which are measured."""
 
     vizier: Text = "IV/39/tic82"
+    mirrors: Annotated[tuple[Text, ...], Field(min_length=1)] = ("vizier.cds.unistra.fr", "vizier.cfa.harvard.edu")
     box_deg: Annotated[Positive, Field(le=20)] = 3.0
     timeout_s: Positive = 120.0
     retries: WholeNotNegative = 4
@@ -282,12 +283,13 @@ class Profile:
     def fingerprint(self) -> str:
         """SHA-256 of the values (hex, 16 digits): remarks, order and defaults written out do not change it.
 
-        Nor does the place of local catalogs: what they hold is known by the checksum of the catalog made of them.
+        Nor does where catalogs come from: what they hold is known by the checksum of the catalog made of them.
         """
         values = dataclasses.asdict(self)
         for key in ("format", "source", "checksum"):
             values.pop(key, None)
-        values["catalog"].pop("local")
+        for key in ("local", "mirrors"):
+            values["catalog"].pop(key)
         return hashlib.sha256(json.dumps(values, sort_keys=True).encode()).hexdigest()[:16]
 
 

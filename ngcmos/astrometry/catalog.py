@@ -14,7 +14,8 @@ from astropy.time import Time
 from numpy.typing import ArrayLike
 from scipy.spatial import cKDTree
 
-from ngcmos.arrays import Bools, Floats, Ints
+from ngcmos.arrays import Bools, Floats, Ints, Place
+from ngcmos.astrometry.coverage import is_in_box
 from ngcmos.errors import CatalogError
 from ngcmos.sphere import Vectors, directions, unit_vectors
 
@@ -30,7 +31,7 @@ CATALOG_COLUMNS = {
     "Tmag": ("mag", "TESS T"),
     "ra_deg_corr": ("deg", "right ascension, ICRS, at the epoch of the night"),
     "dec_deg_corr": ("deg", "declination, ICRS, at the epoch of the night"),
-    "on_chip": (None, "within the chip of the first solved frame"),
+    "on_chip": (None, "within the chip where the field usually is"),
     "gaiabp": ("mag", "Gaia BP"),
     "gaiarp": ("mag", "Gaia RP"),
     "Teff": ("K", "effective temperature"),
@@ -260,16 +261,9 @@ def targets_of(object_name: str) -> tuple[int, ...]:
     return tuple(dict.fromkeys(tic_id for tic_id in ids if tic_id > 0))
 
 
-def within_box(rows: Table, ra: float, dec: float, box_deg: float) -> Table:
-    """Rows (columns RAJ2000, DEJ2000) in a box of `box_deg` x `box_deg` around `ra`, `dec`, north up.
-
-    The box is a square of the tangent plane, as a chip sees it: right at the poles and over 0 h.
-    """
-    places = unit_vectors(_numbers(rows["RAJ2000"]), _numbers(rows["DEJ2000"]))
-    east, north = _east_north(ra, dec)
-    depth = places @ unit_vectors(ra, dec)
-    half = np.tan(np.radians(box_deg / 2)) * depth  # negative on the other side of the sky: nothing is inside
-    return rows[(np.abs(places @ east) <= half) & (np.abs(places @ north) <= half)]
+def within_box(rows: Table, centre: Place, box_deg: float) -> Table:
+    """Rows (columns RAJ2000, DEJ2000) in a box around a centre, see `ngcmos.astrometry.coverage.is_in_box`."""
+    return rows[is_in_box(_numbers(rows["RAJ2000"]), _numbers(rows["DEJ2000"]), centre, box_deg)]
 
 
 def ds9_regions(catalog: Table, *, radius_arcsec: float, colour: str = "green") -> str:

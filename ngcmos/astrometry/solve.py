@@ -43,7 +43,7 @@ from ngcmos.astrometry.triangles import (
     match_triangles,
 )
 from ngcmos.config import Camera, Detection
-from ngcmos.errors import FrameError, StarlessError, UnsolvedError
+from ngcmos.errors import FrameError, StarlessError, UnmatchedError, UnsolvedError
 
 POLISHED_STARS = 600
 FEWEST_SOURCES = 5
@@ -120,7 +120,8 @@ def solve_frame(
     Raises
     ------
     UnsolvedError
-        With the reason of each rung; a StarlessError where there are too few sources.
+        With the reason of each rung; a StarlessError where there are too few sources, an UnmatchedError where
+        there are enough.
     """
     plate = _Plate(image, stars, camera, least_order)
     rungs = [functools.partial(_solve_triangles, plate, pointing, kernel)]
@@ -132,7 +133,7 @@ def solve_frame(
             return fit_inverse(rung(), plate.shape)
         except UnsolvedError as error:
             errors.append(error)
-    kind = StarlessError if any(isinstance(error, StarlessError) for error in errors) else UnsolvedError
+    kind = StarlessError if any(isinstance(error, StarlessError) for error in errors) else type(errors[-1])
     raise kind("; ".join(map(str, errors)))
 
 
@@ -177,7 +178,7 @@ def _solve_triangles(plate: _Plate, pointing: Place, kernel: Floats | None) -> S
         solution = _polish_first(plate, found, reasons)
         if solution is not None:
             return solution
-    raise UnsolvedError("; ".join(reasons))
+    raise UnmatchedError("; ".join(reasons))
 
 
 def _polish_first(plate: _Plate, found: Iterator[Match], reasons: list[str]) -> Solution | None:

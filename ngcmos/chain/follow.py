@@ -4,6 +4,7 @@
 the night then finds nearly everything done. What it writes is what the chain would have written in the morning.
 """
 
+import dataclasses
 import datetime
 import functools
 import logging
@@ -27,6 +28,7 @@ from ngcmos.night.folder import Night, file_state, find_folder, open_night, scie
 from ngcmos.night.job import Job, open_job
 from ngcmos.qc.almanac import sunrise
 from ngcmos.stages import create_flats
+from ngcmos.steps.solve_options import USUAL, SolveOptions
 
 log = logging.getLogger(__name__)
 
@@ -101,8 +103,8 @@ def end_of_night(date: str, site: Site) -> float:
 def run(
     config: Config,
     night: Night,
+    options: SolveOptions = USUAL,
     *,
-    catalogs: Sequence[str | Path] = (),
     quiet: bool = False,
     now: Clock = time.time,
     sleep: Sleep = time.sleep,
@@ -115,8 +117,8 @@ def run(
     config : ngcmos.config.Config
     night : ngcmos.night.folder.Night
         As it is now; held by this process.
-    catalogs : sequence of paths
-        Local TIC extracts.
+    options : SolveOptions
+        How frames are solved.
     quiet : bool
         No live line.
     now, sleep, nice : callables
@@ -126,7 +128,7 @@ def run(
     end = end_of_night(night.date, config.site)
     log.info("following %s until sunrise, %s UTC", night.folder, _clock(end))
     with open_job(Stage.PROCESS_CMOS, config, night) as job, LiveLine(now, quiet=quiet) as line:
-        watch = _Watch(job, catalogs, line, now)
+        watch = _Watch(job, dataclasses.replace(options, time_cards=True), line, now)
         try:
             while watch.work() or now() < end:
                 sleep(LOOK_EVERY_S)
@@ -194,8 +196,8 @@ class LiveLine:
 class _Watch:
     """The fields of a night while frames come."""
 
-    def __init__(self, job: Job, catalogs: Sequence[str | Path], line: LiveLine, now: Clock) -> None:
-        self._job, self._catalogs, self._line, self._now = job, catalogs, line, now
+    def __init__(self, job: Job, options: SolveOptions, line: LiveLine, now: Clock) -> None:
+        self._job, self._options, self._line, self._now = job, options, line, now
         self._arrivals = Arrivals(job.folder, job.camera.files.settling_s)
         self._followers: dict[str, FieldFollower] = {}
         self._refused: set[str] = set()
@@ -272,9 +274,7 @@ class _Watch:
     def _follow(self, field: str) -> FieldFollower:
         """The FieldFollower of a field."""
         if field not in self._followers:
-            self._followers[field] = FieldFollower(
-                self._job, field, lambda: self._masters, catalogs=self._catalogs
-            )
+            self._followers[field] = FieldFollower(self._job, field, lambda: self._masters, self._options)
         return self._followers[field]
 
     def _pause(self, field: str, error: WorkError) -> None:

@@ -9,7 +9,7 @@ to them.
 import collections
 import dataclasses
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -23,8 +23,9 @@ from ngcmos.photometry.quality import judge_frames
 from ngcmos.sphere import sides_of
 from ngcmos.stages.check_cmos import FieldSorter
 from ngcmos.stages.process_cmos import FieldPhotometer
-from ngcmos.stages.simple_wrapper import FieldSolver, SolveOptions
+from ngcmos.stages.simple_wrapper import FieldSolver
 from ngcmos.steps.shifts import FieldShifts
+from ngcmos.steps.solve_options import USUAL, SolveOptions
 
 log = logging.getLogger(__name__)
 
@@ -66,16 +67,15 @@ class FieldFollower:
     field : str
     masters : callable
         Gives the Masters of the night.
-    catalogs : sequence of paths
-        Local TIC extracts.
+    options : SolveOptions
+        How it is solved.
     """
 
     def __init__(
-        self, job: Job, field: str, masters: Callable[[], Masters], *, catalogs: Sequence[str | Path] = ()
+        self, job: Job, field: str, masters: Callable[[], Masters], options: SolveOptions = USUAL
     ) -> None:
         self.field, self._job = field, job
         self._shifts = FieldShifts(job.beside(Stage.QC_DONUTS), field)
-        options = SolveOptions(catalogs=catalogs, time_cards=True)
         self._solver = FieldSolver(job.beside(Stage.SIMPLE_WRAPPER), field, options)
         self._sorter = FieldSorter(job.beside(Stage.CHECK_CMOS), field)
         self._photometer = FieldPhotometer(job.beside(Stage.PROCESS_CMOS), field, masters)

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from ngcmos.arrays import Place
 from ngcmos.chain.registry import Entry, chosen_stages
 from ngcmos.chain.telling import StageRun, tell_end, tell_stages
 from ngcmos.config import Config
@@ -22,7 +23,7 @@ from ngcmos.night.outcome import Outcome
 from ngcmos.night.products import photometry_path
 from ngcmos.night.provenance import StaleProduct, stale_products
 from ngcmos.night.remarks import Remark, read_remarks
-from ngcmos.stages.simple_wrapper import SolveOptions
+from ngcmos.steps.solve_options import SolveOptions
 
 log = logging.getLogger(__name__)
 
@@ -37,6 +38,8 @@ class RunOptions:
     ----------
     catalogs : sequence of paths
         Local TIC extracts for simple_wrapper.
+    center : (float, float), optional
+        Where the fields are, whatever their cards say; degrees.
     only, skip : sequence of str
         Names of stages.
     overwrite : bool
@@ -46,6 +49,7 @@ class RunOptions:
     """
 
     catalogs: Sequence[str | Path] = ()
+    center: Place | None = None
     only: Sequence[str] = ()
     skip: Sequence[str] = ()
     overwrite: bool = False
@@ -114,7 +118,8 @@ def _arguments(entry: Entry, options: RunOptions, names: Sequence[Stage]) -> dic
     """What a stage is told beside its job."""
     if entry.name == Stage.SIMPLE_WRAPPER:
         both = Stage.ADDING_HEADERS in names  # then a frame is written once for both
-        return {"options": SolveOptions(catalogs=options.catalogs, time_cards=both, overwrite=options.overwrite)}
+        solving = SolveOptions(options.catalogs, options.center, overwrite=options.overwrite, time_cards=both)
+        return {"options": solving}
     if entry.name == Stage.NIGHT_REPORT:
         return {"commands": options.commands}
     if entry.name == Stage.SEASON:  # it sees by itself that the night is another one now

@@ -14,8 +14,9 @@ def commands_again(options: argparse.Namespace, folder: Path) -> list[tuple[str,
     camera = Path(options.camera).absolute() if options.camera.endswith(".toml") else options.camera
     shared = ["--directory", folder, "--config", directories, "--camera", camera]
     catalogs = [part for file in getattr(options, "catalog", []) for part in ("--catalog", Path(file).absolute())]
+    center = ["--center", *options.center] if getattr(options, "center", None) else []
     wanted = [
-        ("All that is missing or failed is done by:", "run_night", [*shared, *catalogs]),
+        ("All that is missing or failed is done by:", "run_night", [*shared, *catalogs, *center]),
         ("Why frames were not measured:", "why", shared),
         ("This page alone:", "night_report", shared),
     ]

@@ -5,6 +5,7 @@ import os
 import re
 
 from ngcmos.config import DEFAULT_CAMERA
+from ngcmos.errors import UsageError
 
 _EXAMPLE = re.compile(r"^(Example:  | {10})ngcmos (\w+)", re.MULTILINE)
 
@@ -55,9 +56,37 @@ def add_catalog(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def add_center(parser: argparse.ArgumentParser) -> None:
+    """The option --center."""
+    parser.add_argument(
+        "--center",
+        nargs=2,
+        type=float,
+        metavar=("RA", "DEC"),
+        help="where the fields are, in degrees, whatever their cards say",
+    )
+
+
+def center_of(options: argparse.Namespace) -> tuple[float, float] | None:
+    """What --center says.
+
+    Raises
+    ------
+    UsageError
+        No such place.
+    """
+    if options.center is None:
+        return None
+    ra, dec = options.center
+    if not (0 <= ra <= 360 and -90 <= dec <= 90):
+        raise UsageError(f"--center {ra:g} {dec:g}: expected degrees, RA 0 to 360 and Dec -90 to 90")
+    return ra, dec
+
+
 def add_chain_options(parser: argparse.ArgumentParser) -> None:
     """The options of the chain: catalogs, which stages, whether anew."""
     add_catalog(parser)
+    add_center(parser)
     parser.add_argument("--only", action="append", default=[], metavar="STAGE", help="run this stage (repeatable)")
     parser.add_argument(
         "--skip", action="append", default=[], metavar="STAGE", help="leave this one out (repeatable)"

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ngcmos.commands.again import commands_again
-from ngcmos.commands.parser import add_chain_options
+from ngcmos.commands.parser import add_chain_options, center_of
 from ngcmos.commands.running import NightCommand
 from ngcmos.config import Config
 from ngcmos.night.outcome import Outcome
@@ -50,10 +50,13 @@ def work(config: Config, night: "Night", options: Namespace) -> Outcome:
 
     if options.follow:
         from ngcmos.chain import follow
+        from ngcmos.steps.solve_options import SolveOptions
 
-        follow.run(config, night, catalogs=options.catalog, quiet=options.quiet)
+        solving = SolveOptions(options.catalog, center_of(options))
+        follow.run(config, night, solving, quiet=options.quiet)
     chosen = chain.RunOptions(
         catalogs=options.catalog,
+        center=center_of(options),
         only=options.only,
         skip=options.skip,
         overwrite=options.overwrite,

@@ -8,7 +8,7 @@ Example:  ngcmos run_nights --nights 20240701:20240731 --skip QC_control
 
 from argparse import ArgumentParser, Namespace
 
-from ngcmos.commands.parser import add_chain_options
+from ngcmos.commands.parser import add_chain_options, center_of
 from ngcmos.commands.running import Command
 
 
@@ -37,6 +37,7 @@ def work(options: Namespace) -> int:
     config = load_config(camera=options.camera, config=options.config)
     chosen = RunOptions(
         catalogs=[Path(file).absolute() for file in options.catalog],
+        center=center_of(options),
         only=options.only,
         skip=options.skip,
         overwrite=options.overwrite,

@@ -155,13 +155,13 @@ def _check_nights(config: Config, folder: Path | None, now: datetime.datetime) -
 
 def _check_catalogs(config: Config, folder: Path | None, server: str | None) -> Findings:
     """Findings about the catalogs of the fields of a night, if there is one."""
-    from ngcmos.astrometry.vizier import SERVER
+    from ngcmos.astrometry.vizier import servers_of
     from ngcmos.doctor import night as health
     from ngcmos.night.folder import open_night
 
     fields = list(open_night(config, folder, settle=False).fields) if folder else []
     settings, out = config.camera.catalog, config.directories.out
-    yield from health.check_catalogs(settings, out, fields, folder, server=server or SERVER)
+    yield from health.check_catalogs(settings, out, fields, folder, server=server or servers_of(settings)[0])
 
 
 def _check_night(

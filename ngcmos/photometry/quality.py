@@ -26,7 +26,8 @@ CLOUD_TRANSPARENCY = 0.85  # a frame that has less of the light of a clear one i
 CLOUD_STARS = 0.7  # of the stars that the field usually shows
 SLEW_ELONGATION = 1.4  # over that of the night
 TWILIGHT_SKY = 1.5  # over the sky of the night
-NEIGHBOURS = 5  # frames before, whose median place a frame is compared with
+NEIGHBOURS = 5  # frames before, whose median place a frame is compared with, and where their drift leads
+FEWEST_OF_DRIFT = 3
 
 
 @dataclasses.dataclass(frozen=True)
@@ -164,7 +165,7 @@ def judge_frames(facts: Table, *, jump_px: float, clear_zp: float | None = None)
         NaN where unknown; and rotation_deg where it is known, as frames of
         another side do not say where one should be.
     jump_px : float
-        A frame this far off the median place of those before has jumped.
+        A frame this far off the median place of those before, and of where their drift leads, has jumped.
     clear_zp : float, optional
         Of `clear_zero_point` for all fields of the night; that of these frames by default.
     """

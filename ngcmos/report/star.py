@@ -240,7 +240,7 @@ def _why_not_measured(row: Row, settings: Catalog) -> str:
         reasons.append(f"blended with a neighbour within {limits}")
     if not row["Tmag"] < settings.tmag_max:
         reasons.append(f"Tmag {row['Tmag']:.2f}, not brighter than {settings.tmag_max:g}")
-    return " and ".join(reasons) or "off the chip of the first solved frame"
+    return " and ".join(reasons) or "off the chip where the field usually is"
 
 
 def _name_nearest(row: Row, stars: Table) -> str:

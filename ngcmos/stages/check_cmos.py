@@ -6,8 +6,9 @@ from pathlib import Path
 
 import numpy as np
 
-from ngcmos.arrays import Floats
-from ngcmos.astrometry.distortion import Solution, rotation_of, to_pixels, to_sky
+from ngcmos.arrays import Bools, Floats, Ints
+from ngcmos.astrometry.distortion import Solution, centre_of, rotation_of
+from ngcmos.astrometry.places import find_jumps, offsets_of
 from ngcmos.errors import FrameError, WorkError
 from ngcmos.names import Stage, Verdict
 from ngcmos.night.folder import FAILED_DONUTS, NO_WCS, bring_back
@@ -29,9 +30,9 @@ FEWEST_OF_SIDE = 3
 def run(job: Job, *, dry_run: bool = False, restore: bool = False) -> Outcome:
     """Move frames that cannot be used out of the night, or (`restore`) bring all of them back; an Outcome.
 
-    A frame's place is judged by its plate solution against the median of its field; where it has none, by its
-    donuts shift. A field without a single plate solution is left alone: it has not been solved yet; so is a frame
-    that simple_wrapper has not seen while it has seen others of the field.
+    A frame's place is judged by its plate solution against the others of its field, which may drift; where it has
+    none, by its donuts shift. A field without a single plate solution is left alone: it has not been solved yet;
+    so is a frame that simple_wrapper has not seen while it has seen others of the field.
     """
     if restore:
         _restore(job, dry_run)
@@ -112,31 +113,34 @@ class FieldSorter:
         return belongs
 
     def _judge_by_wcs(self, solved: Mapping[Path, Solution]) -> dict[Path, Belonging]:
-        """By where the centre of the first solved frame lies in the others, against the median of its side."""
-        rows, columns = self._job.camera.detector.shape
-        limit_px = self._job.camera.check.limit_px
-        centre = (columns - 1) / 2, (rows - 1) / 2
-        ra, dec = to_sky(next(iter(solved.values())), *centre)
-        offsets = np.array([np.squeeze(to_pixels(solution, ra, dec)) for solution in solved.values()]) - centre
-        offsets = np.where(np.isfinite(offsets), offsets, np.inf)
-        off = offsets - _usual_offsets(offsets, [rotation_of(solution) for solution in solved.values()])
-        near = np.abs(off).max(axis=1) <= limit_px
-        if near.any():
-            told = "%s: %s: scatter of %d frames x %.3f, y %.3f px"
-            log.info(told, Stage.CHECK_CMOS, self._field, near.sum(), *off[near].std(axis=0))
+        """By where the centres of the frames lie, against the others of their side of the field in time."""
+        limit_px, shape = self._job.camera.check.limit_px, self._job.camera.detector.shape
+        ra, dec = np.array([centre_of(solution, shape) for solution in solved.values()]).T
+        offsets = offsets_of(ra, dec, next(iter(solved.values())), shape)
+        off, jumped = _judge_sides(offsets, [rotation_of(solution) for solution in solved.values()], limit_px)
+        told = "%s: %s: scatter of %d frames x %.3f, y %.3f px"
+        log.info(told, Stage.CHECK_CMOS, self._field, (~jumped).sum(), *off[~jumped].std(axis=0))
         reason = "{:.1f}, {:.1f} px off by its plate solution, expected at most {:g}"
         return {
-            path: Belonging(None, "") if fine else Belonging(FAILED_DONUTS, reason.format(*distance, limit_px))
-            for path, distance, fine in zip(solved, off, near, strict=True)
+            path: Belonging(FAILED_DONUTS, reason.format(*distance, limit_px)) if is_off else Belonging(None, "")
+            for path, distance, is_off in zip(solved, off, jumped, strict=True)
         }
 
 
-def _usual_offsets(offsets: Floats, rotation_deg: Sequence[float]) -> Floats:
-    """(frames, 2) median of each frame's side of a turn of the sky; few frames are no side of their own."""
-    sides = sides_of(np.array(rotation_deg))
+def _judge_sides(offsets: Floats, rotation_deg: Sequence[float], limit_px: float) -> tuple[Floats, Bools]:
+    """(frames, 2) offsets from the usual place of each frame's side of a turn of the sky, and which jumped there.
+
+    Few frames are no side of their own.
+    """
+    sides: Ints = sides_of(np.array(rotation_deg))
     count = np.bincount(sides)
     sides = np.where(count[sides] < FEWEST_OF_SIDE, count.argmax(), sides)
-    return np.array([np.median(offsets[sides == side], axis=0) for side in sides])
+    off, jumped = offsets.copy(), np.zeros(len(offsets), dtype=bool)
+    for side in np.unique(sides):
+        here = np.flatnonzero(sides == side)
+        jumped[here] = find_jumps(offsets[here], limit_px)
+        off[here] -= np.median(offsets[here[~jumped[here]]], axis=0)
+    return off, jumped
 
 
 def _restore(job: Job, dry_run: bool) -> None:

@@ -1,11 +1,12 @@
 """The two catalogs of a field on disk: all its stars, and those that are measured; each with its DS9 regions."""
 
+import dataclasses
+import datetime
 import hashlib
 import io
 import logging
-import time
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Protocol
 
@@ -15,19 +16,27 @@ from astropy.table import Table
 from astropy.time import Time
 from astropy.utils.exceptions import AstropyWarning
 
+from ngcmos.arrays import Bools, Place
 from ngcmos.astrometry.catalog import CATALOG_COLUMNS, ds9_regions, select_input, star_catalog, targets_of
+from ngcmos.astrometry.coverage import Lie, box_around, share_among, share_in_box
 from ngcmos.astrometry.crowding import contamination
 from ngcmos.astrometry.distortion import Solution, to_pixels
-from ngcmos.astrometry.vizier import SERVER, Service, load_tic, region_of
+from ngcmos.astrometry.extracts import read_local
+from ngcmos.astrometry.tic import Extract, load_tic
+from ngcmos.astrometry.vizier import VIZIER, Service, fetch_tic, region_of
 from ngcmos.config import Camera
 from ngcmos.errors import CatalogError
 from ngcmos.night.job import Job
 from ngcmos.night.products import catalog_path, input_catalog_path, keep_old, region_path, write_table, write_text
-from ngcmos.sphere import directions, unit_vectors
+from ngcmos.profile import Catalog as CatalogSettings
+from ngcmos.sphere import directions, separation_deg, unit_vectors
 
 log = logging.getLogger(__name__)
 
 KEPT_FOLDER = "catalogs"
+WIDEST_BOX_DEG = 20.0
+SAME_PLACE = 0.01  # of the box: asked there once, local files have no more
+STEADY_PX = 10.0  # stars so near to the edge of the list may be in it or not: the field never sits quite still
 _MASTER_COLOUR, _INPUT_COLOUR = "green", "cyan"
 
 
@@ -46,114 +55,239 @@ class Sighted(Protocol):
     def object_name(self) -> str: ...
 
 
+@dataclasses.dataclass(frozen=True)
+class CatalogSource:
+    """Where catalogs come from.
+
+    Attributes
+    ----------
+    local : sequence of paths
+        TIC extracts to use instead of the network.
+    center : (float, float), optional
+        Where the fields are, whatever their cards say; degrees.
+    service : Service
+    """
+
+    local: Sequence[str | Path] = ()
+    center: Place | None = None
+    service: Service = VIZIER
+
+
 def keep_catalog(
-    job: Job,
-    field: str,
-    frames: Sequence[Sighted],
-    *,
-    local: Sequence[str | Path] = (),
-    server: str = SERVER,
-    sleep: Callable[[float], None] = time.sleep,
+    job: Job, field: str, frames: Sequence[Sighted], source: CatalogSource, lie: Lie | None = None
 ) -> Table:
     """The star catalog of a field at the epoch of the night, `{field}_catalog.fits`; made where it is missing.
+
+    `lie` is how the chip lies where the field usually is: a catalog that does not cover it is made anew there.
 
     Raises
     ------
     CatalogError
         There is no usable catalog, or no frame says where it looks.
     """
-    config, folder = job.config, job.folder
-    path = catalog_path(folder, field)
-    if path.exists():
-        try:
-            catalog = read_catalog(folder, field)
-            if not local or catalog.meta.get("SOURCE") == _source_of(local):
-                return catalog
-        except CatalogError as error:
-            log.warning("%s; it is kept as %s and made anew", error, keep_old(path).name)
-    settings, camera = config.camera.catalog, config.camera
-    ra, dec = field_centre(frames)
-    rows, source = load_tic(
-        field,
-        region_of(ra, dec, settings, field_targets(frames)),
-        settings,
-        kept_folder=config.directories.out / KEPT_FOLDER,
-        local=local,
-        service=Service(server, sleep),
-    )
-    log.info("%s: %d stars from %s", field, len(rows), source)
-    epoch = Time(frames[0].start, scale="utc")
-    catalog = star_catalog(rows, epoch, blend_arcsec=settings.blend_arcsec, blend_dmag=settings.blend_dmag)
-    catalog.meta |= {
-        "RA_CEN": ra,
-        "DEC_CEN": dec,
-        "SOURCE": _source_of(local) if local else source.encode("ascii", "replace").decode(),
-    }
-    regions = region_path(folder, field, "master")
-    write_text(regions, ds9_regions(catalog, radius_arcsec=_circle_arcsec(camera), colour=_MASTER_COLOUR))
+    path = catalog_path(job.folder, field)
+    standing = _find_standing(job, field, source.local)
+    if standing is not None and (lie is None or _serves(standing, lie)):
+        return standing
+    try:
+        extract = _load(job, field, frames, source, lie)
+    except CatalogError as error:
+        if standing is None:
+            raise
+        log.warning("%s: %s; the catalog at hand serves", field, error)
+        return standing
+    told = f", {_age_days(extract.fetched)} days old" if extract.fetched else ""
+    log.info("%s: %d stars from %s%s", field, len(extract.rows), extract.source, told)
+    catalog = _catalog_of(extract, job.camera.catalog, frames[0].start)
+    catalog.meta["SOLVED"] = lie is not None
+    if lie is not None:
+        catalog.meta["COVERED"] = share_covered(catalog, lie)
+    regions = region_path(job.folder, field, "master")
+    write_text(regions, ds9_regions(catalog, radius_arcsec=_circle_arcsec(job.camera), colour=_MASTER_COLOUR))
     write_table(path, catalog)  # last: where it stands, its regions do
     job.outcome.products += [path, regions]
-    return read_catalog(folder, field)  # as every later run has it
+    return read_catalog(job.folder, field)  # as every later run has it
 
 
-def select_stars(job: Job, field: str, frames: Sequence[Sighted], catalog: Table, solution: Solution) -> None:
-    """Write the input catalog: the stars on the chip by the plate solution of the first solved frame.
+def _find_standing(job: Job, field: str, local: Sequence[str | Path]) -> Table | None:
+    """The catalog that lies in the night, if it is sound and of these local extracts."""
+    path = catalog_path(job.folder, field)
+    if not path.exists():
+        return None
+    try:
+        catalog = read_catalog(job.folder, field)
+    except CatalogError as error:
+        log.warning("%s; it is kept as %s and made anew", error, keep_old(path).name)
+        return None
+    return catalog if not local or catalog.meta.get("SOURCE") == _source_of(local) else None
+
+
+def _serves(catalog: Table, lie: Lie) -> bool:
+    """Whether a catalog covers the chip, or is all that its local files hold around there."""
+    if share_covered(catalog, lie) == 1:
+        return True
+    asked_there = bool(catalog.meta.get("SOLVED")) and bool(catalog.meta.get("EXTRACT"))
+    off_deg = separation_deg(catalog.meta["RA_CEN"], catalog.meta["DEC_CEN"], *lie.centre)
+    return asked_there and bool(off_deg <= SAME_PLACE * float(catalog.meta["BOX_DEG"]))
+
+
+def share_covered(catalog: Table, lie: Lie) -> float:
+    """Share of the chip that a catalog covers: by its box; if that is unknown or of local files by its stars."""
+    meta, share = catalog.meta, 1.0
+    if "BOX_DEG" in meta:
+        share = share_in_box(lie, (meta["RA_CEN"], meta["DEC_CEN"]), meta["BOX_DEG"])
+    if meta.get("EXTRACT", True):
+        places = (np.asarray(catalog[name], float) for name in ("ra_deg_corr", "dec_deg_corr"))
+        share = min(share, share_among(lie, *places))
+    return share
+
+
+def _load(job: Job, field: str, frames: Sequence[Sighted], source: CatalogSource, lie: Lie | None) -> Extract:
+    """The Extract around where the chip lies, else around where the cards say."""
+    settings, cards = job.camera.catalog, _told_centre(frames, source)
+    place = cards if lie is None else lie.centre
+    targets, box_deg = field_targets(frames), chip_box_deg(job.camera)
+    wanted = region_of(place, settings, targets=targets, box_deg=box_deg, cards=cards)
+    kept, local = job.config.directories.out / KEPT_FOLDER, source.local
+    return load_tic(field, wanted, settings, kept_folder=kept, lie=lie, local=local, service=source.service)
+
+
+def load_wide(job: Job, frames: Sequence[Sighted], source: CatalogSource) -> Table:
+    """The catalog of all the sky where a field may be by the profile, as deep as frames are solved; kept nowhere.
 
     Raises
     ------
     CatalogError
-        No star is left.
+        As `keep_catalog`.
     """
-    rows, columns = job.camera.detector.shape
-    ra, dec = np.asarray(catalog["ra_deg_corr"]), np.asarray(catalog["dec_deg_corr"])
-    x, y = to_pixels(solution, ra, dec)
-    margin = job.camera.catalog.margin_px + 0.5
-    on_chip = (x >= -margin) & (x <= columns - 1 + margin) & (y >= -margin) & (y <= rows - 1 + margin)
-    keep_input_catalog(job, field, frames, catalog, on_chip)
+    camera, cards = job.camera, _told_centre(frames, source)
+    box_deg = wide_box_deg(camera)
+    local = tuple(source.local) or camera.catalog.local
+    region = region_of(cards, camera.catalog, box_deg=box_deg)
+    if local:
+        rows = read_local(local, cards, box_deg)
+    else:
+        region = dataclasses.replace(region, tmag_limit=camera.solve.tmag_max)
+        rows, _ = fetch_tic(region, camera.catalog, source.service)
+    return _catalog_of(Extract(rows, region, "", ""), camera.catalog, frames[0].start)
 
 
-def keep_input_catalog(
-    job: Job, field: str, frames: Sequence[Sighted], catalog: Table, on_chip: np.ndarray
+def chip_box_deg(camera: Camera) -> float:
+    """Side of the box in which a field's stars are asked for."""
+    detector, settings = camera.detector, camera.catalog
+    margin_px, least_deg = settings.margin_px, settings.box_deg
+    return box_around(detector.shape, detector.scale_arcsec, margin_px=margin_px, least_deg=least_deg)
+
+
+def wide_box_deg(camera: Camera) -> float:
+    """Side of the box in which a field may lie by its cards."""
+    return min(chip_box_deg(camera) + 2 * max(camera.solve.radius_deg), WIDEST_BOX_DEG)
+
+
+def _catalog_of(extract: Extract, settings: CatalogSettings, start: str) -> Table:
+    """The star catalog of an Extract at the epoch of a night; its header says what it holds."""
+    epoch = Time(start, scale="utc")
+    catalog = star_catalog(extract.rows, epoch, blend_arcsec=settings.blend_arcsec, blend_dmag=settings.blend_dmag)
+    region = extract.region
+    catalog.meta |= {
+        "RA_CEN": region.ra,
+        "DEC_CEN": region.dec,
+        "BOX_DEG": region.box_deg,
+        "RA_CARD": region.cards[0],
+        "DEC_CARD": region.cards[1],
+        "EXTRACT": extract.is_local,
+        "FETCHED": extract.fetched,
+        "SOURCE": _ascii(extract.source),
+    }
+    return catalog
+
+
+def _told_centre(frames: Sequence[Sighted], source: CatalogSource) -> Place:
+    return source.center or field_centre(frames)
+
+
+def _age_days(fetched: str) -> int:
+    return (datetime.datetime.now(datetime.UTC).date() - datetime.date.fromisoformat(fetched)).days
+
+
+def select_stars(
+    job: Job, field: str, frames: Sequence[Sighted], catalog: Table, near: Sequence[Solution]
 ) -> None:
-    """Write `{field}_catalog_input.fits`, the stars that are measured, unless it was made of the same already.
+    """Write the input catalog: the stars on the chip where the field usually is.
+
+    Parameters
+    ----------
+    near : sequence of Solution
+        Of the frame at the usual place, and of another that may stand for it. What is chosen by the latter, or was
+        chosen before, stands while it has all stars well on the chip at the usual place, and none far off.
 
     Raises
     ------
     CatalogError
         No star is left.
     """
-    camera, folder = job.camera, job.folder
-    path = input_catalog_path(folder, field)
-    checksum = file_checksum(catalog_path(folder, field))
-    targets = field_targets(frames)
-    here = set(np.asarray(catalog["tic_id"])[on_chip].tolist())
-    if path.exists():
-        try:
-            if _is_made_of(read_input_catalog(folder, field), checksum, here & set(targets)):
-                return
-        except CatalogError as error:
-            log.warning("%s; it is kept as %s and made anew", error, keep_old(path).name)
-    chosen = select_input(
-        _with_contamination(catalog, camera), on_chip, tmag_max=camera.catalog.tmag_max, targets=targets
-    )
+    camera, settings, targets = job.camera, job.camera.catalog, field_targets(frames)
+    known = _with_contamination(catalog, camera)
+
+    def choose(solution: Solution, more_px: float = 0.0) -> Table:
+        on_chip = _on_chip(camera, catalog, solution, more_px=more_px)
+        return select_input(known, on_chip, tmag_max=settings.tmag_max, targets=targets)
+
+    least, most = (_ids(choose(near[0], more_px)) for more_px in (-STEADY_PX, STEADY_PX))
+    before = _read_chosen(job, field)
+    checksum = file_checksum(catalog_path(job.folder, field))
+    if before is not None and before.meta.get("CATSUM") == checksum and least <= _ids(before) <= most:
+        return
+    by_others = (choose(solution) for solution in near[1:])
+    chosen = next((stars for stars in by_others if least <= _ids(stars) <= most), None)
+    _write_chosen(job, field, choose(near[0]) if chosen is None else chosen, targets, before)
+
+
+def _ids(stars: Table) -> set[tuple[int, bool]]:
+    """Stars by their ids, and whether they are targets."""
+    return set(zip(np.asarray(stars["tic_id"]).tolist(), np.asarray(stars["target"], bool).tolist(), strict=True))
+
+
+def _on_chip(camera: Camera, catalog: Table, solution: Solution, *, more_px: float = 0.0) -> Bools:
+    """Stars on the chip and the margin of the profile, and so much more, by a plate solution."""
+    rows, columns = camera.detector.shape
+    x, y = to_pixels(solution, np.asarray(catalog["ra_deg_corr"]), np.asarray(catalog["dec_deg_corr"]))
+    margin = camera.catalog.margin_px + 0.5 + more_px
+    inside: Bools = (x >= -margin) & (x <= columns - 1 + margin) & (y >= -margin) & (y <= rows - 1 + margin)
+    return inside
+
+
+def _read_chosen(job: Job, field: str) -> Table | None:
+    """The input catalog that lies in the night, if it is sound."""
+    path = input_catalog_path(job.folder, field)
+    if not path.exists():
+        return None
+    try:
+        return read_input_catalog(job.folder, field)
+    except CatalogError as error:
+        log.warning("%s; it is kept as %s and made anew", error, keep_old(path).name)
+        return None
+
+
+def _write_chosen(job: Job, field: str, chosen: Table, targets: Sequence[int], before: Table | None) -> None:
+    """Write `{field}_catalog_input.fits`, the stars that are measured."""
     if not len(chosen):
         raise CatalogError(f"{field}: no star of the catalog lies on the chip")
     lost = [tic_id for tic_id in targets if tic_id not in set(chosen["tic_id"].tolist())]
     if lost:
         named = ", ".join(f"TIC {tic_id}" for tic_id in lost)
         log.warning("%s: %s named in OBJECT, but not on the chip or not in the catalog", field, named)
-    chosen.meta["CATSUM"] = checksum
-    regions = region_path(folder, field, "input")
-    write_text(regions, ds9_regions(chosen, radius_arcsec=_circle_arcsec(camera), colour=_INPUT_COLOUR))
+    if before is not None and _ids(chosen) != _ids(before):
+        new, gone = len(_ids(chosen) - _ids(before)), len(_ids(before) - _ids(chosen))
+        told = "%s: the field's usual place or its targets have changed: its stars are chosen anew, %d come, %d go"
+        log.warning(told, field, new, gone)
+    path = input_catalog_path(job.folder, field)
+    chosen.meta["CATSUM"] = file_checksum(catalog_path(job.folder, field))
+    regions = region_path(job.folder, field, "input")
+    write_text(regions, ds9_regions(chosen, radius_arcsec=_circle_arcsec(job.camera), colour=_INPUT_COLOUR))
     write_table(path, chosen)
     job.outcome.products += [path, regions]
     log.info("%s: %d stars to measure", field, len(chosen))
-
-
-def _is_made_of(chosen: Table, checksum: str, targets: set[int]) -> bool:
-    """Whether an input catalog was made of the catalog of that checksum and holds all these targets."""
-    known = set(np.asarray(chosen["tic_id"])[np.asarray(chosen["target"], bool)].tolist())
-    return bool(chosen.meta.get("CATSUM") == checksum and targets <= known)
 
 
 def _with_contamination(catalog: Table, camera: Camera) -> Table:
@@ -206,9 +340,18 @@ def _read(path: Path, needed: Sequence[str]) -> Table:
 
 def field_centre(frames: Sequence[Sighted]) -> tuple[float, float]:
     """(ra, dec) in degrees: the median of the pointings, so that a slewing first frame does not matter."""
+    centre = find_centre(frames)
+    if centre is None:
+        told = "no frame has a pointing in its header, expected one at least, or --center RA DEC"
+        raise CatalogError(f"{frames[0].field}: {told}")
+    return centre
+
+
+def find_centre(frames: Sequence[Sighted]) -> Place | None:
+    """The centre of a field by its cards, as `field_centre`; None where no frame has a pointing."""
     pointings = [frame.pointing for frame in frames if frame.pointing is not None]
     if not pointings:
-        raise CatalogError(f"{frames[0].field}: no frame has a pointing in its header, expected one at least")
+        return None
     ra, dec = directions(np.median(unit_vectors(*np.array(pointings).T), axis=0))
     return float(ra), float(dec)
 
@@ -227,8 +370,13 @@ def file_checksum(path: Path) -> str:
 
 
 def _source_of(local: Sequence[str | Path]) -> str:
-    """The local extracts by their whole paths, however they were spelled; ASCII, as a header wants it."""
-    return ", ".join(str(Path(path).resolve()) for path in local).encode("ascii", "replace").decode()
+    """The local extracts by their whole paths, however they were spelled."""
+    return _ascii(", ".join(str(Path(path).resolve()) for path in local))
+
+
+def _ascii(text: str) -> str:
+    """As a header wants it."""
+    return text.encode("ascii", "replace").decode()
 
 
 def _circle_arcsec(camera: Camera) -> float:

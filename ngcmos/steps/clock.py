@@ -4,10 +4,13 @@ import dataclasses
 import datetime
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Protocol
 
 import numpy as np
 
 from ngcmos.night.filenames import stamp_of
+from ngcmos.night.job import Job
+from ngcmos.night.remarks import keep_remark
 
 TOLERANCE_S = 1.0  # seconds that are rounded or cut are not wrong
 TAI_AHEAD_S, TT_AHEAD_S = 37.0, 69.184  # of UTC since 2017
@@ -22,6 +25,29 @@ class Clocked:
     start: str
     exptime_s: float
     end: str = ""
+
+
+class Timed(Protocol):
+    """What the header of a frame says of its time."""
+
+    @property
+    def path(self) -> Path: ...
+    @property
+    def start(self) -> str: ...
+    @property
+    def exptime_s(self) -> float: ...
+    @property
+    def end(self) -> str: ...
+    @property
+    def exposure_as_text(self) -> str: ...
+
+
+def remark_on_times(job: Job, field: str, frames: Sequence[Timed]) -> None:
+    """Exposures written as text, and clocks that do not agree."""
+    texts = [frame.exposure_as_text for frame in frames if frame.exposure_as_text]
+    keep_remark(job.ledger, field, "exposure", f"{texts[0]} in {len(texts)} frames" if texts else "")
+    clocked = [Clocked(frame.path, frame.start, frame.exptime_s, frame.end) for frame in frames]
+    keep_remark(job.ledger, field, "time", tell_clock(clocked, job.camera.headers.date_obs[0]))
 
 
 def tell_clock(frames: Sequence[Clocked], card: str) -> str:

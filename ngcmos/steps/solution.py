@@ -12,8 +12,9 @@ from typing import Any
 import numpy as np
 from astropy.table import Table
 
+from ngcmos.arrays import Place
 from ngcmos.astrometry.detection import Sources, defocus_kernel
-from ngcmos.astrometry.distortion import Solution, to_pixels, wcs_cards
+from ngcmos.astrometry.distortion import Solution, centre_of, rotation_of, wcs_cards
 from ngcmos.astrometry.own import (
     FINGERPRINT_CARD,
     REDUCTION_VERSION,
@@ -58,6 +59,7 @@ LAST_RESORTS = 3  # of a field that nothing solves; each may take two minutes
 class Solving:
     """What the solution of every frame of a field needs; `fingerprint` is that of all of it.
 
+    `pointing` is where the field is by its solutions (`placed`); else by its cards, if a frame has none itself.
     `further_cards(frame)` are written with those of the solution, of a Frame whose header holds these already.
     `last_resorts` frames more may ask solve-field.
     """
@@ -71,6 +73,7 @@ class Solving:
     force3rd: bool
     save_matched_cat: bool
     fingerprint: str
+    placed: bool = False
     further_cards: Callable[[Frame], list[Card]] | None = None
     last_resorts: int = LAST_RESORTS
 
@@ -132,6 +135,7 @@ def prepare_solving(
         force3rd=force3rd,
         save_matched_cat=save_matched_cat,
         fingerprint=inputs_of_solutions(camera, stars).fingerprint,
+        placed=bool(catalog.meta.get("SOLVED", False)),
     )
 
 
@@ -211,7 +215,7 @@ def _solve(frame: Frame, solving: Solving, previous: Solution | None) -> Solutio
             frame.data,
             solving.stars,
             solving.camera,
-            pointing=frame.pointing or solving.pointing,
+            pointing=_where_to_look(frame, solving),
             previous=previous,
             kernel=solving.kernel,
             least_order=3 if solving.force3rd else 1,
@@ -219,7 +223,11 @@ def _solve(frame: Frame, solving: Solving, previous: Solution | None) -> Solutio
     except StarlessError as error:
         raise StarlessError(f"{frame.name}: hardly any stars – cloud or dome closed: {error}") from None
     except UnsolvedError as error:
-        raise UnsolvedError(f"{frame.name}: not solved: {error}") from None
+        raise type(error)(f"{frame.name}: not solved: {error}") from None
+
+
+def _where_to_look(frame: Frame, solving: Solving) -> Place:
+    return solving.pointing if solving.placed or frame.pointing is None else frame.pointing
 
 
 def _solve_by_astrometry_net(frame: Frame, solving: Solving, error: UnsolvedError) -> Solution:
@@ -243,7 +251,7 @@ def _solve_by_astrometry_net(frame: Frame, solving: Solving, error: UnsolvedErro
 def _ask_solve_field(sources: Sources, frame: Frame, solving: Solving) -> Solution:
     detector, radius_deg = solving.camera.detector, max(solving.camera.solve.radius_deg)
     scales = detector.scale_arcsec, detector.scale_limits_arcsec
-    search = Search(frame.pointing or solving.pointing, radius_deg, *scales, frame.data.shape)
+    search = Search(_where_to_look(frame, solving), radius_deg, *scales, frame.data.shape)
     with tempfile.TemporaryDirectory(prefix="ngcmos-") as folder:
         return solve_with_astrometry_net(sources, search, folder=Path(folder))
 
@@ -270,15 +278,16 @@ def _write_solution(frame: Frame, solution: Solution, solving: Solving) -> dict[
     write_cards(frame.path, cards, remove=remove, beside=solving.camera.files.headers == "beside")
     if solving.save_matched_cat:
         write_table(matched_catalog_path(frame.path.parent, frame.name), _matched(solution, solving))
-    centre = to_pixels(solution, *solving.pointing)
+    ra_deg, dec_deg = centre_of(solution, frame.data.shape)
     return {
         "rung": solution.rung,
         "stars": solution.n,
         "rms_px": solution.rms,
         "median_px": float(np.median(solution.residual)),
         "scale_arcsec": solution.scale_arcsec,
-        "pointing_x": float(centre[0]),
-        "pointing_y": float(centre[1]),
+        "ra_deg": ra_deg,
+        "dec_deg": dec_deg,
+        "rotation_deg": rotation_of(solution),
         "zp": zero.median,
         "sky_adu": level,
         "sky_rms_adu": rms,

@@ -160,15 +160,15 @@ def test_a_box_is_a_box_anywhere_on_the_sky(seed, ra, dec):
     rows = tic_rows(around.ra.deg, around.dec.deg)
     east, north = offsets_arcmin(ra, dec, rows)
     reach = np.maximum(np.abs(east), np.abs(north))  # the plane and the sphere differ by 0.1 arcmin at 1.5 deg
-    inside = set(within_box(rows, ra, dec, 3.0)["TIC"].tolist())
+    inside = set(within_box(rows, (ra, dec), 3.0)["TIC"].tolist())
     assert set(rows["TIC"][reach < 89.9].tolist()) <= inside <= set(rows["TIC"][reach < 90.1].tolist())
 
 
 def test_the_other_side_of_the_sky_is_not_in_the_box():
-    assert len(within_box(tic_rows([190.0], [0.0]), 10.0, 0.0, 3.0)) == 0
+    assert len(within_box(tic_rows([190.0], [0.0]), (10.0, 0.0), 3.0)) == 0
 
 
 def test_a_row_without_a_position_is_not_in_the_box():
     rows = tic_rows([10.0, 10.0], [0.0, 0.0])
     rows["RAJ2000"].mask[1] = True
-    assert within_box(rows, 10.0, 0.0, 3.0)["TIC"].tolist() == [1]
+    assert within_box(rows, (10.0, 0.0), 3.0)["TIC"].tolist() == [1]

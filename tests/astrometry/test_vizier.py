@@ -10,7 +10,10 @@ from astropy.table import Table
 from loopback_vizier import LoopbackVizier
 
 from ngcmos.astrometry.catalog import VIZIER_COLUMNS
-from ngcmos.astrometry.vizier import Service, fetch_tic, load_tic, region_of
+from ngcmos.astrometry.coverage import lie_of_chip
+from ngcmos.astrometry.distortion import Solution
+from ngcmos.astrometry.tic import load_tic
+from ngcmos.astrometry.vizier import Service, fetch_tic, region_of, servers_of
 from ngcmos.config import load_camera
 from ngcmos.errors import CatalogError, NetworkError
 
@@ -29,12 +32,13 @@ def service_of(server, pauses=None):
 
 
 def fetch(server, pauses=None, *, settings=SETTINGS, targets=()):
-    return fetch_tic(region_of(RA, DEC, settings, targets), settings, service_of(server, pauses))
+    return fetch_tic(region_of((RA, DEC), settings, targets=targets), settings, service_of(server, pauses))[0]
 
 
-def load(server, folder, *, ra=RA, settings=SETTINGS, targets=()):
-    region = region_of(ra, DEC, settings, targets)
-    return load_tic(FIELD, region, settings, kept_folder=folder, service=service_of(server))
+def load(server, folder, *, ra=RA, settings=SETTINGS, targets=(), lie=None):
+    region = region_of((ra, DEC), settings, targets=targets)
+    extract = load_tic(FIELD, region, settings, kept_folder=folder, lie=lie, service=service_of(server))
+    return extract.rows, extract.source
 
 
 def test_an_answer_has_the_stars_of_the_box(vizier, stars):
@@ -101,7 +105,7 @@ def test_a_field_at_0_h_is_fetched_whole(stars, monkeypatch):
     monkeypatch.setenv("NO_PROXY", "127.0.0.1")
     stars["RAJ2000"] = (stars["RAJ2000"] - RA) % 360
     with LoopbackVizier(stars) as server:
-        rows = fetch_tic(region_of(0.0, DEC, SETTINGS), SETTINGS, service_of(server))
+        rows, _ = fetch_tic(region_of((0.0, DEC), SETTINGS), SETTINGS, service_of(server))
     assert sorted(rows["TIC"].tolist()) == stars["TIC"][:40].tolist()
 
 
@@ -200,6 +204,60 @@ def test_a_kept_catalog_serves_the_next_night(vizier, tmp_path):
 def test_a_kept_catalog_serves_without_a_network(vizier, closed_port, tmp_path):
     load(vizier, tmp_path)
     assert len(load(closed_port, tmp_path)[0]) == 40
+
+
+def chip_at(ra, dec=DEC):
+    """The Lie of a chip of 2.3 deg, north up."""
+    cd = 4.05 / 3600 * np.array([[-1.0, 0.0], [0.0, 1.0]])
+    return lie_of_chip(Solution((ra, dec), (1023.5, 1023.5), cd), (2048, 2048))
+
+
+def test_a_kept_catalog_that_covers_the_solved_chip_serves_whatever_the_cards_say(vizier, tmp_path):
+    load(vizier, tmp_path)
+    load(vizier, tmp_path, ra=RA + 1.0, lie=chip_at(RA + 0.2))
+    assert len(vizier.queries) == 1
+
+
+def test_a_kept_catalog_that_lacks_a_corner_of_the_solved_chip_is_fetched_again(vizier, tmp_path):
+    load(vizier, tmp_path)
+    load(vizier, tmp_path, lie=chip_at(RA + 0.4))
+    assert len(vizier.queries) == 2
+
+
+def test_cards_that_are_as_wrong_as_yesterday_find_the_kept_catalog(vizier, tmp_path):
+    """The field was solved 0.34 deg from where its cards want it, which they do again."""
+    cards = (RA + 0.34, DEC)
+    asked = region_of((RA, DEC), SETTINGS, cards=cards)
+    load_tic(FIELD, asked, SETTINGS, kept_folder=tmp_path, service=service_of(vizier))
+    load(vizier, tmp_path, ra=cards[0])
+    assert len(vizier.queries) == 1
+
+
+def test_mirrors_are_asked_in_turn(vizier, closed_port, pauses):
+    settings = dataclasses.replace(SETTINGS, mirrors=(closed_port, vizier.url))
+    rows, server = fetch_tic(region_of((RA, DEC), settings), settings, Service(sleep=pauses.append))
+    assert (len(rows), server, pauses) == (40, vizier.url, [])
+
+
+def test_a_mirror_without_the_catalog_is_passed_over(vizier, stars, pauses):
+    with LoopbackVizier(stars, catalog="IV/99/other") as poor:
+        settings = dataclasses.replace(SETTINGS, mirrors=(poor.url, vizier.url))
+        rows, _ = fetch_tic(region_of((RA, DEC), settings), settings, Service(sleep=pauses.append))
+    assert (len(rows), pauses) == (40, [])
+
+
+def test_only_mirrors_that_may_recover_are_asked_again(vizier, stars, pauses):
+    vizier.faults = [503]
+    with LoopbackVizier(stars, catalog="IV/99/other") as poor:
+        settings = dataclasses.replace(SETTINGS, mirrors=(poor.url, vizier.url))
+        rows, _ = fetch_tic(region_of((RA, DEC), settings), settings, Service(sleep=pauses.append))
+        assert len(poor.queries) == 1
+    assert (len(rows), pauses) == (40, [2.0])
+
+
+def test_a_bare_host_is_asked_by_https():
+    settings = dataclasses.replace(SETTINGS, mirrors=("vizier.example", "http://127.0.0.1:9/"))
+    assert servers_of(settings) == ["https://vizier.example", "http://127.0.0.1:9"]
 
 
 def test_a_kept_catalog_serves_a_pointing_a_little_off(vizier, tmp_path):

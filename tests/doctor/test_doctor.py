@@ -16,7 +16,8 @@ from astropy.table import Table
 from loopback_vizier import LoopbackVizier
 from running import BARE, ROOT, night_options, run_script
 
-from ngcmos.astrometry.vizier import Service, load_tic, region_of
+from ngcmos.astrometry.tic import load_tic
+from ngcmos.astrometry.vizier import Service, region_of
 from ngcmos.calibration.masters import load_bias_and_dark
 from ngcmos.config import load_camera, load_config
 from ngcmos.doctor import doctor
@@ -58,7 +59,7 @@ def simulated(tmp_path_factory):
     centre = Table.read(base / "tic.fits")
     with LoopbackVizier(centre) as server:
         where = float(np.median(centre["RAJ2000"])), float(np.median(centre["DEJ2000"]))
-        region, kept = region_of(*where, asked), base / "out" / "catalogs"
+        region, kept = region_of(where, asked), base / "out" / "catalogs"
         load_tic(truth.field, region, asked, kept_folder=kept, service=Service(server.url))
     return types.SimpleNamespace(base=base, field=truth.field)
 

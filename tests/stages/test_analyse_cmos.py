@@ -292,7 +292,7 @@ def unmeasured(solved_night):
     [
         (lambda c: c["blended"] & (c["Tmag"] < 15), "blended with a neighbour within 24 arcsec and 1 mag"),
         (lambda c: ~c["blended"] & (c["Tmag"] > 16), r"Tmag 1\d\.\d\d, not brighter than 16"),
-        (lambda c: ~c["blended"] & (c["Tmag"] < 15), "off the chip of the first solved frame"),
+        (lambda c: ~c["blended"] & (c["Tmag"] < 15), "off the chip where the field usually is"),
     ],
     ids=["blended", "faint", "off the chip"],
 )

@@ -1,0 +1,34 @@
+"""What is told of where a field sits: against its cards, and against its catalog."""
+
+import logging
+
+from ngcmos.arrays import Place
+from ngcmos.astrometry.distortion import Solution, centre_of, rotation_of
+from ngcmos.night.job import Job
+from ngcmos.night.remarks import keep_remark
+from ngcmos.sphere import separation_deg
+
+log = logging.getLogger(__name__)
+
+FAR_OFF = 0.1  # of the chip: pointing cards that are further off are remarked
+
+
+def tell_pointing(job: Job, field: str, told: Place | None, usual: Solution) -> None:
+    """Say how far a field sits from where its cards (or who asked) want it; remarked where that is far."""
+    shape = job.camera.detector.shape
+    ra, dec = centre_of(usual, shape)
+    if told is None:
+        log.info("%s: the field sits at %.4f %+.4f, turned by %.1f deg", field, ra, dec, rotation_of(usual))
+        return
+    off_deg = float(separation_deg(*told, ra, dec))
+    off_px = off_deg * 3600 / usual.scale_arcsec
+    text = f"{off_deg:.3f} deg ({off_px:.0f} px) from where its cards want it, at {ra:.4f} {dec:+.4f}"
+    log.info("%s: the field sits %s, turned by %.1f deg", field, text, rotation_of(usual))
+    is_far = off_px > FAR_OFF * min(shape)
+    keep_remark(job.ledger, field, "pointing", f"the field sits {text}; the sky is believed" if is_far else "")
+
+
+def tell_coverage(job: Job, field: str, share: float) -> None:
+    """Remark where a catalog covers only that share of the chip."""
+    told = f"the catalog covers {share:.1%} of the chip, stars elsewhere are not known" if share < 1 else ""
+    keep_remark(job.ledger, field, "catalog", told)
