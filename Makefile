@@ -55,10 +55,10 @@ requirements:
 	$(PYTHON) -m venv $(VENV)-fresh
 	$(VENV)-fresh/bin/python $(PIP_INSTALL) .
 	echo "# What the NUC runs: the versions ngcmos was tested with, direct and indirect (make requirements)." > requirements.txt
-	$(VENV)-fresh/bin/python -m pip freeze --exclude ngcmos >> requirements.txt
+	$(VENV)-fresh/bin/python -m pip freeze --all --exclude pip --exclude ngcmos >> requirements.txt
 	$(VENV)-fresh/bin/python $(PIP_INSTALL) --constraint requirements.txt '.[test]'
 	echo "# What the tests need on top of requirements.txt (make requirements)." > tests/requirements.txt
-	$(VENV)-fresh/bin/python -m pip freeze --exclude ngcmos | grep -vxFf requirements.txt >> tests/requirements.txt
+	$(VENV)-fresh/bin/python -m pip freeze --all --exclude pip --exclude ngcmos | grep -vxFf requirements.txt >> tests/requirements.txt
 	rm -rf $(VENV)-fresh
 
 test-oldest:

@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from astropy.io import fits
+from astropy.utils import iers
 from hypothesis import settings
 
 from ngcmos.config import Config, Directories, load_camera
@@ -17,6 +18,7 @@ from ngcmos.config import Config, Directories, load_camera
 # the same examples in each run: what fails here fails everywhere; machines are shared: no example has a deadline
 settings.register_profile("suite", derandomize=True, deadline=None)
 settings.load_profile("suite")
+iers.conf.auto_download = False  # there is no network; older astropys ask for it though the table lies here
 
 
 @pytest.fixture(scope="session")

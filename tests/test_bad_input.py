@@ -1,5 +1,6 @@
 """Everything that can be wrong with a night: each gets one line that says what, and the rest is measured."""
 
+import contextlib
 import dataclasses
 import os
 import re
@@ -93,10 +94,9 @@ def test_nothing_raw_is_lost_or_changed(bad_night):
 
 
 def test_frames_on_disk_are_measured_or_refused(bad_night):
-    ledger = sqlite3.connect(bad_night.folder / "ngcmos.db")
-    told = dict(
-        ledger.execute("SELECT frame, group_concat(verdict) FROM verdicts WHERE stage != 'shifts' GROUP BY frame")
-    )
+    asked = "SELECT frame, group_concat(verdict) FROM verdicts WHERE stage != 'shifts' GROUP BY frame"
+    with contextlib.closing(sqlite3.connect(bad_night.folder / "ngcmos.db")) as ledger:
+        told = dict(ledger.execute(asked))
     for row in bad_night.truth.frames:
         wanted = "done" if row["measurable"] else "refused"
         assert wanted in told[row["file"]], row["file"]

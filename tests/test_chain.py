@@ -1,5 +1,6 @@
 """A simulated night of two fields through the chain, as cron would run it, compared with its truth."""
 
+import contextlib
 import dataclasses
 import json
 import os
@@ -133,11 +134,8 @@ def test_frames_say_where_they_moved_as_donuts_saw_it(night):
 
 
 def test_ledger_tells_of_every_frame_at_every_stage(night):
-    rows = (
-        sqlite3.connect(night.folder / "ngcmos.db")
-        .execute("SELECT frame, stage, verdict FROM verdicts")
-        .fetchall()
-    )
+    with contextlib.closing(sqlite3.connect(night.folder / "ngcmos.db")) as ledger:
+        rows = ledger.execute("SELECT frame, stage, verdict FROM verdicts").fetchall()
     names = {path.name for path in night.folder.glob("NG*-*S43*.fits")}
     for stage in ("simple_wrapper", "check_cmos", "adding_headers", "process_cmos"):
         assert {frame for frame, where, verdict in rows if where == stage and verdict == "done"} == names

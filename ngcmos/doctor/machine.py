@@ -12,7 +12,7 @@ import shutil
 import subprocess
 import sys
 import zoneinfo
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -67,7 +67,9 @@ def check_interpreter(checkout: Path) -> Findings:
         yield good(f"ngcmos {ngcmos.__version__}, {package}")
 
 
-def check_packages(requirements: Path, *, modules: Sequence[str] = MODULES) -> Findings:
+def check_packages(
+    requirements: Path, *, modules: Sequence[str] = MODULES, asked: Collection[str] | None = None
+) -> Findings:
     """Findings about the packages: those pinned are there, of the version pinned, and can be imported.
 
     Parameters
@@ -76,13 +78,15 @@ def check_packages(requirements: Path, *, modules: Sequence[str] = MODULES) -> F
         requirements.txt; where it is not there, the packages that ngcmos itself asks for count, of any version.
     modules : sequence of str
         What is imported, in a process of its own: a broken library may crash.
+    asked : collection of str, optional
+        The packages that ngcmos itself asks for; others that are pinned may be of no use to another Python.
     """
-    pins = read_pins(requirements)
+    pins, asked = read_pins(requirements), packages_asked() if asked is None else asked
     install = f"{sys.executable} -m pip install " + (f"-r {requirements}" if requirements.is_file() else "ngcmos")
     found = {name: _version_of(name) for name in pins}
-    missing = [name for name, version in found.items() if version is None]
-    changed = {name: pin for name, pin in pins.items() if pin and found[name] not in (None, pin)}
-    other = [f"{name} {found[name]} (tested with {pin})" for name, pin in changed.items()]
+    missing = [name for name, version in found.items() if version is None and name in asked]
+    changed = {name: pin for name, pin in pins.items() if name not in missing and pin and found[name] != pin}
+    other = [f"{name} {found[name] or 'not there'} (tested with {pin})" for name, pin in changed.items()]
     if missing:
         yield bad(f"packages missing: {', '.join(missing)}", install)
     if other:
@@ -97,12 +101,17 @@ def read_pins(requirements: Path) -> dict[str, str]:
     if requirements.is_file():
         lines = requirements.read_text(encoding="utf-8").splitlines()
         return {match[1]: match[2] for line in lines if (match := _PIN.match(line.strip()))}
+    return dict.fromkeys(packages_asked(), "")
+
+
+def packages_asked() -> list[str]:
+    """Names of the packages that ngcmos itself asks for."""
     try:
         asked = importlib.metadata.requires("ngcmos") or []
     except importlib.metadata.PackageNotFoundError:
         asked = []
     names = (_NAME.match(line) for line in asked if "extra ==" not in line)
-    return {name[0]: "" for name in names if name}
+    return [name[0] for name in names if name]
 
 
 def _version_of(package: str) -> str | None:

@@ -123,8 +123,17 @@ def test_package_of_another_version_is_a_remark(tmp_path):
 def test_missing_package(tmp_path):
     pins = tmp_path / "requirements.txt"
     pins.write_text("no-such-package==1.0\n")
-    finding, _ = check_packages(pins, modules=("json",))
+    finding, _ = check_packages(pins, modules=("json",), asked=["no-such-package"])
     assert (finding.verdict, finding.what) == ("BAD", "packages missing: no-such-package")
+
+
+def test_missing_package_that_only_others_asked_for(tmp_path):
+    """What one Python needs (backports), another has of its own."""
+    pins = tmp_path / "requirements.txt"
+    pins.write_text("no-such-package==1.0\n")
+    finding, _ = check_packages(pins, modules=("json",))
+    assert finding.verdict == "remark"
+    assert "no-such-package not there (tested with 1.0)" in finding.what
 
 
 def test_packages_without_a_requirements_file(tmp_path):

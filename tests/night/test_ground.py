@@ -1,5 +1,6 @@
 """Products, ledger, lock and the loop over frames."""
 
+import contextlib
 import os
 import signal
 import socket
@@ -84,7 +85,8 @@ def test_damaged_ledger_is_kept_and_a_new_one_begun(tmp_path):
     with open_ledger(tmp_path) as ledger:
         record(ledger, "solve", "a.fits", "F", DONE)
     assert (tmp_path / "ngcmos.db.damaged1").read_bytes().startswith(b"this is no")
-    assert sqlite3.connect(tmp_path / "ngcmos.db").execute("SELECT count(*) FROM verdicts").fetchone() == (1,)
+    with contextlib.closing(sqlite3.connect(tmp_path / "ngcmos.db")) as ledger:
+        assert ledger.execute("SELECT count(*) FROM verdicts").fetchone() == (1,)
 
 
 def test_ledger_with_a_damaged_page_is_kept_and_a_new_one_begun(tmp_path):
