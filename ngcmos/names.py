@@ -87,6 +87,12 @@ class Quality(enum.StrEnum):
     TRAIL = "trail"
     TWILIGHT = "twilight"
 
+    @property
+    def bit(self) -> int:
+        """0 for a good frame, else a bit of its own: light curves hold numbers, and 0 is good there."""
+        order = list(Quality).index(self)
+        return 1 << (order - 1) if order else 0
+
 
 class Flag(enum.IntFlag):
     """Bits of a star's `flags`; all speak of its largest aperture."""

@@ -20,9 +20,10 @@ from astropy.timeseries import TimeSeries
 
 from ngcmos.config import DEFAULT_CAMERA, load_config
 from ngcmos.errors import NightError, ProductError, UsageError, WorkError
+from ngcmos.names import Quality
 from ngcmos.night.folder import find_folder
 from ngcmos.night.products import photometry_path, relative_path
-from ngcmos.tables.relative import read_relative_star
+from ngcmos.tables.relative import read_qualities, read_relative_star
 from ngcmos.tables.table import check_table, read_star
 
 RADIUS_PX = 5.0
@@ -57,7 +58,8 @@ def read_light_curve(
         A row a frame, in time order: `time` (BJD_TDB of mid exposure), `flux` and `flux_err` (ADU), `x`, `y` (FITS
         pixels, the first is 1), `sky`, `airmass`, `zp`, `flags`, `frame` (row of the extension FRAMES, from 0).
         Where relative_photometry has compared the star with others, `relative_flux` and `relative_flux_err` too
-        (about 1, in the best aperture of the star, whatever `aper` is).
+        (about 1, in the best aperture of the star, whatever `aper` is), and `quality` of the frame (0: good, else
+        a bit that `meta["QUALITY"]` names).
         What could not be measured is NaN; all are numbers, as lightkurve cannot bin texts.
         `meta` holds FIELD, GAIA_ID, TIC_ID, TMAG, APERTURE and the cards of the table.
 
@@ -89,6 +91,10 @@ def read_light_curve(
     compared = read_relative_star(relative_path(path.parent, _field(path)), path, tic_id=star["tic_id"][0])
     if compared is not None:
         curve["relative_flux"], curve["relative_flux_err"] = compared
+    qualities = read_qualities(relative_path(path.parent, _field(path)), path)
+    if qualities is not None:
+        curve["quality"] = [Quality(word).bit if word else 0 for word in qualities]
+        curve.meta["QUALITY"] = ", ".join(f"{quality.bit} {quality}" for quality in Quality)
     curve["frame"] = np.arange(len(star))
     curve.meta |= {
         "FIELD": _field(path),

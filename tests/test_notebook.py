@@ -15,6 +15,7 @@ from running import BARE, ROOT, run_stage
 import ngcmos
 from ngcmos.config import load_camera, load_config
 from ngcmos.errors import NightError, ProductError, UsageError, WorkError
+from ngcmos.names import Quality
 from ngcmos.night.folder import open_night
 from ngcmos.night.products import relative_path
 from ngcmos.simulate.night import simulate_night
@@ -30,7 +31,7 @@ def base(tmp_path_factory):
     night = simulate_night(base, load_camera(), **options)
     config = load_config(camera=str(night.camera_file), config=str(night.directories_file))
     for stage in (simple_wrapper, process_cmos):
-        assert stage.run(config, open_night(config, night.folder), quiet=True).exit_code == 0
+        assert run_stage(stage, config, open_night(config, night.folder)).exit_code == 0
     assert run_stage(relative_photometry, config, open_night(config, night.folder)).exit_code == 0
     return base
 
@@ -76,6 +77,9 @@ def test_flux_against_comparison_stars_is_there_where_it_was_made(folder, table)
     rows = rows[rows["TIC_ID"] == star["tic_id"]]
     assert curve["relative_flux"].tolist() == rows["Relative_Flux"].tolist()
     assert curve["relative_flux_err"].tolist() == rows["Relative_Flux_err"].tolist()
+    words = Table.read(made, hdu="FRAMES")["quality"].astype(str)[: len(curve)]
+    assert curve["quality"].tolist() == [Quality(word).bit for word in words]
+    assert "0 good, 1 cloud, 2 jump" in curve.meta["QUALITY"]
     assert curve["frame"].tolist() == rows["frame"].tolist()
 
 

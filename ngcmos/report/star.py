@@ -23,9 +23,10 @@ from ngcmos.names import flag_names
 from ngcmos.night.folder import Night, find_frame
 from ngcmos.night.frames import read_frame
 from ngcmos.night.outcome import Outcome
-from ngcmos.night.products import input_catalog_path, photometry_path, write_then_rename
+from ngcmos.night.products import input_catalog_path, photometry_path, relative_path, write_then_rename
 from ngcmos.qc.star_plot import CutOut, StarSeries, plot_star
 from ngcmos.steps.catalog import read_catalog
+from ngcmos.tables.relative import read_qualities
 from ngcmos.tables.table import read_star, read_stars
 
 if TYPE_CHECKING:
@@ -145,7 +146,7 @@ def run(config: Config, night: Night, wanted: Wanted) -> Outcome:
         figures.append(_draw(config.camera, night, star, relative, wanted.bin_length))
         _write_picture(_with_behind(wanted.output or night.folder / name, behind), figures[-1], outcome)
         if wanted.csv:
-            _write_csv(_with_behind(wanted.csv, behind), star, relative, outcome)
+            _write_csv(_with_behind(wanted.csv, behind), star, relative, outcome, _qualities(night.folder, star))
         _tell(star)
     if wanted.show:
         _show(figures)
@@ -341,12 +342,29 @@ def _write_picture(path: Path, figure: "Figure", outcome: Outcome) -> None:
     _count(path, outcome)
 
 
-def _write_csv(path: Path, star: FoundStar, relative: tuple[Floats, Floats] | None, outcome: Outcome) -> None:
+def _qualities(folder: Path, star: FoundStar) -> list[str]:
+    """Quality of each row's frame; empty texts where nobody judged them."""
+    try:
+        known = read_qualities(relative_path(folder, star.field), photometry_path(folder, star.field))
+    except ProductError as error:
+        log.warning("%s: %s", STAGE, error)
+        known = None
+    return known or [""] * len(star["frame_id"])
+
+
+def _write_csv(
+    path: Path,
+    star: FoundStar,
+    relative: tuple[Floats, Floats] | None,
+    outcome: Outcome,
+    qualities: Sequence[str],
+) -> None:
     """The series as a table: a row a frame; x and y are FITS pixels as in the photometry table."""
     names = ("frame_id", "jd_mid", "jd_bary", "airmass", "flux", "fluxerr", "sky", "sky_rms", "x", "y")
     table = Table({name: star[name] for name in (*names, "max_pixel_value", "zp", "flags")})
     if relative is not None:
         table["relative_flux"], table["relative_fluxerr"] = relative
+    table["quality"] = qualities
     with write_then_rename(path) as temporary:
         table.write(temporary, format="ascii.csv")
     _count(path, outcome)

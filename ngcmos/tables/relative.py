@@ -12,6 +12,24 @@ from ngcmos.errors import ProductError
 from ngcmos.tables.table import table_checksum
 
 
+def read_qualities(path: Path, table: Path) -> list[str] | None:
+    """Quality of each frame of the photometry table, a word of `ngcmos.names.Quality` ("" where nobody judged it).
+
+    None where there are no curves of this table; arguments and errors as of `read_relative_star`.
+    """
+    if not path.exists():
+        return None
+    try:
+        with warnings.catch_warnings(), fits.open(path) as units:
+            warnings.simplefilter("error", AstropyWarning)
+            frames, made_of = (units["REL_PHOT"].header.get(key) for key in ("NFRAMES", "PHOTSUM"))
+            if made_of != table_checksum(table):
+                return None
+            return [str(word) for word in units["FRAMES"].data["quality"][:frames]]
+    except (OSError, KeyError, ValueError, TypeError, AstropyWarning) as error:
+        raise ProductError(f"{path}: damaged or of another kind ({error})") from error
+
+
 def read_relative_star(path: Path, table: Path, *, tic_id: int) -> tuple[Floats, Floats] | None:
     """Flux and error of a star, a number a frame of the photometry table; None where there is no such curve.
 
