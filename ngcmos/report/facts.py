@@ -23,6 +23,7 @@ from ngcmos.night.products import photometry_path
 from ngcmos.night.reasons import kind_of, shared_reason
 from ngcmos.photometry.quality import CLEAR_QUANTILE, clear_zero_point, find_clouds, transparency_of
 from ngcmos.qc.shifts import CLOUD_SHARE
+from ngcmos.report.catalog import CatalogFacts, read_catalog_facts
 from ngcmos.report.noise import NoiseModel, read_noise
 from ngcmos.report.plain import number_of
 from ngcmos.report.story import FrameFile, Told, read_story
@@ -100,6 +101,7 @@ class FieldFacts:
     solved, large : bool arrays
     numbers : FrameNumbers
     noise : ngcmos.report.noise.NoiseModel or None
+    catalog : ngcmos.report.catalog.CatalogFacts or None
     """
 
     name: str
@@ -109,6 +111,7 @@ class FieldFacts:
     large: Bools
     numbers: FrameNumbers
     noise: NoiseModel | None = None
+    catalog: CatalogFacts | None = None
 
     @property
     def counts(self) -> Counts:
@@ -166,6 +169,7 @@ def _read_field(folder: Path, name: str, files: Iterable[FrameFile], told: Mappi
         large=np.array([_shift_verdict(own) == ShiftVerdict.LARGE for own in stages], bool),
         numbers=FrameNumbers.of_rows(rows),
         noise=read_noise(folder, name),
+        catalog=read_catalog_facts(folder, name),
     )
 
 

@@ -1,6 +1,8 @@
 """The chapter of one field on the morning page: counts, plots, thumbnails, links."""
 
+import collections
 import dataclasses
+import datetime
 import textwrap
 from collections.abc import Sequence
 
@@ -8,6 +10,7 @@ import numpy as np
 
 from ngcmos.arrays import Floats
 from ngcmos.report import html as page
+from ngcmos.report.catalog import say_catalog
 from ngcmos.report.facts import FieldFacts, FrameNumbers
 from ngcmos.report.noise import draw_noise, say_noise
 from ngcmos.report.plots import (
@@ -54,15 +57,11 @@ def draw_field_section(
     """
     noise = draw_noise(key, field.noise) if field.noise is not None else None
     drawn = worth_drawing([*_draw_series(key, field, clear_zp), noise])
-    counts = field.counts
-    told = f"{counts.taken} frames taken, {counts.solved} solved, {counts.measured} measured"
-    told += f", {counts.refused} refused, {counts.waiting} not measured yet."
-    place = say_place(field.numbers)
     links = " · ".join(page.link(*one) for one in exhibits.links)
     section = page.section(
         field.name,
-        page.paragraph(told),
-        page.paragraph(place, dim=True) if place else "",
+        page.paragraph(_say_counts(field)),
+        *(page.paragraph(sentence, dim=True) for sentence in _say_sky(field)),
         page.items(exhibits.remarks),
         _draw_reasons(field),
         page.plot_places(drawn),
@@ -72,6 +71,23 @@ def draw_field_section(
         anchor=key,
     )
     return section, drawn
+
+
+def _say_counts(field: FieldFacts) -> str:
+    counts = field.counts
+    told = f"{counts.taken} frames taken, {counts.solved} solved, {counts.measured} measured"
+    told += f", {counts.refused} refused, {counts.waiting} not measured yet."
+    exposures = field.numbers.exptime_s[np.isfinite(field.numbers.exptime_s)]
+    kinds = collections.Counter(f"{exptime_s:g} s" for exptime_s in exposures)
+    mixed = ", ".join(f"{count} of {exposure}" for exposure, count in kinds.most_common())
+    return f"{told} Exposures: {mixed}." if len(kinds) > 1 else told
+
+
+def _say_sky(field: FieldFacts) -> list[str]:
+    """Where the field sat, and by which stars that is known."""
+    today = datetime.datetime.now(datetime.UTC).date()
+    catalog = say_catalog(field.catalog, today) if field.catalog is not None else ""
+    return [sentence for sentence in (say_place(field.numbers), catalog) if sentence]
 
 
 def say_place(numbers: FrameNumbers) -> str:

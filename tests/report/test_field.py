@@ -1,11 +1,13 @@
 """What the chapter of a field says of its place."""
 
 import dataclasses
+import types
 
 import numpy as np
+import pytest
 
-from ngcmos.report.facts import FrameNumbers
-from ngcmos.report.field import say_place
+from ngcmos.report.facts import FieldFacts, FrameNumbers
+from ngcmos.report.field import Exhibits, draw_field_section, say_place
 
 
 def numbers(**columns):
@@ -28,3 +30,14 @@ def test_both_sides_of_a_turn_are_told():
 
 def test_nothing_is_said_of_what_is_unknown():
     assert say_place(numbers()) == ""
+
+
+@pytest.mark.parametrize(
+    ("exptime_s", "said"), [([10, 10, 10, 30], "Exposures: 3 of 10 s, 1 of 30 s."), ([10] * 4, "")]
+)
+def test_exposures_are_told_where_they_differ(exptime_s, said):
+    no = np.zeros(4, bool)
+    files = tuple(types.SimpleNamespace(state="measured") for _ in range(4))
+    field = FieldFacts("NG1", files, np.zeros(4), no, no, numbers(exptime_s=exptime_s))
+    section, _ = draw_field_section("f0", field, np.nan, Exhibits())
+    assert ("Exposures" in section) == bool(said) and said in section
