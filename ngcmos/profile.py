@@ -113,21 +113,24 @@ class Site:
 class HeaderNames:
     """How this camera names the header cards that ngcmos reads."""
 
-    date_obs: Cards = ("DATE-OBS", "DATE-BEG", "MJD-OBS")
-    time_obs: Cards = ("TIME-OBS", "UT", "UTC", "UT-START", "UTSTART")
+    date_obs: Cards = ("DATE-OBS", "DATE-BEG", "DATE-AVG", "MJD-OBS", "JD")
+    time_obs: Cards = ("TIME-OBS", "UT", "UTC", "UT-START", "UTSTART", "TIME")
     time_meaning: Literal["start", "middle", "end"] = "start"
-    time_scale: Text = "UTC"
+    time_scale: Text = ""
     utc_offset_h: Annotated[Number, Field(ge=-14, le=14)] = 0.0
-    exptime: Cards = ("EXPTIME", "EXPOSURE")
-    object: Cards = ("OBJECT",)
-    imagetyp: Cards = ("IMAGETYP",)
+    exptime: Cards = ("EXPTIME", "EXPOSURE", "EXP", "EXP_TIME", "ITIME")
+    object: Cards = ("OBJECT", "OBJNAME", "TARGET", "FIELD")
+    imagetyp: Cards = ("IMAGETYP", "OBSTYPE", "FRAME")
     readmode: Text = "READMODE"
     filter: Cards = ("FILTER",)
     gain: Cards = ("GAIN",)
     offset: Cards = ("OFFSET",)
     binning: Cards = ("XBINNING", "YBINNING")
     altitude: Text = "ALTITUDE"
-    pointing: tuple[Text, ...] = ("TELRAD/TELDECD", "CMD_RA/CMD_DEC", "TELRA/TELDEC")
+    pointing: Cards = (
+        *("TELRAD/TELDECD", "CMD_RA/CMD_DEC", "TELRA/TELDEC", "RA/DEC", "OBJCTRA/OBJCTDEC", "RA-MNT/DEC-MNT"),
+        "CRVAL1/CRVAL2",
+    )
     pointing_unit: Literal["deg", "hour"] = "deg"
     center: tuple[Number, ...] = ()
 
@@ -137,7 +140,11 @@ class HeaderNames:
             (bool(self.pointing), "pointing must name at least one pair of cards"),
             (all(p.count("/") == 1 for p in self.pointing), 'pointing must be pairs as "TELRAD/TELDECD"'),
             (bool(self.date_obs and self.exptime), "date_obs and exptime must name at least one card each"),
-            (len(self.center) in (0, 2), "center must be right ascension and declination in degrees"),
+            (
+                not self.center
+                or (len(self.center) == 2 and abs(self.center[0]) <= 360 and abs(self.center[1]) <= 90),
+                "center must be right ascension and declination in degrees",
+            ),
         )
         return self
 

@@ -16,8 +16,9 @@ from ngcmos.errors import FrameError
 from ngcmos.night.cards import Header
 from ngcmos.night.filenames import time_key, unstamped
 from ngcmos.night.frames import as_name, field_name
-from ngcmos.night.headers import pointing_of, said_first
+from ngcmos.night.headers import said_first
 from ngcmos.night.images import read_image
+from ngcmos.night.pointing import pointing_of
 from ngcmos.sphere import separation_deg
 
 FileState = tuple[float, int]

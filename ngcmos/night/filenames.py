@@ -7,6 +7,7 @@ from pathlib import Path
 _ENDING = re.compile(r"\.(fits|fit|fts)(\.(gz|bz2|fz))?\Z", re.IGNORECASE)
 _STAMP = re.compile(r"-(\d{17})\Z")
 _NUMBER = re.compile(r"\.\d+\Z")
+_RUNNING = re.compile(r"[-_. ]*\d+\Z")
 
 
 def is_fits(name: str) -> bool:
@@ -24,6 +25,12 @@ def split_ending(name: str) -> tuple[str, str]:
 def unstamped(name: str) -> str:
     """The name of a frame without its time stamp and its ending."""
     return _STAMP.sub("", split_ending(name)[0])
+
+
+def series_of(name: str) -> str:
+    """The name of a frame without its ending, its time stamp and its running number: that of its series."""
+    stem = unstamped(name)
+    return _RUNNING.sub("", stem) or stem
 
 
 def numbered(name: str, number: int) -> str:

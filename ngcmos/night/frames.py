@@ -9,11 +9,13 @@ import numpy as np
 from astropy.time import Time
 
 from ngcmos.config import Camera
-from ngcmos.errors import FrameError, HeaderError
+from ngcmos.errors import FrameError
 from ngcmos.night.cards import Header
-from ngcmos.night.headers import check_readmode, exposure_time, pointing_of, said_first
+from ngcmos.night.filenames import series_of
+from ngcmos.night.headers import check_readmode, exposure_time, said_first
 from ngcmos.night.images import Pixels, read_pixels
 from ngcmos.night.moments import start_of_exposure
+from ngcmos.night.pointing import pointing_of
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -103,14 +105,11 @@ def read_frame(path: Path, camera: Camera, *, pixels: bool = True) -> FrameFacts
 
 
 def field_name(path: Path, camera: Camera, header: Header) -> str:
-    """Field of a frame: the first characters of its name; the whole OBJECT where the profile says length 0."""
+    """Field of a frame: the first characters of its name; where the profile says 0 its OBJECT, else its series."""
     length = camera.files.field_length
     if length:
         return path.name[:length]
-    value = said_first(header, camera.headers.object)
-    if not value:
-        raise HeaderError(f"{path.name}: no {', '.join(camera.headers.object)}, expected the name of the field")
-    return as_name(value)
+    return as_name(said_first(header, camera.headers.object) or series_of(path.name))
 
 
 def as_name(text: str) -> str:

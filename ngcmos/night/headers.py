@@ -1,4 +1,4 @@
-"""What the cards of a header say: numbers, the exposure, its start, and where the telescope looked."""
+"""Single cards of a header: their values, the numbers and texts that cameras write, and what is missing."""
 
 import math
 import re
@@ -7,14 +7,17 @@ from pathlib import Path
 
 from astropy.io import fits
 
-from ngcmos.config import Camera, HeaderNames
+from ngcmos.config import Camera
 from ngcmos.errors import FrameError, HeaderError
 from ngcmos.night.cards import CardValue, Header
 from ngcmos.night.telling import cards_like
 
 LONGEST_EXPOSURE_S = 86400.0
-_NUMBER_AS_TEXT = re.compile(r"\s*(\d+(?:[.,]\d*)?(?:[eEdD][+-]?\d+)?)\s*(?:s|sec|seconds)?\s*\Z", re.ASCII)
-_EXPOSURE_CARDS = re.compile("EXP|ITIME")
+_QUANTITY = re.compile(
+    r"\s*(?P<number>[+-]?(\d+([.,]\d*)?|[.,]\d+)([EeDd][+-]?\d+)?)\s*(?P<unit>[A-Za-z]*)\.?\s*\Z", re.ASCII
+)
+_UNITS_S = {"": 1.0, "s": 1.0, "sec": 1.0, "secs": 1.0, "second": 1.0, "seconds": 1.0, "ms": 1e-3, "min": 60.0}
+_EXPOSURE_CARDS = re.compile("EXP|ITIME|INTTIME|DURATION")
 
 
 def header_number(header: Header, key: str, path: Path) -> float:
@@ -67,41 +70,68 @@ def card_said(header: Header, key: str) -> CardValue | None:
         return "what cannot be read"
 
 
-def exposure_time(header: Header, keys: Sequence[str], path: Path) -> float:
-    """Seconds of the exposure, positive: the first of these cards that holds something; text as '10,0 s' is read.
+def first_card(header: Header, keys: Sequence[str], path: Path, expected: str) -> tuple[str, CardValue | None]:
+    """(keyword, value) of the first of these cards that says something; one written against FITS is its text.
+
+    ("", None) where none does.
 
     Raises
     ------
     HeaderError
-        There is no such card, or it makes no sense; the message lists the like cards that the header has.
+        That card cannot be read.
     """
-    key, value = _first_said(header, keys, path)
-    number = _NUMBER_AS_TEXT.match(value) if isinstance(value, str) else None
-    if number:
-        value = float(re.sub("[dD]", "e", number[1].replace(",", ".")))
-    if isinstance(value, str | bool) or not math.isfinite(value):
-        raise HeaderError(f"{path.name}: {key} is {str(value)!r}, expected a finite number of seconds")
-    if value <= 0:
-        raise HeaderError(f"{path.name}: {key} is {value:g} s, expected more than 0")
-    if value > LONGEST_EXPOSURE_S:
-        raise HeaderError(f"{path.name}: {key} is {value:g} s, expected at most {LONGEST_EXPOSURE_S:g}")
-    return float(value)
-
-
-def _first_said(header: Header, keys: Sequence[str], path: Path) -> tuple[str, CardValue]:
-    """(keyword, value) of the first of these cards that holds something; one written against FITS is its text."""
     for key in keys:
         try:
             value: object = header.get(key)
         except fits.VerifyError as error:
             value = _raw_text(error, key)
             if value is None:
-                raise HeaderError(f"{path.name}: {key} is not readable, expected a number") from None
+                raise HeaderError(f"{path.name}: {key} is not readable, expected {expected}") from None
         if isinstance(value, str | int | float) and str(value).strip():
             return key, value
-    named = ", ".join(keys)
-    like = cards_like(header, _EXPOSURE_CARDS, keys)
-    raise HeaderError(f"{path.name}: no {named} in the header, expected a number of seconds{like}")
+    return "", None
+
+
+def exposure_time(header: Header, keys: Sequence[str], path: Path) -> float:
+    """Seconds of the exposure, positive: the first of these cards that says something; text as '10,0 s' is read.
+
+    Raises
+    ------
+    HeaderError
+        There is no such card, or it makes no sense; the message lists the like cards that the header has.
+    """
+    key, value = first_card(header, keys, path, "a number of seconds")
+    if not key:
+        like = cards_like(header, _EXPOSURE_CARDS, "exptime")
+        raise HeaderError(f"{path.name}: no {keys[0]} in the header, expected a number of seconds{like}")
+    seconds = _seconds(value)
+    if not math.isfinite(seconds):
+        raise HeaderError(f"{path.name}: {key} is {str(value)!r}, expected a finite number of seconds")
+    if seconds <= 0:
+        raise HeaderError(f"{path.name}: {key} is {seconds:g} s, expected more than 0")
+    if seconds > LONGEST_EXPOSURE_S:
+        raise HeaderError(f"{path.name}: {key} is {seconds:g} s, expected at most {LONGEST_EXPOSURE_S:g}")
+    return seconds
+
+
+def _seconds(value: CardValue | None) -> float:
+    """Seconds of a number, or of a text as '10.0', '10,0', '1.0D+01' or '10.0 s'; NaN of anything else."""
+    if isinstance(value, int | float):
+        return math.nan if isinstance(value, bool) else float(value)
+    match = _QUANTITY.match(value or "")
+    unit = _UNITS_S.get(match["unit"].lower()) if match else None
+    return number_of(match["number"]) * unit if match and unit else math.nan
+
+
+def number_of(text: str) -> float:
+    """A number as text has it: with a comma for the point, D for the exponent.
+
+    Raises
+    ------
+    ValueError
+        It is none.
+    """
+    return float(text.strip().replace(",", ".").replace("D", "E").replace("d", "e"))
 
 
 def _raw_text(error: fits.VerifyError, key: str) -> str | None:
@@ -119,40 +149,6 @@ def text_tolerated(header: Header, keys: Sequence[str]) -> str:
         if value is not None:
             return ""
     return ""
-
-
-def pointing_of(header: Header, names: HeaderNames) -> tuple[float, float] | None:
-    """(ra, dec) in degrees where the profile says so, else of the first pair of cards that makes sense, else None.
-
-    Numbers are degrees (right ascension in hours by `pointing_unit`); text with colons, blanks or letters is
-    sexagesimal, the right ascension in hours unless it says d or °. Both 0 is what programs without a mount write.
-    """
-    if names.center:
-        return names.center[0] % 360.0, names.center[1]
-    for ra_key, dec_key in names.pointing_pairs:
-        try:
-            ra = _angle(header[ra_key], "hourangle", 15.0 if names.pointing_unit == "hour" else 1.0)
-            dec = _angle(header[dec_key], "deg", 1.0)
-        except (KeyError, ValueError, TypeError, fits.VerifyError):
-            continue
-        if -360 <= ra <= 360 and -90 <= dec <= 90 and (ra, dec) != (0.0, 0.0):
-            return ra % 360.0, dec
-    return None
-
-
-def _angle(value: CardValue, sexagesimal_unit: str, factor: float) -> float:
-    """Degrees of a card."""
-    if not isinstance(value, str):
-        return factor * float(value)
-    text = value.strip().replace(",", ".")
-    if not re.search(r"[: hd°]", text):
-        return factor * float(text)
-    from astropy.coordinates import Angle  # takes half a second to import, and few cameras need it
-
-    if re.search("[d°]", text):
-        sexagesimal_unit = "deg"
-    plain = re.sub(r"[^0-9.+-]+", " ", text).strip()  # h m s, d ' " and the like
-    return float(Angle(plain, unit=sexagesimal_unit).deg)
 
 
 def check_readmode(header: Header, camera: Camera, path: Path) -> None:

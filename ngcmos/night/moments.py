@@ -1,150 +1,145 @@
 """When an exposure began, as camera programs write it: one card or two, text or a number, any time scale."""
 
-import datetime
 import re
 from pathlib import Path
 
-from astropy.io import fits
 from astropy.time import Time, TimeDelta
 
 from ngcmos.config import HeaderNames
 from ngcmos.errors import HeaderError
 from ngcmos.night.cards import CardValue, Header
-from ngcmos.night.headers import card_said
+from ngcmos.night.headers import first_card, number_of, said_first
 from ngcmos.night.telling import cards_like
 
-EXPECTED = "expected UTC as 2024-07-06T07:27:37.751"
-YEARS = (1990, 2099)
-_MJD_ZERO = 2400000.5
-_MJD_LIMITS = 47892.0, 88068.0  # of these years
-_TOLD_SCALES = {"UTC": "utc", "UT": "utc", "GMT": "utc", "UT1": "utc", "": "utc", "TAI": "tai", "TT": "tt"}
-_TOLD_SCALES |= {"TDT": "tt", "ET": "tt", "TDB": "tdb", "TCB": "tcb", "TCG": "tcg"}
-_TIME_CARDS = re.compile(r"DATE|TIME|^UT|^MJD|^JD|JULDAT")
-_PLAIN = re.compile(r"\d{4}-\d\d-\d\dT(([01]\d|2[0-3]):[0-5]\d:[0-5]\d|23:59:60)(\.\d{1,9})?Z?\Z", re.ASCII)
-_CLOCK = r"(?P<h>\d{1,2}):(?P<m>\d\d):(?P<s>\d\d(?:[.,]\d*)?)\s*(?P<zone>Z|[+-]\d\d:?\d\d)?"
-_STAMP = re.compile(rf"(?P<day>[\d/-]+?)(?:[T ]\s*{_CLOCK})?\Z", re.ASCII)
-_TIME_OF_DAY = re.compile(rf"{_CLOCK}\Z", re.ASCII)
-_DAYS = (
-    re.compile(r"(?P<year>\d{4})[-/](?P<month>\d{1,2})[-/](?P<day>\d{1,2})\Z", re.ASCII),
-    re.compile(r"(?P<day>\d{1,2})/(?P<month>\d{1,2})/(?P<year>\d{4}|\d\d)\Z", re.ASCII),  # FITS before 1999
+# by the ends of their names the cards of the FITS standard 4.0 (section 9.5) tell which moment they mean
+_STANDARD = {"BEG": 0.0, "AVG": 0.5, "END": 1.0}
+_MOMENTS = {"start": 0.0, "middle": 0.5, "end": 1.0}
+_SCALES = {
+    **{name: name.lower() for name in ("UTC", "TAI", "TT", "TDB", "TCB", "TCG")},
+    "": "utc",
+    "UT": "utc",
+    "GMT": "utc",
+    "UT1": "utc",
+    "TDT": "tt",
+    "ET": "tt",
+    "IAT": "tai",
+}
+_KIN = re.compile(r"DATE|^UT|TIME|^M?JD|JUL")
+_DATE = re.compile(
+    r"\s*((?P<year>\d{4})[-/](?P<month>\d\d?)[-/](?P<day>\d\d?)"
+    r"|(?P<old_day>\d\d?)[-/](?P<old_month>\d\d?)[-/](?P<old_year>\d\d(\d\d)?))"
+    r"((T|\s+)(?P<clock>(([01]?\d|2[0-3]):[0-5]\d:[0-5]\d|23:59:60)([.,]\d*)?)"
+    r"\s*(?P<zone>Z|UTC?|GMT|(?P<hours>[+-]\d\d)(:?(?P<minutes>\d\d))?)?)?\s*\Z",
+    re.ASCII,
 )
+EXPECTED = "UTC as 2024-07-06T07:27:37.751"
+_MJD_OF_JD = 2400000.5
+_MJD_LIMITS = (47892.0, 88069.0)  # 1990 to 2099
+
+
+class _NoClockError(ValueError):
+    """A date without a time of day."""
 
 
 def start_of_exposure(header: Header, names: HeaderNames, exptime_s: float, path: Path) -> Time:
-    """The start of an exposure, UTC.
+    """Start of an exposure as a UTC Time.
 
-    The first of the cards `names.date_obs` that the header has is read: text, or a Julian date (MJD below 100000);
-    a date without a time of day takes that from one of `names.time_obs`. Its scale is that of the card TIMESYS,
-    else `names.time_scale`; it tells the start, middle or end of the exposure (`names.time_meaning`).
+    The first card of `names.date_obs` that says something counts: text as FITS has it or nearly so, a Julian Date
+    or a modified one. A date without a clock takes that of `names.time_obs`; where there is none, the next card is
+    tried. DATE-BEG, -AVG and -END (and MJD-) mean what the standard says, others what `names.time_meaning` says.
+    The scale is `names.time_scale`, else TIMESYS, else UTC. The clock is `names.utc_offset_h` ahead of it, else as
+    the text says.
 
     Raises
     ------
     HeaderError
-        There is no such card, or it makes no sense; the message lists the cards of time that the header has.
+        No card tells the time, or the one that does makes no sense.
     """
-    key, value = _first(header, names.date_obs, path)
-    if isinstance(value, str) and _PLAIN.match(value.strip()):  # quick, as nearly all are written so
-        moment = _in_scale(value.strip().rstrip("Z"), _scale(header, names, path), key, path)
-    else:
-        moment = _read_moment(header, names, key, path)
-    late_s = {"start": 0.0, "middle": exptime_s / 2, "end": exptime_s}[names.time_meaning]
-    late_s += 3600.0 * names.utc_offset_h
-    return moment if late_s == 0 else Time(moment - TimeDelta(late_s, format="sec"), format="isot")
-
-
-def _first(header: Header, keys: tuple[str, ...], path: Path) -> tuple[str, CardValue]:
-    """(keyword, value) of the first of these cards that holds something."""
-    for key in keys:
-        try:
-            value = header.get(key)
-        except fits.VerifyError:
-            raise HeaderError(f"{path.name}: {key} is not readable, {EXPECTED}") from None
-        if isinstance(value, str) and not value.strip():
-            continue
-        if isinstance(value, str | int | float) and not isinstance(value, bool):
-            return key, value
-    named = ", ".join(keys)
-    raise HeaderError(f"{path.name}: no {named} in the header, {EXPECTED}{cards_like(header, _TIME_CARDS, keys)}")
-
-
-def _scale(header: Header, names: HeaderNames, path: Path) -> str:
-    """The time scale of a header's times, as astropy calls it."""
+    key, value = _told(header, names, path)
+    if not key:
+        like = cards_like(header, _KIN, "date_obs")
+        raise HeaderError(f"{path.name}: no {names.date_obs[0]} in the header, expected {EXPECTED}{like}")
+    scale = _scale_of(names.time_scale or said_first(header, ["TIMESYS"]), path)
     try:
-        told = header.get("TIMESYS", "")
-    except fits.VerifyError:
-        told = ""
-    words = str(told).upper().split() or names.time_scale.upper().split() or [""]
-    scale = _TOLD_SCALES.get(re.sub(r"\(.*", "", words[0]))
+        time = _time_of(value, scale, names.utc_offset_h)
+    except _NoClockError:
+        or_clock = f"a date alone; expected {EXPECTED}, or its clock in one of {', '.join(names.time_obs)}"
+        like = cards_like(header, _KIN, "time_obs")
+        raise HeaderError(f"{path.name}: {key} is {value!r}, {or_clock}{like}") from None
+    except ValueError:
+        raise HeaderError(f"{path.name}: {key} is {str(value)!r}, expected {EXPECTED}") from None
+    moment = _STANDARD.get(key[-3:], _MOMENTS[names.time_meaning])
+    return time - TimeDelta(moment * exptime_s, format="sec") if moment else time
+
+
+def _told(header: Header, names: HeaderNames, path: Path) -> tuple[str, CardValue | None]:
+    """(keyword, value) of the card that tells the time, a date joined with its clock; ("", None) without one."""
+    alone: tuple[str, CardValue | None] = "", None
+    for card in names.date_obs:
+        key, value = first_card(header, [card], path, EXPECTED)
+        date = _DATE.match(value) if isinstance(value, str) else None
+        if key and (date is None or date["clock"] is not None):
+            return key, value
+        clock = first_card(header, names.time_obs, path, "a time of day")[1] if key else None
+        if clock is not None:
+            return key, f"{value} {clock}"
+        alone = alone if alone[0] else (key, value)
+    return alone
+
+
+def _scale_of(told: str, path: Path) -> str:
+    """A time scale as astropy calls it."""
+    scale = _SCALES.get(told.partition("(")[0].strip().upper())
     if scale is None:
-        raise HeaderError(f"{path.name}: TIMESYS is {str(told)!r}, expected one of {', '.join(_TOLD_SCALES)}")
+        raise HeaderError(
+            f"{path.name}: time scale is {told!r}, expected one of {', '.join(filter(None, _SCALES))};"
+            " say headers.time_scale in the profile (and headers.utc_offset_h of a local clock)"
+        )
     return scale
 
 
-def _in_scale(stamp: str, scale: str, key: str, path: Path) -> Time:
-    """UTC Time of ISO text in a time scale."""
-    try:
-        if YEARS[0] <= int(stamp[:4]) <= YEARS[1]:
-            moment = Time(stamp, format="isot", scale=scale)
-            return moment if scale == "utc" else moment.utc
-    except ValueError:
-        pass
-    raise HeaderError(f"{path.name}: {key} is {stamp!r}, {EXPECTED}")
+def _time_of(value: CardValue | None, scale: str, offset_h: float) -> Time:
+    """UTC Time of a card's value; ValueError where it is none."""
+    date = _DATE.match(value) if isinstance(value, str) else None
+    if date is None:
+        time = _julian(value, scale)
+    elif date["clock"] is None:
+        raise _NoClockError
+    else:
+        hours, _, rest = date["clock"].replace(",", ".").partition(":")
+        time = Time(f"{_day_of(date)}T{hours:0>2}:{rest}", format="isot", scale=scale)
+        offset_h = offset_h or _offset_of(date)
+    if scale != "utc":
+        time = time.utc
+    return time - TimeDelta(offset_h * 3600.0, format="sec") if offset_h else time
 
 
-def _read_moment(header: Header, names: HeaderNames, key: str, path: Path) -> Time:
-    value, scale = header[key], _scale(header, names, path)
-    wrong = HeaderError(f"{path.name}: {key} is {str(value)!r}, {EXPECTED}")
-    if not isinstance(value, str):
-        return _of_number(float(value), scale, wrong)
-    match = _STAMP.match(value.strip())
-    if match is None:
-        raise wrong
-    day, clock = _day(match["day"], wrong), match
-    if match["h"] is None:
-        clock = _time_of_day(header, names.time_obs, f"{path.name}: {key} is {value!r}, a date alone", path)
-    stamp = f"{day}T{int(clock['h']):02d}:{clock['m']}:{clock['s'].replace(',', '.').rstrip('.')}"
-    moment = _in_scale(stamp, scale, key, path)
-    ahead_s = _zone_s(clock["zone"])
-    return moment if ahead_s == 0 else Time(moment - TimeDelta(ahead_s, format="sec"), format="isot")
+def _day_of(date: re.Match[str]) -> str:
+    """YYYY-MM-DD; a year of two digits lies from 1990 to 2089."""
+    if date["year"] is not None:
+        year, month, day = date["year"], date["month"], date["day"]
+    else:
+        year, month, day = date["old_year"], date["old_month"], date["old_day"]
+        year = year if len(year) == 4 else ("19" if year >= "90" else "20") + year
+    if not "1990" <= year <= "2099":
+        raise ValueError(year)
+    return f"{year}-{month:0>2}-{day:0>2}"
 
 
-def _time_of_day(header: Header, keys: tuple[str, ...], date: str, path: Path) -> re.Match[str]:
-    """The time of day that stands in a card beside the date's."""
-    key = next((key for key in keys if str(card_said(header, key) or "").strip()), None)
-    if key is None:
-        like = cards_like(header, _TIME_CARDS, keys)
-        raise HeaderError(f"{date}; {EXPECTED}, or its time of day in one of {', '.join(keys)}{like}")
-    found = _TIME_OF_DAY.match(str(header[key]).strip())
-    if found is None:
-        raise HeaderError(f"{path.name}: {key} is {str(header[key])!r}, expected a time as 07:27:37.751")
-    return found
-
-
-def _of_number(number: float, scale: str, wrong: HeaderError) -> Time:
-    """UTC Time of a Julian date, or of a modified one."""
-    mjd = number - _MJD_ZERO if number > 1e5 else number
-    if not _MJD_LIMITS[0] <= mjd <= _MJD_LIMITS[1]:
-        raise wrong
-    moment = Time(number, format="jd" if number > 1e5 else "mjd", scale=scale)
-    return Time(moment.utc, format="isot")
-
-
-def _day(text: str, wrong: HeaderError) -> str:
-    """A date as 2024-07-06."""
-    match = next(filter(None, (form.match(text) for form in _DAYS)), None)
-    if match is None:
-        raise wrong
-    year = int(match["year"])
-    year += 0 if year > 99 else 1900 if year >= YEARS[0] % 100 else 2000
-    try:
-        return datetime.date(year, int(match["month"]), int(match["day"])).isoformat()
-    except ValueError:
-        raise wrong from None
-
-
-def _zone_s(zone: str | None) -> float:
-    """Seconds that a clock of a zone as -0700 is ahead of UTC."""
-    if zone in (None, "", "Z"):
+def _offset_of(date: re.Match[str]) -> float:
+    """Hours by which the clock of a text is ahead, as the text says."""
+    if date["hours"] is None:
         return 0.0
-    hours, minutes = int(zone[1:3]), int(zone[-2:])
-    return (3600.0 * hours + 60.0 * minutes) * (-1 if zone[0] == "-" else 1)
+    minutes = float(date["minutes"] or 0) / 60
+    return float(date["hours"]) + (-minutes if date["hours"].startswith("-") else minutes)
+
+
+def _julian(value: CardValue | None, scale: str) -> Time:
+    """Time of a Julian Date, modified or not."""
+    if isinstance(value, bool):
+        raise ValueError(value)
+    days = value if isinstance(value, int | float) else number_of(value or "")
+    modified = days < 1e6
+    if not _MJD_LIMITS[0] <= (days if modified else days - _MJD_OF_JD) < _MJD_LIMITS[1]:
+        raise ValueError(value)
+    return Time(days, format="mjd" if modified else "jd", scale=scale)

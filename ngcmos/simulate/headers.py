@@ -11,6 +11,7 @@ from ngcmos.config import Camera
 from ngcmos.simulate.setups import Setup
 
 SECTOR = "S43"
+TOLD_PAIRS = 3  # of those that the profile names, as NGTS has them
 OTHER_READMODE = "STANDARD"
 
 
@@ -45,7 +46,7 @@ def frame_header(
         Its exposure time is told.
     told : (float, float), optional
         Where the telescope says it looks, degrees: numbers in the first pair of cards, sexagesimal text in the
-        last one.
+        third, or the last of fewer.
     altitude_deg : float, optional
     """
     names = camera.headers
@@ -70,8 +71,8 @@ def _readmode(camera: Camera) -> str:
 
 def _point(header: fits.Header, pairs: Sequence[tuple[str, str]], told: tuple[float, float]) -> None:
     ra, dec = told
-    if len(pairs) > 1:
-        header[pairs[-1][0]] = Angle(ra * u.deg).to_string("hourangle", sep=":", precision=2, pad=True)
-        header[pairs[-1][1]] = Angle(dec * u.deg).to_string("deg", sep=":", precision=1, pad=True, alwayssign=True)
+    for ra_key, dec_key in pairs[1:TOLD_PAIRS][-1:]:
+        header[ra_key] = Angle(ra * u.deg).to_string("hourangle", sep=":", precision=2, pad=True)
+        header[dec_key] = Angle(dec * u.deg).to_string("deg", sep=":", precision=1, pad=True, alwayssign=True)
     header[pairs[0][0]] = (ra, "[deg]")
     header[pairs[0][1]] = (dec, "[deg]")

@@ -8,8 +8,9 @@ from astropy.time import Time
 
 from ngcmos.config import HeaderNames
 from ngcmos.errors import HeaderError
-from ngcmos.night.headers import exposure_time, pointing_of
+from ngcmos.night.headers import exposure_time
 from ngcmos.night.moments import start_of_exposure
+from ngcmos.night.pointing import pointing_of
 
 START = "2024-07-06T07:27:37.751"
 NAMES = HeaderNames()
@@ -64,11 +65,11 @@ def test_times_by_the_profile(tmp_path, names, told):
 @pytest.mark.parametrize(
     ("cards", "message"),
     [
-        ({"DATE-LOC": START}, "no DATE-OBS, DATE-BEG, MJD-OBS .* the header has DATE-LOC"),
+        ({"DATE-LOC": START}, "no DATE-OBS .* the header has DATE-LOC: name the right one in headers.date_obs"),
         ({"DATE-OBS": "2024-07-06", "UT1": 3.0}, "a date alone; .* the header has DATE-OBS, UT1"),
-        ({"DATE-OBS": "2024-07-06", "UT": "late"}, "UT is 'late', expected a time as 07:27:37.751"),
-        ({"DATE-OBS": START, "TIMESYS": "LST"}, "TIMESYS is 'LST', expected one of UTC"),
-        ({"DATE-OBS": "31/02/24", "UT": "07:27:37"}, "DATE-OBS is '31/02/24', expected UTC"),
+        ({"DATE-OBS": "2024-07-06", "UT": "late"}, "DATE-OBS is '2024-07-06 late', expected UTC"),
+        ({"DATE-OBS": START, "TIMESYS": "LST"}, "time scale is 'LST', expected one of UTC"),
+        ({"DATE-OBS": "31/02/24", "UT": "07:27:37"}, "DATE-OBS is '31/02/24 07:27:37', expected UTC"),
         ({"MJD-OBS": 3.0}, "MJD-OBS is '3.0', expected UTC"),
     ],
 )
@@ -90,8 +91,8 @@ def test_exposures(tmp_path, cards):
 
 
 def test_missing_exposure_names_what_is_there(tmp_path):
-    with pytest.raises(HeaderError, match=r"no EXPTIME, EXPOSURE .*; the header has EXP_TIME"):
-        exposure_time(fits.Header({"EXP_TIME": 10.0}), NAMES.exptime, tmp_path / "a.fits")
+    with pytest.raises(HeaderError, match=r"no EXPTIME .*; the header has TEXPTIME: name .* headers.exptime"):
+        exposure_time(fits.Header({"TEXPTIME": 10.0}), NAMES.exptime, tmp_path / "a.fits")
 
 
 @pytest.mark.parametrize(
