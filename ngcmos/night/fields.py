@@ -19,7 +19,7 @@ from ngcmos.night.frames import as_name, field_name
 from ngcmos.night.headers import said_first
 from ngcmos.night.images import read_image
 from ngcmos.night.pointing import pointing_of
-from ngcmos.sphere import separation_deg
+from ngcmos.sphere import directions, separation_deg, unit_vectors
 
 FileState = tuple[float, int]
 UNKNOWN_FILTER = "unknown"  # of a profile that names none
@@ -135,7 +135,7 @@ def _lie_apart(known: Mapping[Path, Identity], camera: Camera) -> bool:
             places[identity.object_name].append(identity.pointing)
     if len(places) < 2:
         return False
-    middles = [np.median(np.array(found), axis=0) for found in places.values()]
+    middles = [directions(np.median(unit_vectors(*np.array(found).T), axis=0)) for found in places.values()]
     chip_deg = max(camera.detector.shape) * camera.detector.scale_arcsec / 3600
     return any(float(separation_deg(*middles[0], *middle)) > chip_deg for middle in middles[1:])
 

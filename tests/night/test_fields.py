@@ -56,6 +56,12 @@ def test_one_place_under_two_objects_is_one_field(night):
     assert counts(night({"OBJECT": "NG2320-1302_A"}, {"OBJECT": "NG2320-1302_B"})) == {"NG2320-1302": 2}
 
 
+def test_one_place_across_the_zero_of_right_ascension_is_one_field(night):
+    """The plain mean of 359.99 and 0.01 degrees lies on the other side of the sky."""
+    first = [{"OBJECT": "NG2320-1302_A", "TELRAD": ra} for ra in (359.99, 0.01)]
+    assert counts(night(*first, {"OBJECT": "NG2320-1302_B", "TELRAD": 359.99})) == {"NG2320-1302": 3}
+
+
 @pytest.mark.parametrize("card", ["GAIN", "OFFSET", "XBINNING"])
 def test_another_setup_stands_apart(night, card):
     opened = night({card: 100}, {card: 100}, {card: 200}, {})
