@@ -1,6 +1,7 @@
 """A night in which one thing is as it happens to people, what the chain makes of it, and how both are asked."""
 
 import dataclasses
+import re
 import shutil
 
 import numpy as np
@@ -39,6 +40,11 @@ class Case:
         """Outcome of some stages of the chain, or of all that measure; `options` as of `RunOptions`."""
         config = load_config(camera=str(self.night.camera_file), config=str(self.night.directories_file))
         return run_chain(config, self.folder, only=stages or MEASURING, **options)
+
+    def set_key(self, line):
+        """Give a key of the camera profile another value; the line as it is to stand there."""
+        path, key = self.night.camera_file, line.partition(" = ")[0]
+        path.write_text(re.sub(rf"^{key} = .*$", line, path.read_text(), flags=re.MULTILINE))
 
     def tables(self):
         """Names of the photometry tables."""
