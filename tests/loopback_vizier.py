@@ -26,6 +26,7 @@ FIELDS = {
     "pmRA": 'datatype="double" unit="mas/yr">',
     "pmDE": 'datatype="double" unit="mas/yr">',
     "Teff": 'datatype="float" unit="K">',
+    "Disp": 'datatype="char" arraysize="*">',
 }
 
 
@@ -63,7 +64,8 @@ class LoopbackVizier:
         """Text of the answer to a query, a dict of VizieR's parameters."""
         if query.get("-source") != self.catalog:
             return votable_text(self.catalog, [], {}, "")
-        names = [name for name in query["-out"].split(",") if not (fault == "nocolumn" and name == "Tmag")]
+        there = [name for name in query["-out"].split(",") if name in FIELDS and name in self.stars.colnames]
+        names = [name for name in there if not (fault == "nocolumn" and name == "Tmag")]
         rows = [] if fault == "norows" else self.select(query)
         note = ""
         if fault == "overflow":
@@ -105,7 +107,7 @@ def votable_text(catalog, names, rows, note):
 def _cell(value):
     if value is np.ma.masked or value != value:
         return ""
-    return repr(value.item())
+    return str(value) if isinstance(value, str) else repr(value.item())
 
 
 def _handler_of(vizier):

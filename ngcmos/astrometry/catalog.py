@@ -22,6 +22,9 @@ from ngcmos.sphere import Vectors, directions, unit_vectors
 ID_COLUMNS = ("TIC", "GAIA")
 NUMBER_COLUMNS = ("RAJ2000", "DEJ2000", "Tmag", "Gmag", "BPmag", "RPmag", "pmRA", "pmDE", "Teff")
 VIZIER_COLUMNS = ID_COLUMNS + NUMBER_COLUMNS
+DISPOSITION = "Disp"  # of TIC 8.2, where it is to be had
+NO_STARS = ("DUPLICATE", "SPLIT", "ARTIFACT")
+SAME_ARCSEC, SAME_DMAG = 1.0, 0.5  # two entries nearer and more alike than this are one star
 
 # name: (unit, meaning); the first eleven are what users' notebooks read, in this order
 CATALOG_COLUMNS = {
@@ -62,7 +65,9 @@ _TIC_IN_NAME = re.compile(r"(?<![A-Za-z])TIC[-_ ]?(\d{1,11})(?!\d)", re.IGNORECA
 def tidy_rows(rows: Table) -> Table:
     """The columns of `VIZIER_COLUMNS` without masks: ids as int64 (0 = none), numbers as float64 (NaN = none).
 
-    Ints without a position and repeated TIC ids (but the first) are left out. Tidy rows come back equal.
+    Rows without a position, repeated TIC ids (but the first) and what is no star of its own are left out: entries
+    that TIC 8.2 disposes of as duplicate, artifact or parent of a split, a second one of a Gaia id, and one of two
+    entries within 1 arcsec that are alike in brightness. Tidy rows come back equal.
 
     Raises
     ------
@@ -76,7 +81,39 @@ def tidy_rows(rows: Table) -> Table:
     for name in NUMBER_COLUMNS:
         tidy[name] = _numbers(rows[name])
     placed = np.isfinite(tidy["RAJ2000"]) & np.isfinite(tidy["DEJ2000"])
-    return tidy[placed & _is_first(tidy["TIC"])]
+    stars = tidy[placed & _is_first(tidy["TIC"]) & ~_is_no_star(rows)]
+    return stars[~_is_double(stars)]
+
+
+def _is_no_star(rows: Table) -> Bools:
+    """Entries that the catalog itself says are no stars."""
+    if DISPOSITION not in rows.colnames:
+        return np.zeros(len(rows), dtype=bool)
+    said = np.ma.filled(np.ma.asarray(rows[DISPOSITION]).astype(str), "")
+    return np.isin(np.char.upper(np.char.strip(said)), NO_STARS)
+
+
+def _is_double(stars: Table) -> Bools:
+    """Entries of which another one is the same star: that with a Gaia id, else with the lower TIC id, stays."""
+    double = np.zeros(len(stars), dtype=bool)
+    if len(stars) < 2:
+        return double
+    tic, gaia = np.asarray(stars["TIC"]), np.asarray(stars["GAIA"])
+    rank = np.lexsort((tic, gaia == 0)).argsort()
+    places = unit_vectors(np.asarray(stars["RAJ2000"]), np.asarray(stars["DEJ2000"]))
+    pairs = cKDTree(places).query_pairs(np.radians(SAME_ARCSEC / 3600), output_type="ndarray")
+    first, second = pairs.T
+    by_t, by_g = (
+        np.abs(np.asarray(stars[name])[first] - np.asarray(stars[name])[second]) for name in ("Tmag", "Gmag")
+    )
+    same = np.where(np.isfinite(by_t), by_t, by_g) < SAME_DMAG
+    same &= (gaia[first] == 0) | (gaia[second] == 0) | (gaia[first] == gaia[second])  # Gaia tells two stars apart
+    first, second = first[same], second[same]
+    double[np.where(rank[first] < rank[second], second, first)] = True
+    order = np.lexsort((tic, gaia))
+    again = np.flatnonzero((np.diff(gaia[order]) == 0) & (gaia[order][1:] != 0)) + 1
+    double[order[again]] = True
+    return double
 
 
 def no_rows() -> Table:

@@ -5,7 +5,7 @@ import io
 import logging
 import time
 import warnings
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 
 import requests
 from astropy import units
@@ -15,7 +15,7 @@ from astropy.table import Table, vstack
 from astropy.utils.exceptions import AstropyWarning
 
 from ngcmos.arrays import Place
-from ngcmos.astrometry.catalog import VIZIER_COLUMNS, no_rows, tidy_rows
+from ngcmos.astrometry.catalog import DISPOSITION, VIZIER_COLUMNS, no_rows, tidy_rows
 from ngcmos.config import Catalog
 from ngcmos.errors import CatalogError, NetworkError
 
@@ -149,7 +149,7 @@ def _fetch(region: Region, server: str, timeout_s: float) -> Table:
     return rows
 
 
-def _query_of(region: Region, constraints: dict[str, str]) -> str:
+def _query_of(columns: Sequence[str], region: Region, constraints: dict[str, str]) -> str:
     """What astroquery would send to VizieR for all rows of a region that fulfil these constraints on columns.
 
     astroquery itself knows a closed list of hosts, and https only.
@@ -157,7 +157,7 @@ def _query_of(region: Region, constraints: dict[str, str]) -> str:
     from astroquery.vizier import VizierClass  # here, for it takes a second
 
     box = region.box_deg * units.deg
-    client = VizierClass(columns=list(VIZIER_COLUMNS), row_limit=-1)
+    client = VizierClass(columns=list(columns), row_limit=-1)
     query: str = client.query_region_async(
         region.centre,
         width=box,
@@ -170,11 +170,24 @@ def _query_of(region: Region, constraints: dict[str, str]) -> str:
     return query
 
 
+class RefusedQueryError(CatalogError):
+    """VizieR did not understand a query."""
+
+
 def _ask(region: Region, constraints: dict[str, str], server: str, timeout_s: float) -> Table:
-    """Tidy rows of one query."""
+    """Tidy rows of one query; asked again without the disposition where that is not understood."""
+    try:
+        return _ask_for([*VIZIER_COLUMNS, DISPOSITION], region, constraints, server, timeout_s)
+    except RefusedQueryError:
+        return _ask_for(VIZIER_COLUMNS, region, constraints, server, timeout_s)
+
+
+def _ask_for(
+    columns: Sequence[str], region: Region, constraints: dict[str, str], server: str, timeout_s: float
+) -> Table:
     url = f"{server}/viz-bin/votable"
     try:
-        response = requests.post(url, data=_query_of(region, constraints), timeout=timeout_s)
+        response = requests.post(url, data=_query_of(columns, region, constraints), timeout=timeout_s)
     except OSError as error:  # all that requests raises
         raise NetworkError(f"{url}: no answer, {_root_of(error)}") from error
     _check_status(url, response)
@@ -210,7 +223,7 @@ def _rows_of(where: str, catalog: str, content: bytes) -> Table:
     if "OVERFLOW" in remarks:
         raise CatalogError(f"{where}: {catalog} cut off, {remarks['OVERFLOW']}, expected all rows")
     if "ERROR" in remarks:
-        raise CatalogError(f"{where}: {catalog} refused, {remarks['ERROR']}")
+        raise RefusedQueryError(f"{where}: {catalog} refused, {remarks['ERROR']}")
     try:
         return tidy_rows(tables[0]) if tables else no_rows()
     except CatalogError as error:

@@ -11,6 +11,7 @@ from tic_rows import LONG_ID, tic_rows
 
 from ngcmos.astrometry.catalog import (
     CATALOG_COLUMNS,
+    NUMBER_COLUMNS,
     VIZIER_COLUMNS,
     ds9_regions,
     exact_ids,
@@ -261,3 +262,43 @@ def test_the_masks_of_a_real_answer_become_0_and_nan(real_data):
     assert (rows["GAIA"] == 0).sum() == 201
     assert np.isnan(rows["pmRA"]).sum() == 1809
     assert np.isnan(rows["Teff"]).sum() == 2193
+
+
+def entries(**columns):
+    """Five TIC rows a minute of arc apart, as bright as each other; columns as asked."""
+    rows = Table({name: np.full(5, 12.0) for name in NUMBER_COLUMNS})
+    rows["RAJ2000"], rows["DEJ2000"] = 10.0, np.arange(5) / 60.0
+    rows["TIC"], rows["GAIA"] = np.arange(1, 6), np.arange(101, 106)
+    for name, values in columns.items():
+        rows[name] = values
+    return rows
+
+
+def test_what_the_tic_disposes_of_is_no_star():
+    said = np.ma.array(["", "DUPLICATE", "ARTIFACT", "SPLIT", "JOIN"], mask=[1, 0, 0, 0, 0])
+    assert tidy_rows(entries(Disp=said))["TIC"].tolist() == [1, 5]
+
+
+@pytest.mark.parametrize(("arcsec", "dmag", "left"), [(0.9, 0.4, 4), (1.1, 0.0, 5), (0.3, 0.6, 5)])
+def test_two_entries_at_one_place_and_alike_are_one_star(arcsec, dmag, left):
+    rows = entries(GAIA=[101, 0, 103, 104, 105])
+    rows["DEJ2000"][1] = arcsec / 3600
+    rows["Tmag"][1] += dmag
+    assert len(tidy_rows(rows)) == left
+    assert 1 in tidy_rows(rows)["TIC"]
+
+
+def test_the_entry_with_a_gaia_id_stays():
+    rows = entries(GAIA=[0, 102, 103, 104, 105])
+    rows["DEJ2000"][0] = rows["DEJ2000"][1]
+    assert tidy_rows(rows)["TIC"].tolist() == [2, 3, 4, 5]
+
+
+def test_two_stars_that_gaia_tells_apart_are_two():
+    rows = entries()
+    rows["DEJ2000"][0] = rows["DEJ2000"][1] + 0.5 / 3600
+    assert len(tidy_rows(rows)) == 5
+
+
+def test_two_rows_of_one_gaia_id_are_one_star():
+    assert tidy_rows(entries(GAIA=[101, 102, 101, 0, 0]))["TIC"].tolist() == [1, 2, 4, 5]
