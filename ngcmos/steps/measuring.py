@@ -48,7 +48,9 @@ MARGIN_PX = 60.0  # around the measured stars, in which stars are kept away from
 ROOMS = (
     "ngcmos.astrometry.distortion",
     "ngcmos.calibration.reduce",
+    "ngcmos.night.containers",
     "ngcmos.night.images",
+    "ngcmos.night.units",
     "ngcmos.photometry",
     "ngcmos.steps.measuring",
     "ngcmos.tables.writer",
