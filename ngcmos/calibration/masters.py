@@ -29,6 +29,7 @@ from ngcmos.night.images import read_image
 from ngcmos.night.products import flat_path, make_folder, write_then_rename
 
 MAX_FRAMES = 21
+LEVEL_NOISES, LEVEL_ADU = 10.0, 5.0  # a bias further off than both of these from newer ones is of another time
 MIN_FLATS = 3  # the fewest whose median removes a star that only one of them has
 FLAT_LEVEL = (0.02, 0.8)  # of saturation: below, noise rules; above, the response bends
 FLAT_SATURATED_SHARE = 0.01
@@ -303,15 +304,19 @@ def _build_dark(folder: Path, camera: Camera, bias: Floats32) -> tuple[Floats32,
 
 
 def _read_raw(folder: Path, kind: str, camera: Camera, *, exposed: bool = False) -> list[_RawFrame]:
-    """Up to 21 usable frames of a kind in order of name; unusable ones are logged and left out."""
+    """The newest usable frames of a kind by name, up to 21; unusable ones are logged and left out."""
     frames: list[_RawFrame] = []
-    for path in _raw_paths(folder, kind):
+    for path in reversed(_raw_paths(folder, kind)):
         try:
-            frames.append(_read_one(path, camera, exposed))
+            frame = _read_one(path, camera, exposed)
+            if not exposed:
+                _require_level(frame, frames, camera.detector)
+            frames.append(frame)
         except FrameError as error:
             _log.warning("calibration frame left out: %s", error)
         if len(frames) == MAX_FRAMES:
             break
+    frames.reverse()
     if not frames:
         raise MasterError(
             f"{folder}: no usable {kind}*.fits and no master_{kind}.fits, expected raw {kind} frames of"
@@ -319,6 +324,16 @@ def _read_raw(folder: Path, kind: str, camera: Camera, *, exposed: bool = False)
             f" with {camera.detector.readmode!r} in {camera.headers.readmode}"
         )
     return frames
+
+
+def _require_level(frame: _RawFrame, newer: Sequence[_RawFrame], detector: Detector) -> None:
+    """Refuse a bias that stands out against the newer ones, as of before the camera was repaired."""
+    if not newer:
+        return
+    level, usual = float(np.median(frame.data)), float(np.median([np.median(one.data) for one in newer]))
+    limit = max(LEVEL_NOISES * detector.read_noise_e / detector.gain_e_adu, LEVEL_ADU)
+    if abs(level - usual) > limit:
+        raise FrameError(f"{frame.path.name}: level {level:.0f} ADU, that of newer frames is {usual:.0f} ADU")
 
 
 def _raw_paths(folder: Path, kind: str) -> list[Path]:

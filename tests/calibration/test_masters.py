@@ -104,13 +104,20 @@ def test_the_header_tells_what_the_master_is_made_of(config, raw_calibrations):
     assert [header[f"INPUT{n:02d}"] for n in (1, 2, 3)] == [f"dark-0000{n}.fits" for n in range(3)]
 
 
-def test_of_many_frames_the_first_21_by_name_are_taken(config, raw_calibrations):
+def test_of_many_frames_the_newest_21_by_name_are_taken(config, raw_calibrations):
     for number in reversed(range(3, 30)):
-        write_raw(raw_calibrations / f"bias-{number:05d}.fits", BIAS if number < 21 else 9999)
+        write_raw(raw_calibrations / f"bias-{number:05d}.fits", BIAS)
     load_bias_and_dark(config)
     header = fits.getheader(config.directories.out / "master_bias.fits")
     assert header["NCOMBINE"] == 21
-    assert header["INPUT21"] == "bias-00020.fits"
+    assert (header["INPUT01"], header["INPUT21"]) == ("bias-00009.fits", "bias-00029.fits")
+
+
+def test_bias_frames_of_before_a_repair_are_left_out_by_name(config, raw_calibrations, caplog):
+    for number in range(30, 33):
+        write_raw(raw_calibrations / f"bias-{number:05d}.fits", BIAS + 60)
+    assert np.all(load_bias_and_dark(config)[0].data == BIAS + 60)
+    assert "left out: bias-00002.fits: level 101 ADU, that of newer frames is 160 ADU" in caplog.text
 
 
 def test_nothing_to_make_a_bias_of_names_folder_and_pattern(config):
