@@ -15,7 +15,7 @@ from ngcmos.arrays import Bools, Floats, Ints, Reals
 
 STEP_PX = 16  # rows and columns looked at
 BRIGHT_SIGMA = 5.0
-TRAIL_SHARE = 0.4  # of the lines looked at that a trail crosses between its ends
+TRAIL_SHARE = 0.6  # of the lines looked at that a trail crosses between its ends
 SHORTEST = 0.3  # of the chip: a shorter line is counted as if it were that long
 MOST_TRAILS = 4
 MOST_CHANCE = 0.1  # that a line has a point in a cell; a frame with more bright pixels shows no trail
