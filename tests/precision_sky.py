@@ -44,14 +44,14 @@ def measure_by(config, night, field, paths):
     masters = load_masters(config, night.folder)
     found = {}
     for method in SKY_METHODS:
-        stars, found[method] = measure(with_sky(config.camera, method), config.site, masters, night, field, paths)
+        stars, found[method] = measure(with_sky(config.camera, method), masters, night, field, paths)
     return stars, found
 
 
-def measure(camera, site, masters, night, field, paths):
+def measure(camera, masters, night, field, paths):
     """(stars, (frames, stars) rows) of these frames of a field."""
     stars, catalog = (read(night.folder, field) for read in (read_input_catalog, read_catalog))
-    placed = with_times([place_frame(path, camera) for path in paths], site)
+    placed = with_times([place_frame(path, camera) for path in paths], camera)
     measuring = prepare_measuring(camera, masters, stars, catalog, 80)
     return stars, np.stack([measure_frame(frame, measuring)[0] for frame in placed])
 
@@ -63,7 +63,7 @@ def flat_rows(base, config, night):
     response = (chip_of(base, config).response * flat_scale(base, config, night)).astype(np.float32)
     for name, flat in (("the master flat", masters.flat), ("the response of the chip", response)):
         used = dataclasses.replace(masters, flat=flat)
-        stars, rows = measure(config.camera, config.site, used, night, truth.field, paths)
+        stars, rows = measure(config.camera, used, night, truth.field, paths)
         light, _ = true_counts(base, config, night, truth, stars, paths)
         good = (((rows["flags"] & SPOILT) == 0) & alone_within(stars, *BRIGHT)).all(axis=0)
         mean = ((rows["flux_5"] - light) / rows["fluxerr_5"])[:, good].mean(axis=0)

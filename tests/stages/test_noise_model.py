@@ -162,7 +162,8 @@ def test_other_photometry_makes_it_anew(finished):
 
 def test_other_profile_makes_it_anew(finished):
     config, night, _ = finished
-    other = dataclasses.replace(config, camera=dataclasses.replace(config.camera, checksum="another"))
+    telescope = dataclasses.replace(config.camera.telescope, aperture_m=0.25)
+    other = dataclasses.replace(config, camera=dataclasses.replace(config.camera, telescope=telescope))
     assert len(run_stage(noise_model, other, night, bin_minutes=8.0).done) == 2
 
 
