@@ -45,13 +45,12 @@ def test_killed_at_any_instant_the_next_run_heals(undisturbed, share):
 def test_stopped_photometry_is_continued_not_begun_anew(undisturbed, monkeypatch):
     """With parts of two frames, a run that dies at its fifth frame has four of them on disk."""
     from ngcmos.stages import process_cmos
-    from ngcmos.steps import table as field_table
 
     lay_out(undisturbed.raw, undisturbed.base)
     config = load_night(undisturbed.base)
     run_chain(config.config, config.folder, skip=["process_cmos", "QC_control"], quiet=True)
-    monkeypatch.setattr(field_table, "FRAMES_A_PART", 2)
-    real, seen = field_table.measure_frame, []
+    monkeypatch.setattr(process_cmos, "FRAMES_A_PART", 2)
+    real, seen = process_cmos.measure_frame, []
 
     def die_at_the_fifth(placed, measuring):
         seen.append(placed.path.name)
@@ -59,10 +58,10 @@ def test_stopped_photometry_is_continued_not_begun_anew(undisturbed, monkeypatch
             raise KeyboardInterrupt
         return real(placed, measuring)
 
-    monkeypatch.setattr(field_table, "measure_frame", die_at_the_fifth)
+    monkeypatch.setattr(process_cmos, "measure_frame", die_at_the_fifth)
     with pytest.raises(KeyboardInterrupt):
         run_stage(process_cmos, config.config, config.night(), quiet=True)
-    monkeypatch.setattr(field_table, "measure_frame", real)
+    monkeypatch.setattr(process_cmos, "measure_frame", real)
     outcome = run_stage(process_cmos, config.config, config.night(), quiet=True)
     assert seen[:4] == outcome.skipped
     assert not set(seen[:4]) & set(outcome.done)

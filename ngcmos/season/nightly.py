@@ -23,6 +23,7 @@ OUTLIER_SIGMA = 5.0
 SLOPE_PRIOR = 0.02  # from the middle of the chip to its edge, or a magnitude of colour: keeps few stars sane
 BRIGHT_STARS = 100  # that tell a restless frame
 JITTER_ERRORS = 3.0  # a frame is restless when its jitter exceeds its own error by this many times
+MOST_LEVERAGE = 0.8
 FEWEST_FRAMES = 8  # to tell a star's scatter by
 
 
@@ -75,6 +76,8 @@ class NightSolution:
         Scatter within the night, and what the errors of its points let expect.
     points : (stars,) array
         Frames that count for the star.
+    say : (stars,) array
+        How much the star has told the shares, 1 for what its errors allow, 0 for nothing; see `leverage`.
     variable : (stars,) bool array
         Varies within the night more than its like.
     """
@@ -88,6 +91,7 @@ class NightSolution:
     rms: Floats
     expected: Floats
     points: Floats
+    say: Floats
     variable: Bools
 
 
@@ -104,19 +108,31 @@ class _Noise:
 def solve_night(counts: Counts, setting: Setting) -> NightSolution:
     """The solution of one night, or of one pointing of it, in the aperture of these counts."""
     level, share = _first_guess(counts, setting)
-    trusted, weight = counts.trusted, np.zeros_like(counts.flux)
+    trusted, weight, say = counts.trusted, np.zeros_like(counts.flux), np.zeros(level.size)
     noise = _Noise(np.ones(level.size), np.zeros(len(share)), np.zeros(level.size), np.zeros(level.size, bool))
+    taken: Reals = np.zeros_like(counts.flux)
     for _ in range(PASSES):
         deviation, variance = _deviations(counts, setting, level, share)
         trusted = _trust(counts.trusted, deviation, variance, setting)
-        noise = _measure_noise(np.where(trusted, deviation, np.nan), variance, setting, noise)
-        weight = _weigh(variance, trusted, noise, setting)
+        free = np.where(trusted, deviation / np.sqrt(1 - taken), np.nan)  # of the scatter of what it deviates from
+        noise = _measure_noise(free, variance, setting, noise)
+        say = _say(_total(variance, noise), trusted, noise, setting)
+        weight = np.where(trusted, quotient(say, _total(variance, noise), blank=0.0), 0).astype(np.float32)
         for _ in range(ROUNDS):
             share = _fit_shares(deviation, weight, share, setting.basis)
             deviation, variance = _deviations(counts, setting, level, share)
             level = level * (1 + _star_means(deviation, _total(variance, noise), trusted, setting.used))
             deviation, variance = _deviations(counts, setting, level, share)
-    return _describe(_total(variance, noise), weight, trusted, setting, (level, share), noise, deviation)
+        covariance = _covariance(weight, share, setting.basis)
+        shared = share_variance(covariance, setting.basis) / shares(share, setting.basis) ** 2
+        taken = np.nan_to_num(leverage(say, shared, _total(variance, noise)))
+    free = np.where(trusted, deviation / np.sqrt(1 - taken), np.nan)
+    unknown = np.full(level.size, np.nan)
+    fitted = NightSolution(
+        *(level, unknown, share, covariance, noise.inflation, noise.jitter),
+        *(noise.rms, unknown, unknown, say, noise.variable),
+    )
+    return _describe(free, _total(variance, noise), setting, fitted)
 
 
 def shares(share: Floats, basis: Floats) -> Reals:
@@ -130,6 +146,24 @@ def share_variance(covariance: Floats, basis: Floats) -> Reals:
     """(frames, stars) float32 variance of the shares: what the comparison stars add to each point."""
     pairs = (basis[:, :, None] * basis[:, None, :]).reshape(len(basis), -1)
     return (covariance.reshape(len(covariance), -1) @ pairs.T).astype(np.float32)
+
+
+def leverage(say: Floats, shared: Reals, variance: Reals) -> Reals:
+    """(frames, stars) share of a star's own deviation that the shares have taken up.
+
+    Divided by one less this, a deviation is that from shares which the star has not told: its own signal stays
+    whole, however few others there are.
+
+    Parameters
+    ----------
+    say : (stars,) array
+    shared : (frames, stars) array
+        Relative variance of the shares.
+    variance : (frames, stars) array
+        Relative variance of the points.
+    """
+    taken = say.astype(np.float32) * quotient(shared, variance, blank=0.0).astype(np.float32)
+    return np.minimum(taken, np.float32(MOST_LEVERAGE))
 
 
 def point_variance(variance: Reals, inflation: Floats, jitter: Floats) -> Reals:
@@ -219,15 +253,12 @@ def _total(variance: Reals, noise: _Noise) -> Reals:
     return point_variance(variance, noise.inflation, noise.jitter)
 
 
-def _weigh(variance: Reals, trusted: Bools, noise: _Noise, setting: Setting) -> Reals:
-    """(frames, stars) weights for the shares: a star that scatters more than expected counts less."""
-    total = _total(variance, noise)
+def _say(total: Reals, trusted: Bools, noise: _Noise, setting: Setting) -> Floats:
+    """(stars,) how much a star tells the shares: one that scatters more than expected tells less."""
     usual = np.sqrt(_mean(np.where(trusted, total, np.nan)[setting.used]))
     restless = np.fmax(1, noise.rms / usual) ** 2
-    held = trusted & setting.comparing & ~noise.variable & np.isfinite(restless)
-    weight: Reals = np.zeros_like(total)
-    np.divide(1, total * restless.astype(np.float32), out=weight, where=held & (total > 0))
-    return weight
+    held = setting.comparing & ~noise.variable & np.isfinite(restless)
+    return np.where(held, quotient(1, restless), 0.0)
 
 
 def _fit_shares(deviation: Reals, weight: Reals, share: Floats, basis: Floats) -> Floats:
@@ -262,37 +293,27 @@ def _star_means(deviation: Reals, total: Reals, trusted: Bools, used: Bools) -> 
     return quotient(mean, seen)
 
 
-def _describe(
-    total: Reals,
-    weight: Reals,
-    trusted: Bools,
-    setting: Setting,
-    fitted: tuple[Floats, Floats],
-    noise: _Noise,
-    deviation: Reals,
-) -> NightSolution:
-    """The solution with its errors; `fitted` are levels and shares."""
-    level, share = fitted
-    held = (trusted & setting.used[:, None])[setting.used]
-    own = np.where(held, total[setting.used], np.nan)
-    red = redness(np.where(held, deviation[setting.used], np.nan))
-    red = np.fmax(1, of_like(np.where(noise.variable, np.nan, red), setting.mag))
-    seen = np.nansum(1 / own, axis=0, dtype=float)
-    error = quotient(1, np.sqrt(seen))
-    matrix = _normal_matrix(weight, setting.basis)
+def _covariance(weight: Reals, share: Floats, basis: Floats) -> Floats:
+    """(frames, terms, terms) covariance of the shares; NaN where no star tells."""
+    matrix = _normal_matrix(weight, basis)
     matrix[~(matrix[:, 0, 0] > 0)] = np.nan
-    covariance = np.linalg.inv(matrix) * share[:, :1, None] ** 2
-    return NightSolution(
-        level=level,
+    covariance: Floats = np.linalg.inv(matrix) * share[:, :1, None] ** 2
+    return covariance
+
+
+def _describe(free: Reals, total: Reals, setting: Setting, fitted: NightSolution) -> NightSolution:
+    """The solution with errors and scatters; `free` are deviations, NaN where a point does not count."""
+    held = np.isfinite(free)[setting.used]
+    deviation, own = free[setting.used], np.where(held, total[setting.used], np.nan)
+    red = redness(deviation)
+    red = np.fmax(1, of_like(np.where(fitted.variable, np.nan, red), setting.mag))
+    error = quotient(1, np.sqrt(np.nansum(1 / own, axis=0, dtype=float)))
+    return dataclasses.replace(
+        fitted,
         level_error=error * np.nan_to_num(red, nan=1.0),
-        share=share,
-        covariance=covariance,
-        inflation=noise.inflation,
-        jitter=noise.jitter,
-        rms=scatter(np.where(held, deviation[setting.used], np.nan)),
+        rms=scatter(deviation),
         expected=np.sqrt(_mean(own)),
         points=held.sum(axis=0).astype(float),
-        variable=noise.variable,
     )
 
 

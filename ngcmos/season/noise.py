@@ -13,6 +13,7 @@ from ngcmos.stats import MAD_TO_SIGMA, column_medians, quotient
 
 BOX_BINS = 9  # of ten minutes: an hour and a half, half a transit
 FEWEST_BOXES = 8
+LEAST_INFORMATION = 0.05  # of what a box would have on a known level: else it holds nearly all points
 FLOOR = 0.0005  # scatter of the nights of the quietest star
 
 
@@ -85,7 +86,7 @@ def _redness(night: Ints, starts: Ints, value: Floats, weight: Floats) -> Floats
     place = np.arange(night.size) - starts[night]
     boxes = np.flatnonzero(np.r_[True, (np.diff(night) != 0) | (np.diff(place // BOX_BINS) != 0)])
     boxed = np.add.reduceat(weight, boxes)
-    left = 1 - quotient(boxed, total[night[boxes]], blank=1.0)  # the mean of the night took the rest
+    left = np.fmax(1 - quotient(boxed, total[night[boxes]], blank=1.0), 0)  # the mean of the night took the rest
     pull = quotient(np.add.reduceat(weight * away, boxes), np.sqrt(boxed * left))
     full = np.add.reduceat(weight > 0, boxes, dtype=int) >= BOX_BINS // 2
     pull = np.where(full & (left > 0.1), pull, np.nan)
@@ -94,9 +95,10 @@ def _redness(night: Ints, starts: Ints, value: Floats, weight: Floats) -> Floats
 
 
 def fit_box(curves: Curves, inside: Bools) -> tuple[Floats, Floats]:
-    """Depth of the points inside, and its inverse variance; each night's mean is free within its scatter.
+    """Depth of the points inside below the others, and its inverse variance; nights are free within their scatter.
 
-    Least squares with the covariance of white noise and a common offset of each night (Woodbury's identity).
+    Least squares of a box and a constant with the covariance of white noise and a common offset of each night
+    (Woodbury's identity).
 
     Parameters
     ----------
@@ -106,17 +108,23 @@ def fit_box(curves: Curves, inside: Bools) -> tuple[Floats, Floats]:
     Returns
     -------
     depth, information : (stars,) arrays
+        0 where no point is inside, or none is not.
     """
     starts, at = curves.starts, np.flatnonzero(inside)
     if not at.size:
         return np.zeros(len(curves.night_variance)), np.zeros(len(curves.night_variance))
     total = np.add.reduceat(curves.weight, starts)
     moment = np.add.reduceat(curves.weight * curves.residual, starts)
+    shrink = curves.night_variance / (1 + curves.night_variance * total)
+    constant = (total - shrink * total**2).sum(axis=0)
+    level = quotient((moment - shrink * total * moment).sum(axis=0), constant, blank=0.0)
     first = np.flatnonzero(np.r_[True, np.diff(curves.night[at]) != 0])
     nights = curves.night[at[first]]
     covered = np.add.reduceat(curves.weight[at], first)
     summed = np.add.reduceat(curves.weight[at] * curves.residual[at], first)
-    shrink = curves.night_variance / (1 + curves.night_variance * total[nights])
-    information = (covered - shrink * covered**2).sum(axis=0)
-    light = (summed - shrink * covered * moment[nights]).sum(axis=0)
+    both = (covered - shrink[nights] * covered * total[nights]).sum(axis=0)
+    alone = (covered - shrink[nights] * covered**2).sum(axis=0)
+    information = alone - quotient(both**2, constant, blank=0.0)
+    information = np.where(information > LEAST_INFORMATION * alone, information, 0.0)
+    light = (summed - shrink[nights] * covered * moment[nights]).sum(axis=0) - both * level
     return quotient(-light, information, blank=0.0), information

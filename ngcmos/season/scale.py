@@ -11,7 +11,7 @@ import numpy as np
 
 from ngcmos.arrays import Bools, Floats, Ints, Rows
 from ngcmos.season.curves import Scale
-from ngcmos.season.solution import Levels, SeasonSolution, solve_season, surfaces
+from ngcmos.season.solution import Levels, SeasonSolution, solve_season
 from ngcmos.season.summary import NightSummary, star_basis, star_keys
 
 CLASS_MAG = 0.5
@@ -219,7 +219,7 @@ def _chosen(
     gathered: _Gathered, solved: list[SeasonSolution], radii: tuple[float, ...], aperture: Ints
 ) -> SeasonFit:
     """Everything in the aperture of each star."""
-    units = np.array([one.mean * surfaces(one.surface, gathered.basis) for one in solved])
+    units = np.array([one.unit for one in solved])
     means = {name: [getattr(one, name) for one in solved] for name in ("deviation", "error", "chi2", "freedom")}
     kept = {
         name: [gathered.values(name, radius) for radius in radii]

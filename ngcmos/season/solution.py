@@ -16,7 +16,7 @@ import numpy as np
 
 from ngcmos.arrays import Bools, Floats
 from ngcmos.lightcurves.scatter import of_like
-from ngcmos.season.nightly import usual_scatter
+from ngcmos.season.nightly import MOST_LEVERAGE, usual_scatter
 from ngcmos.stats import MAD_TO_SIGMA, column_medians, quotient
 
 PASSES = 6
@@ -71,7 +71,10 @@ class SeasonSolution:
     inflation : (stars,) array
         Scatter of the levels of stars of that magnitude over the expected one.
     deviation, error : (pointings, stars) arrays
-        Level over the model less 1, and its standard error with floor and inflation.
+        Level over the model less 1, by surfaces that the star itself has not told, and its standard error with
+        floor and inflation.
+    unit : (pointings, stars) array
+        Counts that are a relative flux of 1.
     chi2, freedom : (stars,) arrays
         Of the deviations of the pointings that count by these errors; freedom is 0 where nothing can be told.
     constant : (stars,) bool array
@@ -84,6 +87,7 @@ class SeasonSolution:
     inflation: Floats
     deviation: Floats
     error: Floats
+    unit: Floats
     chi2: Floats
     freedom: Floats
     constant: Bools
@@ -112,9 +116,13 @@ def solve_season(levels: Levels) -> SeasonSolution:
         deviation, _ = _deviations(levels, state)
         state = _measure_noise(levels, state, deviation, held, constant)
     deviation, error = _deviations(levels, state)
+    taken = _leverage(levels, error, _sharing(levels, state, held, constant))
+    deviation, error = deviation / (1 - taken), error / np.sqrt(1 - taken)
+    model = surfaces(state.surface, levels.basis) * state.mean
+    unit = np.where(taken > 0, levels.level / (1 + deviation), model)
     chi2, freedom = _chi2(deviation, error, held & _counting(levels)[:, None])
     return SeasonSolution(
-        state.mean, state.surface, state.floor, state.inflation, deviation, error, chi2, freedom, constant
+        state.mean, state.surface, state.floor, state.inflation, deviation, error, unit, chi2, freedom, constant
     )
 
 
@@ -199,7 +207,7 @@ def _find_constant(levels: Levels, deviation: Floats, error: Floats, held: Bools
 def _alternate(levels: Levels, state: _State, held: Bools, constant: Bools) -> _State:
     """Means and surfaces by turns until the means stand."""
     error = np.hypot(levels.error * state.inflation, state.floor[:, None])
-    shared = np.where(held & levels.comparing & constant & np.isfinite(state.mean), error**-2.0, 0)
+    shared = np.where(_sharing(levels, state, held, constant), error**-2.0, 0)
     single = np.where(held, 1 / (error**2 + state.excess**2), 0)
     own = np.where(_counting(levels)[:, None], single, 0)
     own = np.where(own.sum(axis=0) > 0, own, single)
@@ -212,6 +220,23 @@ def _alternate(levels: Levels, state: _State, held: Bools, constant: Bools) -> _
         if np.max(np.abs(step), initial=0.0) < CONVERGED:
             break
     return state
+
+
+def _sharing(levels: Levels, state: _State, held: Bools, constant: Bools) -> Bools:
+    """Levels that tell the surfaces."""
+    sharing: Bools = held & levels.comparing & constant & np.isfinite(state.mean)
+    return sharing
+
+
+def _leverage(levels: Levels, error: Floats, sharing: Bools) -> Floats:
+    """(pointings, stars) share of a star's own deviation that the surfaces have taken up."""
+    weight = np.where(sharing, error**-2.0, 0)
+    matrix = _normal_matrices(levels.basis, weight)
+    told = matrix[:, 0, 0] > 0
+    solved = np.linalg.solve(matrix[told], np.swapaxes(levels.basis[told], 1, 2))
+    taken = np.zeros_like(weight)
+    taken[told] = weight[told] * np.einsum("psk,pks->ps", levels.basis[told], solved)
+    return np.minimum(taken, MOST_LEVERAGE)
 
 
 def _normal_matrices(basis: Floats, weight: Floats) -> Floats:
@@ -242,11 +267,13 @@ def _measure_noise(levels: Levels, state: _State, deviation: Floats, held: Bools
     error = levels.error * state.inflation
     weight = np.where(held, 1 / (error**2 + state.floor[:, None] ** 2), 0)
     total = weight.sum(axis=0)
-    left = 1 - quotient(weight, total, blank=0.0)  # the mean took the rest
+    now = np.hypot(error, state.floor[:, None])
+    free = 1 - _leverage(levels, now, _sharing(levels, state, held, constant))
+    left = free * (1 - quotient(weight, total, blank=0.0))  # surface and mean took the rest of the variance
     telling = held & levels.comparing & constant & (left > 0.1)
     floor = np.array([_likeliest_floor(*row) for row in zip(deviation, error, left, telling, strict=True)])
     full = np.hypot(levels.error, floor[:, None])
-    chi2, freedom = _chi2(deviation, full, held & _counting(levels)[:, None])
+    chi2, freedom = _chi2(deviation / np.sqrt(free), full, held & _counting(levels)[:, None])
     known = freedom >= FEWEST_LEVELS - 1
     ratio = np.sqrt(quotient(chi2, np.where(known, freedom, 0)))
     usual = of_like(np.where(constant, ratio / usual_scatter(freedom), np.nan), levels.mag)

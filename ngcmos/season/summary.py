@@ -25,7 +25,7 @@ from ngcmos.season.read import FieldNight
 
 USUAL_COLOUR = 0.9  # Gaia BP - RP: the slope in colour turns there in all nights; stands for unknown ones
 FEWEST_SHARE = 0.5  # of the frames of a pointing that a star which compares others is trusted in
-_OF_STARS = ("level", "level_error", "inflation", "rms", "expected", "points")
+_OF_STARS = ("level", "level_error", "inflation", "rms", "expected", "points", "say")
 _OF_FRAMES = ("share", "covariance", "jitter")
 
 
@@ -51,7 +51,7 @@ class NightSummary:
         Median x and y, FITS pixels.
     counting : (pointings,) bool array
         Has a good frame.
-    level, level_error, inflation, rms, expected, points, variable : (apertures, pointings, stars) arrays
+    level, level_error, inflation, rms, expected, points, say, variable : (apertures, pointings, stars) arrays
     share, covariance, jitter : (apertures, measured frames, ...) arrays
         All as of `ngcmos.season.nightly.NightSolution`.
     """
@@ -72,6 +72,7 @@ class NightSummary:
     rms: Reals
     expected: Reals
     points: Reals
+    say: Reals
     variable: Bools
     share: Reals
     covariance: Reals

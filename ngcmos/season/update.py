@@ -17,7 +17,7 @@ from ngcmos.season.build import Changes, Season, Source, bring_in
 from ngcmos.season.periods import calibrate_faps
 from ngcmos.season.search import Found, search
 from ngcmos.season.tables import NightMeans, frame_rows, night_means, star_rows
-from ngcmos.season.variability import chance_of_nights, chance_within_nights, find_variable
+from ngcmos.season.variability import chance_of_nights, chance_within_nights, excess, find_variable
 
 log = logging.getLogger(__name__)
 
@@ -74,7 +74,10 @@ def _enter(rows: Rows, means: NightMeans, binned: BinnedSeason, found: Found) ->
     gain, fap = (np.array([getattr(one, name) for one in periods]) for name in ("gain", "fap"))
     fap = calibrate_faps(gain, fap, mag)
     within = chance_within_nights(binned.flux, binned.error, binned.night, mag)
-    rows["variable"] = find_variable(chance_of_nights(means.deviation, means.error), within, fap)
+    chances = [chance_of_nights(means.deviation, means.error), within, fap]
+    sizes = [excess(rows[name], rows[f"{name}_expected"]) for name in ("rms", "rms_night")]
+    sizes.append(np.array([one.amplitude for one in periods]))
+    rows["variable"] = find_variable(chances, sizes, rows["contamination"])
     rows["period_fap"] = fap
     for name, key in (("period_d", "period_d"), ("amplitude", "amplitude"), ("alias_d", "alias_d")):
         rows[name] = [getattr(one, key) for one in periods]

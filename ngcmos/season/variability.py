@@ -3,6 +3,8 @@
 Of constant stars a share of `FALSE_ALARMS` is called variable, a third of it by each of the three tests.
 """
 
+from collections.abc import Sequence
+
 import numpy as np
 from scipy import stats
 
@@ -12,6 +14,7 @@ from ngcmos.stats import MAD_TO_SIGMA, quotient
 
 FALSE_ALARMS = 0.003
 TESTS = 3
+NEIGHBOUR_SHARE = 0.05  # of the light of neighbours that the seeing moves in and out of an aperture
 FEWEST_NIGHTS = 3
 FEWEST_BINS = 10
 
@@ -79,7 +82,26 @@ def _chi2_within(flux: Reals, error: Reals, night: Ints) -> tuple[Floats, Floats
     return chi2, freedom
 
 
-def find_variable(*chances: Floats) -> Bools:
-    """Whether a star varies: by any of the tests, at a third of the false-alarm rate each."""
+def find_variable(chances: Sequence[Floats], sizes: Sequence[Floats], contamination: Floats) -> Bools:
+    """Whether a star varies: by any of the tests, at a third of the false-alarm rate each.
+
+    Stars nearby shine into the aperture, more or less as the air is: a star that does not vary by more than
+    `NEIGHBOUR_SHARE` of their light is not called variable.
+
+    Parameters
+    ----------
+    chances : sequence of (stars,) arrays
+        Of the tests; NaN where one could not be made.
+    sizes : sequence of (stars,) arrays
+        By how much the star varies, by each measure; NaN where unknown.
+    contamination : (stars,) array
+        Light of other stars over its own; NaN where unknown.
+    """
     variable: Bools = np.fmin.reduce(chances) < FALSE_ALARMS / TESTS
-    return variable
+    large: Bools = np.fmax.reduce(sizes) > NEIGHBOUR_SHARE * np.nan_to_num(contamination)
+    return variable & large
+
+
+def excess(scatter: Floats, expected: Floats) -> Floats:
+    """What is left of a scatter without the expected one; 0 where it is less."""
+    return np.sqrt(np.fmax(np.nan_to_num(scatter**2 - expected**2), 0))

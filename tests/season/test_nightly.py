@@ -7,7 +7,7 @@ import pytest
 from season.made_season import Habits, make_night, make_sky
 
 from ngcmos.lightcurves.ensemble import Counts
-from ngcmos.season.nightly import Setting, point_variance, shares, solve_night
+from ngcmos.season.nightly import Setting, leverage, point_variance, share_variance, shares, solve_night
 
 FRAMES, STARS = 80, 300
 
@@ -142,3 +142,29 @@ def test_star_never_counted_has_no_level(rng, sky):
     night.flux[0, :, 3] = np.nan
     solution, _ = solve(sky, night)
     assert np.isnan(solution.level[3]) and solution.points[3] == 0
+
+
+def depths_of_a_star_that_outshines_all_others(seed):
+    """A dip of 1.5 % in one of twenty stars, against the shares as they are and without its own part in them."""
+    rng = np.random.default_rng(seed)
+    sky = make_sky(rng, 20, bright=11.5, faint=12.5)
+    sky.mag[0] = 9.5
+    night = make_night(rng, sky, 0, frames=FRAMES, habits=Habits(cloudy_share=0.0))
+    night.flux[0, 30:50, 0] *= 0.985
+    x, y = (place[0] / 1024 - 1 for place in (night.x, night.y))
+    basis = np.column_stack([np.ones(20), x, y, sky.colour - 0.9])
+    setting = Setting(basis, sky.mag, 0.00336 * night.airmass**1.5, ~night.cloudy, np.ones(20, bool))
+    solution = solve_night(counts_of(night), setting)
+    through = shares(solution.share, basis)
+    away = night.flux[0] / (through * solution.level) - 1
+    counted = (night.error[0] / (through * solution.level)) ** 2 + setting.air_rms[:, None] ** 2
+    variance = point_variance(counted, solution.inflation, solution.jitter)
+    taken = leverage(solution.say, share_variance(solution.covariance, basis) / through**2, variance)
+    return [
+        np.mean(np.delete(one[:, 0], np.s_[30:50])) - np.mean(one[30:50, 0]) for one in (away, away / (1 - taken))
+    ]
+
+
+def test_signal_of_a_star_that_outshines_all_others_stays_whole():
+    by_all, by_others = np.mean([depths_of_a_star_that_outshines_all_others(seed) for seed in range(12)], axis=0)
+    assert by_all < 0.0125 and by_others == pytest.approx(0.015, abs=0.0015)

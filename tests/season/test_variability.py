@@ -36,8 +36,8 @@ def test_slow_variation_is_in_the_nights_and_a_fast_one_within(rng):
     means = np.array([season.flux[season.night == night].mean(axis=0) - 1 for night in range(20)])
     nights = chance_of_nights(means.astype(float), np.full(means.shape, 0.003 / np.sqrt(45)))
     assert nights[0] < 1e-10 and within[1] < 1e-10
-    assert find_variable(nights, within)[:2].all()
-    assert find_variable(nights, within)[2:].mean() < 0.02
+    variable = find_variable([nights, within], [np.full(200, 0.01)], np.zeros(200))
+    assert variable[:2].all() and variable[2:].mean() < 0.02
 
 
 def test_stars_of_few_nights_or_bins_are_not_called_variable():
@@ -53,4 +53,12 @@ def test_stars_without_a_night_are_not_called_variable():
 
 def test_false_alarms_are_shared_among_the_tests():
     chance = np.array([FALSE_ALARMS / 3 * 1.01, FALSE_ALARMS / 3 * 0.99])
-    assert find_variable(chance, np.ones(2), np.ones(2)).tolist() == [False, True]
+    alone = [np.full(2, 0.01)], np.zeros(2)
+    assert find_variable([chance, np.ones(2), np.full(2, np.nan)], *alone).tolist() == [False, True]
+
+
+def test_what_neighbours_can_do_is_no_variation():
+    """5 % of their light: a star with as much of it as of its own must vary by more than that."""
+    size, sure = np.array([0.04, 0.06, 0.04, 0.0]), np.zeros(4)
+    contamination = np.array([1.0, 1.0, np.nan, 0.0])
+    assert find_variable([sure], [size, np.full(4, np.nan)], contamination).tolist() == [False, True, True, False]

@@ -15,6 +15,7 @@ from ngcmos.config import load_config
 from ngcmos.lightcurves.cube import read_cube
 from ngcmos.names import Flag
 from ngcmos.night.folder import open_night
+from ngcmos.photometry.sky import KnownStars
 from ngcmos.simulate.compare import LIMITS, compare_field
 from ngcmos.simulate.detector import make_chip
 from ngcmos.simulate.night import simulate_night
@@ -36,7 +37,7 @@ def whole(tmp_path_factory):
     simulated = simulate_night(base, load_camera(), **options)
     config, night = opened(base)
     for stage in (simple_wrapper, create_flats, process_cmos):
-        assert stage.run(config, night).exit_code == 0
+        assert run_stage(stage, config, night).exit_code == 0
     return types.SimpleNamespace(base=base, truth=simulated.truths[0])
 
 
@@ -126,7 +127,7 @@ def test_known_stars_left_in_the_sky(whole, copy, monkeypatch):
     """Stars too faint to be measured lift the sky of all others."""
     config, night = copy
     right = sky_excess(whole, config, night)
-    nothing = np.zeros(0), np.zeros(0), np.zeros(0, int)
+    nothing = KnownStars(*(np.zeros(0) for _ in range(3)))
     monkeypatch.setattr(frame_photometry, "_known_stars", lambda *_: nothing)
     measure_again(config, night)
     wrong = sky_excess(whole, config, night)
