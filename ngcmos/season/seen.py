@@ -12,7 +12,7 @@ from ngcmos.night.ledger import LEDGER_NAME
 from ngcmos.night.products import photometry_path, write_text
 from ngcmos.season.read import ROOMS
 
-_NAME = "seen.json"
+_NAME = ".seen.json"
 
 
 class Seen:

@@ -41,7 +41,7 @@ def test_again_nothing_is_done(built):
 
 def test_memory_of_what_was_seen_may_be_lost_or_damaged(built):
     before = content(built.folder)
-    (built.folder.path / "seen.json").write_text("[1")
+    (built.folder.path / ".seen.json").write_text("[1")
     changes, _ = built.bring_in()
     assert not changes.any and content(built.folder) == before
 
@@ -117,7 +117,7 @@ def test_night_solved_by_other_code_stays_and_is_told(built):
     summary = read_summary(path)
     other = json.dumps(json.loads(summary.made_of) | {"code": "another"})
     write_summary(path, dataclasses.replace(summary, made_of=other))
-    (built.folder.path / "seen.json").unlink()
+    (built.folder.path / ".seen.json").unlink()
     changes, _ = built.bring_in()
     assert changes.stale == ["20240702"] and not changes.brought
     changes, _ = built.bring_in(overwrite=True)
