@@ -1,4 +1,4 @@
-"""What notebooks ask for: the light curve of one star, and the photometry table of a field.
+"""What notebooks ask for: the light curve of one star, the photometry table of a field, a season.
 
 ::
 
@@ -6,6 +6,7 @@
 
     curve = ngcmos.read_light_curve("/ngts/cmos/20240705", gaia_id=2395685455587424512)
     rows = ngcmos.read_photometry("/ngts/cmos/20240705", "NG2320-1302")
+    season = ngcmos.read_season("NG2320-1302")
 
 A night is its folder, or its date where directories.json can be found. Nothing is written and no run is disturbed.
 """
@@ -23,6 +24,8 @@ from ngcmos.errors import NightError, ProductError, UsageError, WorkError
 from ngcmos.names import Quality
 from ngcmos.night.folder import find_folder
 from ngcmos.night.products import photometry_path, relative_path
+from ngcmos.season.archive import season_folder
+from ngcmos.season.reader import Season
 from ngcmos.tables.relative import read_qualities, read_relative_star
 from ngcmos.tables.table import check_table, read_star
 
@@ -138,6 +141,32 @@ def read_photometry(night: str | Path, field: str | None = None, *, config: str 
         raise NightError(f"{tables[0].parent}: no photometry of {name}, expected one of {', '.join(fields)}")
     check_table(fields[name])
     return Table.read(fields[name], hdu="PHOT", mask_invalid=False, character_as_bytes=False)
+
+
+def read_season(field: str, base: Path | str | None = None, *, config: Path | str | None = None) -> Season:
+    """The season of a field: one star over all nights.
+
+    Parameters
+    ----------
+    field : str
+    base : path, optional
+        The folder of the nights; that of directories.json by default.
+    config : path, optional
+        directories.json; looked for as by the scripts.
+
+    Returns
+    -------
+    ngcmos.season.reader.Season
+        `stars` and `frames` are Tables, `light_curve(gaia_id=...)` is a TimeSeries, `nights` a list.
+
+    Raises
+    ------
+    NightError
+        There is no season of this field.
+    """
+    if base is None:
+        base = load_config(camera=DEFAULT_CAMERA, config=config).directories.base
+    return Season(season_folder(Path(base).absolute(), field))
 
 
 def _find_night(night: str | Path, config: str | Path | None) -> Path:

@@ -80,6 +80,8 @@ class NightCommand:
         Whether it writes into the night, so that no other may at the same time.
     has_summary : bool
         Whether its work ends with a summary of its own, which is all that a quiet run shows.
+    of_nights : callable, optional
+        `of_nights(options)` returning an exit code: what it does instead where the option --nights is given.
     """
 
     doc: str | None
@@ -88,10 +90,14 @@ class NightCommand:
     choose_folder: Callable[[Config, argparse.Namespace], Path] | None = None
     lock: bool = True
     has_summary: bool = False
+    of_nights: Callable[[argparse.Namespace], int] | None = None
 
     def __call__(self, argv: Sequence[str] | None = None, *, prog: str | None = None) -> int:
         """Run it; its exit code."""
         options = _parsed(parser_of(self.doc, prog=prog), self.add_options, argv)
+        of_nights = self.of_nights
+        if of_nights is not None and options.nights:
+            return guarded(lambda: of_nights(options), options)
         return guarded(lambda: _run_night(self, options), options)
 
 

@@ -108,8 +108,8 @@ class Wanted:
             raise UsageError("the star is named by its gaia_id or its tic_id, expected one of them")
         if self.number < 1:
             raise UsageError(f"{self.key} is {self.number}, expected a positive number")  # 0: without such an id
-        _check_ending("--output", self.output, PICTURES)
-        _check_ending("--csv", self.csv, (".csv",))
+        check_ending("--output", self.output, PICTURES)
+        check_ending("--csv", self.csv, (".csv",))
 
     @property
     def key(self) -> str:
@@ -144,21 +144,21 @@ def run(config: Config, night: Night, wanted: Wanted) -> Outcome:
         with outcome.attempt(star.field):
             relative = _relative_flux(night.folder, star)
         figures.append(_draw(config.camera, night, star, relative, wanted.bin_length))
-        _write_picture(_with_behind(wanted.output or night.folder / name, behind), figures[-1], outcome)
+        _write_picture(with_behind(wanted.output or night.folder / name, behind), figures[-1], outcome)
         if wanted.csv:
-            _write_csv(_with_behind(wanted.csv, behind), star, relative, outcome, _qualities(night.folder, star))
+            _write_csv(with_behind(wanted.csv, behind), star, relative, outcome, _qualities(night.folder, star))
         _tell(star)
     if wanted.show:
         _show(figures)
     return outcome
 
 
-def _check_ending(option: str, path: Path | str | None, endings: Sequence[str]) -> None:
+def check_ending(option: str, path: Path | str | None, endings: Sequence[str]) -> None:
     if path is not None and Path(path).suffix.lower() not in endings:
         raise UsageError(f"{option} is {path}, expected a name that ends in {', '.join(endings)}")
 
 
-def _with_behind(path: Path | str, text: str) -> Path:
+def with_behind(path: Path | str, text: str) -> Path:
     path = Path(path)
     return path.with_name(f"{path.stem}{text}{path.suffix}")
 

@@ -146,7 +146,7 @@ def write_night(base, field, sky, night, *, name=None, camera=None):
     folder = base / (name or f"202407{1 + night.number:02d}")
     folder.mkdir(parents=True, exist_ok=True)
     stars = star_table(sky)
-    width = 32
+    width = 40
     rows = np.zeros(sky.mag.size, [(one, kind) for one, kind, _ in columns(night.radii, width)])
     for one in ("gaia_id", "tic_id", "Tmag", "gaiabp", "gaiarp"):
         rows[one] = stars[one]

@@ -1,0 +1,146 @@
+"""A season as a scientist reads it: its stars, its frames, one star over all nights.
+
+::
+
+    season = Season(season_folder(base, "NG2320-1302"))
+    season.stars, season.frames              # astropy Tables
+    season.light_curve(gaia_id=...)          # astropy TimeSeries
+
+Nothing is written and no run is disturbed.
+"""
+
+import functools
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+from astropy.table import Table
+
+from ngcmos.arrays import Ints
+from ngcmos.errors import NightError, UsageError, WorkError
+from ngcmos.names import Quality
+from ngcmos.season.archive import SeasonFolder, read_rows, read_star_rows
+
+if TYPE_CHECKING:
+    from astropy.timeseries import TimeSeries
+
+QUALITIES = tuple(Quality)
+_NUMBERS = ("flags", "frame", "x", "y", "sky", "airmass")
+
+
+class Season:
+    """The season of a field.
+
+    Parameters
+    ----------
+    folder : SeasonFolder
+
+    Raises
+    ------
+    NightError
+        There is no season of this field.
+    """
+
+    def __init__(self, folder: SeasonFolder) -> None:
+        if not folder.stars.is_file():
+            raise NightError(f"{folder.path}: no season, expected one made by season.py")
+        self.folder = folder
+
+    @property
+    def field(self) -> str:
+        """Name of the field."""
+        return self.folder.field
+
+    @property
+    def nights(self) -> list[str]:
+        """Names of the nights that have light curves, in order."""
+        return self.folder.nights()
+
+    @functools.cached_property
+    def stars(self) -> Table:
+        """A row a star; see docs/season.md."""
+        return _as_table(self.folder.stars)
+
+    @functools.cached_property
+    def frames(self) -> Table:
+        """A row a frame of all nights; see docs/season.md."""
+        return _as_table(self.folder.frames)
+
+    def star(self, *, gaia_id: int | None = None, tic_id: int | None = None) -> int:
+        """Row of a star in `stars`.
+
+        Raises
+        ------
+        UsageError
+            Not one id.
+        WorkError
+            The season has no such star.
+        """
+        if (gaia_id is None) == (tic_id is None):
+            raise UsageError("expected one of gaia_id and tic_id")
+        name, wanted = ("gaia_id", gaia_id) if tic_id is None else ("tic_id", tic_id)
+        found = np.flatnonzero((np.asarray(self.stars[name]) == wanted) & (wanted != 0))
+        if not found.size:
+            raise WorkError(f"{self.folder.path}: no star with {name} {wanted} among {len(self.stars)}")
+        return int(found[0])
+
+    def light_curve(
+        self, *, gaia_id: int | None = None, tic_id: int | None = None, nights: Sequence[str] | None = None
+    ) -> "TimeSeries":
+        """One star over the nights.
+
+        Parameters
+        ----------
+        gaia_id, tic_id : int
+            One of them.
+        nights : sequence of str, optional
+            All by default.
+
+        Returns
+        -------
+        astropy.timeseries.TimeSeries
+            A row a frame, night after night: `time` (BJD_TDB), `flux` and `flux_err` (relative, about 1 over the
+            season), `quality` (0 good, else the place of its word in `meta["QUALITIES"]`), `flags`, `x`, `y`,
+            `sky`, `airmass`, `frame`, `night` (as 20240705), `camera` (place of its name in `meta["CAMERAS"]`).
+            All are numbers, as lightkurve cannot bin texts. `meta` holds FIELD and the row of the star.
+
+        Raises
+        ------
+        UsageError
+            Not one id.
+        WorkError
+            The season has no such star.
+        ProductError
+            A file is missing or damaged.
+        """
+        from astropy.time import Time
+        from astropy.timeseries import TimeSeries
+
+        row = self.stars[self.star(gaia_id=gaia_id, tic_id=tic_id)]
+        there = self.nights if nights is None else [name for name in self.nights if name[:8] in nights]
+        paths = [self.folder.curves(name) for name in there]
+        rows = read_star_rows(paths, gaia_id=int(row["gaia_id"]), tic_id=int(row["tic_id"]))
+        columns = {name: rows[name].to_numpy() for name in rows.column_names}
+        curve = TimeSeries(time=Time(columns["bjd_tdb"], format="jd", scale="tdb"))
+        curve["flux"], curve["flux_err"] = columns["relative_flux"], columns["relative_flux_err"]
+        cameras = sorted(set(columns["camera"]))
+        curve["quality"] = _places(columns["quality"], QUALITIES)
+        for name in _NUMBERS:
+            curve[name] = columns[name]
+        curve["night"] = columns["night"].astype(int)
+        curve["camera"] = _places(columns["camera"], cameras)
+        curve.meta |= {"FIELD": self.field, "QUALITIES": list(QUALITIES), "CAMERAS": cameras}
+        curve.meta |= {name.upper(): row[name].item() for name in row.colnames}
+        return curve
+
+
+def _as_table(path: Path) -> Table:
+    rows = read_rows(path)
+    return Table({name: rows[name].to_numpy() for name in rows.column_names})
+
+
+def _places(words: Sequence[str], known: Sequence[str]) -> Ints:
+    """Where each word stands among those known."""
+    place = {word: at for at, word in enumerate(known)}
+    return np.array([place[word] for word in words], np.int32)
