@@ -28,7 +28,8 @@ from ngcmos.season.curves import NightCurves
 from ngcmos.season.read import FieldNight
 
 STARS_A_GROUP, ROWS_A_GROUP = 20, 50_000  # whichever holds more
-COMPRESSION = "zstd"
+_WRITTEN: dict[str, Any] = {"compression": "zstd", "write_page_checksum": True}
+_CHECKED = ds.ParquetFileFormat(page_checksum_verification=True)  # a rotten byte is no number
 _MARK = b"ngcmos"
 _WORDS = pa.dictionary(pa.int8(), pa.string())
 _F4 = pa.float32()
@@ -143,7 +144,7 @@ def write_curves(path: Path, night: FieldNight, curves: NightCurves, made_of: Ma
     together = max(STARS_A_GROUP, ROWS_A_GROUP // max(frames, 1))
     with (
         write_then_rename(path) as temporary,
-        pq.ParquetWriter(temporary, _marked(CURVE_SCHEMA, made_of), compression=COMPRESSION) as writer,
+        pq.ParquetWriter(temporary, _marked(CURVE_SCHEMA, made_of), **_WRITTEN) as writer,
     ):
         for first in range(0, len(order), together):
             writer.write_table(_curve_rows(night, curves, order[first : first + together]))
@@ -225,7 +226,7 @@ def write_rows(path: Path, rows: Rows, made_of: Mapping[str, Any]) -> None:
     arrays = {name: pa.array(_plain(rows[name])) for name in rows.dtype.names or ()}
     table = pa.table(arrays)
     with write_then_rename(path) as temporary:
-        pq.write_table(table.cast(_marked(table.schema, made_of)), temporary, compression=COMPRESSION)
+        pq.write_table(table.cast(_marked(table.schema, made_of)), temporary, **_WRITTEN)
 
 
 def _plain(column: Any) -> Any:
@@ -248,7 +249,7 @@ def read_mark(path: Path) -> dict[str, Any]:
 
 
 def read_rows(path: Path) -> pa.Table:
-    """All rows of `stars.parquet` or `frames.parquet`.
+    """All rows of a file of the season but the light curves, whose rows are too many to be read at once.
 
     Raises
     ------
@@ -256,7 +257,7 @@ def read_rows(path: Path) -> pa.Table:
         It is missing or damaged.
     """
     try:
-        return pq.read_table(path)
+        return pq.read_table(path, page_checksum_verification=True)
     except (OSError, ValueError, pa.ArrowException) as error:
         raise ProductError(f"{path}: missing or damaged ({error}); season.py makes it anew") from None
 
@@ -276,7 +277,7 @@ def read_star_rows(
     tables = []
     for path in paths:
         try:
-            tables.append(ds.dataset(path, format="parquet").to_table(columns=names, filter=wanted))
+            tables.append(ds.dataset(path, format=_CHECKED).to_table(columns=names, filter=wanted))
         except (OSError, ValueError, pa.ArrowException) as error:
             raise ProductError(f"{path}: missing or damaged ({error}); season.py makes it anew") from None
     return pa.concat_tables(tables) if tables else CURVE_SCHEMA.empty_table()

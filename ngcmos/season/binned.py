@@ -5,11 +5,9 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
-import pyarrow as pa
-import pyarrow.parquet as pq
 
 from ngcmos.arrays import Floats, Ints, Reals, Rows
-from ngcmos.errors import ProductError
+from ngcmos.season.archive import read_rows
 from ngcmos.season.summary import star_keys
 
 
@@ -64,10 +62,7 @@ def read_binned(paths: Sequence[Path], stars: Rows) -> BinnedSeason:
 
 def _read_night(path: Path, keys: Ints, order: Ints) -> tuple[Floats, Reals, Reals]:
     """Times, flux and error of one night, stars as in the season."""
-    try:
-        table = pq.read_table(path)
-    except (OSError, ValueError, pa.ArrowException) as error:
-        raise ProductError(f"{path}: missing or damaged ({error}); season.py makes it anew") from None
+    table = read_rows(path)
     column = {name: table[name].to_numpy() for name in table.column_names}
     own = np.where(column["tic_id"] > 0, column["tic_id"], -column["gaia_id"])
     found, first = np.unique(own, return_index=True)

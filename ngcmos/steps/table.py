@@ -107,10 +107,21 @@ def places_known(path: Path, inputs: Inputs) -> dict[str, Place]:
     if path.exists():
         try:
             if not differences(path, inputs):
-                known |= {str(row["frame_id"]): Place(path, n) for n, row in enumerate(RowReader().facts(path))}
+                known |= _sound_places(path)
         except ProductError:
             log.warning("%s: damaged, its frames are measured again", path.name)
     return known
+
+
+def _sound_places(path: Path) -> dict[str, Place]:
+    """{frame: Place} of the frames of a table whose rows are still those that were written."""
+    reader = RowReader()
+    places = {str(row["frame_id"]): Place(path, n) for n, row in enumerate(reader.facts(path))}
+    sound = {name: place for name, place in places.items() if reader.is_sound(place)}
+    if len(sound) < len(places):
+        lost = len(places) - len(sound)
+        log.warning("%s: damaged on the disk, %d frames are measured again", path.name, lost)
+    return sound
 
 
 def is_same(placed: Measurable, facts: Mapping[str, Any]) -> bool:

@@ -13,10 +13,11 @@ from pathlib import Path
 
 import numpy as np
 
-from ngcmos.arrays import Rows
+from ngcmos.arrays import Ints, Rows
 from ngcmos.errors import ProductError, WriteError
 from ngcmos.night.products import make_folder, write_text, write_then_rename
-from ngcmos.tables.table import read_frames, rows_of_table
+from ngcmos.tables.sums import SUM_COLUMN, check_rows, sum_of
+from ngcmos.tables.table import read_frames, rows_of_table, sums_of
 from ngcmos.tables.writer import Facts
 
 FRAMES_A_PART = 32
@@ -119,6 +120,7 @@ class RowReader:
         self._path: Path | None = None
         self._rows: Rows = np.zeros((0, 0), [("nothing", "u1")])
         self._facts: list[Facts] = []
+        self._sums: Ints | None = None
 
     def read(self, place: Place) -> tuple[Rows, Facts]:
         """(rows, facts) of the frame at a place.
@@ -129,25 +131,34 @@ class RowReader:
             The part or table is damaged.
         """
         self._open(place.path)
-        return self._rows[place.index], self._facts[place.index]
+        rows, facts = self._rows[place.index], self._facts[place.index]
+        if self._sums is not None:
+            check_rows(place.path, str(facts["frame_id"]), rows, self._sums[place.index])
+        return rows, facts
 
     def facts(self, path: Path) -> list[Facts]:
         """Facts of all frames of a part or table, a list of dicts; errors as `read`."""
         self._open(path)
         return self._facts
 
+    def is_sound(self, place: Place) -> bool:
+        """Whether the rows of a frame are those that were written; errors of what they lie in as `read`."""
+        self._open(place.path)
+        return self._sums is None or sum_of(self._rows[place.index]) == self._sums[place.index]
+
     def _open(self, path: Path) -> None:
         if path != self._path:
-            self._rows, self._facts = _load_table(path) if path.suffix == ".fits" else _load_part(path)
+            is_table = path.suffix == ".fits"
+            self._rows, self._facts = _load_table(path) if is_table else _load_part(path)
+            self._sums = sums_of(path, "FRAMES") if is_table else None  # a part is a zip file, which has its own
             self._path = path
 
 
 def _load_table(path: Path) -> tuple[Rows, list[Facts]]:
     frames = read_frames(path)
-    columns = [frames[name].tolist() for name in frames.colnames]
-    return rows_of_table(path), [
-        dict(zip(frames.colnames, row, strict=True)) for row in zip(*columns, strict=True)
-    ]
+    names = [name for name in frames.colnames if name != SUM_COLUMN]
+    columns = [frames[name].tolist() for name in names]
+    return rows_of_table(path), [dict(zip(names, row, strict=True)) for row in zip(*columns, strict=True)]
 
 
 def _load_part(path: Path) -> tuple[Rows, list[Facts]]:

@@ -14,8 +14,9 @@ import numpy as np
 from astropy.io import fits
 from astropy.table import Table
 
-from ngcmos.arrays import Rows
+from ngcmos.arrays import Ints, Rows
 from ngcmos.errors import ProductError, WorkError
+from ngcmos.tables.sums import SUM_COLUMN, check_rows
 
 
 def check_table(path: Path) -> fits.Header:
@@ -67,7 +68,7 @@ def read_star(path: Path, *, gaia_id: int | None = None, tic_id: int | None = No
     Raises
     ------
     ProductError
-        As `check_table`.
+        As `check_table`, or its rows are not those that were written.
     WorkError
         The star is not in the table.
     """
@@ -81,6 +82,8 @@ def read_star(path: Path, *, gaia_id: int | None = None, tic_id: int | None = No
         span = f"{stars} stars with {name} from {known.min()} to {known.max()}" if known.size else "no such ids"
         raise WorkError(f"{path}: no star with {name} {wanted}, the table has {span}")
     rows = _read_rows(path, kinds, start + found[0] * kinds.itemsize, 1, times=frames, step=stars * kinds.itemsize)
+    sums = sums_of(path, "STARS")
+    check_rows(path, f"{name} {wanted}", rows, None if sums is None else sums[found[0]])
     native = rows.astype(kinds.newbyteorder("="))
     table = Table(native, meta={key: header[key] for key in header if key not in ("COMMENT", "")})
     table["frame_id"] = np.char.decode(native["frame_id"], "ascii")
@@ -113,12 +116,16 @@ def chunks_of_table(path: Path, *, most_bytes: int) -> Iterator[tuple[int, Rows]
     """
     header, kinds, start = layout_of_table(path)
     frames, stars = header["NFRAMES"], header["NSTARS"]
+    names, sums = read_frames(path)["frame_id"], sums_of(path, "FRAMES")
     step = max(1, most_bytes // (stars * kinds.itemsize))
     with path.open("rb") as file:
         file.seek(start)
         for first in range(0, frames, step):
             count = min(step, frames - first)
-            yield first, np.fromfile(file, kinds, count * stars).reshape(count, stars)
+            rows = np.fromfile(file, kinds, count * stars).reshape(count, stars)
+            for number, one in enumerate(rows, start=first):
+                check_rows(path, str(names[number]), one, None if sums is None else sums[number])
+            yield first, rows
 
 
 def _read_rows(
@@ -155,6 +162,18 @@ def read_frames(path: Path) -> Table:
         As `check_table`.
     """
     return _read_extension(path, "FRAMES")
+
+
+def sums_of(path: Path, extension: str) -> Ints | None:
+    """Checksums of the rows of each star (`extension` STARS) or frame (FRAMES); None in older tables.
+
+    Raises
+    ------
+    ProductError
+        As `check_table`.
+    """
+    table = _read_extension(path, extension)
+    return np.asarray(table[SUM_COLUMN]) if SUM_COLUMN in table.colnames else None
 
 
 def _read_extension(path: Path, name: str) -> Table:

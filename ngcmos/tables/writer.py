@@ -23,6 +23,7 @@ from ngcmos.arrays import Floats, Rows
 from ngcmos.errors import ProductError
 from ngcmos.names import flag_names
 from ngcmos.night.products import write_then_rename
+from ngcmos.tables.sums import SUM_COLUMN, RowSums
 
 Card = tuple[str, str | float, str]  # keyword, value, comment
 Facts = Mapping[str, str | float | None]  # a row of FRAMES
@@ -179,6 +180,7 @@ class PhotWriter:
         self._file, self._path, self._stars = file, path, stars
         self._columns, self._row, self._cards = columns, _row_type(columns), cards
         self._facts: list[Facts] = []
+        self._sums = RowSums(len(stars))
         file.write(_padded(fits.PrimaryHDU().header))
         self._start = file.tell()
         file.write(self._header())
@@ -194,7 +196,9 @@ class PhotWriter:
             )
         if rows.dtype.names != self._row.names:
             raise ProductError(f"{self._path}: columns of a frame differ, expected those of its radii")
-        self._file.write(rows.astype(self._row, copy=False).tobytes())
+        rows = rows.astype(self._row, copy=False)
+        self._file.write(rows.tobytes())
+        self._sums.add(rows)
         self._facts.append(facts)
 
     def finish(self) -> None:
@@ -202,7 +206,9 @@ class PhotWriter:
         if not self._facts:
             raise ProductError(f"{self._path}: no frame was added, expected at least one")
         self._file.write(bytes(-self._file.tell() % _BLOCK))
-        for name, table in (("STARS", self._stars), ("FRAMES", _table_of_facts(self._facts))):
+        stars, frames = Table(self._stars, copy=False), _table_of_facts(self._facts)
+        stars[SUM_COLUMN], frames[SUM_COLUMN] = self._sums.of_stars, self._sums.of_frames
+        for name, table in (("STARS", stars), ("FRAMES", frames)):
             self._file.write(_bytes_of_extension(table, name))
         self._file.seek(self._start)
         self._file.write(self._header())

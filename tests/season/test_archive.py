@@ -4,9 +4,11 @@ import duckdb
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
+from astropy.io import fits
+from table_sums import renew_sums
 
 from ngcmos.errors import ProductError
-from ngcmos.season.archive import CURVE_SCHEMA, read_star_rows
+from ngcmos.season.archive import CURVE_SCHEMA, read_rows, read_star_rows, write_rows
 
 COLUMNS = "gaia_id tic_id bjd_tdb relative_flux relative_flux_err flags quality frame camera x y sky airmass night"
 
@@ -52,6 +54,26 @@ def test_damaged_file_is_named(built):
         read_star_rows(paths(built), gaia_id=1, tic_id=1)
 
 
+def test_byte_that_rotted_in_a_light_curve_is_seen(built):
+    path, star = paths(built)[1], 17
+    flux = pq.read_metadata(path).row_group(0).column(COLUMNS.split().index("relative_flux"))
+    content = bytearray(path.read_bytes())
+    content[flux.data_page_offset + flux.total_compressed_size // 2] ^= 0x01
+    path.write_bytes(content)
+    with pytest.raises(ProductError, match=r"20240702\.parquet: missing or damaged"):
+        read_star_rows([path], gaia_id=10**18 + 100 * (star + 1), tic_id=1000 + star)
+
+
+def test_byte_that_rotted_in_a_list_is_seen(tmp_path):
+    path = tmp_path / "stars.parquet"
+    write_rows(path, np.array([(n, n / 7) for n in range(500)], [("gaia_id", "i8"), ("rms", "f8")]), {})
+    content = bytearray(path.read_bytes())
+    content[pq.read_metadata(path).row_group(0).column(1).data_page_offset + 100] ^= 0x01
+    path.write_bytes(content)
+    with pytest.raises(ProductError, match=r"stars\.parquet: missing or damaged"):
+        read_rows(path)
+
+
 def test_duckdb_reads_the_files_as_they_are(whole):
     rows = duckdb.sql(
         f"select night, count(*), avg(relative_flux) from '{whole.folder.path}/light_curves/*.parquet' "
@@ -64,11 +86,9 @@ def test_duckdb_reads_the_files_as_they_are(whole):
 def test_count_that_saturates_has_no_flux(disk):
     night = disk.nights[0]
     folder = disk.base / "20240701"
-    from astropy.io import fits
-
     with fits.open(folder / disk.table("20240701").name, mode="update") as units:
         units["PHOT"].data["flags"][5] = 2
-        units["FRAMES"].data["fwhm_px"][0] += 0.01  # another table than before
+        renew_sums(units)
     disk.bring_in()
     rows = read_star_rows([disk.folder.curves("20240701")], gaia_id=10**18 + 600, tic_id=1005)
     flux = rows["relative_flux"].to_numpy()

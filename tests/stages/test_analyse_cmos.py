@@ -10,6 +10,7 @@ import pytest
 from astropy.io import fits
 from astropy.table import Table
 from running import night_options, run_script
+from table_sums import renew_sums
 
 from ngcmos.errors import UsageError, WorkError
 from ngcmos.lightcurves.series import BinLength
@@ -335,6 +336,7 @@ def test_stars_of_one_gaia_id_are_told_apart(analyse, solved_night, copied, capl
         for name in ("PHOT", "STARS"):
             ids = units[name].data["gaia_id"]
             ids[ids == ids[4]] = ids[3]
+        renew_sums(units)
     stars = read_stars(path)
     analyse(copied, gaia_id=int(stars["gaia_id"][3]), output=tmp_path / "star.png")
     assert f"TIC {stars['tic_id'][3]} is shown; TIC {stars['tic_id'][4]} has this gaia_id too" in caplog.text

@@ -1,5 +1,7 @@
 """Bits set in a finished table: in the rows of their frames alone, and gone without a trace when taken back."""
 
+import zlib
+
 import numpy as np
 import pytest
 from astropy.io import fits
@@ -47,6 +49,13 @@ def test_a_bit_taken_back_leaves_no_trace(path):
     assert table_checksum(path) != checksum
     assert mark_frames(path, Flag.CLOUD, np.zeros(FRAMES, bool))
     assert path.read_bytes() == content
+
+
+def test_checksums_are_those_of_the_marked_rows(path):
+    mark_frames(path, Flag.CLOUD, CLOUDED)
+    rows = np.asarray(fits.getdata(path, "PHOT")).reshape(FRAMES, STARS)
+    assert read_frames(path)["checksum"].tolist() == [zlib.crc32(rows[n].tobytes()) for n in range(FRAMES)]
+    assert read_stars(path)["checksum"].tolist() == [zlib.crc32(rows[:, n].tobytes()) for n in range(STARS)]
 
 
 def test_a_table_marked_so_before_is_not_written(path):

@@ -12,6 +12,7 @@ from ngcmos.photometry.apertures import Measurement
 from ngcmos.tables.table import (
     check_table,
     chunks_of_table,
+    layout_of_table,
     read_frames,
     read_star,
     read_stars,
@@ -176,7 +177,7 @@ def test_an_unknown_fact_is_missing(path):
 
 def test_stars_keep_the_catalogs_columns(path, stars):
     found = read_stars(path)
-    assert found.colnames == stars.colnames
+    assert found.colnames == [*stars.colnames, "checksum"]
     assert found["gaia_id"].tolist() == GAIA.tolist()
     assert found["blended"].tolist() == stars["blended"].tolist()
 
@@ -264,6 +265,45 @@ def test_readers_refuse_a_truncated_table(path, read):
     cut(path.stat().st_size - 2880)(path)
     with pytest.raises(ProductError):
         read(path)
+
+
+def rotten(path, frame, star):
+    """One bit of a flux of the table turned over."""
+    header, kinds, start = layout_of_table(path)
+    content = bytearray(path.read_bytes())
+    at = start + (frame * header["NSTARS"] + star) * kinds.itemsize + kinds.fields["flux_3"][1] + 3
+    content[at] ^= 0x01
+    path.write_bytes(content)
+
+
+@pytest.mark.parametrize("star", [0, 3])
+def test_star_whose_bytes_rotted_is_refused_and_the_others_are_read(path, star):
+    rotten(path, 1, star)
+    ids = read_stars(path)["gaia_id"]
+    with pytest.raises(ProductError, match=rf"rows of gaia_id {ids[star]} are not those that were written"):
+        read_star(path, gaia_id=ids[star])
+    other = (star + 1) % len(ids)
+    assert len(read_star(path, gaia_id=ids[other])) == FRAMES
+
+
+def test_frame_whose_bytes_rotted_is_refused(path):
+    rotten(path, 1, 0)
+    name = read_frames(path)["frame_id"][1]
+    with pytest.raises(ProductError, match=f"rows of {name} are not those that were written"):
+        list(chunks_of_table(path, most_bytes=10**6))
+
+
+def test_table_of_an_earlier_version_is_read_without_its_checksums(path, tmp_path):
+    old = tmp_path / "old.fits"
+    with fits.open(path) as units:
+        for name in ("STARS", "FRAMES"):
+            units[name].columns.del_col("checksum")
+        units.writeto(old)
+    gaia_id = GAIA[3]
+    assert (
+        read_star(old, gaia_id=gaia_id)["flux_3"].tolist() == read_star(path, gaia_id=gaia_id)["flux_3"].tolist()
+    )
+    assert len(list(chunks_of_table(old, most_bytes=10**6))) == 1
 
 
 def test_a_whole_table_is_sound(path):
