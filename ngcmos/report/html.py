@@ -129,6 +129,8 @@ def document(
     summary: Mapping[str, object],
     plots: Sequence[Plot] = (),
     names: Mapping[str, Sequence[str]] | None = None,
+    data: Mapping[str, object] | None = None,
+    scripts: Sequence[str] = (),
 ) -> str:
     """The whole page.
 
@@ -141,21 +143,26 @@ def document(
     plots : sequence of ngcmos.report.plots.Plot
     names : dict of str to list of str
         Names of the points of plots that refer to them.
+    data : dict
+        What further scripts know; plain JSON.
+    scripts : sequence of str
+        Names of these scripts in `page_assets`.
 
     Returns
     -------
     str
     """
-    shown = {"names": names or {}, "plots": [one.as_json() for one in plots]}
-    data = json.dumps(shown, separators=(",", ":"), allow_nan=False)
+    shown = {"names": names or {}, "plots": [one.as_json() for one in plots], **(data or {})}
+    content = json.dumps(shown, separators=(",", ":"), allow_nan=False)
+    sources = "".join(_asset(name) for name in ("page.js", *scripts))
     script = (
-        f'<script type="application/json" id="plots">{data.replace("<", chr(92) + "u003c")}</script>\n'
-        f"<script>/*\n{_asset('uPlot.LICENSE.txt')}*/\n{_library()}</script>\n<script>{_asset('page.js')}</script>"
+        f'<script type="application/json" id="plots">{content.replace("<", chr(92) + "u003c")}</script>\n'
+        f"<script>/*\n{_asset('uPlot.LICENSE.txt')}*/\n{_library()}</script>\n<script>{sources}</script>"
     )
-    content = html.escape(json.dumps(summary, separators=(",", ":"), allow_nan=False), quote=True)
+    told = html.escape(json.dumps(summary, separators=(",", ":"), allow_nan=False), quote=True)
     return f"""<!doctype html>
 <html lang="en"><head><meta charset="utf-8">
-{_SUMMARY}{content}">
+{_SUMMARY}{told}">
 <meta http-equiv="Content-Security-Policy" content="{_POLICY}">
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <title>{text(title)}</title>

@@ -13,7 +13,7 @@ from collections.abc import Iterable, Mapping, Sequence
 import numpy as np
 from numpy.typing import ArrayLike
 
-from ngcmos.arrays import Floats
+from ngcmos.arrays import Floats, Ints
 
 BLUE, ORANGE, GREEN, VERMILION, PURPLE, SKYBLUE, GREY = (f"--c{number}" for number in range(1, 8))
 FOREGROUND = "--fg"
@@ -34,6 +34,10 @@ class Series:
         """Only what a logarithmic axis can show."""
         values = np.asarray(self.values, float)
         return dataclasses.replace(self, values=np.where(values > 0, values, np.nan))
+
+    def take(self, chosen: Ints) -> "Series":
+        """Some of the points."""
+        return dataclasses.replace(self, values=np.asarray(self.values, float)[chosen])
 
     def as_json(self) -> dict[str, object]:
         return {"label": self.label, "y": plain(self.values)} | dict(self.look)
@@ -82,6 +86,8 @@ class Plot:
         Logarithmic y; values that are not positive are left out.
     names : str or None
         Key of the list of names of the points.
+    ids : (n,) int array or None
+        Which of the names each point has, if not one after the other; a click then chooses the nearest point.
     sync : str or None
         Plots of one such key show their cursors together.
     bands : sequence of Band
@@ -99,6 +105,7 @@ class Plot:
     x_label: str = "UTC"
     log: bool = False
     names: str | None = None
+    ids: Ints | None = None
     sync: str | None = None
     bands: Sequence[Band] = ()
     y_range: tuple[float, float] | None = None
@@ -115,7 +122,13 @@ class Plot:
         spec: dict[str, object] = {"id": self.key, "title": self.title, "x": plain(self.x, digits=_TIME_DIGITS)}
         spec |= {"series": [one.as_json() for one in self.shown], "yLabel": self.unit}
         spec |= {"time": self.time, "xLabel": self.x_label, "log": self.log}
-        optional = {"names": self.names, "sync": self.sync, "height": self.height, "yRange": self.y_range}
+        optional: dict[str, object] = {
+            "names": self.names,
+            "sync": self.sync,
+            "height": self.height,
+            "yRange": self.y_range,
+        }
+        optional["ids"] = None if self.ids is None else self.ids.tolist()
         bands = {"bands": [band.as_json() for band in self.bands]} if self.bands else {}
         return spec | bands | {key: value for key, value in optional.items() if value is not None}
 

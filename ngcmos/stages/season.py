@@ -4,23 +4,31 @@ Brings the night into `BASE/seasons/{field}/`, again where its photometry change
 gone; a few others that are not in it yet come along. The files are described in docs/season.md.
 """
 
+import json
 import logging
 from collections.abc import Iterable, Sequence
 
 from ngcmos.config import Config
 from ngcmos.errors import WorkError
 from ngcmos.names import Stage
+from ngcmos.night.fingerprint import code_of, digest_of
 from ngcmos.night.job import Job
 from ngcmos.night.lock import hold_night
 from ngcmos.night.outcome import Outcome
-from ngcmos.night.products import photometry_path, sweep_temporaries
-from ngcmos.season.archive import SeasonFolder, season_folder
+from ngcmos.night.products import photometry_path, sweep_temporaries, write_text
+from ngcmos.report.html import HEAD_BYTES, read_summary
+from ngcmos.report.season_facts import gather_season
+from ngcmos.report.season_page import draw_season
+from ngcmos.season.archive import SeasonFolder, read_mark, season_folder
 from ngcmos.season.build import Changes
 from ngcmos.season.sources import find_sources, wanted_sources
 from ngcmos.season.update import update
 
 log = logging.getLogger(__name__)
 
+PAGE_ROOMS = tuple(
+    f"ngcmos.report.{name}" for name in ("html", "plots", "season_curves", "season_facts", "season_page")
+)
 MOST_OTHERS = 3  # nights that come along with the one of the morning
 
 
@@ -80,7 +88,27 @@ def bring_in(
                 wanted = list(sources) if nights is None else nights
                 chosen, rest = wanted_sources(folder, sources, wanted, most_others=most_others)
                 changes = update(folder, chosen, overwrite=overwrite, workers=workers)
+                page = write_page(folder)
             _enter(outcome, folder, changes, rest)
+            outcome.products += [folder.page] if page else []
+
+
+def write_page(folder: SeasonFolder) -> bool:
+    """Draw the page of a season where it is not that of these files; whether it was drawn.
+
+    Raises
+    ------
+    WriteError
+        The disk is full, read-only or failing.
+    """
+    made_of = digest_of(json.dumps([read_mark(folder.stars), code_of(*PAGE_ROOMS)], sort_keys=True))
+    if folder.page.is_file():
+        with folder.page.open(encoding="utf-8", errors="replace") as file:
+            known = read_summary(file.read(HEAD_BYTES)) or {}
+        if known.get("made_of") == made_of:
+            return False
+    write_text(folder.page, draw_season(gather_season(folder), made_of=made_of))
+    return True
 
 
 def _sweep(folder: SeasonFolder) -> None:

@@ -60,9 +60,38 @@
     ctx.restore();
   }
 
+  function drawBars(u, spec) {
+    const { ctx } = u;
+    ctx.save();
+    spec.series.forEach((s) => {
+      if (!s.e) return;
+      ctx.strokeStyle = css(s.colour);
+      ctx.lineWidth = devicePixelRatio;
+      ctx.beginPath();
+      spec.x.forEach((value, i) => {
+        if (s.y[i] == null || s.e[i] == null) return;
+        const x = u.valToPos(value, "x", true);
+        ctx.moveTo(x, u.valToPos(s.y[i] - s.e[i], "y", true));
+        ctx.lineTo(x, u.valToPos(s.y[i] + s.e[i], "y", true));
+      });
+      ctx.stroke();
+    });
+    ctx.restore();
+  }
+
+  function nearest(u, spec) {
+    let best = Infinity, found = u.cursor.idx;
+    spec.series.forEach((s) => !s.line && s.y.forEach((value, i) => {
+      if (value == null) return;
+      const away = Math.hypot(u.valToPos(spec.x[i], "x") - u.cursor.left, u.valToPos(value, "y") - u.cursor.top);
+      if (away < best) [best, found] = [away, i];
+    }));
+    return found;
+  }
+
   function describe(u, spec, index) {
     const parts = [];
-    if (spec.names) parts.push(names[spec.names][index]);
+    if (spec.names) parts.push(names[spec.names][spec.ids ? spec.ids[index] : index]);
     else if (spec.labels) parts.push(spec.labels[index]);
     parts.push(spec.time ? clock(spec.x[index], true) + " UTC" : spec.xLabel + " " + short(spec.x[index]));
     spec.series.forEach((s) => s.y[index] != null && parts.push(s.label + " " + short(s.y[index])));
@@ -80,11 +109,14 @@
       axes: axesOf(spec),
       series: [{ label: spec.time ? "UTC" : spec.xLabel, value: (u, v) => (v == null ? "–" : spec.time ? clock(v, true) : short(v)) },
         ...spec.series.map(seriesOf)],
-      hooks: spec.bands ? { drawClear: [(u) => drawBands(u, spec.bands)] } : {},
+      hooks: { drawClear: spec.bands ? [(u) => drawBands(u, spec.bands)] : [], draw: [(u) => drawBars(u, spec)] },
     };
     const plot = new uPlot(options, [spec.x, ...spec.series.map((s) => s.y)], place);
     plot.over.addEventListener("click", () => {
-      if (plot.cursor.idx != null) place.nextElementSibling.textContent = describe(plot, spec, plot.cursor.idx);
+      if (plot.cursor.idx == null) return;
+      const index = spec.ids ? nearest(plot, spec) : plot.cursor.idx;
+      place.nextElementSibling.textContent = describe(plot, spec, index);
+      if (spec.ids) dispatchEvent(new CustomEvent("chosen", { detail: spec.ids[index] }));
     });
     return plot;
   }
@@ -94,6 +126,13 @@
     drawn = plots.map(draw);
     root.dataset.plots = drawn.length;
   }
+
+  window.show = (spec) => {  // a plot that the page did not have at first, or has anew
+    const at = plots.findIndex((one) => one.id === spec.id);
+    if (at >= 0) drawn.splice(at, 1)[0].destroy(), plots.splice(at, 1);
+    plots.push(spec);
+    drawn.push(draw(spec));
+  };
 
   drawAll();
   let width = root.clientWidth;
