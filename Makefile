@@ -1,5 +1,5 @@
 # make install  the environment alone (PYTHON=python3.11 names another Python)
-# make demo     a small simulated night through the whole chain, compared with its truth
+# make demo     a small simulated night through the whole chain, compared with its truth; then a season of three nights
 # make test     lint, import contracts, all tests
 # make bench    CPU, wall, memory and bytes of every stage on full-size simulated nights; COMPARE=old.json adds ratios
 # make precision  the numbers of docs/precision.md, on full-size nights of 300 frames (about an hour)
@@ -40,6 +40,10 @@ demo: $(READY)
 	$(RUN) scripts/simulate_night.py $(DEMO) --overwrite --size 512 --frames 20 --fields 2 --seed 1
 	$(RUN) scripts/run_night.py --config $(DEMO)/directories.json --camera $(DEMO)/camera.toml --night 20240705 --catalog $(DEMO)/tic.fits
 	$(RUN) -m ngcmos.simulate.compare $(DEMO)
+	$(RUN) scripts/simulate_night.py $(DEMO)-season --overwrite --size 512 --nights 3 --frames 20 --seed 1
+	$(RUN) scripts/run_nights.py -q --config $(DEMO)-season/directories.json --camera $(DEMO)-season/camera.toml --nights 20240705:20240720 --catalog $(DEMO)-season/tic.fits
+	@echo "Open the page of the night:  $(DEMO)/nights/20240705/night_report.html"
+	@echo "and that of the season:      $$(ls $(DEMO)-season/nights/seasons/*/season_*.html)"
 
 lint: $(READY)
 	$(VENV)/bin/ruff check .
@@ -85,4 +89,4 @@ torture: $(READY)
 	$(RUN) tests/torture.py $(TORTURE)
 
 clean:
-	rm -rf $(VENV) $(VENV)-fresh $(VENV)-oldest $(VENV)-newest $(DEMO) $(BENCH) $(TORTURE) $(PRECISION)
+	rm -rf $(VENV) $(VENV)-fresh $(VENV)-oldest $(VENV)-newest $(DEMO) $(DEMO)-season $(BENCH) $(TORTURE) $(PRECISION)
