@@ -25,6 +25,7 @@ from ngcmos.report.plots import (
     points,
     worth_drawing,
 )
+from ngcmos.report.tonight import Tonight
 from ngcmos.sphere import sides_of
 
 REASONS_SHOWN = 20
@@ -34,11 +35,12 @@ FAR_LIMITS = 6.0  # a shift so many times the usual ones would flatten the plot
 
 @dataclasses.dataclass(frozen=True)
 class Exhibits:
-    """What is shown of a field beside its numbers: links (target, label), pictures (JPEG, caption), remarks."""
+    """What is shown of a field beside its numbers: links (target, label), pictures (JPEG, caption), and more."""
 
     links: Sequence[tuple[str, str]] = ()
     pictures: Sequence[tuple[bytes, str]] = ()
     remarks: Sequence[str] = ()
+    tonight: Tonight | None = None
 
 
 def draw_field_section(
@@ -63,6 +65,7 @@ def draw_field_section(
         page.paragraph(_say_counts(field)),
         *(page.paragraph(sentence, dim=True) for sentence in _say_sky(field)),
         page.items(exhibits.remarks),
+        _draw_tonight(exhibits.tonight),
         _draw_reasons(field),
         page.plot_places(drawn),
         _draw_noise_sentence(field),
@@ -71,6 +74,14 @@ def draw_field_section(
         anchor=key,
     )
     return section, drawn
+
+
+def _draw_tonight(tonight: Tonight | None) -> page.Html:
+    """The night against the earlier ones of the field's season."""
+    if tonight is None or not tonight.earlier:
+        return page.Html("")
+    head = ["against the season", "tonight", f"usual in {len(tonight.earlier)} nights", "from", "to"]
+    return page.join(page.table(head, tonight.rows()), page.items(tonight.dips))
 
 
 def _say_counts(field: FieldFacts) -> str:

@@ -7,7 +7,7 @@ import dataclasses
 import datetime
 import re
 import shutil
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
@@ -28,6 +28,7 @@ from ngcmos.report.facts import FieldFacts, clear_zero_point_of, read_fields
 from ngcmos.report.oddities import judge_files, judge_masters, judge_reduction, judge_remarks
 from ngcmos.report.runs import StageRun, read_runs
 from ngcmos.report.summary import NightSummary, read_summaries
+from ngcmos.report.tonight import Tonight, judge_tonight, read_tonight
 from ngcmos.report.verdict import Reason, Room, judge, level_of, sum_up
 
 _DATE = re.compile(r"(19|20)\d{6}")
@@ -68,6 +69,8 @@ class NightFacts:
         How many files of which kind lie in the night.
     unseen : list of ngcmos.night.accounting.LeftOut
         Those that nobody looks at.
+    tonight : dict of str to ngcmos.report.tonight.Tonight
+        Of each field that has a season.
     ledger_trouble : str
         Why there is no ledger; "" where there is one.
     """
@@ -86,6 +89,7 @@ class NightFacts:
     ledger_trouble: str = ""
     files: str = ""
     unseen: Sequence[LeftOut] = ()
+    tonight: Mapping[str, Tonight] = dataclasses.field(default_factory=dict)
 
     @property
     def summary(self) -> NightSummary:
@@ -115,6 +119,10 @@ def gather(config: Config, night: Night, commands: Sequence[tuple[str, str]] = (
     odd += judge_remarks(read_remarks(entries))
     frames = sum(map(len, night.whole_fields.values()))
     odd += judge_files(unseen_among(night.others), frames)
+    tonight = _read_tonight(config, night.date, fields)
+    seen = [NightSummary(night.date, levels=calibration.levels), *earlier]
+    for name, one in tonight.items():
+        odd += judge_tonight(name, one, seen, max(config.camera.detector.shape))
     room = Room(free_mb(night.folder), config.camera.files.reserve_mb, disks[0].used_mb)
     told = [run for run in runs if not (calibration.unflattened and run.stage == Stage.CREATE_FLATS)]
     now = datetime.datetime.now(datetime.UTC).isoformat(timespec="minutes")
@@ -133,7 +141,14 @@ def gather(config: Config, night: Night, commands: Sequence[tuple[str, str]] = (
         ledger_trouble=trouble,
         files=sum_up_files(night.others, frames),
         unseen=unseen_among(night.others),
+        tonight=tonight,
     )
+
+
+def _read_tonight(config: Config, date: str, fields: Sequence[FieldFacts]) -> dict[str, Tonight]:
+    """The earlier nights of each field that has a season."""
+    found = {field.name: read_tonight(config, field.name, date) for field in fields}
+    return {name: one for name, one in found.items() if one is not None}
 
 
 def _read_entries(night: Night) -> tuple[list[Entry], str]:

@@ -64,7 +64,8 @@ def draw_page(facts: NightFacts, exhibits: Mapping[str, Exhibits]) -> str:
     fields = []
     for number, field in enumerate(facts.fields):
         shown = exhibits.get(field.name, Exhibits())
-        shown = dataclasses.replace(shown, remarks=[one.text for one in facts.remarks if one.field == field.name])
+        told = [one.text for one in facts.remarks if one.field == field.name]
+        shown = dataclasses.replace(shown, remarks=told, tonight=facts.tonight.get(field.name))
         section, own = draw_field_section(f"f{number}", field, clear_zero_point_of(facts.fields), shown)
         fields.append(section)
         plots += own

@@ -5,19 +5,23 @@
 
 import collections
 import dataclasses
+from collections.abc import Sequence
 
 import numpy as np
 from astropy.table import Table
 
-from ngcmos.arrays import Bools, Floats, Ints
+from ngcmos.arrays import Bools, Floats, Ints, Shape
 from ngcmos.names import Level
+from ngcmos.report.summary import NightSummary
+from ngcmos.report.telescope import Health, health_of
 from ngcmos.season.archive import SeasonFolder
 from ngcmos.season.binned import BinnedSeason, read_binned
+from ngcmos.season.health import read_numbers
 from ngcmos.season.reader import Season
 from ngcmos.season.search import SURE_SNR
 from ngcmos.stats import column_medians, mad_sigma, quotient
 
-BRIGHTEST = 50  # stars that do not vary, by which the precision of a night is told
+FEWEST_BRIGHT, MOST_BRIGHT = 10, 50  # stars that do not vary, a tenth of all, by which a night is told
 MOST_USED, HALF_USED = 0.8, 0.5  # share of a night's frames: below the first look, below the second bad
 COARSE = 1.5  # times the usual precision of a night: look
 REASONS_TOLD = 2
@@ -72,6 +76,7 @@ class SeasonFacts:
         Nightly means of the flux less 1, and what their points let expect; NaN for nights without any.
     binned : BinnedSeason
         Its stars are in the order of `stars`.
+    health : Health
     """
 
     field: str
@@ -81,6 +86,7 @@ class SeasonFacts:
     mean: Floats
     error: Floats
     binned: BinnedSeason
+    health: Health
 
     @property
     def sure_dips(self) -> Bools:
@@ -89,8 +95,16 @@ class SeasonFacts:
         return sure
 
 
-def gather_season(folder: SeasonFolder) -> SeasonFacts:
+def gather_season(folder: SeasonFolder, shape: Shape, summaries: Sequence[NightSummary] = ()) -> SeasonFacts:
     """The SeasonFacts of a season.
+
+    Parameters
+    ----------
+    folder : SeasonFolder
+    shape : (rows, columns)
+        Of the chip.
+    summaries : sequence of NightSummary
+        Of the pages of nights.
 
     Raises
     ------
@@ -114,7 +128,9 @@ def gather_season(folder: SeasonFolder) -> SeasonFacts:
     usual = _middle(np.asarray(short, float))
     told = zip(dates, short, whole, strict=True)
     nights = [_night(season.frames, date, float(fine), float(long), usual) for date, fine, long in told]
-    return SeasonFacts(folder.field, stars, nights, bjd, mean, error, binned)
+    inside = [one for one in summaries if dates and dates[0] <= one.night <= dates[-1]]
+    health = health_of(read_numbers(folder, shape), inside)
+    return SeasonFacts(folder.field, stars, nights, bjd, mean, error, binned, health)
 
 
 def _nightly(binned: BinnedSeason, of_bin: Ints, nights: int) -> tuple[Floats, Floats, Floats, Floats]:
@@ -141,7 +157,7 @@ def _quiet_stars(stars: Table, mean: Floats) -> Ints:
     nights = np.isfinite(mean).sum(axis=0)
     restless = np.asarray(stars["variable"], bool) | (np.asarray(stars["dip_snr"], float) >= SURE_SNR)
     good = ~restless & (nights >= 0.5 * nights.max(initial=1))
-    quiet: Ints = np.flatnonzero(good)[:BRIGHTEST]
+    quiet: Ints = np.flatnonzero(good)[: int(np.clip(0.1 * len(stars), FEWEST_BRIGHT, MOST_BRIGHT))]
     return quiet
 
 

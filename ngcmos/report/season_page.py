@@ -1,22 +1,35 @@
 """The page of a season: its nights, what stars scatter by, what varies, repeats or dips, any star on demand.
 
-``draw_season(facts, made_of=...) -> str``, HTML that needs nothing but itself.
+``draw_season(facts, made_of=...) -> str``, HTML that needs nothing but itself; ``write_season(folder, ...)``
+writes it where it is not that of the season any more.
 """
 
 import base64
 import calendar
+import dataclasses
 import itertools
+import json
 from collections.abc import Iterable, Sequence
+from pathlib import Path
 
 import numpy as np
 
-from ngcmos.arrays import Floats, Ints
+from ngcmos.arrays import Floats, Ints, Shape
 from ngcmos.names import Level
+from ngcmos.night.fingerprint import code_of, digest_of
+from ngcmos.night.products import write_text
 from ngcmos.report import html as page
 from ngcmos.report.plots import BLUE, GREEN, GREY, PURPLE, VERMILION, Plot, line, plain, points, worth_drawing
 from ngcmos.report.season_curves import Curve, dip_of, wave_of
-from ngcmos.report.season_facts import NightOfSeason, SeasonFacts
+from ngcmos.report.season_facts import NightOfSeason, SeasonFacts, gather_season
+from ngcmos.report.summary import read_summaries
+from ngcmos.report.telescope import draw_health
+from ngcmos.season.archive import SeasonFolder, read_mark
 
+ROOMS = tuple(
+    f"ngcmos.report.{name}"
+    for name in ("html", "plots", "season_curves", "season_facts", "season_page", "telescope")
+)
 MOST_SHOWN = 60  # stars of a list
 CANDIDATES = 20  # of dips, that are shown whether sure or not
 MOST_MEANS = 900_000  # nightly means on the page: those of the faintest constant stars are left out beyond
@@ -39,6 +52,7 @@ def draw_season(facts: SeasonFacts, *, made_of: str) -> str:
     """
     curves: list[dict[str, object]] = []
     plots = worth_drawing([_draw_scatter(facts), _draw_chart(facts)])
+    telescope, of_telescope = draw_health(facts.health)
     body = page.join(
         page.Html(f"<h1>Season of {page.text(facts.field)}</h1>"),
         page.verdict(_level_of(facts.nights), _say_season(facts)),
@@ -48,10 +62,12 @@ def draw_season(facts: SeasonFacts, *, made_of: str) -> str:
         _draw_precision(plots),
         _draw_variables(facts, curves),
         _draw_dips(facts, curves),
+        telescope,
         page.paragraph("Plots: drag to zoom, double-click for all, click for the star.", dim=True),
     )
     data = {"season": _stars_as_json(facts) | {"curves": curves}}
-    names = {"stars": [f"TIC {tic}" for tic in facts.stars["tic_id"].tolist()]}
+    names = {"stars": [f"TIC {tic}" for tic in facts.stars["tic_id"].tolist()], "nights": facts.health.nights}
+    plots = [*plots, *of_telescope]
     title = f"Season of {facts.field}"
     return page.document(
         title, body, summary={"made_of": made_of}, plots=plots, names=names, data=data, scripts=("season.js",)
@@ -75,7 +91,8 @@ def _say_season(facts: SeasonFacts) -> str:
 
 def _draw_contents() -> page.Html:
     chapters = [("find", "a star"), ("nights", "nights"), ("precision", "precision"), ("varies", "what varies")]
-    links = "\n".join(page.link(f"#{anchor}", label) for anchor, label in [*chapters, ("dips", "dips")])
+    chapters += [("dips", "dips"), ("telescope", "telescope")]
+    links = "\n".join(page.link(f"#{anchor}", label) for anchor, label in chapters)
     return page.Html(f"<nav>{links}\n{page.link('../../shifts_plots/index.html', 'all nights')}</nav>")
 
 
@@ -314,3 +331,33 @@ def _with_means(facts: SeasonFacts) -> Ints:
 
 def _bytes_of(values: Floats) -> str:
     return base64.b64encode(values.astype("<i2").tobytes()).decode("ascii")
+
+
+def write_season(folder: SeasonFolder, base: Path, shape: Shape) -> bool:
+    """Draw the page of a season where it is not that of its files and nights; whether it was drawn.
+
+    Parameters
+    ----------
+    folder : SeasonFolder
+    base : Path
+        Of the nights, whose pages tell of masters.
+    shape : (rows, columns)
+        Of the chip.
+
+    Raises
+    ------
+    WriteError
+        The disk is full, read-only or failing.
+    ProductError
+        A file of the season is damaged.
+    """
+    summaries = read_summaries(base)
+    levels = [[one.night, dataclasses.astuple(one.levels)] for one in summaries]
+    made_of = digest_of(json.dumps([read_mark(folder.stars), levels, code_of(*ROOMS)], sort_keys=True))
+    if folder.page.is_file():
+        with folder.page.open(encoding="utf-8", errors="replace") as file:
+            known = page.read_summary(file.read(page.HEAD_BYTES)) or {}
+        if known.get("made_of") == made_of:
+            return False
+    write_text(folder.page, draw_season(gather_season(folder, shape, summaries), made_of=made_of))
+    return True

@@ -6,6 +6,7 @@
 
 import dataclasses
 import zipfile
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -199,7 +200,20 @@ def write_summary(path: Path, summary: NightSummary) -> None:
 
 
 def read_summary(path: Path) -> NightSummary:
-    """A summary back; what frames need alone is read when it is asked for.
+    """A summary back.
+
+    Raises
+    ------
+    ProductError
+        It is damaged or of another kind.
+    """
+    values = read_parts(path, [field.name for field in dataclasses.fields(NightSummary)])
+    texts = {name: str(values[name]) for name in ("name", "night", "camera", "made_of")}
+    return NightSummary(**(values | texts))
+
+
+def read_parts(path: Path, names: Sequence[str]) -> dict[str, Any]:
+    """Some of the arrays of a summary, without reading the others.
 
     Raises
     ------
@@ -208,11 +222,9 @@ def read_summary(path: Path) -> NightSummary:
     """
     try:
         with path.open("rb") as file, np.load(file) as arrays:
-            values = {field.name: arrays[field.name] for field in dataclasses.fields(NightSummary)}
+            return {name: arrays[name] for name in names}
     except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
         raise ProductError(f"{path}: damaged or of another kind ({error}); season.py makes it anew") from None
-    texts = {name: str(values[name]) for name in ("name", "night", "camera", "made_of")}
-    return NightSummary(**(values | texts))
 
 
 def read_made_of(path: Path) -> str:

@@ -1,13 +1,15 @@
 """The morning page: how the night was, what became of every field, and what to do; from products and ledger alone.
 
 ``run(job) -> Outcome`` writes `night_report.html` into the night, a copy by date into `shifts_plots/`,
-and `shifts_plots/index.html` of all nights. It is made whatever failed before it, and changes nothing else.
+and `shifts_plots/index.html` of all nights, and draws the pages of its seasons again, which tell of masters too.
+It is made whatever failed before it, and changes nothing else.
 """
 
 import logging
 from collections.abc import Sequence
 from pathlib import Path
 
+from ngcmos.errors import ProductError
 from ngcmos.names import Stage
 from ngcmos.night.job import Job
 from ngcmos.night.outcome import Outcome
@@ -27,7 +29,9 @@ from ngcmos.report.field import Exhibits
 from ngcmos.report.night import gather
 from ngcmos.report.page import draw_index, draw_page
 from ngcmos.report.pictures import draw_field
+from ngcmos.report.season_page import write_season
 from ngcmos.report.summary import read_summaries
+from ngcmos.season.archive import season_folder
 
 log = logging.getLogger(__name__)
 
@@ -64,10 +68,24 @@ def run(job: Job, *, commands: Sequence[tuple[str, str]] = ()) -> Outcome:
         outcome.products.append(path)
     write_text(report_index_path(base), draw_index(read_summaries(base)))
     outcome.products.append(report_index_path(base))
+    _draw_seasons(job, [field.name for field in facts.fields])
     outcome.done.append(night.date)
     outcome.told, outcome.headline = tell_night(facts, report_path(night.folder)), say_night(facts)
     outcome.is_silent = is_silent(facts)
     return outcome
+
+
+def _draw_seasons(job: Job, fields: Sequence[str]) -> None:
+    """The pages of the seasons again, which tell of the masters of this night now."""
+    base = job.config.directories.base
+    for folder in (season_folder(base, field) for field in fields):
+        if not folder.stars.is_file():
+            continue
+        try:
+            if write_season(folder, base, job.config.camera.detector.shape):
+                job.outcome.products.append(folder.page)
+        except ProductError as error:
+            log.warning("%s: %s", Stage.NIGHT_REPORT, error)
 
 
 def find_products(base: Path, field: str, date: str) -> list[tuple[str, str]]:

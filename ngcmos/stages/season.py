@@ -4,31 +4,29 @@ Brings the night into `BASE/seasons/{field}/`, again where its photometry change
 gone; a few others that are not in it yet come along. The files are described in docs/season.md.
 """
 
-import json
 import logging
 from collections.abc import Iterable, Sequence
 
+from astropy.table import Table
+
 from ngcmos.config import Config
-from ngcmos.errors import WorkError
+from ngcmos.errors import NightError, ProductError, WorkError
 from ngcmos.names import Stage
-from ngcmos.night.fingerprint import code_of, digest_of
 from ngcmos.night.job import Job
 from ngcmos.night.lock import hold_night
 from ngcmos.night.outcome import Outcome
-from ngcmos.night.products import photometry_path, sweep_temporaries, write_text
-from ngcmos.report.html import HEAD_BYTES, read_summary
-from ngcmos.report.season_facts import gather_season
-from ngcmos.report.season_page import draw_season
-from ngcmos.season.archive import SeasonFolder, read_mark, season_folder
+from ngcmos.night.products import photometry_path, sweep_temporaries
+from ngcmos.night.remarks import FOUND, keep_remark
+from ngcmos.report.season_page import write_season
+from ngcmos.season.archive import SeasonFolder, season_folder
 from ngcmos.season.build import Changes
+from ngcmos.season.news import news_of
+from ngcmos.season.reader import Season
 from ngcmos.season.sources import find_sources, wanted_sources
 from ngcmos.season.update import update
 
 log = logging.getLogger(__name__)
 
-PAGE_ROOMS = tuple(
-    f"ngcmos.report.{name}" for name in ("html", "plots", "season_curves", "season_facts", "season_page")
-)
 MOST_OTHERS = 3  # nights that come along with the one of the morning
 
 
@@ -47,7 +45,11 @@ def run(job: Job) -> Outcome:
     if job.folder.parent.resolve() != base.resolve():
         raise WorkError(f"{job.folder}: not under {base}, which holds the nights of its seasons")
     fields = [path.stem.removeprefix("phot_") for path in tables]
-    bring_in(job.config, job.outcome, fields, [job.folder.name], most_others=MOST_OTHERS, workers=job.workers)
+    news = bring_in(
+        job.config, job.outcome, fields, [job.folder.name], most_others=MOST_OTHERS, workers=job.workers
+    )
+    for field, text in news.items():
+        keep_remark(job.ledger, field, FOUND, text)
     return job.outcome
 
 
@@ -60,8 +62,8 @@ def bring_in(
     most_others: int = 0,
     overwrite: bool = False,
     workers: int = 1,
-) -> None:
-    """Bring nights into the seasons of fields.
+) -> dict[str, str]:
+    """Bring nights into the seasons of fields; what is newly found in each.
 
     Parameters
     ----------
@@ -78,6 +80,7 @@ def bring_in(
     workers : int
     """
     base = config.directories.base
+    news = {}
     for field in fields:
         with outcome.attempt(field):
             folder = season_folder(base, field)
@@ -87,28 +90,23 @@ def bring_in(
                 sources = find_sources(base, field, config.camera)
                 wanted = list(sources) if nights is None else nights
                 chosen, rest = wanted_sources(folder, sources, wanted, most_others=most_others)
+                before = _stars_of(folder)
                 changes = update(folder, chosen, overwrite=overwrite, workers=workers)
-                page = write_page(folder)
+                drawn = write_season(folder, base, config.camera.detector.shape)
             _enter(outcome, folder, changes, rest)
-            outcome.products += [folder.page] if page else []
+            outcome.products += [folder.page] if drawn else []
+            after = _stars_of(folder)
+            if before is not None and after is not None and (text := news_of(before, after)):
+                news[field] = text
+    return news
 
 
-def write_page(folder: SeasonFolder) -> bool:
-    """Draw the page of a season where it is not that of these files; whether it was drawn.
-
-    Raises
-    ------
-    WriteError
-        The disk is full, read-only or failing.
-    """
-    made_of = digest_of(json.dumps([read_mark(folder.stars), code_of(*PAGE_ROOMS)], sort_keys=True))
-    if folder.page.is_file():
-        with folder.page.open(encoding="utf-8", errors="replace") as file:
-            known = read_summary(file.read(HEAD_BYTES)) or {}
-        if known.get("made_of") == made_of:
-            return False
-    write_text(folder.page, draw_season(gather_season(folder), made_of=made_of))
-    return True
+def _stars_of(folder: SeasonFolder) -> Table | None:
+    """The stars of a season; None where there is none yet, or a damaged one, which is made anew."""
+    try:
+        return Season(folder).stars
+    except (NightError, ProductError):
+        return None
 
 
 def _sweep(folder: SeasonFolder) -> None:

@@ -16,13 +16,14 @@ from test_browser import CHROMIUM, browse, told
 
 from ngcmos.names import Level
 from ngcmos.report.season_facts import NightOfSeason, SeasonFacts, gather_season, judge_night
-from ngcmos.report.season_page import draw_season
+from ngcmos.report.season_page import draw_season, write_season
+from ngcmos.report.telescope import health_of
 from ngcmos.season.binned import BinnedSeason
 from ngcmos.season.tables import STAR_ROW
 from ngcmos.season.update import update
-from ngcmos.stages.season import write_page
 
 WAVE, DIPPING = 3, 5
+SHAPE = (2048, 2048)
 PLANTED = {WAVE: sine(0.37, 0.04), DIPPING: train(1.07, FIRST_JD + 0.2, 0.04, 2.5)}
 
 
@@ -30,9 +31,9 @@ PLANTED = {WAVE: sine(0.37, 0.04), DIPPING: train(1.07, FIRST_JD + 0.2, 0.04, 2.
 def season(tmp_path_factory):
     made = made_on_disk(tmp_path_factory.mktemp("page"), nights=7, frames=40, stars=30, signals=PLANTED)
     update(made.folder, made.sources)
-    assert write_page(made.folder)
+    assert write_season(made.folder, made.base, SHAPE)
     text = made.folder.page.read_text(encoding="utf-8")
-    return types.SimpleNamespace(made=made, facts=gather_season(made.folder), text=text)
+    return types.SimpleNamespace(made=made, facts=gather_season(made.folder, SHAPE), text=text)
 
 
 def data_of(text):
@@ -45,7 +46,7 @@ def chapter(text, anchor):
 
 
 def test_page_stays_until_the_season_changes(season):
-    assert not write_page(season.made.folder)
+    assert not write_season(season.made.folder, season.made.base, SHAPE)
 
 
 def test_stars_that_vary_and_dip_are_listed_with_their_curves(season):
@@ -120,7 +121,9 @@ def test_page_of_a_large_season_is_small():
     nights = [NightOfSeason(date, Level.GOOD, "", 300, 299, 8.0, 0.002, 0.001, middle) for date in dates]
     values = rng.normal(0, 0.01, (2, 100, 3000))
     binned = BinnedSeason(stars, 2460500.0 + np.arange(100), np.arange(100), *(1 + values).astype("f4"))
-    facts = SeasonFacts("NG0000-0000", Table(stars), nights, binned.time, values[0], np.abs(values[1]), binned)
+    facts = SeasonFacts(
+        "NG0000-0000", Table(stars), nights, binned.time, values[0], np.abs(values[1]), binned, health_of([], [])
+    )
     assert len(draw_season(facts, made_of="").encode()) < 5_000_000
 
 
