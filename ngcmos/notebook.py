@@ -93,7 +93,7 @@ def read_light_curve(
         curve[name] = star[name].quantity if star[name].unit else np.asarray(star[name])
     compared = read_relative_star(relative_path(path.parent, _field(path)), path, tic_id=star["tic_id"][0])
     if compared is not None:
-        curve["relative_flux"], curve["relative_flux_err"] = compared
+        curve["relative_flux"], curve["relative_flux_err"] = compared.flux, compared.error
     qualities = read_qualities(relative_path(path.parent, _field(path)), path)
     if qualities is not None:
         curve["quality"] = [Quality(word).bit if word else 0 for word in qualities]

@@ -38,7 +38,7 @@ COMMANDS = [line for text in SHELL_BLOCKS for line in text.splitlines()]
 [MAKING] = [text.splitlines() for text in SHELL_BLOCKS if "simulate_night.py" in text]
 CODE = re.findall(r"`([^`\n]+)`", re.sub(r"^```.*?^```$", "", README, flags=re.MULTILINE | re.DOTALL))
 SMALLER = {  # a night of so few frames has no scatter to compare, but all else
-    "--frames 20": "--frames 5",
+    "--frames 20": "--frames 13",
     "--fields 2": "--fields 1",
 }
 OPTION = re.compile(r"(?<![\w-])--?[a-zA-Z][\w-]*")
@@ -110,7 +110,8 @@ def run_command(line, checkout, stars=None):
     if "scripts/" in line and line not in MAKING:
         line += " --config demo-night/directories.json --camera demo-night/camera.toml --workers 1"
     for key in ("gaia_id", "tic_id") if stars is not None else ():
-        line = re.sub(rf"--{key} \d+", f"--{key} {stars[key][stars['gaia_id'] > 0][0]}", line)
+        usual = stars[(stars["gaia_id"] > 0) & (stars["Tmag"] > 11)][0]  # brighter ones are saturated
+        line = re.sub(rf"--{key} \d+", f"--{key} {usual[key]}", line)
     for written, smaller in SMALLER.items():
         line = line.replace(written, smaller)
     line = line.replace(".venv/bin/python", shlex.quote(sys.executable))

@@ -78,6 +78,16 @@ def control_path(base: Path, field: str, date: str) -> Path:
     return plots_folder(base) / f"control_{field}_{date}.mp4"
 
 
+def targets_path(out: Path) -> Path:
+    """The list of targets, written by observers."""
+    return out / "targets.csv"
+
+
+def transit_path(folder: Path, star: str, suffix: str) -> Path:
+    """The fit of a transit of a star: `.json`, or its figure."""
+    return folder / f"transit_{star}{suffix}"
+
+
 def report_path(night: Path) -> Path:
     """The morning page of a night."""
     return night / "night_report.html"

@@ -1,5 +1,6 @@
 """One star back from `rel_phot_{field}.fits`, the light curves against comparison stars."""
 
+import dataclasses
 import warnings
 from pathlib import Path
 
@@ -10,6 +11,32 @@ from astropy.utils.exceptions import AstropyWarning
 from ngcmos.arrays import Floats
 from ngcmos.errors import ProductError
 from ngcmos.tables.table import table_checksum
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Compared:
+    """The light curve of a star against its comparison stars; arrays of a number a frame of the photometry table.
+
+    Attributes
+    ----------
+    flux, error : float arrays
+        About 1.
+    quality : str array
+        Of the frames, a word of `ngcmos.names.Quality`; "" where nobody judged them.
+    radius_px : float
+        The aperture in which the star is the quietest.
+    comparisons : float
+        Effective number of comparison stars.
+    variable : bool
+        Whether it varies more than its like.
+    """
+
+    flux: Floats
+    error: Floats
+    quality: np.ndarray
+    radius_px: float
+    comparisons: float
+    variable: bool
 
 
 def read_qualities(path: Path, table: Path) -> list[str] | None:
@@ -30,8 +57,8 @@ def read_qualities(path: Path, table: Path) -> list[str] | None:
         raise ProductError(f"{path}: damaged or of another kind ({error})") from error
 
 
-def read_relative_star(path: Path, table: Path, *, tic_id: int) -> tuple[Floats, Floats] | None:
-    """Flux and error of a star, a number a frame of the photometry table; None where there is no such curve.
+def read_relative_star(path: Path, table: Path, *, tic_id: int) -> Compared | None:
+    """The curve of a star; None where there is none.
 
     All frames of a star follow each other, so the others are not read.
 
@@ -56,6 +83,14 @@ def read_relative_star(path: Path, table: Path, *, tic_id: int) -> tuple[Floats,
             if made_of != table_checksum(table) or not found.size:
                 return None
             rows = units["REL_PHOT"].data[found[0] * frames : (found[0] + 1) * frames]
-            return np.array(rows["Relative_Flux"], float), np.array(rows["Relative_Flux_err"], float)
+            star = units["STARS"].data[found[0]]
+            return Compared(
+                flux=np.array(rows["Relative_Flux"], float),
+                error=np.array(rows["Relative_Flux_err"], float),
+                quality=np.array(units["FRAMES"].data["quality"][:frames], str),
+                radius_px=float(star["radius_px"]),
+                comparisons=float(star["comparisons"]),
+                variable=bool(star["variable"]),
+            )
     except (OSError, KeyError, ValueError, TypeError, AstropyWarning) as error:
         raise ProductError(f"{path}: damaged or of another kind ({error})") from error

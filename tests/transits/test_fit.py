@@ -1,0 +1,126 @@
+import dataclasses
+
+import numpy as np
+import pytest
+from made_transits import BJD0, LIMB, made_curve
+
+from ngcmos.transits.curve import Curve, join_nights
+from ngcmos.transits.ephemeris import Ephemeris, Expected, expect
+from ngcmos.transits.fit import depth_in, fit_transit, undiluted
+from ngcmos.transits.shape import Limb
+
+STAR = Limb(*LIMB)
+
+
+def pulls(curves, **options):
+    """(transits, 2) array: depth and mid-time off the true ones in errors."""
+    found = []
+    for curve, truth in curves:
+        fit = fit_transit(curve, limb=STAR, **options)
+        found.append([(fit.depth - truth.depth) / fit.depth_err, (fit.mid_bjd - truth.mid_bjd) / fit.mid_err_d])
+    return np.array(found)
+
+
+def test_errors_of_whole_transits_are_honest():
+    """A few of those whose pulls stand in docs/precision.md."""
+    found = pulls(made_curve(seed, ratio=0.2) for seed in range(3))
+    assert np.abs(found).max() < 3 and np.all(found.std(axis=0) > 0.05)
+
+
+@pytest.mark.parametrize("part", ["ingress", "egress"])
+def test_half_a_transit_has_large_errors_and_honest_ones(part):
+    curve, truth = made_curve(4, part=part, depth=0.015, scatter=0.001)
+    fit = fit_transit(curve, limb=STAR, expected=known(truth))
+    assert abs(fit.mid_bjd - truth.mid_bjd) < 3 * fit.mid_err_d
+    assert abs(fit.depth - truth.depth) < 3 * fit.depth_err
+    whole, _ = made_curve(4, depth=0.015, scatter=0.001)
+    assert fit.mid_err_d > 1.5 * fit_transit(whole, limb=STAR).mid_err_d
+
+
+def known(truth):
+    return Expected(truth.mid_bjd + 0.002, 0.003, truth.duration_d, 0.05 * truth.duration_d, 3.0, True)
+
+
+def test_a_transit_is_there_and_none_is_not():
+    assert fit_transit(made_curve(1, depth=0.01)[0], limb=STAR).is_transit
+    flat = [fit_transit(made_curve(seed, part="none", ratio=0.3)[0], limb=STAR) for seed in range(2)]
+    assert not any(fit.is_transit for fit in flat)
+
+
+def test_the_limit_is_where_transits_begin_to_be_found():
+    limit = fit_transit(made_curve(2, part="none")[0], limb=STAR).depth_limit
+    hour = [made_curve(seed, depth=depth) for seed in (2,) for depth in (limit / 4, 2.5 * limit)]
+    found = [fit_transit(curve, limb=STAR).is_transit for curve, _ in hour]
+    assert found == [False, True]
+
+
+def test_red_noise_makes_the_errors_larger():
+    white, red = (fit_transit(made_curve(8, ratio=ratio, depth=0.01)[0], limb=STAR) for ratio in (0.0, 1.0))
+    assert red.depth_err > 2 * white.depth_err and red.beta > white.beta
+
+
+def test_observed_minus_expected():
+    curve, truth = made_curve(1, depth=0.01)
+    expected = Expected(truth.mid_bjd - 0.01, 0.004, truth.duration_d, float("nan"), 3.0, True)
+    fit = fit_transit(curve, limb=STAR, expected=expected)
+    assert fit.oc_d == pytest.approx(0.01, abs=4 * fit.mid_err_d)
+    assert fit.oc_err_d == pytest.approx(np.hypot(fit.mid_err_d, 0.004))
+
+
+def test_trend_in_airmass_is_chosen_where_there_is_one():
+    curve, truth = made_curve(1, depth=0.01)
+    flux = curve.flux + 0.05 * (curve.airmass - 1.1)
+    fit = fit_transit(dataclasses.replace(curve, flux=flux), limb=STAR)
+    assert "airmass" in fit.trend or "square" in fit.trend
+    assert abs(fit.depth - truth.depth) < 3 * fit.depth_err
+
+
+def test_two_halves_in_two_nights_make_a_transit():
+    first, truth = made_curve(4, part="ingress", depth=0.012, scatter=0.001)
+    period = 1.9
+    later = truth.mid_bjd + period - BJD0
+    time = later + np.linspace(-0.01, 0.2, 100)
+    many = np.full(100, 1e-3)
+    from made_transits import transit_loss
+
+    random = np.random.default_rng([13, 4])
+    shape = random.uniform(1.0, 3.0) / 24, random.uniform(0, 0.85)
+    flux = 1 - transit_loss(time - later, *shape, np.sqrt(0.012)) + 1e-3 * random.standard_normal(100)
+    second = Curve(time + BJD0, flux, many, 1.2 + many, 1e5 * many, np.zeros(100, int))
+    both = join_nights([first, second])
+    expected = expect(Ephemeris(period, truth.mid_bjd), both.bjd_tdb)
+    fit = fit_transit(both, limb=STAR, expected=expected)
+    alone = fit_transit(first, limb=STAR, expected=known(truth))
+    assert fit.mid_err_d < alone.mid_err_d
+    assert fit.is_transit and abs(fit.depth - truth.depth) < 3 * fit.depth_err
+
+
+def test_wild_points_are_left_out():
+    curve, truth = made_curve(1, depth=0.01)
+    flux = curve.flux.copy()
+    flux[[10, 60]] += 0.05
+    fit = fit_transit(dataclasses.replace(curve, flux=flux), limb=STAR)
+    assert len(fit.curve) == len(curve) - 2
+    assert abs(fit.depth - truth.depth) < 3 * fit.depth_err
+
+
+def test_dip_of_a_neighbour_is_measured_at_the_same_time():
+    curve, _ = made_curve(1, depth=0.01)
+    fit = fit_transit(curve, limb=STAR)
+    deeper = dataclasses.replace(curve, flux=1 - 20 * (1 - curve.flux))
+    assert depth_in(deeper, fit, STAR)[0] == pytest.approx(20 * fit.depth, rel=0.15)
+    flat, _ = made_curve(9, part="none")
+    depth, error = depth_in(flat, fit, STAR)
+    assert abs(depth) < 4 * error
+
+
+def test_light_of_neighbours_is_taken_off():
+    fit = fit_transit(made_curve(1, depth=0.01)[0], limb=STAR)
+    assert undiluted(fit, 0.25).depth == pytest.approx(1.25 * fit.depth)
+    assert undiluted(fit, 0.25).radius_ratio == pytest.approx(np.sqrt(1.25) * fit.radius_ratio)
+
+
+def test_too_few_points_are_refused():
+    curve, _ = made_curve(1)
+    with pytest.raises(ValueError, match="expected 12"):
+        fit_transit(curve.at(slice(0, 11)), limb=STAR)
