@@ -30,6 +30,7 @@ WholeNotNegative = Annotated[Whole, Field(ge=0)]
 Number = Annotated[float, Field(strict=True, allow_inf_nan=False)]  # a whole number may stand for one
 Positive = Annotated[Number, Field(gt=0)]
 NotNegative = Annotated[Number, Field(ge=0)]
+Share = Annotated[Number, Field(ge=0, le=1)]
 
 TABLE = ConfigDict(extra="forbid")
 
@@ -179,6 +180,11 @@ class DonutsSettings:
     border_px: Whole = 64
     tiles: Whole = 32
     large_px: Number = 0.5
+    min_stars: WholePositive = 5
+    min_match: Share = 0.25
+    min_found: Share = 0.25
+    residual_px: Positive = 0.4
+    cloud_stars: Share = 0.3
 
 
 @dataclass(frozen=True, config=TABLE)
@@ -217,6 +223,7 @@ class Solve:
     tmag_max: Number = 16.0
     radius_deg: Annotated[tuple[Positive, ...], Field(min_length=1)] = (0.2, 2.0)
     solve_field: Switch = True
+    rms_px: Positive = 0.3
 
     @model_validator(mode="after")
     def _check(self) -> Self:
@@ -259,6 +266,25 @@ class Photometry:
 
 
 @dataclass(frozen=True, config=TABLE)
+class LightCurves:
+    """Which stars are compared with others."""
+
+    tmag_max: Number = 14.0
+    noise_tmag_max: Number = 16.0
+
+
+@dataclass(frozen=True, config=TABLE)
+class QualityLimits:
+    """From where on a frame is not good."""
+
+    cloud_transparency: Share = 0.85
+    cloud_stars: Share = 0.7
+    slew_elongation: Annotated[Number, Field(gt=1)] = 1.4
+    twilight_sky: Annotated[Number, Field(gt=1)] = 1.5
+    jump_px: NotNegative = 0.0
+
+
+@dataclass(frozen=True, config=TABLE)
 class Movie:
     """What the movies show."""
 
@@ -283,8 +309,15 @@ class Profile:
     solve: Solve = Solve()
     catalog: Catalog = Catalog()
     photometry: Photometry = Photometry()
+    light_curves: LightCurves = LightCurves()
+    quality: QualityLimits = QualityLimits()
     movie: Movie = Movie()
     format: WholePositive = PROFILE_FORMAT
+
+    @property
+    def jump_px(self) -> float:
+        """A frame this far from those before it has jumped: where the profile says nothing, a large shift."""
+        return self.quality.jump_px or self.donuts.large_px
 
     @property
     def fingerprint(self) -> str:

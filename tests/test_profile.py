@@ -101,6 +101,13 @@ def test_limit_of_a_table(table, inside, outside):
         table(**given | outside)
 
 
+def test_jump_is_a_large_shift_unless_the_profile_says_otherwise(least):
+    donuts = dataclasses.replace(least.donuts, large_px=20.0)
+    assert dataclasses.replace(least, donuts=donuts).jump_px == 20.0
+    quality = dataclasses.replace(least.quality, jump_px=3.0)
+    assert dataclasses.replace(least, donuts=donuts, quality=quality).jump_px == 3.0
+
+
 def test_changed_table_is_checked_as_a_read_one(least):
     with pytest.raises(ValidationError, match="greater than 0"):
         dataclasses.replace(least.detector, gain_e_adu=0.0)

@@ -59,7 +59,7 @@ SHIFT_GROWTH: Growth = ((3, 6.0), (3, 3.0), (3, 2.0))
 GUESS_TRIALS = 1e4  # a guess from elsewhere may be off by so many places
 DENSER = 1.5  # sources there are on the chip, by the stars that may enter the fit
 SEEN_SNR = 10.0
-LARGEST_RMS_PX = 0.3
+LARGEST_RMS = 3.0  # times what the centroids' own errors let expect
 CAPTURE_PX = 2.0
 FIRST_FWHM_PX = 3.0
 FWHM_STARS = 100
@@ -235,8 +235,8 @@ def _polish(plate: _Plate, match: Match, *, rung: str, share: float = 0.0) -> So
     Raises
     ------
     UnsolvedError
-        Less than `share` of the 200 brightest agree, or of all seen less than 60 %, or they scatter by 0.3 px, or
-        so many may agree by chance.
+        Less than `share` of the 200 brightest agree, or of all seen less than 60 %, or they scatter by more
+        than `solve.rms_px` and than their errors let expect, or so many may agree by chance.
     """
     stars, guess = plate.stars, match.solution
     chosen, px, py = _choose(plate, guess)
@@ -255,8 +255,9 @@ def _polish(plate: _Plate, match: Match, *, rung: str, share: float = 0.0) -> So
     solution = with_matches(solution, star[kept], pairs.only(kept), rung=rung)
     # weighted, for the faint stars of a defocused frame scatter by more without being wrong
     rms = float(np.sqrt(np.average(solution.residual**2, weights=error[kept] ** -2)))
-    if not rms < LARGEST_RMS_PX:
-        raise UnsolvedError(f"{rung}: rms {rms:.2f} px, expected less than {LARGEST_RMS_PX} px")
+    limit_px = max(plate.camera.solve.rms_px, LARGEST_RMS * _expected_rms(error[kept]))
+    if not rms < limit_px:
+        raise UnsolvedError(f"{rung}: rms {rms:.2f} px, expected less than {limit_px:.2g} px")
     _require_certainty(solution, len(chosen), plate.shape, match.trials)
     return dataclasses.replace(solution, fwhm=fwhm)
 
@@ -339,6 +340,11 @@ def _centroid_error(centroids: Centroids, fwhm: float, gain_e_adu: float) -> Flo
         photons = sigma**2 / (2.0 * centroids.flux * gain_e_adu)
         error: Floats = np.sqrt(2.0 * (sigma / centroids.snr) ** 2 + photons + CENTROID_FLOOR_PX**2)
     return error
+
+
+def _expected_rms(error: Floats) -> float:
+    """Weighted rms of the distances of stars whose centroids have these errors an axis, pixels."""
+    return float(np.sqrt(2.0 * len(error) / np.sum(error**-2)))
 
 
 def _fit_clipped(

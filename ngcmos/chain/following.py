@@ -133,6 +133,7 @@ class FieldFollower:
         if not self._facts or self._facts[-1]["frame_id"] != path.name:
             quality = "" if shift is None or known else shift.verdict
             return Seen(self.field, path.name, measured, known, quality=quality)
-        judged = judge_frames(Table(list(self._facts)), jump_px=self._job.camera.donuts.large_px)
+        camera = self._job.camera
+        judged = judge_frames(Table(list(self._facts)), jump_px=camera.jump_px, limits=camera.quality)
         light, quality = float(judged.transparency[-1]), str(judged.verdict[-1])
         return Seen(self.field, path.name, True, known, light, quality)

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 def add_options(parser: ArgumentParser) -> None:
     """Options of this command alone."""
     parser.add_argument("--aper", type=float, metavar="R", help="one radius in pixels (default: each star's best)")
-    parser.add_argument("--tmag_max", type=float, default=16.0, metavar="T", help="faintest star (default: 16)")
+    parser.add_argument("--tmag_max", type=float, metavar="T", help="faintest star (default: the profile's)")
     parser.add_argument("--bin", type=float, default=30.0, metavar="MIN", help="minutes of a bin (default: 30)")
     parser.add_argument("--overwrite", action="store_true", help="make files anew that are made already")
 

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 def add_options(parser: ArgumentParser) -> None:
     """Options of this command alone."""
-    parser.add_argument("--tmag_max", type=float, default=14.0, metavar="T", help="faintest star (default: 14)")
+    parser.add_argument("--tmag_max", type=float, metavar="T", help="faintest star (default: the profile's)")
     parser.add_argument("--overwrite", action="store_true", help="make curves anew that are made already")
 
 

@@ -11,6 +11,7 @@ from astropy.table import Table
 from numpy.typing import ArrayLike, NDArray
 
 from ngcmos.arrays import Bools, Floats, Ints, Reals, Shape
+from ngcmos.config import QualityLimits
 from ngcmos.names import Quality
 from ngcmos.photometry.sky import pixels_around
 from ngcmos.photometry.trails import TRAIL_SHARE
@@ -22,10 +23,7 @@ FILLED = 0.6  # of the window's variance
 REACH_SIGMA, RING_SIGMA = 4.0, 6.0
 EXTINCTION_MAG = 0.1  # an airmass, in Tmag; only tells clouds from low altitude
 CLEAR_QUANTILE = 0.9  # of the zero points of a night: stands for a clear sky
-CLOUD_TRANSPARENCY = 0.85  # a frame that has less of the light of a clear one is cloudy
-CLOUD_STARS = 0.7  # of the stars that the field usually shows
-SLEW_ELONGATION = 1.4  # over that of the night
-TWILIGHT_SKY = 1.5  # over the sky of the night
+USUAL_LIMITS = QualityLimits()
 NEIGHBOURS = 5  # frames before, whose median place a frame is compared with, and where their drift leads
 FEWEST_OF_DRIFT = 3
 
@@ -136,7 +134,7 @@ def transparency_of(zp: ArrayLike, airmass: ArrayLike, clear_zp: float) -> Float
     return light
 
 
-def find_clouds(transparency: Floats, stars_seen: Floats) -> Bools:
+def find_clouds(transparency: Floats, stars_seen: Floats, limits: QualityLimits = USUAL_LIMITS) -> Bools:
     """Whether each frame of a field is cloudy: by its light, or by the stars it shows against those usual.
 
     Parameters
@@ -145,9 +143,11 @@ def find_clouds(transparency: Floats, stars_seen: Floats) -> Bools:
         Of `transparency_of`; NaN where unknown.
     stars_seen : array
         Number of stars, or their share; NaN where unknown.
+    limits : ngcmos.config.QualityLimits
     """
     with np.errstate(invalid="ignore"):
-        return (transparency < CLOUD_TRANSPARENCY) | (stars_seen < CLOUD_STARS * _usual(stars_seen))
+        few = stars_seen < limits.cloud_stars * _usual(stars_seen)
+        return few | (transparency < limits.cloud_transparency)
 
 
 def _in_zenith(zp: ArrayLike, airmass: ArrayLike) -> Floats:
@@ -155,7 +155,9 @@ def _in_zenith(zp: ArrayLike, airmass: ArrayLike) -> Floats:
     return np.asarray(zp, float) + EXTINCTION_MAG * (air - 1.0)
 
 
-def judge_frames(facts: Table, *, jump_px: float, clear_zp: float | None = None) -> Judged:
+def judge_frames(
+    facts: Table, *, jump_px: float, limits: QualityLimits = USUAL_LIMITS, clear_zp: float | None = None
+) -> Judged:
     """Judged frames of one field.
 
     Parameters
@@ -166,6 +168,7 @@ def judge_frames(facts: Table, *, jump_px: float, clear_zp: float | None = None)
         another side do not say where one should be.
     jump_px : float
         A frame this far off the median place of those before, and of where their drift leads, has jumped.
+    limits : ngcmos.config.QualityLimits
     clear_zp : float, optional
         Of `clear_zero_point` for all fields of the night; that of these frames by default.
     """
@@ -177,11 +180,11 @@ def judge_frames(facts: Table, *, jump_px: float, clear_zp: float | None = None)
     usual = {name: _usual(column[name]) for name in ("elongation", "sky")}
     with np.errstate(invalid="ignore"):
         tests = [
-            (Quality.TWILIGHT, column["sky"] > TWILIGHT_SKY * usual["sky"]),
+            (Quality.TWILIGHT, column["sky"] > limits.twilight_sky * usual["sky"]),
             (Quality.JUMP, _jumps(column["place_x"], column["place_y"], sides) >= jump_px),
-            (Quality.CLOUD, find_clouds(transparency, column["stars_seen"])),
+            (Quality.CLOUD, find_clouds(transparency, column["stars_seen"], limits)),
             (Quality.TRAIL, column["trail"] >= TRAIL_SHARE),
-            (Quality.SLEW, column["elongation"] > SLEW_ELONGATION * usual["elongation"]),
+            (Quality.SLEW, column["elongation"] > limits.slew_elongation * usual["elongation"]),
         ]
     verdict = np.full(len(facts), Quality.GOOD, dtype=f"U{max(map(len, Quality))}")
     for name, holds in tests:  # the last that holds is the one that explains the others

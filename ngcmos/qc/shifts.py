@@ -30,14 +30,9 @@ from ngcmos.qc.evidence import Evidence, compare_stars, find_stars, match_projec
 if TYPE_CHECKING:
     from ngcmos.qc.projection import ProjectedImage
 
-MIN_STARS = 5
-MIN_MATCH = 0.25
 CHANCE_MATCH = 7.0  # over the root of the pixels compared: what two different fields never reach
-MIN_FOUND_SHARE = 0.25  # of the bright stars; by chance a few per cent are
-RESIDUAL_PX = 0.4  # between donuts and the stars
 RESIDUAL_GROWTH = 0.02  # of the shift: the field turns and stretches
 MIN_STAR_SHARE = 0.05  # with fewer of the reference's stars, hot pixels pull the shift to zero
-CLOUD_SHARE = 0.3
 _EXPTIME = "EXPTIME"
 
 
@@ -137,8 +132,9 @@ def build_reference(data: Counts, exptime_s: float, settings: DonutsSettings, *,
     edges = _find_edges(data, settings, name)
     image = _project(data, exptime_s, edges, settings.tiles)
     peaks = find_stars(image.raw_region, image.sky_tiles)
-    if len(peaks) < MIN_STARS:
-        raise FrameError(f"{name}: {len(peaks)} stars seen, expected {MIN_STARS} or more in a reference image")
+    least = settings.min_stars
+    if len(peaks) < least:
+        raise FrameError(f"{name}: {len(peaks)} stars seen, expected {least} or more in a reference image")
     return Reference(name, settings, data.shape, edges, image.proj_x, image.proj_y, peaks)
 
 
@@ -167,7 +163,7 @@ def measure_shift(reference: Reference, data: Counts, exptime_s: float, *, name:
         return refuse_shift(ShiftVerdict.CONSTANT, f"all pixels are {region.flat[0]}, expected a sky")
     peaks = find_stars(region, image.sky_tiles)
     stars = len(peaks)
-    if stars < MIN_STARS:
+    if stars < reference.settings.min_stars:
         return refuse_shift(
             ShiftVerdict.STARLESS, f"{stars} stars seen, {reference.stars} in the reference", stars=stars
         )
@@ -191,6 +187,7 @@ def refuse_shift(verdict: str, reason: str, *, stars: int = 0, quality: float = 
 
 def _judge(x: float, y: float, stars: int, evidence: Evidence, reference: Reference) -> Shift:
     """The shift with its verdict; without its numbers where they cannot be believed."""
+    settings = reference.settings
     refuse = functools.partial(refuse_shift, stars=stars, quality=evidence.quality)
     seen = f"{stars} of {reference.stars} stars seen"
     if stars < MIN_STAR_SHARE * reference.stars:
@@ -198,14 +195,15 @@ def _judge(x: float, y: float, stars: int, evidence: Evidence, reference: Refere
     least = least_match(reference, x, y)
     if evidence.match < least:
         why = f"projections match by {evidence.match:.2f}, expected {least:.2f} or more"
-        if stars < CLOUD_SHARE * reference.stars:
+        if stars < settings.cloud_stars * reference.stars:
             return refuse(ShiftVerdict.CLOUD, f"{seen}, {why}")
         return refuse(ShiftVerdict.BEYOND_REACH, f"{why}: moved too far, or another field")
-    if evidence.share < MIN_FOUND_SHARE or evidence.residual_px > RESIDUAL_PX + RESIDUAL_GROWTH * np.hypot(x, y):
+    residual_px = settings.residual_px + RESIDUAL_GROWTH * np.hypot(x, y)
+    if evidence.share < settings.min_found or evidence.residual_px > residual_px:
         found = f"{evidence.share:.0%} of the stars are found, {evidence.residual_px:.2f} px off"
         why = f"donuts says {x:.2f}, {y:.2f} px, where {found}"
         return refuse(ShiftVerdict.FIXED_PATTERN, f"{why}: hot pixels or a pattern outshine them")
-    limit = reference.settings.large_px
+    limit = settings.large_px
     if max(abs(x), abs(y)) >= limit:
         return Shift(x, y, evidence.quality, stars, ShiftVerdict.LARGE, f"moved by {limit} px or more")
     return Shift(x, y, evidence.quality, stars, ShiftVerdict.OK, "")
@@ -214,7 +212,7 @@ def _judge(x: float, y: float, stars: int, evidence: Evidence, reference: Refere
 def least_match(reference: Reference, x: float, y: float) -> float:
     """The correlation that a shift must have: more than chance gives in the pixels that overlap after it."""
     overlap = min(reference.proj_x.size - abs(x), reference.proj_y.size - abs(y))
-    return float(max(MIN_MATCH, CHANCE_MATCH / np.sqrt(max(overlap, 1.0))))
+    return float(max(reference.settings.min_match, CHANCE_MATCH / np.sqrt(max(overlap, 1.0))))
 
 
 def _find_edges(data: Counts, settings: DonutsSettings, name: str) -> tuple[int, int, int, int]:
@@ -261,7 +259,7 @@ def summarise(
     large_px: float = 0.5,
     field: str = "",
 ) -> dict[str, Any]:
-    """The content of a QC JSON file: the keys of old, byte for byte, then a list of all frames.
+    """The content of a QC JSON file: the keys of old (for 0.5 px, byte for byte), then a list of all frames.
 
     Parameters
     ----------
@@ -285,11 +283,11 @@ def summarise(
     large = [one for one in measured if one.shift.verdict == ShiftVerdict.LARGE]
     return {
         "Reference Image": references[0],
-        "The number of images with shifts greater than +/-0.5 pixels is": {
+        f"The number of images with shifts greater than +/-{large_px:g} pixels is": {
             "Total Images": len(measured),
             "Number of Images with Large Shifts": len(large),
         },
-        "The name of the images with shifts greater than 0.5 pixels is": [one.name for one in large],
+        f"The name of the images with shifts greater than {large_px:g} pixels is": [one.name for one in large],
         "And shifts of this/them": {
             "X Shifts": [one.shift.x for one in large],
             "Y Shifts": [one.shift.y for one in large],

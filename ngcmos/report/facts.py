@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ngcmos.arrays import Bools, Floats
-from ngcmos.config import Config
+from ngcmos.config import Config, DonutsSettings, QualityLimits
 from ngcmos.errors import ProductError
 from ngcmos.names import Record, ShiftVerdict, Stage, State, Verdict
 from ngcmos.night.filenames import stamp_of
@@ -21,8 +21,13 @@ from ngcmos.night.folder import Night
 from ngcmos.night.ledger import Entry
 from ngcmos.night.products import photometry_path
 from ngcmos.night.reasons import kind_of, shared_reason
-from ngcmos.photometry.quality import CLEAR_QUANTILE, clear_zero_point, find_clouds, transparency_of
-from ngcmos.qc.shifts import CLOUD_SHARE
+from ngcmos.photometry.quality import (
+    CLEAR_QUANTILE,
+    USUAL_LIMITS,
+    clear_zero_point,
+    find_clouds,
+    transparency_of,
+)
 from ngcmos.report.catalog import CatalogFacts, read_catalog_facts
 from ngcmos.report.noise import NoiseModel, read_noise
 from ngcmos.report.plain import number_of
@@ -31,6 +36,7 @@ from ngcmos.tables.table import read_frames
 
 JUMP_WINDOW = 5
 JUMP_LIMITS = 2.0  # times what counts as a large shift: from one frame to the next, and staying there
+_USUAL_DONUTS = DonutsSettings()
 _OF_TABLE = (
     *("shift_x", "shift_y", "wcs_rms_px", "sky", "fwhm_px", "zp", "airmass", "exptime_s"),
     *("stars_seen", "stars_on_chip", "rotation_deg", "pointing_off_deg"),
@@ -102,6 +108,8 @@ class FieldFacts:
     numbers : FrameNumbers
     noise : ngcmos.report.noise.NoiseModel or None
     catalog : ngcmos.report.catalog.CatalogFacts or None
+    limits, donuts : ngcmos.config.QualityLimits, ngcmos.config.DonutsSettings
+        Of the camera.
     """
 
     name: str
@@ -112,6 +120,8 @@ class FieldFacts:
     numbers: FrameNumbers
     noise: NoiseModel | None = None
     catalog: CatalogFacts | None = None
+    limits: QualityLimits = USUAL_LIMITS
+    donuts: DonutsSettings = _USUAL_DONUTS
 
     @property
     def counts(self) -> Counts:
@@ -150,11 +160,13 @@ def read_fields(config: Config, night: Night, entries: Sequence[Entry]) -> list[
     fields = collections.defaultdict(list)
     for file in story.files:
         fields[file.field].append(file)
-    facts = [_read_field(night.folder, name, files, story.told) for name, files in fields.items()]
+    facts = [_read_field(config, night.folder, name, files, story.told) for name, files in fields.items()]
     return sorted(facts, key=lambda field: float(np.nanmin(field.unix, initial=np.inf)))
 
 
-def _read_field(folder: Path, name: str, files: Iterable[FrameFile], told: Mapping[str, Told]) -> FieldFacts:
+def _read_field(
+    config: Config, folder: Path, name: str, files: Iterable[FrameFile], told: Mapping[str, Told]
+) -> FieldFacts:
     dated = sorted(((_unix_of(file), file) for file in files), key=_by_time)
     ordered = tuple(file for _, file in dated)
     table = _table_rows(folder, name)
@@ -170,6 +182,8 @@ def _read_field(folder: Path, name: str, files: Iterable[FrameFile], told: Mappi
         numbers=FrameNumbers.of_rows(rows),
         noise=read_noise(folder, name),
         catalog=read_catalog_facts(folder, name),
+        limits=config.camera.quality,
+        donuts=config.camera.donuts,
     )
 
 
@@ -239,12 +253,12 @@ def transparency(field: FieldFacts, clear_zp: float) -> Floats:
     share = transparency_of(field.numbers.zp, field.numbers.airmass, clear_zp)
     stars = field.numbers.stars
     usual = np.quantile(stars[np.isfinite(stars)], CLEAR_QUANTILE) if np.isfinite(stars).any() else np.nan
-    return np.where(np.isnan(share) & (stars < CLOUD_SHARE * usual), 0.0, share)
+    return np.where(np.isnan(share) & (stars < field.donuts.cloud_stars * usual), 0.0, share)
 
 
 def cloudy_frames(field: FieldFacts, clear_zp: float) -> Bools:
     """Whether each frame of a field is cloudy, as relative_photometry judges those it has."""
-    return find_clouds(transparency(field, clear_zp), field.numbers.seen_share)
+    return find_clouds(transparency(field, clear_zp), field.numbers.seen_share, field.limits)
 
 
 def find_jumps(unix: Floats, places: Floats, large_px: float) -> list[tuple[float, float]]:

@@ -110,7 +110,8 @@ def read_night_facts(folder: Path, field: str, camera: Camera) -> NightFacts:
         table=table_checksum(path),
         refused=digest_of(json.dumps(refused)),
         clear_zp=clear_zp,
-        large_px=camera.donuts.large_px,
+        jump_px=camera.jump_px,
+        quality=camera.quality,
         shape=camera.detector.shape,
         elevation_m=camera.site.elevation_m,
         telescope=camera.telescope,
@@ -176,7 +177,7 @@ def _frame_rows(facts: NightFacts, camera: Camera) -> Rows:
     for name in ("jd_mid", *_NUMBERS):
         if name in table.colnames:
             here[name] = np.asarray(table[name], float)
-    judged = judge_frames(table, jump_px=camera.donuts.large_px, clear_zp=facts.clear_zp)
+    judged = judge_frames(table, jump_px=camera.jump_px, limits=camera.quality, clear_zp=facts.clear_zp)
     here["transparency"], here["quality"] = judged.transparency, np.char.encode(judged.verdict, "ascii")
     here["frame_id"] = _as_bytes(table["frame_id"])
     rows["frame_id"][len(table) :] = _as_bytes(list(refused))

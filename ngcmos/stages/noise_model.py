@@ -41,7 +41,6 @@ from ngcmos.tables.table import table_checksum
 log = logging.getLogger(__name__)
 
 BIN_MINUTES = 30.0
-TMAG_MAX = 16.0
 CURVE_STEP_MAG = 0.1
 DOTS_PER_INCH = 120
 FRAMES_AT_ONCE = 100
@@ -94,18 +93,19 @@ class NoiseOptions:
     ----------
     radius_px : float, optional
         One aperture for all; without it the best one of each star.
-    tmag_max : float
+    tmag_max : float, optional
+        Without it the profile's `light_curves.noise_tmag_max`.
     bin_minutes : float
     """
 
     radius_px: float | None = None
-    tmag_max: float = TMAG_MAX
+    tmag_max: float | None = None
     bin_minutes: float = BIN_MINUTES
 
     def __post_init__(self) -> None:
         if not self.bin_minutes > 0:
             raise UsageError(f"bins are {self.bin_minutes} minutes, expected more than 0")
-        if not np.isfinite(self.tmag_max):
+        if self.tmag_max is not None and not np.isfinite(self.tmag_max):
             raise UsageError(f"tmag_max is {self.tmag_max}, expected a magnitude")
 
 
@@ -122,12 +122,14 @@ def run(job: Job, options: NoiseOptions = NoiseOptions(), *, overwrite: bool = F
     tables = sorted(job.folder.glob(photometry_path(job.folder, "*").name))
     if not tables:
         raise WorkError(f"{job.folder}: no phot_*.fits, expected one a field; run {Stage.PROCESS_CMOS} first")
+    tmag_max = job.camera.light_curves.noise_tmag_max if options.tmag_max is None else options.tmag_max
+    options = dataclasses.replace(options, tmag_max=tmag_max)
     for path in tables:
         with job.outcome.attempt(_field_of(path)):
             inputs = _inputs(path, job.camera, options)
             if overwrite or not _stands(job, path, inputs):
                 radii = None if options.radius_px is None else [options.radius_px]
-                counts = read_field(path, job.camera, tmag_max=options.tmag_max, radii=radii)
+                counts = read_field(path, job.camera, tmag_max=tmag_max, radii=radii)
                 _audit_field(job, path, counts, inputs)
     return job.outcome
 

@@ -45,7 +45,6 @@ from ngcmos.tables.table import read_frames, table_checksum
 log = logging.getLogger(__name__)
 
 UNKNOWN = "unknown"
-TMAG_MAX = 14.0
 ROOMS = (
     "ngcmos.lightcurves",
     "ngcmos.stats",
@@ -71,7 +70,7 @@ COLUMNS = [
 _ROW = np.dtype([(name, kind) for name, kind, _ in COLUMNS])
 
 
-def run(job: Job, *, tmag_max: float = TMAG_MAX, overwrite: bool = False) -> Outcome:
+def run(job: Job, *, tmag_max: float | None = None, overwrite: bool = False) -> Outcome:
     """Write the relative light curves of each field that has a photometry table; an Outcome.
 
     Curves that only the code would make otherwise are kept and said; `overwrite` makes all anew.
@@ -79,8 +78,8 @@ def run(job: Job, *, tmag_max: float = TMAG_MAX, overwrite: bool = False) -> Out
     Parameters
     ----------
     job : ngcmos.night.job.Job
-    tmag_max : float
-        Fainter stars are left out, but for targets.
+    tmag_max : float, optional
+        Fainter stars are left out, but for targets; without it the profile's `light_curves.tmag_max`.
     overwrite : bool
 
     Raises
@@ -90,6 +89,7 @@ def run(job: Job, *, tmag_max: float = TMAG_MAX, overwrite: bool = False) -> Out
     WorkError
         There is no photometry table.
     """
+    tmag_max = job.camera.light_curves.tmag_max if tmag_max is None else tmag_max
     if not np.isfinite(tmag_max):
         raise UsageError(f"tmag_max is {tmag_max}, expected a magnitude")
     tables = sorted(job.folder.glob(photometry_path(job.folder, "*").name))
@@ -125,10 +125,10 @@ class Comparison:
         values: dict[str, Any] = {
             "tmag_max": self.tmag_max,
             "clear_zp": self.clear_zp,
-            "large_px": camera.donuts.large_px,
+            "jump_px": camera.jump_px,
         }
         values |= {"table": table_checksum(self.table), "refused": self._refused_sum}
-        tables = {name: getattr(camera, name) for name in ("detector", "telescope", "site")}
+        tables = {name: getattr(camera, name) for name in ("detector", "telescope", "site", "quality")}
         return Inputs.of(ROOMS, _ROW, **values, **tables)
 
     def cards(self, camera: Camera, inputs: Inputs) -> dict[str, object]:
@@ -185,7 +185,7 @@ def _relate_field(job: Job, field: str, comparison: Comparison, inputs: Inputs) 
     stage = Stage.RELATIVE_PHOTOMETRY
     log.info("%s: %s: %d stars in %d frames", stage, field, len(counts.stars), len(counts.frames))
     curves, best = relate_best(counts)
-    judged = _judge(counts.frames, camera.donuts.large_px, comparison.clear_zp)
+    judged = _judge(counts.frames, camera, comparison.clear_zp)
     _keep_quality(job, field, counts.frames, judged)
     require_space(job.folder, camera.files.reserve_mb, needed_mb=curves.flux.size * _ROW.itemsize / 1e6)
     cards = {"PROFILE": camera.name, **comparison.cards(camera, inputs), "INPUTS": inputs.text}
@@ -252,10 +252,10 @@ def _frame_table(counts: FieldCounts, curves: Relative, judged: Judged, refused:
     return table
 
 
-def _judge(frames: Table, jump_px: float, clear_zp: float | None) -> Judged:
+def _judge(frames: Table, camera: Camera, clear_zp: float | None) -> Judged:
     """Judged frames; unknown ("") where the table was made before frames told of their quality."""
     try:
-        return judge_frames(frames, jump_px=jump_px, clear_zp=clear_zp)
+        return judge_frames(frames, jump_px=camera.jump_px, limits=camera.quality, clear_zp=clear_zp)
     except KeyError:
         return Judged(np.full(len(frames), np.nan), np.full(len(frames), ""))
 

@@ -40,6 +40,6 @@ def mark_clouds(job: Job) -> None:
         if table is None or "flags" not in table.colnames or clear_zp is None:
             continue
         light = transparency_of(np.asarray(table["zp"]), np.asarray(table["airmass"]), clear_zp)
-        clouded = find_clouds(light, np.asarray(table["stars_seen"], float))
+        clouded = find_clouds(light, np.asarray(table["stars_seen"], float), job.camera.quality)
         if mark_frames(path, Flag.CLOUD, clouded):
             log.info("%s: %d of %d frames are clouded, their rows say so", path.name, clouded.sum(), clouded.size)

@@ -237,6 +237,8 @@ def test_catalog_of_poor_positions_is_refused(field, image):
     )
     with pytest.raises(UnsolvedError, match=r"triangles: rms 0\.\d+ px, expected less than 0\.3 px"):
         solve(image, field, poor)
+    wide = dataclasses.replace(CAMERA, solve=dataclasses.replace(CAMERA.solve, rms_px=1.0))
+    assert 0.3 < solve_frame(image, poor, wide, pointing=field.pointing).rms < 1.0
 
 
 @pytest.mark.parametrize("with_previous", [False, True])

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from astropy.table import Table
 
-from ngcmos.config import Photometry, load_camera
+from ngcmos.config import Photometry, QualityLimits, load_camera
 from ngcmos.names import Quality
 from ngcmos.photometry.apertures import Exposure, measure
 from ngcmos.photometry.quality import (
@@ -244,3 +244,18 @@ def test_faults_are_told_apart_in_99_of_100_frames(scene):
     wrong = {pair: count for pair, count in matrix.items() if count and pair[0] != pair[1]}
     assert min(matrix[name, name] for name in Quality) >= 15
     assert np.mean(true == said) >= 0.99, wrong
+
+
+@pytest.mark.parametrize(
+    ("key", "wide", "columns", "expected"),
+    [
+        ("cloud_transparency", 0.45, {"zp": (7, 21 - 0.75)}, Quality.CLOUD),
+        ("cloud_stars", 0.3, {"stars_seen": (7, 300)}, Quality.CLOUD),
+        ("slew_elongation", 2.1, {"elongation": (7, 2.0)}, Quality.SLEW),
+        ("twilight_sky", 9.0, {"sky": (7, 500.0)}, Quality.TWILIGHT),
+    ],
+)
+def test_limits_of_quality_are_those_of_the_profile(key, wide, columns, expected):
+    facts = night_facts(**columns)
+    assert judge_frames(facts, jump_px=0.5).verdict[7] == expected
+    assert judge_frames(facts, jump_px=0.5, limits=QualityLimits(**{key: wide})).verdict[7] == Quality.GOOD

@@ -1,5 +1,6 @@
 """Shifts of a known sky come back with the right sign; frames without one are refused with their reason."""
 
+import dataclasses
 import json
 import pickle
 
@@ -224,6 +225,20 @@ def test_json_keeps_the_keys_of_old():
     text = format_json(summarise(SHIFTS, REFERENCES, "20240705"))
     kept = {key: value for key, value in json.loads(text).items() if key in OLD}
     assert kept == OLD
+
+
+def test_json_says_what_counts_as_large_elsewhere():
+    said = summarise(SHIFTS, REFERENCES, "20240705", large_px=20.0)
+    assert said["The name of the images with shifts greater than 20 pixels is"] == ["c.fits"]
+    assert "The number of images with shifts greater than +/-20 pixels is" in said
+
+
+@pytest.mark.parametrize(("key", "value"), [("min_match", 0.999999), ("residual_px", 1e-6)])
+def test_shift_is_believed_as_the_profile_says(sky, settings, reference, key, value):
+    frame = sky.expose(0.3, 0.2, noise=4)
+    assert measure_shift(reference, frame, 10.0).known
+    strict = build_reference(sky.expose(), 10.0, dataclasses.replace(settings, **{key: value}))
+    assert not measure_shift(strict, frame, 10.0).known
 
 
 OLD = {
