@@ -10,7 +10,8 @@ from typing import Any
 
 from astropy.io.fits import VerifyError
 
-from ngcmos.astrometry.distortion import Solution, solution_from_header
+from ngcmos.astrometry.distortion import Solution
+from ngcmos.astrometry.wcs_header import solution_from_header
 from ngcmos.errors import UnsolvedError
 
 REDUCTION_VERSION = 8  # the last of the earlier scripts wrote 7

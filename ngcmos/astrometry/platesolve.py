@@ -15,9 +15,10 @@ from pathlib import Path
 import numpy as np
 from astropy.io import fits
 
-from ngcmos.astrometry.distortion import Solution, solution_from_header
+from ngcmos.astrometry.distortion import Solution
 from ngcmos.astrometry.spots import Spots
 from ngcmos.astrometry.triangles import Search
+from ngcmos.astrometry.wcs_header import solution_from_header
 from ngcmos.errors import ToolError, UnsolvedError
 
 PROGRAM = "solve-field"

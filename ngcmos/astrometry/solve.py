@@ -27,7 +27,8 @@ from ngcmos.astrometry.detection import (
     forced_centroids,
     subtract_background,
 )
-from ngcmos.astrometry.distortion import Solution, fit_inverse, to_pixels, with_matches
+from ngcmos.astrometry.distortion import Solution, to_pixels
+from ngcmos.astrometry.fitting import fit_inverse, with_matches
 from ngcmos.astrometry.peaks import SHIFT_TRIALS, find_peaks, vote_shift
 from ngcmos.astrometry.spots import Pairs, ReferenceStars, Spots
 from ngcmos.astrometry.triangles import (

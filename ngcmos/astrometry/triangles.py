@@ -17,15 +17,8 @@ from scipy.spatial import cKDTree
 from scipy.special import gammainc
 
 from ngcmos.arrays import Bools, Floats, Ints, Place, Shape
-from ngcmos.astrometry.distortion import (
-    Solution,
-    centre_of,
-    fit_conformal,
-    fit_linear_sip,
-    project,
-    to_pixels,
-    with_matches,
-)
+from ngcmos.astrometry.distortion import Solution, centre_of, project, to_pixels
+from ngcmos.astrometry.fitting import fit_conformal, fit_linear_sip, with_matches
 from ngcmos.astrometry.spots import Pairs, ReferenceStars, Spots
 from ngcmos.errors import UnsolvedError
 

@@ -69,8 +69,9 @@ def _bin(text: str) -> "BinLength":
 def work(config: Config, night: "Night", options: Namespace) -> Outcome:
     """Draw the star."""
     from ngcmos.report import star as analyse_cmos
+    from ngcmos.report.wanted import Wanted
 
-    wanted = analyse_cmos.Wanted(
+    wanted = Wanted(
         gaia_id=options.gaia_id,
         tic_id=options.tic_id,
         bin_length=options.bin,

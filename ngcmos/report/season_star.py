@@ -26,7 +26,8 @@ from ngcmos.night.fingerprint import digest_of
 from ngcmos.night.outcome import Outcome
 from ngcmos.night.products import photometry_path, write_text, write_then_rename
 from ngcmos.qc.season_plot import Folding, SeasonSeries, plot_season
-from ngcmos.report.star import DOTS_PER_INCH, PICTURES, STAGE, check_ending, with_behind
+from ngcmos.report.star import DOTS_PER_INCH, with_behind
+from ngcmos.report.wanted import PICTURES, STAGE, check_ending
 from ngcmos.season.archive import read_mark, season_folder
 from ngcmos.season.periods import FEWEST_POINTS, SHORTEST_D, frequency_grid
 from ngcmos.season.reader import Season

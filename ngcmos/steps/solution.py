@@ -14,7 +14,7 @@ from astropy.table import Table
 
 from ngcmos.arrays import Place
 from ngcmos.astrometry.detection import Sources, defocus_kernel
-from ngcmos.astrometry.distortion import Solution, centre_of, rotation_of, wcs_cards
+from ngcmos.astrometry.distortion import Solution, centre_of, rotation_of
 from ngcmos.astrometry.own import (
     FINGERPRINT_CARD,
     REDUCTION_VERSION,
@@ -26,6 +26,7 @@ from ngcmos.astrometry.platesolve import find_solve_field, solve_with_astrometry
 from ngcmos.astrometry.solve import find_enough_sources, solve_frame, solve_from_guess
 from ngcmos.astrometry.spots import ReferenceStars
 from ngcmos.astrometry.triangles import Search
+from ngcmos.astrometry.wcs_header import wcs_cards
 from ngcmos.astrometry.zeropoint import ZeroPoint, measure_zero_point, zero_point_cards
 from ngcmos.config import Camera
 from ngcmos.errors import FrameError, LastResortError, StarlessError, ToolError, UnsolvedError

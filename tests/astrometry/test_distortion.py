@@ -8,20 +8,10 @@ from astropy.io import fits
 from astropy.wcs import WCS
 from made_sky import FULL_CHIP, make_field, make_wcs
 
-from ngcmos.astrometry.distortion import (
-    Solution,
-    fit_conformal,
-    fit_inverse,
-    fit_linear_sip,
-    solution_from_header,
-    tile_residuals,
-    to_pixels,
-    to_pixels_roughly,
-    to_sky,
-    wcs_cards,
-    with_matches,
-)
+from ngcmos.astrometry.distortion import Solution, to_pixels, to_pixels_roughly, to_sky
+from ngcmos.astrometry.fitting import fit_conformal, fit_inverse, fit_linear_sip, with_matches
 from ngcmos.astrometry.spots import Pairs
+from ngcmos.astrometry.wcs_header import solution_from_header, tile_residuals, wcs_cards
 from ngcmos.errors import UnsolvedError
 
 CENTRES = [(120.3, -30.2), (0.001, 5.0), (359.999, -5.0), (200.0, 88.9), (10.0, -89.5)]

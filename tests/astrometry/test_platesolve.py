@@ -13,11 +13,12 @@ from astropy.table import Table
 from made_sky import list_sources, make_field
 
 from ngcmos.astrometry.detection import find_sources, subtract_background
-from ngcmos.astrometry.distortion import to_pixels, wcs_cards
+from ngcmos.astrometry.distortion import to_pixels
 from ngcmos.astrometry.platesolve import find_solve_field, solve_with_astrometry_net
 from ngcmos.astrometry.solve import solve_frame, solve_from_guess
 from ngcmos.astrometry.spots import ReferenceStars, Spots
 from ngcmos.astrometry.triangles import Search, match_triangles
+from ngcmos.astrometry.wcs_header import wcs_cards
 from ngcmos.config import load_camera
 from ngcmos.errors import ToolError, UnsolvedError
 

@@ -8,9 +8,10 @@ from astropy.io import fits
 from astropy.table import Table
 from made_sky import FULL_CHIP, electrons_of, make_field, make_wcs, render
 
-from ngcmos.astrometry.distortion import solution_from_header, to_pixels, wcs_cards
+from ngcmos.astrometry.distortion import to_pixels
 from ngcmos.astrometry.solve import solve_frame, solve_from_guess
 from ngcmos.astrometry.spots import ReferenceStars
+from ngcmos.astrometry.wcs_header import solution_from_header, wcs_cards
 from ngcmos.config import load_camera
 from ngcmos.errors import UnsolvedError
 

@@ -17,6 +17,7 @@ from ngcmos.lightcurves.series import BinLength
 from ngcmos.night.folder import open_night, set_aside
 from ngcmos.night.lock import hold_night
 from ngcmos.report import star as analyse_cmos
+from ngcmos.report.wanted import Wanted
 from ngcmos.simulate.signals import extinction_factor
 from ngcmos.tables.table import read_stars
 from ngcmos.tables.writer import columns, write_photometry
@@ -31,7 +32,7 @@ def analyse(solved_night):
     config, folder, _ = solved_night
 
     def run(target=folder, **options):
-        return analyse_cmos.run(config, open_night(config, target), analyse_cmos.Wanted(**options))
+        return analyse_cmos.run(config, open_night(config, target), Wanted(**options))
 
     return run
 

@@ -15,6 +15,7 @@ from ngcmos.night.folder import open_night
 from ngcmos.night.ledger import REFUSED, open_ledger, recall, record
 from ngcmos.night.products import relative_path
 from ngcmos.report import star as analyse_cmos
+from ngcmos.report.wanted import Wanted
 from ngcmos.stages import process_cmos, relative_photometry, simple_wrapper
 from ngcmos.tables.table import read_stars
 
@@ -180,7 +181,7 @@ def test_damaged_curves_are_made_anew(made, copy, tmp_path):
 def test_analyse_shows_the_relative_curve(made, copy, tmp_path):
     config, night, truths = copy
     csv = tmp_path / "star.csv"
-    wanted = analyse_cmos.Wanted(tic_id=truths[0].target, output=tmp_path / "star.png", csv=csv)
+    wanted = Wanted(tic_id=truths[0].target, output=tmp_path / "star.png", csv=csv)
     analyse_cmos.run(config, night, wanted)
     shown = Table.read(csv)
     expected = rows_of(made[1][truths[0].field], truths[0].target)["Relative_Flux"]
