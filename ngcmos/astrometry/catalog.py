@@ -39,7 +39,7 @@ CATALOG_COLUMNS = {
     "gaiarp": ("mag", "Gaia RP"),
     "Teff": ("K", "effective temperature"),
     "blended": (None, "a neighbour of similar brightness is close"),
-    "target": (None, "named in OBJECT"),
+    "target": (None, "named in OBJECT or in targets.csv"),
     "ra_deg": ("deg", "right ascension, ICRS, J2000"),
     "dec_deg": ("deg", "declination, ICRS, J2000"),
     "pmra": ("mas / yr", "proper motion in right ascension times cos(dec), 0 = unknown"),

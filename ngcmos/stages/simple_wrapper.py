@@ -43,6 +43,7 @@ from ngcmos.steps.catalog import (
     wide_box_deg,
 )
 from ngcmos.steps.clock import remark_on_times
+from ngcmos.steps.keep_list import kept_stars
 from ngcmos.steps.pointing import tell_coverage, tell_pointing
 from ngcmos.steps.solution import (
     Sighting,
@@ -146,7 +147,8 @@ class FieldSolver:
         self._solve_all(self._settle_catalog())
         usual, first = map(self._places.solution_of, self._places.usual_names())
         assert self._catalog is not None
-        select_stars(self._job, self._field, frames, self._catalog, [usual, first])
+        kept = kept_stars(self._job, self._catalog)
+        select_stars(self._job, self._field, frames, self._catalog, [usual, first], kept=kept)
         self._selected = self._places.usual_place, set(field_targets(frames))
         tell_pointing(self._job, self._field, self._options.center or find_centre(frames), usual)
         tell_coverage(self._job, self._field, share_covered(self._catalog, self._find_lie()))

@@ -211,7 +211,13 @@ def _age_days(fetched: str) -> int:
 
 
 def select_stars(
-    job: Job, field: str, frames: Sequence[Sighted], catalog: Table, near: Sequence[Solution]
+    job: Job,
+    field: str,
+    frames: Sequence[Sighted],
+    catalog: Table,
+    near: Sequence[Solution],
+    *,
+    kept: Sequence[int] = (),
 ) -> None:
     """Write the input catalog: the stars on the chip where the field usually is.
 
@@ -220,13 +226,16 @@ def select_stars(
     near : sequence of Solution
         Of the frame at the usual place, and of another that may stand for it. What is chosen by the latter, or was
         chosen before, stands while it has all stars well on the chip at the usual place, and none far off.
+    kept : sequence of int
+        TIC ids of stars that are measured as the target is.
 
     Raises
     ------
     CatalogError
         No star is left.
     """
-    camera, settings, targets = job.camera, job.camera.catalog, field_targets(frames)
+    camera, settings, named = job.camera, job.camera.catalog, field_targets(frames)
+    targets = (*named, *kept)
     known = _with_contamination(catalog, camera)
 
     def choose(solution: Solution, more_px: float = 0.0) -> Table:
@@ -240,7 +249,7 @@ def select_stars(
         return
     by_others = (choose(solution) for solution in near[1:])
     chosen = next((stars for stars in by_others if least <= _ids(stars) <= most), None)
-    _write_chosen(job, field, choose(near[0]) if chosen is None else chosen, targets, before)
+    _write_chosen(job, field, choose(near[0]) if chosen is None else chosen, named, before)
 
 
 def _ids(stars: Table) -> set[tuple[int, bool]]:

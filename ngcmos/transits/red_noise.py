@@ -117,14 +117,15 @@ class Whitener:
 
 def fit_linear(whitener: Whitener, flux: Floats, design: Floats) -> Fitted:
     """Least squares of a (points, terms) design under a noise; terms that others make up get coefficients of 0."""
-    basis, triangle = np.linalg.qr(whitener(design))
+    together = whitener(np.column_stack([design, flux]))
+    white = together[:, -1]
+    basis, triangle = np.linalg.qr(together[:, :-1])
     known = np.abs(np.diag(triangle)) > LEAST_PIVOT * np.abs(triangle).max()
     if not known.all():
         fitted = fit_linear(whitener, flux, design[:, known])
         coefficients = np.zeros(known.size)
         coefficients[known] = fitted.coefficients
         return dataclasses.replace(fitted, terms=known.size, coefficients=coefficients)
-    white = whitener(flux)
     share = basis.T @ white
     left = white - basis @ share
     log_det_design = float(2 * np.log(np.abs(np.diag(triangle))).sum())
