@@ -64,16 +64,18 @@ def wait_for_folder(
     """
     if directory is None and night is None:
         night = tonight(config.site, now())
-    waited = False
+    end: float | None = None
     while True:
         try:
             return find_folder(config, directory=directory, night=night)
         except NightError as error:
-            if directory is not None or night is None or now() >= end_of_night(night, config.site):
+            if directory is not None or night is None:
                 raise
-            if not waited:
+            if end is None:
+                end = end_of_night(night, config.site)
                 log.info("%s; waiting for it until sunrise", error)
-            waited = True
+            if now() >= end:
+                raise
             sleep(FOLDER_EVERY_S)
 
 
