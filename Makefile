@@ -4,6 +4,7 @@
 # make bench    CPU, wall, memory and bytes of every stage on full-size simulated nights; COMPARE=old.json adds ratios
 # make precision  the numbers of docs/precision.md, on full-size nights of 300 frames (about an hour)
 # make torture  100 kills of the chain, disks that fail or fill up, damaged products; each healed by the next run (an hour)
+# make mutants  small changes of the code: does a test near them notice? (an hour)
 # make lint     ruff, import-linter and mypy alone
 # make requirements  requirements.txt and tests/requirements.txt anew: the newest versions that pyproject.toml allows
 # make test-oldest  all tests with the lowest versions that pyproject.toml promises (PYTHON_OLDEST, python3.11)
@@ -17,6 +18,7 @@ VENV ?= .venv
 DEMO ?= demo-night
 BENCH ?= bench-night
 TORTURE ?= torture-night
+MUTANTS ?= mutants-run
 PRECISION ?= precision-night
 RUN = $(VENV)/bin/python
 export OPENBLAS_NUM_THREADS = 1
@@ -24,7 +26,7 @@ READY = $(VENV)/.ready
 
 PIP_INSTALL = -m pip install --quiet --disable-pip-version-check
 
-.PHONY: install demo test lint requirements test-oldest test-newest bench precision torture clean
+.PHONY: install demo test lint requirements test-oldest test-newest bench precision torture mutants clean
 
 $(READY): requirements.txt tests/requirements.txt pyproject.toml
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "ngcmos needs Python 3.11 or newer, this is " + sys.version.split()[0])'
@@ -88,5 +90,8 @@ precision: $(READY)
 torture: $(READY)
 	$(RUN) tests/torture.py $(TORTURE)
 
+mutants: $(READY)
+	$(RUN) tests/mutants.py $(MUTANTS)
+
 clean:
-	rm -rf $(VENV) $(VENV)-fresh $(VENV)-oldest $(VENV)-newest $(DEMO) $(DEMO)-season $(BENCH) $(TORTURE) $(PRECISION)
+	rm -rf $(VENV) $(VENV)-fresh $(VENV)-oldest $(VENV)-newest $(DEMO) $(DEMO)-season $(BENCH) $(TORTURE) $(PRECISION) $(MUTANTS)
