@@ -57,6 +57,15 @@ def test_errors_are_those_of_the_curves(rng, kinship):
     assert np.std(pulls) == pytest.approx(1, abs=0.03)
 
 
+def test_noise_of_few_comparison_stars_is_in_the_errors(rng):
+    """Eight like stars: each is held against seven, whose mean scatters by a seventh of its variance."""
+    kinship = Kinship(np.full(8, 11.0), np.full(8, 1.0), *rng.uniform(490, 510, (2, 8)), np.zeros(8, bool))
+    flux = 1e4 * (1 + rng.normal(0, NOISE, (2000, 8)))
+    curves = relate(Counts(flux, np.full(flux.shape, 1e4 * NOISE), np.isfinite(flux)), kinship, np.zeros(2000))
+    assert np.median(curves.error) == pytest.approx(NOISE * np.sqrt(1 + 1 / 7), rel=0.01)
+    assert np.std(curves.flux) == pytest.approx(np.median(curves.error), rel=0.02)
+
+
 def test_scintillation_is_in_the_errors(rng, kinship):
     counts = count(rng, kinship, noise=0.005)
     told = dataclasses.replace(counts, fluxerr=counts.fluxerr * 0.6)  # 0.003 of counting, 0.004 of the air

@@ -89,3 +89,14 @@ def test_sky_of_poisson_counts_is_their_mean(rng, method, below, electrons):
     error = 2 * float(image.std()) / 1024
     assert raw.mean() < expected - below + 2 * error
     assert found.mean() == pytest.approx(expected, abs=0.04 + 2 * error)
+
+
+@pytest.mark.parametrize("method", ["annulus", "mean"])
+def test_error_of_a_ring_is_the_scatter_of_its_level(rng, method):
+    """rms over the root of the count; a median scatters sqrt(pi / 2) more than the mean of as many pixels."""
+    image = rng.normal(200, 8, (1024, 1024)).astype(np.float32)
+    at = np.mgrid[40:980:41, 40:980:41].reshape(2, -1).astype(float)  # rings that share no pixel
+    sky = estimate_sky(image, *at, by(method))
+    expected = float(np.median(sky.rms / np.sqrt(sky.count)))
+    assert np.std(sky.level) == pytest.approx(expected, rel=0.08)
+    assert np.median(sky.rms) == pytest.approx(8, rel=0.02)

@@ -14,7 +14,7 @@
   function seriesOf(s) {
     const colour = css(s.colour);
     const points = { show: !s.line, size: s.size || 4, space: 0, fill: colour, stroke: colour, width: 0 };
-    const base = { label: s.label, stroke: colour, value: (u, v) => short(v), spanGaps: !!s.line, points };
+    const base = { label: s.label, stroke: colour, value: (u, v) => (v == null ? "" : short(v)), spanGaps: !!s.line, points };
     return s.line ? { ...base, width: 1.5, dash: s.dash || [] } : { ...base, paths: () => null };
   }
 
@@ -107,7 +107,7 @@
       legend: { live: true },
       cursor: { points: { size: 7 }, drag: { x: true, y: false }, sync: spec.sync ? { key: spec.sync, scales: ["x", null] } : undefined },
       axes: axesOf(spec),
-      series: [{ label: spec.time ? "UTC" : spec.xLabel, value: (u, v) => (v == null ? "–" : spec.time ? clock(v, true) : short(v)) },
+      series: [{ label: spec.time ? "UTC" : spec.xLabel, value: (u, v) => (v == null ? "" : spec.time ? clock(v, true) : short(v)) },
         ...spec.series.map(seriesOf)],
       hooks: { drawClear: spec.bands ? [(u) => drawBands(u, spec.bands)] : [], draw: [(u) => drawBars(u, spec)] },
     };
