@@ -1,0 +1,67 @@
+"""Which counts of a table compare other stars, by their flags."""
+
+import dataclasses
+
+import numpy as np
+import pytest
+from astropy.table import Table
+
+from ngcmos.lightcurves.cube import FieldCounts, relate_stars
+from ngcmos.names import Flag
+
+FRAMES, STARS, WRONG = 40, 9, (slice(10, 13), 2)  # three frames of a star, 60 % too bright
+SHOWN = [Flag.EDGE, Flag.BAD_PIXEL, Flag.POOR_SKY, Flag.TRAIL]
+SPOILT = [Flag.SATURATED, Flag.OFF_CHIP]
+
+
+def field_of(flag=0, *, factor=1.0, blended=False):
+    """Nine stars of one colour near each other, of which one is wrong in three frames, with that flag there."""
+    rng = np.random.default_rng(3)
+    flux = 1e4 * (1 + rng.normal(0, 0.003, (FRAMES, STARS)))
+    flux[WRONG] *= factor
+    flags = np.zeros(flux.shape, np.int32)
+    flags[WRONG] = flag
+    stars = Table({"Tmag": np.full(STARS, 11.0), "gaiabp": np.full(STARS, 12.0), "gaiarp": np.full(STARS, 11.0)})
+    stars["blended"] = blended & (np.arange(STARS) == WRONG[1])
+    columns = {"flux_3": flux.astype(np.float32), "fluxerr_3": np.full(flux.shape, 30, np.float32), "flags": flags}
+    frames = Table({"jd_mid": 2460000 + np.arange(FRAMES) / 8640})
+    nowhere = np.zeros(FRAMES)
+    return FieldCounts(
+        {}, stars, frames, columns, *rng.uniform(50, 60, (2, STARS)), [3.0], nowhere, nowhere.astype(int)
+    )
+
+
+def others(curves):
+    return np.delete(curves.flux, WRONG[1], axis=1)
+
+
+@pytest.mark.parametrize("flag", [*SHOWN, *SPOILT])
+def test_flagged_counts_compare_no_other_star(flag):
+    undisturbed, wrong = (relate_stars(field_of(flag, factor=factor), 3.0) for factor in (1.0, 1.6))
+    # its own median moves a little, a wrong point that compared the others would move them by 7 %
+    np.testing.assert_allclose(others(wrong), others(undisturbed), rtol=2e-4)
+
+
+@pytest.mark.parametrize("flag", SHOWN)
+def test_flagged_counts_are_shown(flag):
+    assert relate_stars(field_of(flag, factor=1.6), 3.0).flux[WRONG] == pytest.approx(1.6, abs=0.03)
+
+
+@pytest.mark.parametrize("flag", SPOILT)
+def test_spoilt_counts_are_no_points(flag):
+    curves = relate_stars(field_of(flag, factor=1.6), 3.0)
+    assert (
+        np.isnan(curves.flux[WRONG]).all() and np.isfinite(np.delete(curves.flux, np.r_[WRONG[0]], axis=0)).all()
+    )
+
+
+def test_flag_of_the_whole_night_leaves_a_count_as_good_as_any():
+    plain, unflattened = (relate_stars(field_of(flag), 3.0) for flag in (0, Flag.NOT_FLATTENED))
+    np.testing.assert_array_equal(plain.flux, unflattened.flux)
+
+
+def test_blended_star_compares_no_other():
+    field = field_of(blended=True)
+    without = dataclasses.replace(field, columns={n: v.copy() for n, v in field.columns.items()})
+    without.columns["flux_3"][:, WRONG[1]] *= np.linspace(1, 1.5, FRAMES, dtype=np.float32)
+    np.testing.assert_allclose(*(others(relate_stars(one, 3.0)) for one in (field, without)), rtol=1e-6)
