@@ -11,7 +11,6 @@ import logging
 import os
 import sys
 import time
-import zoneinfo
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -24,7 +23,7 @@ from ngcmos.config import Config, Site
 from ngcmos.errors import FrameError, NightError, UsageError, WorkError, WriteError
 from ngcmos.names import Stage
 from ngcmos.night.filenames import time_key
-from ngcmos.night.folder import Night, file_state, find_folder, open_night, science_files
+from ngcmos.night.folder import Night, evening_of, file_state, find_folder, open_night, science_files
 from ngcmos.night.job import Job, open_job
 from ngcmos.qc.almanac import sunrise
 from ngcmos.stages import create_flats
@@ -80,9 +79,8 @@ def wait_for_folder(
 
 
 def tonight(site: Site, unix: float) -> str:
-    """YYYYMMDD of the evening of the night that this moment belongs to: until noon that of yesterday."""
-    local = datetime.datetime.fromtimestamp(unix, zoneinfo.ZoneInfo(site.timezone))
-    return (local - datetime.timedelta(hours=12)).strftime("%Y%m%d")
+    """YYYYMMDD of the evening of the night that this moment belongs to."""
+    return evening_of(datetime.datetime.fromtimestamp(unix, datetime.UTC), site.timezone)
 
 
 def end_of_night(date: str, site: Site) -> float:

@@ -204,16 +204,19 @@ def _date_of(config: Config, folder: Path, paths: Collection[Path]) -> str:
     """YYYYMMDD of the evening: the folder's name, else from the first readable frame, else the bare name."""
     if _is_date(folder.name):
         return folder.name
-    zone = zoneinfo.ZoneInfo(config.site.timezone)
     for path in paths:
         try:
             start = read_frame(path, config.camera, pixels=False).start
         except FrameError:
             continue
-        local = start.to_datetime(timezone=datetime.UTC).astimezone(zone)
-        evening: str = (local - datetime.timedelta(hours=12)).strftime("%Y%m%d")
-        return evening
+        return evening_of(start.to_datetime(timezone=datetime.UTC), config.site.timezone)
     return folder.name
+
+
+def evening_of(moment: datetime.datetime, timezone: str) -> str:
+    """YYYYMMDD of the evening of the night that a moment belongs to: until local noon that of yesterday."""
+    local = moment.astimezone(zoneinfo.ZoneInfo(timezone))
+    return (local - datetime.timedelta(hours=12)).strftime("%Y%m%d")
 
 
 def set_aside(path: Path, folder_name: str) -> Path:

@@ -7,14 +7,13 @@ of each frame: `night_story`.
 import datetime
 import difflib
 import re
-import zoneinfo
 from collections.abc import Sequence
 from pathlib import Path
 
 from ngcmos.config import DEFAULT_CAMERA, Config, load_config
 from ngcmos.errors import NightError, WorkError
 from ngcmos.night.filenames import is_fits, split_ending, stamp_of
-from ngcmos.night.folder import FAILED_DONUTS, NO_WCS, find_folder
+from ngcmos.night.folder import FAILED_DONUTS, NO_WCS, evening_of, find_folder
 from ngcmos.night.lock import holder_of
 from ngcmos.report.story import NightStory, read_story
 from ngcmos.report.words import tell_frame, tell_frames, tell_other
@@ -96,8 +95,7 @@ def _night_in(wanted: str, config: Config) -> str | None:
         time = datetime.datetime.strptime(stamp[1], "%Y%m%d%H").replace(tzinfo=datetime.UTC)
     except ValueError:
         return None
-    local = time.astimezone(zoneinfo.ZoneInfo(config.site.timezone))
-    date = (local - datetime.timedelta(hours=12)).strftime("%Y%m%d")
+    date = evening_of(time, config.site.timezone)
     return date if (base / date).is_dir() else None
 
 

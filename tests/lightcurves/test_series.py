@@ -88,6 +88,19 @@ def test_a_lost_frame_is_no_gap():
     assert assign_bins(time_d, BinLength(frames=3)).tolist() == [0, 0, 0, 1, 1, 1, 2, 2, 2]
 
 
+@pytest.mark.parametrize(
+    ("lost", "bins"), [(3, [0, 0, 0, 0, 1, 1, 1, 1, 2, 2]), (4, [0, 0, 0, 0, 1, 1, 1, 1, 2, 2])]
+)
+def test_five_steps_are_no_gap(lost, bins):
+    time_d = np.delete(even(10 + lost), np.arange(6, 6 + lost))
+    assert assign_bins(time_d, BinLength(frames=4)).tolist() == bins
+
+
+def test_more_than_five_steps_are_a_gap():
+    time_d = np.delete(even(15), np.arange(6, 11))
+    assert assign_bins(time_d, BinLength(frames=4)).tolist() == [0, 0, 0, 0, 1, 1, 2, 2, 2, 2]
+
+
 def test_a_pause_shorter_than_the_bin_is_no_gap():
     time_d = times(0, 13, 26, 200, 213, 226)
     assert assign_bins(time_d, BinLength(minutes=10)).tolist() == [0] * 6

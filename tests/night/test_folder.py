@@ -8,7 +8,7 @@ import time
 import pytest
 
 from ngcmos.errors import FrameError, NightError, UsageError
-from ngcmos.night.folder import bring_back, find_folder, open_night, science_files, set_aside
+from ngcmos.night.folder import bring_back, evening_of, find_folder, open_night, science_files, set_aside
 
 FRAME = "NG2320-1302_TIC-188620407_S43-20240706072737751.fits"
 
@@ -76,6 +76,22 @@ def test_yesterday_evening_counts_in_the_time_of_the_site(small_config, tmp_path
     (small_config.directories.base / "20240705").mkdir()
     now = datetime.datetime(2024, 7, 7, 2, 0, tzinfo=datetime.UTC)
     assert find_folder(small_config, now=now, current=tmp_path).name == "20240705"
+
+
+@pytest.mark.parametrize(
+    ("utc", "evening"),
+    [
+        ("2024-07-05T15:59:59", "20240704"),
+        ("2024-07-05T16:00:00", "20240705"),
+        ("2024-07-06T15:59:59", "20240705"),
+        ("2024-12-05T14:59:59", "20241204"),
+        ("2024-12-05T15:00:00", "20241205"),
+    ],
+)
+def test_a_night_changes_at_noon_of_the_site(utc, evening):
+    """Santiago is four hours behind UTC in July, three in December."""
+    moment = datetime.datetime.fromisoformat(f"{utc}+00:00")
+    assert evening_of(moment, "America/Santiago") == evening
 
 
 def test_current_folder_where_yesterday_has_none(small_config, tmp_path):

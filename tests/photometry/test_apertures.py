@@ -377,6 +377,24 @@ def test_restless_sky_is_poor(rng, detector):
     assert not poor[(x > 145) | (y > 145)].any()
 
 
+@pytest.mark.parametrize(("times", "is_poor"), [(2.7, False), (3.3, True)])
+def test_sky_three_times_as_restless_as_around_most_is_poor(rng, detector, times, is_poor):
+    image = rng.normal(SKY, 5.0, SHAPE)
+    image[:100, :100] = rng.normal(SKY, 5.0 * times, (100, 100))
+    x, y = np.append(rng.uniform(160, 240, (2, 20)), [[50.0], [50.0]], axis=1)
+    flags = run(image, x, y, detector, sky_method="annulus").flags
+    assert bool(flags[-1] & Flag.POOR_SKY) == is_poor
+
+
+@pytest.mark.parametrize(("lost", "is_poor"), [(0.47, False), (0.53, True)])
+def test_sky_of_less_than_half_its_pixels_is_poor(rng, detector, lost, is_poor):
+    """A sector of the ring is bad; single bad pixels are filled by their neighbours."""
+    row, column = np.mgrid[: SHAPE[0], : SHAPE[1]]
+    bad = (np.arctan2(row - 150, column - 150) + np.pi) < lost * 2 * np.pi
+    result = run(rng.normal(SKY, 5.0, SHAPE), [150.0], [150.0], detector, bad=bad, sky_method="annulus")
+    assert bool(result.flags[0] & Flag.POOR_SKY) == is_poor
+
+
 def test_flags_speak_of_the_largest_aperture_whatever_the_order_of_radii(detector):
     assert flags_with(detector, raw_value=65535, at=(100, 105), radii=(6.0, 2.0)) == Flag.SATURATED
 

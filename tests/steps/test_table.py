@@ -1,13 +1,19 @@
 """What is taken over from a table that stands, frame by frame."""
 
+import shutil
+import types
+from pathlib import Path
+
 import numpy as np
 import pytest
 from astropy.table import Table
 
+from ngcmos.config import load_camera
+from ngcmos.errors import WriteError
 from ngcmos.night.fingerprint import Inputs
-from ngcmos.steps.table import places_known
+from ngcmos.steps.table import join_table, places_known
 from ngcmos.tables.table import layout_of_table
-from ngcmos.tables.writer import columns, write_photometry
+from ngcmos.tables.writer import bytes_of_row, columns, write_photometry
 
 INPUTS = Inputs({"catalog": "abc"})
 FRAMES, STARS = 4, 3
@@ -34,6 +40,18 @@ def test_all_frames_of_a_sound_table_are_known(path):
 
 def test_none_of_another_reduction(path):
     assert places_known(path, Inputs({"catalog": "abd"})) == {}
+
+
+def test_table_for_which_there_is_no_room_is_not_begun(path, monkeypatch):
+    camera = load_camera()
+    needed = FRAMES * STARS * bytes_of_row(camera.photometry.radii_px, len("f0"))
+    frames = [types.SimpleNamespace(path=Path(f"f{n}"), shift=(0.0, 0.0)) for n in range(FRAMES)]
+    left = int(camera.files.reserve_mb * 1e6) + needed - 1
+    monkeypatch.setattr(shutil, "disk_usage", lambda folder: types.SimpleNamespace(free=left))
+    with pytest.raises(WriteError, match="make room and run again"):
+        join_table(
+            path, frames, places_known(path, INPUTS), Table({"a": range(STARS)}), camera=camera, inputs=INPUTS
+        )
 
 
 def test_a_frame_whose_bytes_rotted_is_measured_again(path, caplog):
