@@ -110,6 +110,14 @@ def thumbnail(jpeg: bytes, caption: str) -> Html:
     return Html(f'<figure><img src="{source}" alt="{alt}"><figcaption>{text(caption)}</figcaption></figure>')
 
 
+def drawing(wide: bytes, narrow: bytes, caption: str) -> Html:
+    """A figure across the page (PNG bytes), and the one that phones show in its place."""
+    large, small = ("data:image/png;base64," + base64.b64encode(png).decode("ascii") for png in (wide, narrow))
+    alt = html.escape(caption, quote=True)
+    picture = f'<source media="(max-width: 40rem)" srcset="{small}"><img src="{large}" alt="{alt}">'
+    return Html(f'<picture class="drawing">{picture}</picture>')
+
+
 def thumbnails(figures: Sequence[Html]) -> Html:
     """Thumbnails side by side."""
     return Html('<div class="thumbs">' + "\n".join(figures) + "</div>") if figures else Html("")

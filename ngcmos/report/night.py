@@ -28,6 +28,7 @@ from ngcmos.report.facts import FieldFacts, clear_zero_point_of, read_fields
 from ngcmos.report.oddities import judge_files, judge_masters, judge_reduction, judge_remarks
 from ngcmos.report.runs import StageRun, read_runs
 from ngcmos.report.summary import NightSummary, read_summaries
+from ngcmos.report.target import FieldTargets, read_field_targets
 from ngcmos.report.tonight import Tonight, judge_tonight, read_tonight
 from ngcmos.report.verdict import Reason, Room, judge, level_of, sum_up
 
@@ -71,6 +72,7 @@ class NightFacts:
         Those that nobody looks at.
     tonight : dict of str to ngcmos.report.tonight.Tonight
         Of each field that has a season.
+    targets : list of ngcmos.report.target.FieldTargets
     ledger_trouble : str
         Why there is no ledger; "" where there is one.
     """
@@ -90,6 +92,7 @@ class NightFacts:
     files: str = ""
     unseen: Sequence[LeftOut] = ()
     tonight: Mapping[str, Tonight] = dataclasses.field(default_factory=dict)
+    targets: Sequence[FieldTargets] = ()
 
     @property
     def summary(self) -> NightSummary:
@@ -142,6 +145,7 @@ def gather(config: Config, night: Night, commands: Sequence[tuple[str, str]] = (
         files=sum_up_files(night.others, frames),
         unseen=unseen_among(night.others),
         tonight=tonight,
+        targets=[own for field in fields if (own := read_field_targets(config, night.folder, field))],
     )
 
 

@@ -30,6 +30,7 @@ from ngcmos.report.plots import (
     worth_drawing,
 )
 from ngcmos.report.summary import NightSummary
+from ngcmos.report.target import draw_targets
 from ngcmos.report.used import UsedMaster
 from ngcmos.report.verdict import level_of, say_counts, sum_up
 
@@ -72,6 +73,7 @@ def draw_page(facts: NightFacts, exhibits: Mapping[str, Exhibits]) -> str:
     body = page.join(
         page.Html(f"<h1>Night {page.text(facts.date)}</h1>"),
         _draw_verdict(facts),
+        *map(draw_targets, facts.targets),
         _draw_contents(facts),
         _draw_overview(facts),
         _draw_files(facts),

@@ -22,7 +22,8 @@ from ngcmos.qc.transit_plot import TransitPanel, plot_transit
 from ngcmos.season.archive import season_folder
 from ngcmos.steps.catalog import read_catalog
 from ngcmos.tables.observed import Observed, StarId, observe
-from ngcmos.transits.ephemeris import Ephemeris
+from ngcmos.transits.ephemeris import Ephemeris, Expected
+from ngcmos.transits.fit import USUAL_DURATION_D
 from ngcmos.transits.neighbours import Checked, Witness
 from ngcmos.transits.result import Result, find_transit, with_chain
 from ngcmos.transits.targets import Target, find_star, read_targets
@@ -81,7 +82,8 @@ def run(config: Config, folders: list[Path], asked: Asked) -> Outcome:
     """
     outcome = Outcome(TASK)
     observed, missing = observe(folders, asked.star)
-    for line in missing:
+    _, complaints = read_targets(targets_path(config.directories.out))
+    for line in [*missing, *complaints]:
         log.warning("%s: %s", TASK, line)
     result = look(config, observed, asked.ephemeris)
     result = with_chain(result) if asked.mcmc else result
@@ -111,9 +113,7 @@ def look(config: Config, observed: list[Observed], ephemeris: Ephemeris | None =
 
 def targets_at(config: Config, observed: Observed) -> list[Target]:
     """Rows of the list of targets that mean the star."""
-    targets, complaints = read_targets(targets_path(config.directories.out))
-    for line in complaints:
-        log.warning("%s: %s", TASK, line)
+    targets, _ = read_targets(targets_path(config.directories.out))
     columns = (np.atleast_1d(observed.star[name]) for name in ("tic_id", "gaia_id", "ra_deg_corr", "dec_deg_corr"))
     place = tuple(columns)
     return [target for target in targets if find_star(target, *place).size]
@@ -186,7 +186,7 @@ def _neighbour(one: Checked) -> dict[str, object]:
 def sentence(result: Result) -> str:
     """The result in a line or two."""
     fit, expected = result.fit, result.expected
-    limit = f"a transit deeper than {fit.depth_limit:.2%} would have been found"
+    limit = f"a transit of {_limit_h(expected):.1f} h deeper than {fit.depth_limit:.2%} would have been seen"
     if not fit.is_transit:
         wanted = "" if expected is None else _expectation(expected.is_seen, expected.mid_bjd)
         return f"no transit (BIC difference {fit.bic_difference:.1f}); {limit}{wanted}"
@@ -201,6 +201,12 @@ def sentence(result: Result) -> str:
         f"duration {fit.duration_d * HOURS_A_DAY:.2f} ± {fit.duration_err_d * HOURS_A_DAY:.2f} h, "
         f"BIC difference {fit.bic_difference:.0f}"
     )
+
+
+def _limit_h(expected: Expected | None) -> float:
+    """How long a transit is of which a limit speaks."""
+    of_ephemeris = expected is not None and expected.is_seen and expected.duration_d > 0
+    return (expected.duration_d if of_ephemeris and expected else USUAL_DURATION_D) * HOURS_A_DAY
 
 
 def _expectation(is_seen: bool, mid_bjd: float) -> str:

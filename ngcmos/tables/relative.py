@@ -10,7 +10,10 @@ from astropy.utils.exceptions import AstropyWarning
 
 from ngcmos.arrays import Floats
 from ngcmos.errors import ProductError
+from ngcmos.stats import mad_sigma
 from ngcmos.tables.table import table_checksum
+
+LIKE_MAG, FEWEST_LIKE = 0.5, 10  # what counts as about as bright, and how many stars at least
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -92,5 +95,52 @@ def read_relative_star(path: Path, table: Path, *, tic_id: int) -> Compared | No
                 comparisons=float(star["comparisons"]),
                 variable=bool(star["variable"]),
             )
+    except (OSError, KeyError, ValueError, TypeError, AstropyWarning) as error:
+        raise ProductError(f"{path}: damaged or of another kind ({error})") from error
+
+
+def read_scatter(path: Path, *, tmag: float) -> Floats:
+    """Scatter, from star to star in each frame, of the curves of stars about as bright that do not vary.
+
+    Parameters
+    ----------
+    path : Path
+        The light curves.
+    tmag : float
+        Stars within `LIKE_MAG` of it are taken, else the `FEWEST_LIKE` nearest to it.
+
+    Returns
+    -------
+    (frames,) array
+        Standard deviation of relative flux, robust.
+
+    Raises
+    ------
+    ProductError
+        The file is damaged.
+    """
+    try:
+        with warnings.catch_warnings(), fits.open(path) as units:
+            warnings.simplefilter("error", AstropyWarning)
+            stars, frames = units["STARS"].data, units["REL_PHOT"].header["NFRAMES"]
+            away = np.abs(np.asarray(stars["Tmag"], float) - tmag)
+            away[np.asarray(stars["variable"], bool) | (np.asarray(stars["points"]) == 0)] = np.inf
+            nearest = np.argsort(away)[: max(FEWEST_LIKE, int((away <= LIKE_MAG).sum()))]
+            rows = units["REL_PHOT"].data
+            like = [rows[star * frames : (star + 1) * frames] for star in nearest[np.isfinite(away[nearest])]]
+            flux = np.array([one["Relative_Flux"] for one in like], float).reshape(len(like), frames)
+    except (OSError, KeyError, ValueError, TypeError, AstropyWarning) as error:
+        raise ProductError(f"{path}: damaged or of another kind ({error})") from error
+    return np.array([mad_sigma(column) for column in flux.T])
+
+
+def read_variable(path: Path) -> list[int]:
+    """TIC ids of the stars that vary by their curves, the brightest first; errors as of `read_scatter`."""
+    try:
+        with warnings.catch_warnings(), fits.open(path) as units:
+            warnings.simplefilter("error", AstropyWarning)
+            stars = units["STARS"].data
+            varies = stars[np.asarray(stars["variable"], bool)]
+            return [int(star["tic_id"]) for star in varies[np.argsort(varies["Tmag"])]]
     except (OSError, KeyError, ValueError, TypeError, AstropyWarning) as error:
         raise ProductError(f"{path}: damaged or of another kind ({error})") from error

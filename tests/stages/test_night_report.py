@@ -217,7 +217,7 @@ def test_page_is_small_and_needs_nothing_else(stormy):
     text = (stormy.folder / "night_report.html").read_text()
     assert len(text.encode()) < 5_000_000
     assert not re.search(r"https?://", text)
-    assert set(re.findall(r'\bsrc="([^",]*)', text)) == {"data:image/jpeg;base64"}
+    assert set(re.findall(r'\bsrc="([^",]*)', text)) == {"data:image/jpeg;base64", "data:image/png;base64"}
 
 
 def test_pictures_show_first_middle_last_and_worst(stormy):
