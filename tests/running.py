@@ -39,6 +39,9 @@ def run_stage(module, config, night, *, workers=1, quiet=True, **options):
     elif stage == Stage.NOISE_MODEL:
         overwrite = options.pop("overwrite", False)
         options = {"options": module.NoiseOptions(**options), "overwrite": overwrite}
+    elif stage == Stage.RELATIVE_PHOTOMETRY:
+        of_run = {name: options.pop(name) for name in ("comp_stars", "exclude", "overwrite") if name in options}
+        options = {"options": module.CurveOptions(**options), **of_run}
     with open_job(stage, config, night, workers=workers, quiet=quiet) as job:
         return module.run(job, **options)
 

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from ngcmos.arrays import Bools, Floats, Ints, Reals
 from ngcmos.config import Camera
 from ngcmos.errors import ProductError, WorkError
+from ngcmos.lightcurves.choice import EVERY_STAR, Choice
 from ngcmos.lightcurves.ensemble import Counts, Kinship, Relative, choose_best, relate
 from ngcmos.lightcurves.sides import level_sides
 from ngcmos.names import Flag
@@ -155,27 +156,23 @@ def _require_columns(path: Path, names: Sequence[str], there: Collection[str]) -
         raise ProductError(f"{path}: no column {', '.join(missing)}, {known}")
 
 
-def relate_stars(field: FieldCounts, radius_px: float) -> Relative:
-    """Relative curves of all stars of a FieldCounts in one aperture."""
+def relate_stars(field: FieldCounts, radius_px: float, choice: Choice = EVERY_STAR) -> Relative:
+    """Relative curves of all stars of a FieldCounts in one aperture, against the comparison stars of a choice."""
     flags = field.columns["flags"]
     flux = np.where(flags & SPOILT, np.float32(np.nan), field.columns[f"flux_{radius_px:g}"])
     trusted, crossed = (flags & (DOUBTFUL | CROSSED)) == 0, (flags & CROSSED) != 0
     counts = Counts(flux, field.columns[f"fluxerr_{radius_px:g}"], trusted, crossed)
-    stars = field.stars
+    alike = (np.asarray(field.stars["Tmag"], float), colours(field.stars), field.x, field.y)
     kinship = Kinship(
-        mag=np.asarray(stars["Tmag"], float),
-        colour=colours(stars),
-        x=field.x,
-        y=field.y,
-        barred=np.asarray(stars["blended"], bool),
+        *alike, choice.barred(field.stars), trusted=bool(choice.only), allowed=choice.allowed(*alike)
     )
     levelled = level_sides(counts, field.sides, np.asarray(field.frames["jd_mid"], float))
     return relate(levelled, kinship, field.air_rms)
 
 
-def relate_best(field: FieldCounts) -> tuple[Relative, Ints]:
+def relate_best(field: FieldCounts, choice: Choice = EVERY_STAR) -> tuple[Relative, Ints]:
     """All stars, each in the aperture where it is the quietest, and the (stars,) index of that aperture."""
-    curves = (relate_stars(field, radius) for radius in field.radii)
+    curves = (relate_stars(field, radius, choice) for radius in field.radii)
     return choose_best(curves, np.asarray(field.stars["Tmag"], float))
 
 

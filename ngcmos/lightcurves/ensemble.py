@@ -57,13 +57,16 @@ class Counts:
 @dataclasses.dataclass(frozen=True, eq=False)
 class Kinship:
     """What makes stars alike, (stars,) arrays: magnitude, colour (NaN unknown), place in pixels; `barred` ones
-    never compare others."""
+    never compare others, `trusted` ones do though they vary. `allowed` tells which star (column) may be compared
+    with which (row), (stars, stars); None: all."""
 
     mag: Floats
     colour: Floats
     x: Floats
     y: Floats
     barred: Bools
+    trusted: bool = False
+    allowed: Bools | None = None
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -86,6 +89,8 @@ class Relative:
         Varies more than its like, so compares no other star.
     comparisons : (stars,) array
         Effective number of comparison stars, (sum w)^2 / sum w^2.
+    weights : (comparison stars, stars) float32 array
+        How much each star counts for each other one, the largest of a star 1.
     """
 
     flux: Reals
@@ -95,6 +100,7 @@ class Relative:
     predicted: Floats
     variable: Bools
     comparisons: Reals
+    weights: Weights
 
 
 _OF_STARS = [field.name for field in dataclasses.fields(Relative) if field.name != "factor"]
@@ -120,9 +126,11 @@ def relate(counts: Counts, kinship: Kinship, air_rms: Floats) -> Relative:
     variance = ((counts.fluxerr / level) ** 2 + (air_rms[:, None] * value) ** 2).astype(np.float32)
     trusted = counts.trusted & np.isfinite(value) & (variance > 0)
     able = (trusted.mean(axis=0) >= FEWEST_SHARE) & ~kinship.barred
-    shared = _share_factor(value, np.sqrt(variance), trusted, able, kinship.mag)
+    shared = _share_factor(value, np.sqrt(variance), trusted, able, kinship)
     deviation, variance = _over_factor(value, shared.factor) - 1, _over_factor(variance, shared.factor**2)
-    weights = choose_comparisons(shared.sigma, shared.predicted, able & ~shared.variable, kinship)
+    weights = choose_comparisons(
+        shared.sigma, shared.predicted, able & (~shared.variable | kinship.trusted), kinship
+    )
     common, common_variance = _compare(deviation, variance, shared.kept & np.isfinite(deviation), weights)
     flux, error = (1 + deviation) / common, np.sqrt(variance + common_variance) / common
     usual = find_usual(pulls_of(flux, error))
@@ -137,6 +145,7 @@ def relate(counts: Counts, kinship: Kinship, air_rms: Floats) -> Relative:
         predicted=np.sqrt(mean_of(np.where(usual, variance / common**2, np.nan))),
         variable=shared.variable,
         comparisons=quotient(total**2, squares, blank=0.0).astype(total.dtype),
+        weights=weights.T,
     )
 
 
@@ -174,8 +183,8 @@ def choose_comparisons(sigma: Floats, predicted: Floats, able: Bools, kinship: K
     """(stars, stars) float32 weights: how much each star (column) counts for each other one (row).
 
     The inverse square of the comparison star's scatter times how like it is: a Gaussian of the differences in
-    magnitude, colour (where both are known) and place. For each star, likeness is asked for as strictly as the
-    noise of the ensemble allows: it may add `ADDED_VARIANCE` of the star's own.
+    magnitude, colour (where both are known) and place, among those that are allowed. For each star, likeness is
+    asked for as strictly as the noise of the ensemble allows: it may add `ADDED_VARIANCE` of the star's own.
     """
     unlike = _unlikeness(kinship)
     base = np.where(able, 1 / np.maximum(sigma, 1e-6) ** 2, 0).astype(np.float32)
@@ -188,6 +197,8 @@ def choose_comparisons(sigma: Floats, predicted: Floats, able: Bools, kinship: K
             break
         trial = np.exp(-0.5 * unlike[rows] / np.float32(widening) ** 2) * base
         trial[np.arange(rows.size), rows] = 0
+        if kinship.allowed is not None:
+            trial *= kinship.allowed[rows]
         noise = _ensemble_variance(trial, sigma)
         quiet = (noise <= ADDED_VARIANCE * predicted[rows] ** 2) | (widening == WIDENINGS[-1])
         weights[rows[quiet]] = trial[quiet]
@@ -209,16 +220,16 @@ class _Shared:
     kept: Bools
 
 
-def _share_factor(value: Reals, error: Reals, trusted: Bools, able: Bools, mag: Floats) -> _Shared:
+def _share_factor(value: Reals, error: Reals, trusted: Bools, able: Bools, kinship: Kinship) -> _Shared:
     """By rounds of comparing and weighing."""
     # by the median, which no satellite over half of the stars moves
     factor = column_medians(np.where(trusted & able, value, np.nan).T)
     for _ in range(ROUNDS):
-        shared = _judge_by(factor, value, error, trusted, able, mag)
-        usable = able & ~shared.variable & (shared.sigma > 0)
+        shared = _judge_by(factor, value, error, trusted, able, kinship.mag)
+        usable = able & (~shared.variable | kinship.trusted) & (shared.sigma > 0)
         weight = np.where(usable, quotient(1.0, shared.sigma**2, blank=0.0), 0.0)
         factor = _weighted_mean(np.where(shared.kept, value, 0), shared.kept, weight)
-    return _judge_by(factor, value, error, trusted, able, mag)
+    return _judge_by(factor, value, error, trusted, able, kinship.mag)
 
 
 def _judge_by(factor: Reals, value: Reals, error: Reals, trusted: Bools, able: Bools, mag: Floats) -> _Shared:

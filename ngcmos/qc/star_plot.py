@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ngcmos.arrays import Counts, Floats, Ints
+from ngcmos.qc.comparison_map import ComparisonMap, draw_comparison_map
 from ngcmos.qc.plots import BLACK, BLUE, GREEN, MARKS, ORANGE, VERMILION, new_figure
 from ngcmos.stats import MAD_TO_SIGMA
 
@@ -49,6 +50,8 @@ class StarSeries:
         Bits.
     relative, relative_err : float arrays or None
         Flux relative to comparison stars, about 1.
+    compared : ngcmos.qc.comparison_map.ComparisonMap or None
+        Those stars.
     """
 
     bjd: Floats
@@ -61,6 +64,7 @@ class StarSeries:
     flags: Ints
     relative: Floats | None = None
     relative_err: Floats | None = None
+    compared: ComparisonMap | None = None
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -131,7 +135,11 @@ def plot_star(
     marked = _mark_flags(
         [panels[name] for name in names if name in ("relative", "flux")], hours, series, flag_names
     )
-    _draw_cut_out(figure.add_subplot(grid[: len(names) - 1, 1]), cut_out)
+    last = len(names) - 1
+    if series.compared is not None:
+        last -= 1
+        draw_comparison_map(figure.add_subplot(grid[last, 1]), series.compared)
+    _draw_cut_out(figure.add_subplot(grid[:last, 1]), cut_out)
     _explain(figure.add_subplot(grid[-1, 1]), marked, series, bool(binned))
     figure.suptitle(title, fontsize=12)
     return figure

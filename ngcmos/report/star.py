@@ -23,6 +23,7 @@ from ngcmos.night.frames import read_frame
 from ngcmos.night.outcome import Outcome
 from ngcmos.night.products import photometry_path, relative_path, write_then_rename
 from ngcmos.qc.star_plot import CutOut, StarSeries, plot_star
+from ngcmos.report.comparisons import comparisons_of, map_of, write_comparisons
 from ngcmos.report.wanted import STAGE, FoundStar, Wanted, find_star
 from ngcmos.tables.relative import read_qualities
 
@@ -57,10 +58,13 @@ def run(config: Config, night: Night, wanted: Wanted) -> Outcome:
         relative = None
         with outcome.attempt(star.field):
             relative = _relative_flux(night.folder, star)
-        figures.append(_draw(config.camera, night, star, relative, wanted.bin_length))
+        compared = comparisons_of(night.folder, star.field, star.tic_id)
+        figures.append(_draw(config.camera, night, star, relative, wanted.bin_length, compared))
         _write_picture(with_behind(wanted.output or night.folder / name, behind), figures[-1], outcome)
         if wanted.csv:
             _write_csv(with_behind(wanted.csv, behind), star, relative, outcome, _qualities(night.folder, star))
+            if compared is not None:
+                _count(write_comparisons(with_behind(wanted.csv, behind), compared), outcome)
         _tell(star)
     if wanted.show:
         _show(figures)
@@ -98,6 +102,7 @@ def _draw(
     star: FoundStar,
     relative: tuple[Floats, Floats] | None,
     bin_length: BinLength | None,
+    compared: Table | None,
 ) -> "Figure":
     """The figure of a star in one field."""
     flux, error = relative or (None, None)
@@ -112,6 +117,7 @@ def _draw(
         flags=star["flags"],
         relative=flux,
         relative_err=error,
+        compared=map_of(compared, camera, *(float(np.nanmedian(star[name])) - 1.0 for name in ("x", "y"))),
     )
     gaia = f"Gaia {star.gaia_id}, " if star.gaia_id else ""
     who = f"{gaia}TIC {star.tic_id}, Tmag {star['Tmag'][0]:.2f}"

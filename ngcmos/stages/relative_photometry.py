@@ -9,14 +9,18 @@ frame of the photometry table is there, with NaN where it says nothing of the st
 `RMS` is the scatter of the star's whole curve, `COLOR` Gaia BP - RP, `ZP` the zero point of the frame, `frame`
 the row of FRAMES. Extension STARS has a row a star (its aperture, comparison stars, whether it varies), FRAMES a
 row a frame of the night: those measured first, with their quality (which the ledger keeps too, as stage
-`quality`), then those that were refused, with the reason.
+`quality`), then those that were refused, with the reason. COMPARISONS lists the comparison stars of each star with
+their weights, BINNED the curves in bins, where bins are asked for.
+
+Lists of stars to compare with, or not to, are kept in the night as `comp_stars_{field}.txt` and
+`exclude_stars_{field}.txt`; they count for every later run, until a line is taken out or the file removed.
 """
 
 import dataclasses
 import json
 import logging
 import warnings
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -26,11 +30,15 @@ from astropy.table import Table
 from astropy.utils.exceptions import AstropyWarning
 
 from ngcmos import __version__
+from ngcmos.arrays import Floats
 from ngcmos.config import Camera
 from ngcmos.errors import UsageError, WorkError
+from ngcmos.lightcurves.choice import EVERY_STAR, Choice
+from ngcmos.lightcurves.comparisons import binned_table, comparison_table
 from ngcmos.lightcurves.cube import FieldCounts, colours, read_field, relate_best
 from ngcmos.lightcurves.ensemble import Relative
 from ngcmos.lightcurves.frames import REFUSING, clear_zero_point_of, refused_frames
+from ngcmos.lightcurves.series import BinLength
 from ngcmos.names import Quality, Record, Stage, Verdict
 from ngcmos.night.disk import require_space
 from ngcmos.night.fingerprint import Inputs, digest_of
@@ -40,6 +48,7 @@ from ngcmos.night.outcome import Outcome
 from ngcmos.night.products import photometry_path, relative_path, write_then_rename
 from ngcmos.night.provenance import keep_product, keep_standing
 from ngcmos.photometry.quality import Judged, judge_frames
+from ngcmos.steps.star_lists import keep_lists, kept_choice
 from ngcmos.tables.table import read_frames, table_checksum
 
 log = logging.getLogger(__name__)
@@ -70,7 +79,51 @@ COLUMNS = [
 _ROW = np.dtype([(name, kind) for name, kind, _ in COLUMNS])
 
 
-def run(job: Job, *, tmag_max: float | None = None, overwrite: bool = False) -> Outcome:
+@dataclasses.dataclass(frozen=True)
+class CurveOptions:
+    """What is asked of the curves.
+
+    Attributes
+    ----------
+    tmag_max : float, optional
+        Fainter stars are left out, but for targets; without it the profile's `light_curves.tmag_max`.
+    radius_px : float, optional
+        One aperture for all; each star's best by default.
+    bin_frames : int
+        Frames of a bin of the extension BINNED; 0: no such extension.
+    exptime_s : float, optional
+        What the exposures are thought to be; said where they are not.
+    choice : ngcmos.lightcurves.choice.Choice
+        Its lists of stars are those that the night keeps.
+    """
+
+    tmag_max: float | None = None
+    radius_px: float | None = None
+    bin_frames: int = 0
+    exptime_s: float | None = None
+    choice: Choice = EVERY_STAR
+
+    def check(self) -> None:
+        """Raise UsageError where this cannot be meant."""
+        if self.tmag_max is not None and not np.isfinite(self.tmag_max):
+            raise UsageError(f"tmag_max is {self.tmag_max}, expected a magnitude")
+        if self.bin_frames < 0:
+            raise UsageError(f"--bin_size is {self.bin_frames}, expected a number of frames")
+        self.choice.check()
+
+    def faintest(self, camera: Camera) -> float:
+        """The faintest magnitude of the curves."""
+        return camera.light_curves.tmag_max if self.tmag_max is None else self.tmag_max
+
+
+def run(
+    job: Job,
+    options: CurveOptions = CurveOptions(),
+    *,
+    comp_stars: Sequence[int] | None = None,
+    exclude: Sequence[int] | None = None,
+    overwrite: bool = False,
+) -> Outcome:
     """Write the relative light curves of each field that has a photometry table; an Outcome.
 
     Curves that only the code would make otherwise are kept and said; `overwrite` makes all anew.
@@ -78,29 +131,31 @@ def run(job: Job, *, tmag_max: float | None = None, overwrite: bool = False) -> 
     Parameters
     ----------
     job : ngcmos.night.job.Job
-    tmag_max : float, optional
-        Fainter stars are left out, but for targets; without it the profile's `light_curves.tmag_max`.
+    options : CurveOptions
+    comp_stars, exclude : sequence of int, optional
+        Ids of stars that alone are compared with, or not at all; they take the place of the lists that the night
+        keeps.
     overwrite : bool
 
     Raises
     ------
     UsageError
-        `tmag_max` is not finite.
+        An option cannot be meant, or a list names a star that no field has.
     WorkError
         There is no photometry table.
     """
-    tmag_max = job.camera.light_curves.tmag_max if tmag_max is None else tmag_max
-    if not np.isfinite(tmag_max):
-        raise UsageError(f"tmag_max is {tmag_max}, expected a magnitude")
+    options.check()
     tables = sorted(job.folder.glob(photometry_path(job.folder, "*").name))
     if not tables:
         raise WorkError(f"{job.folder}: no phot_*.fits, expected one a field; run {Stage.PROCESS_CMOS} first")
     clear_zp = clear_zero_point_of(tables)
+    keep_lists(job.folder, tables, {"only": comp_stars, "left_out": exclude})
     for path in tables:
         field = path.stem.removeprefix("phot_")
         with job.outcome.attempt(field):
             refused = _refused_frames(job, field, path)
-            comparison = Comparison(path, refused, tmag_max, clear_zp)
+            wanted = dataclasses.replace(options, choice=kept_choice(job.folder, field, options.choice))
+            comparison = Comparison(path, refused, wanted, clear_zp)
             inputs = comparison.inputs(job.camera)
             if overwrite or not _stands(job, relative_path(job.folder, field), field, inputs):
                 _relate_field(job, field, comparison, inputs)
@@ -109,11 +164,11 @@ def run(job: Job, *, tmag_max: float | None = None, overwrite: bool = False) -> 
 
 @dataclasses.dataclass(frozen=True)
 class Comparison:
-    """What the curves of a field are made of: its table, the frames it lacks and why, the faintest Tmag."""
+    """What the curves of a field are made of: its table, the frames it lacks and why, what is asked."""
 
     table: Path
     refused: Mapping[str, str]
-    tmag_max: float
+    options: CurveOptions
     clear_zp: float | None
 
     @property
@@ -123,10 +178,12 @@ class Comparison:
     def inputs(self, camera: Camera) -> Inputs:
         """All that enters the curves."""
         values: dict[str, Any] = {
-            "tmag_max": self.tmag_max,
+            "tmag_max": self.options.faintest(camera),
             "clear_zp": self.clear_zp,
             "jump_px": camera.jump_px,
         }
+        asked = {"aper": self.options.radius_px, "bin_size": self.options.bin_frames, **self.options.choice.asked}
+        values |= {name: value for name, value in asked.items() if value}
         values |= {"table": table_checksum(self.table), "refused": self._refused_sum}
         tables = {name: getattr(camera, name) for name in ("detector", "telescope", "site", "quality")}
         return Inputs.of(ROOMS, _ROW, **values, **tables)
@@ -135,7 +192,7 @@ class Comparison:
         """Cards of the header that tell it."""
         return {
             "PHOTSUM": inputs.values["table"],
-            "TMAGMAX": self.tmag_max,
+            "TMAGMAX": self.options.faintest(camera),
             "VERSION": __version__,
             "PROFSUM": camera.checksum,
             "CLEARZP": self.clear_zp,
@@ -180,11 +237,13 @@ def _made_of(path: Path) -> str | None:
 
 def _relate_field(job: Job, field: str, comparison: Comparison, inputs: Inputs) -> None:
     camera, target = job.camera, relative_path(job.folder, field)
-    further = ("jd_bary", "airmass", "zp")
-    counts = read_field(comparison.table, camera, tmag_max=comparison.tmag_max, further=further)
+    options, further = comparison.options, ("jd_bary", "airmass", "zp")
+    radii = None if options.radius_px is None else [options.radius_px]
+    counts = read_field(comparison.table, camera, tmag_max=options.faintest(camera), radii=radii, further=further)
     stage = Stage.RELATIVE_PHOTOMETRY
+    _tell_exposures(field, np.asarray(counts.frames["exptime_s"], float), options.exptime_s)
     log.info("%s: %s: %d stars in %d frames", stage, field, len(counts.stars), len(counts.frames))
-    curves, best = relate_best(counts)
+    curves, best = relate_best(counts, options.choice)
     judged = _judge(counts.frames, camera, comparison.clear_zp)
     _keep_quality(job, field, counts.frames, judged)
     require_space(job.folder, camera.files.reserve_mb, needed_mb=curves.flux.size * _ROW.itemsize / 1e6)
@@ -194,13 +253,25 @@ def _relate_field(job: Job, field: str, comparison: Comparison, inputs: Inputs) 
         _curve_unit(counts, curves, cards),
         fits.table_to_hdu(_star_table(counts, curves, best)),
         fits.table_to_hdu(_frame_table(counts, curves, judged, comparison.refused)),
+        fits.table_to_hdu(comparison_table(counts, curves)),
     ]
+    if options.bin_frames:
+        units.append(fits.table_to_hdu(binned_table(counts, curves, BinLength(frames=options.bin_frames))))
     with write_then_rename(target) as temporary:
         fits.HDUList(units).writeto(temporary)
     keep_product(job.ledger, target, field, inputs)
     job.outcome.products.append(target)
     job.outcome.done.append(target.name)
     _tell(field, counts, curves, judged)
+
+
+def _tell_exposures(field: str, exptime_s: Floats, thought_s: float | None) -> None:
+    """Say so where frames were exposed otherwise than the observer thinks."""
+    if thought_s is None or np.allclose(exptime_s, thought_s, rtol=0.01):
+        return
+    told = f"{exptime_s.min():g} s" if np.ptp(exptime_s) == 0 else f"{exptime_s.min():g} to {exptime_s.max():g} s"
+    said = "%s: %s: --exposure is %g, the frames were exposed %s; theirs is used"
+    log.warning(said, Stage.RELATIVE_PHOTOMETRY, field, thought_s, told)
 
 
 def _curve_unit(counts: FieldCounts, curves: Relative, made_of: Mapping[str, object]) -> fits.BinTableHDU:

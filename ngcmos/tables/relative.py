@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 from astropy.io import fits
+from astropy.table import Table
 from astropy.utils.exceptions import AstropyWarning
 
 from ngcmos.arrays import Floats
@@ -142,5 +143,24 @@ def read_variable(path: Path) -> list[int]:
             stars = units["STARS"].data
             varies = stars[np.asarray(stars["variable"], bool)]
             return [int(star["tic_id"]) for star in varies[np.argsort(varies["Tmag"])]]
+    except (OSError, KeyError, ValueError, TypeError, AstropyWarning) as error:
+        raise ProductError(f"{path}: damaged or of another kind ({error})") from error
+
+
+def read_comparisons(path: Path, table: Path, *, tic_id: int) -> Table | None:
+    """Comparison stars of a star with their shares of the weight, the heaviest first; FITS pixels.
+
+    None where there are no curves of this table, or they do not tell; arguments and errors as of
+    `read_relative_star`.
+    """
+    if not path.exists():
+        return None
+    try:
+        with warnings.catch_warnings(), fits.open(path) as units:
+            warnings.simplefilter("error", AstropyWarning)
+            if "COMPARISONS" not in units or units["REL_PHOT"].header.get("PHOTSUM") != table_checksum(table):
+                return None
+            rows = units["COMPARISONS"].data
+            return Table(np.array(rows[rows["tic_id"] == tic_id]))
     except (OSError, KeyError, ValueError, TypeError, AstropyWarning) as error:
         raise ProductError(f"{path}: damaged or of another kind ({error})") from error

@@ -114,7 +114,9 @@ def test_bins_are_predicted_by_the_light_of_their_own_frames():
     flux = 1 + rng.normal(0, error)
     predicted = np.sqrt(np.mean(error**2, axis=0))
     nothing = np.zeros(stars)
-    curves = Relative(flux, error, np.ones(frames), predicted, predicted, nothing > 0, nothing)
+    curves = Relative(
+        flux, error, np.ones(frames), predicted, predicted, nothing > 0, nothing, np.zeros((0, stars))
+    )
     binned = scatter_in_bins(curves, np.arange(frames) // 5)
     assert (len(binned.means), binned.points) == (60, 5)
     assert binned.predicted == pytest.approx(np.sqrt(np.mean(error[:, 0] ** 2) / 5), rel=0.06)

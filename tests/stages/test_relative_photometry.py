@@ -10,6 +10,7 @@ from running import run_stage
 
 from ngcmos.config import load_config
 from ngcmos.errors import UsageError, WorkError
+from ngcmos.lightcurves.choice import Choice
 from ngcmos.lightcurves.cube import read_cube, read_field
 from ngcmos.night.folder import open_night
 from ngcmos.night.ledger import REFUSED, open_ledger, recall, record
@@ -237,3 +238,131 @@ def test_real_light_curve_of_the_target(real_data, tmp_path):
     away = flux - np.polyval(np.polyfit(time - time[0], flux, 1), time - time[0])
     assert len(away) == 30
     assert np.std(away) < 4.8e-3
+
+
+def data_of(path, extensions=("REL_PHOT", "STARS", "FRAMES")):
+    with fits.open(path) as units:
+        return b"".join(units[name].data.tobytes() for name in extensions)
+
+
+@pytest.fixture
+def own(made, copy, tmp_path):
+    """(config, folder, field, path) of curves of one's own."""
+    config, night, truths = copy
+    folder = shutil.copytree(night.folder, tmp_path / night.folder.name)
+    return config, folder, truths[0].field, relative_path(folder, truths[0].field)
+
+
+def again(own, **options):
+    config, folder, _, path = own
+    outcome = run_stage(relative_photometry, config, open_night(config, folder), tmag_max=15.0, **options)
+    assert outcome.exit_code == 0, outcome.summary()
+    return path.read_bytes()
+
+
+def pairs_of(path):
+    return Table.read(path, hdu="COMPARISONS", mask_invalid=False)
+
+
+def test_weights_of_comparison_stars_stand_in_the_table(made, copy):
+    """By their shares: nearly all of the weight, the heaviest first; as many effective ones as STARS says."""
+    path = made[1][copy[2][0].field]
+    pairs, stars = pairs_of(path), Table.read(path, hdu="STARS")
+    for star in stars[np.asarray(stars["comparisons"]) > 0]:
+        mine = pairs[pairs["tic_id"] == star["tic_id"]]
+        assert 0.99 <= mine["weight"].sum() <= 1.0001
+        assert np.all(np.diff(mine["weight"]) <= 0)
+        assert star["tic_id"] not in mine["comparison_tic_id"]
+        assert 1 / (np.asarray(mine["weight"], float) ** 2).sum() == pytest.approx(star["comparisons"], rel=0.03)
+
+
+def test_star_left_out_by_a_list_compares_no_other_and_its_line_taken_out_brings_the_bytes_back(own, caplog):
+    before = again(own)
+    heaviest = int(pairs_of(own[3])["comparison_gaia_id"][0])
+    kept = own[1] / f"exclude_stars_{own[2]}.txt"
+    with caplog.at_level("INFO"):
+        without = again(own, exclude=(heaviest,))
+    assert f"{heaviest} ({kept.name})" in caplog.text
+    assert heaviest not in pairs_of(own[3])["comparison_gaia_id"]
+    assert data_of(own[3], ["REL_PHOT"]) not in before
+    assert again(own) == without  # the night keeps the list
+    kept.write_text("".join(line for line in kept.read_text().splitlines(True) if str(heaviest) not in line))
+    assert again(own) == before
+    assert again(own, exclude=(heaviest,)) == without
+    assert again(own, exclude=()) == before
+    assert not kept.exists()
+
+
+def test_only_listed_stars_compare_where_a_list_says_so(own):
+    listed = np.unique(pairs_of(own[3])["comparison_tic_id"])[:3].tolist()
+    again(own, comp_stars=listed)
+    assert set(pairs_of(own[3])["comparison_tic_id"]) == set(listed)
+
+
+def test_windows_of_magnitude_colour_and_place(own):
+    again(own, choice=Choice(brighter_mag=0.5, fainter_mag=1.0, colour_mag=0.3, box_px=200))
+    pairs, stars = pairs_of(own[3]), Table.read(own[3], hdu="STARS")
+    star = {row["tic_id"]: row for row in stars}
+    assert len(pairs) > len(stars)
+    for pair in pairs:
+        one, other = star[pair["tic_id"]], star[pair["comparison_tic_id"]]
+        assert -0.5 <= other["Tmag"] - one["Tmag"] <= 1.0
+        assert not abs(other["color"] - one["color"]) > 0.3
+    phot = Table.read(own[1] / f"phot_{own[2]}.fits", hdu="PHOT", mask_invalid=False)
+    for axis in "xy":
+        place = {tic_id: np.nanmedian(phot[axis][phot["tic_id"] == tic_id]) for tic_id in star}
+        apart = [abs(place[pair["tic_id"]] - pair[axis]) for pair in pairs if np.isfinite(place[pair["tic_id"]])]
+        assert 90 < max(apart) <= 101
+
+
+def test_windows_as_wide_as_the_sky_change_nothing(own):
+    before = again(own)
+    wide = Choice(brighter_mag=99.0, fainter_mag=99.0, colour_mag=99.0, box_px=1e6)
+    again(own, choice=wide)
+    assert data_of(own[3]) == data_of_bytes(before, own[3].with_name("before.dat"))
+
+
+def data_of_bytes(content, path):
+    path.write_bytes(content)
+    return data_of(path)
+
+
+def test_one_aperture_and_bins(own):
+    again(own, radius_px=4.0, bin_frames=5)
+    stars, bins = Table.read(own[3], hdu="STARS"), Table.read(own[3], hdu="BINNED")
+    assert set(stars["radius_px"]) == {4.0}
+    tic_id = stars["tic_id"][np.argmax(stars["comparisons"])]
+    rows, mine = rows_of(own[3], tic_id), bins[bins["TIC_ID"] == tic_id]
+    assert mine["points"].tolist() == [5, 5, 2]
+    np.testing.assert_allclose(mine["Relative_Flux"][0], np.mean(rows["Relative_Flux"][:5]), rtol=1e-6)
+    np.testing.assert_allclose(mine["Time_BJD"][2], np.mean(rows["Time_BJD"][10:]), rtol=0, atol=1e-8)
+
+
+def test_other_exposures_than_told_are_said(own, caplog):
+    again(own, exptime_s=10.0)
+    assert "--exposure" not in caplog.text
+    again(own, exptime_s=30.0, overwrite=True)
+    assert "--exposure is 30, the frames were exposed 10 s; theirs is used" in caplog.text
+
+
+def test_list_of_a_star_that_no_field_has(own):
+    with pytest.raises(UsageError, match=r"no star 123 in NG.*, expected ids that their tables have"):
+        again(own, exclude=(123,))
+
+
+def test_line_that_is_no_id(own):
+    (own[1] / f"exclude_stars_{own[2]}.txt").write_text("# none\nTIC 5\n")
+    config, folder, _, _ = own
+    outcome = run_stage(relative_photometry, config, open_night(config, folder), tmag_max=15.0)
+    assert "line 2 has 'TIC', expected a Gaia or TIC id" in outcome.troubles[0]
+
+
+def test_analyse_maps_and_lists_the_comparison_stars(own, tmp_path):
+    config, folder, _, path = own
+    tic_id = int(pairs_of(path)["tic_id"][0])
+    wanted = analyse_cmos.Wanted(tic_id=tic_id, output=tmp_path / "star.png", csv=tmp_path / "star.csv")
+    analyse_cmos.run(config, open_night(config, folder), wanted)
+    listed, pairs = Table.read(tmp_path / "star_comparisons.csv"), pairs_of(path)
+    mine = pairs[pairs["tic_id"] == tic_id]
+    assert listed["comparison_gaia_id"].tolist() == mine["comparison_gaia_id"].tolist()
+    np.testing.assert_allclose(listed["weight"], mine["weight"], rtol=1e-6)
