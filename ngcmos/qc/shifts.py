@@ -169,7 +169,7 @@ def measure_shift(reference: Reference, data: Counts, exptime_s: float, *, name:
         )
     x, y = _correlate(image, reference)
     evidence = _collect_evidence(reference, image, peaks, x, y)
-    return _judge(x, y, stars, evidence, reference)
+    return judge_shift((x, y), stars, evidence, reference)
 
 
 def _collect_evidence(
@@ -185,9 +185,9 @@ def refuse_shift(verdict: str, reason: str, *, stars: int = 0, quality: float = 
     return Shift(None, None, quality, stars, verdict, reason)
 
 
-def _judge(x: float, y: float, stars: int, evidence: Evidence, reference: Reference) -> Shift:
-    """The shift with its verdict; without its numbers where they cannot be believed."""
-    settings = reference.settings
+def judge_shift(said: tuple[float, float], stars: int, evidence: Evidence, reference: Reference) -> Shift:
+    """The shift (x, y) that donuts says with its verdict; without its numbers where they cannot be believed."""
+    (x, y), settings = said, reference.settings
     refuse = functools.partial(refuse_shift, stars=stars, quality=evidence.quality)
     seen = f"{stars} of {reference.stars} stars seen"
     if stars < MIN_STAR_SHARE * reference.stars:

@@ -247,6 +247,20 @@ def test_faults_are_told_apart_in_99_of_100_frames(scene):
 
 
 @pytest.mark.parametrize(
+    ("column", "good", "bad", "expected"),
+    [
+        ("stars_seen", 351, 349, Quality.CLOUD),
+        ("elongation", 1.39, 1.41, Quality.SLEW),
+        ("sky", 299, 301, Quality.TWILIGHT),
+        ("trail", 0.59, 0.61, Quality.TRAIL),
+    ],
+)
+def test_usual_limits_are_those_that_the_readme_says(column, good, bad, expected):
+    verdicts = [judge_frames(night_facts(**{column: (7, one)}), jump_px=0.5).verdict[7] for one in (good, bad)]
+    assert verdicts == [Quality.GOOD, expected]
+
+
+@pytest.mark.parametrize(
     ("key", "wide", "columns", "expected"),
     [
         ("cloud_transparency", 0.45, {"zp": (7, 21 - 0.75)}, Quality.CLOUD),

@@ -11,11 +11,13 @@ from astropy.io import fits
 from ngcmos.config import load_camera
 from ngcmos.errors import FrameError
 from ngcmos.names import ShiftVerdict
+from ngcmos.qc.evidence import Evidence
 from ngcmos.qc.shifts import (
     MeasuredShift,
     Shift,
     build_reference,
     format_json,
+    judge_shift,
     least_match,
     measure_shift,
     refuse_shift,
@@ -26,6 +28,13 @@ from ngcmos.qc.shifts import (
 @pytest.fixture(scope="module")
 def reference(sky, settings):
     return build_reference(sky.expose(), 10.0, settings, name="first.fits")
+
+
+@pytest.fixture(scope="module")
+def of_thousand(make_sky, settings):
+    """A reference of 1024 px that shows a thousand stars."""
+    seen = build_reference(make_sky(shape=(1024, 1024)).expose(), 10.0, settings)
+    return dataclasses.replace(seen, peaks=np.resize(seen.peaks, (1000, seen.peaks.shape[1])))
 
 
 @pytest.mark.parametrize(
@@ -56,6 +65,35 @@ def test_small_shift_is_ok_without_a_reason(sky, reference):
 
 def test_large_shift_is_called_large(sky, reference):
     assert measure_shift(reference, sky.expose(0.9, 0.0, noise=4), 10.0).verdict == ShiftVerdict.LARGE
+
+
+TRUSTED = Evidence(match=0.5, share=0.6, residual_px=0.1)
+
+
+@pytest.mark.parametrize(
+    ("found", "share", "changes", "verdict"),
+    [
+        ((0.49, -0.49), 1.0, {}, ShiftVerdict.OK),
+        ((0.5, 0.0), 1.0, {}, ShiftVerdict.LARGE),
+        ((0.0, -0.5), 1.0, {}, ShiftVerdict.LARGE),
+        ((0.1, 0.0), 0.051, {}, ShiftVerdict.OK),
+        ((0.1, 0.0), 0.049, {}, ShiftVerdict.CLOUD),
+        ((0.1, 0.0), 1.0, {"match": 0.3}, ShiftVerdict.OK),  # 7 over the root of 896 px is 0.234, less than 0.25
+        ((0.1, 0.0), 1.0, {"match": 0.24}, ShiftVerdict.BEYOND_REACH),
+        ((0.1, 0.0), 0.31, {"match": 0.24}, ShiftVerdict.BEYOND_REACH),
+        ((0.1, 0.0), 0.29, {"match": 0.24}, ShiftVerdict.CLOUD),
+        ((0.1, 0.0), 1.0, {"share": 0.26}, ShiftVerdict.OK),
+        ((0.1, 0.0), 1.0, {"share": 0.24}, ShiftVerdict.FIXED_PATTERN),
+        ((0.1, 0.0), 1.0, {"residual_px": 0.39}, ShiftVerdict.OK),
+        ((0.1, 0.0), 1.0, {"residual_px": 0.41}, ShiftVerdict.FIXED_PATTERN),
+        ((50.0, 0.0), 1.0, {"residual_px": 1.39}, ShiftVerdict.LARGE),  # the field turns: 0.4 + 0.02 of the shift
+        ((50.0, 0.0), 1.0, {"residual_px": 1.41}, ShiftVerdict.FIXED_PATTERN),
+    ],
+)
+def test_shift_is_believed_within_its_limits(of_thousand, found, share, changes, verdict):
+    shift = judge_shift(found, int(1000 * share), dataclasses.replace(TRUSTED, **changes), of_thousand)
+    assert shift.verdict == verdict
+    assert shift.known == (verdict in (ShiftVerdict.OK, ShiftVerdict.LARGE))
 
 
 def test_longer_exposure_does_not_move_stars(sky, reference):
