@@ -241,6 +241,7 @@ class Catalog:
     timeout_s: Positive = 120.0
     retries: WholeNotNegative = 4
     local: tuple[Text, ...] = ()
+    known: tuple[Text, ...] = ()
     tmag_max: Number = 16.0
     margin_px: Number = 10.0
     blend_arcsec: Positive = 24.0

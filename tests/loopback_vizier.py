@@ -27,6 +27,9 @@ FIELDS = {
     "pmDE": 'datatype="double" unit="mas/yr">',
     "Teff": 'datatype="float" unit="K">',
     "Disp": 'datatype="char" arraysize="*">',
+    "Name": 'datatype="char" arraysize="*">',
+    "Type": 'datatype="char" arraysize="*">',
+    "Period": 'datatype="double" unit="d">',
 }
 
 

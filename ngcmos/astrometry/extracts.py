@@ -43,12 +43,19 @@ def read_local(paths: Sequence[str | Path], centre: Place, box_deg: float) -> Ta
 def _read_extract(path: Path) -> Table:
     """Tidy rows of a local file."""
     try:
-        return tidy_rows(_read_table(path))
+        return tidy_rows(read_table(path))
     except CatalogError as error:
         raise CatalogError(f"{path}: {error}") from error
 
 
-def _read_table(path: Path) -> Table:
+def read_table(path: Path) -> Table:
+    """Rows of a FITS table or a VOTable, as they are.
+
+    Raises
+    ------
+    CatalogError
+        It is missing, unreadable or of another kind.
+    """
     name = path.name.lower().removesuffix(".gz")
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", AstropyWarning)  # odd units of columns that are not used

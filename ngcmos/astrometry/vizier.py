@@ -185,6 +185,25 @@ def _ask(region: Region, constraints: dict[str, str], server: str, timeout_s: fl
 def _ask_for(
     columns: Sequence[str], region: Region, constraints: dict[str, str], server: str, timeout_s: float
 ) -> Table:
+    rows = ask_table(columns, region, constraints, server, timeout_s)
+    try:
+        return no_rows() if rows is None else tidy_rows(rows)
+    except CatalogError as error:
+        raise CatalogError(f"{server}/viz-bin/votable: {region.catalog}, {error}") from error
+
+
+def ask_table(
+    columns: Sequence[str], region: Region, constraints: dict[str, str], server: str, timeout_s: float
+) -> Table | None:
+    """Rows of one query as the server gives them; None where it has none.
+
+    Raises
+    ------
+    NetworkError
+        No answer, or none that is whole.
+    CatalogError
+        The query was refused, or the answer is cut off.
+    """
     url = f"{server}/viz-bin/votable"
     try:
         response = requests.post(url, data=_query_of(columns, region, constraints), timeout=timeout_s)
@@ -209,8 +228,8 @@ def _check_status(where: str, response: requests.Response) -> None:
         raise CatalogError(f"{where}: refused the query, {status} {response.reason}")
 
 
-def _rows_of(where: str, catalog: str, content: bytes) -> Table:
-    """Tidy rows of a VOTable; none where it has no table."""
+def _rows_of(where: str, catalog: str, content: bytes) -> Table | None:
+    """Rows of a VOTable; None where it has no table."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         try:
@@ -224,10 +243,7 @@ def _rows_of(where: str, catalog: str, content: bytes) -> Table:
         raise CatalogError(f"{where}: {catalog} cut off, {remarks['OVERFLOW']}, expected all rows")
     if "ERROR" in remarks:
         raise RefusedQueryError(f"{where}: {catalog} refused, {remarks['ERROR']}")
-    try:
-        return tidy_rows(tables[0]) if tables else no_rows()
-    except CatalogError as error:
-        raise CatalogError(f"{where}: {catalog}, {error}") from error
+    return tables[0] if tables else None
 
 
 def _remarks(answer: votable.tree.VOTableFile) -> list[votable.tree.Info]:

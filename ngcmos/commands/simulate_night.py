@@ -47,6 +47,13 @@ def add_options(parser: ArgumentParser) -> None:
     parser.add_argument(
         "--fault", action="append", default=[], metavar="NAME", help="a broken frame (repeatable), or all"
     )
+    parser.add_argument(
+        "--calibrations",
+        type=int,
+        default=5,
+        metavar="N",
+        help="bias, dark, evening and morning flat frames, so many each (%(default)s)",
+    )
     parser.add_argument("--nights", type=int, default=1, metavar="N", help="nights of a season (%(default)s)")
     parser.add_argument(
         "--telescope", type=int, default=0, metavar="N", help="another one: other chip and weather, the same sky"
@@ -68,6 +75,7 @@ def work(options: Namespace) -> int:
         frames=options.frames,
         seed=options.seed,
         exptime_s=options.exptime,
+        calibrations=options.calibrations,
         cadence_s=options.cadence or cadence(options),
         faults=options.fault,
         telescope=options.telescope,

@@ -13,6 +13,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import numpy as np
+from astropy.table import Row
 
 from ngcmos.arrays import Floats, Ints, Shape
 from ngcmos.names import Level
@@ -38,7 +39,7 @@ _STEP = 1e-4  # of a nightly mean on the page
 _ID_DIGITS, _PLACE_DIGITS = 19, 10
 _COLUMNS = ("Tmag", "gaiabp", "gaiarp", "radius_px", "nights", "points", "rms", "rms_expected", "rms_night")
 _FOUND = ("rms_night_expected", "period_d", "period_fap", "amplitude", "alias_d", "dip_period_d", "dip_depth")
-_DIPS = ("dip_duration_h", "dip_snr", "dips", "contamination")
+_DIPS = ("dip_duration_h", "dip_snr", "dips", "contamination", "known_period_d")
 
 
 def draw_season(facts: SeasonFacts, *, made_of: str) -> str:
@@ -292,8 +293,19 @@ def _who(facts: SeasonFacts, star: int, curve: Curve, curves: list[dict[str, obj
     row = facts.stars[star]
     curves.append(curve.as_json(star))
     small = page.Html(f'<button class="curve" data-star="{star}">{curve.drawn_small()}</button>')
-    name = page.Html(f'<button data-star="{star}">TIC {row["tic_id"]}</button>')
+    known = _say_known(row)
+    name = page.Html(f'<button data-star="{star}">TIC {row["tic_id"]}</button>{known}')
     return [small, name, f"{row['Tmag']:.2f}"]
+
+
+def _say_known(row: Row) -> page.Html:
+    """Name, kind and period of a known star."""
+    if not row["name"]:
+        return page.Html("")
+    period = f", {row['known_period_d']:.6g} d" if np.isfinite(row["known_period_d"]) else ""
+    return page.Html(
+        f'<br><span class="dim">{page.text(row["name"])} {page.text(row["known_kind"])}{period}</span>'
+    )
 
 
 def _percent(value: float) -> str:
@@ -311,7 +323,9 @@ def _stars_as_json(facts: SeasonFacts) -> dict[str, object]:
     stars = facts.stars
     columns: dict[str, object] = {name: plain(stars[name]) for name in (*_COLUMNS, *_FOUND, *_DIPS)}
     columns |= {name: plain(stars[name], digits=_PLACE_DIGITS) for name in ("ra_deg", "dec_deg", "dip_t0_bjd")}
-    columns |= {name: [str(one) for one in stars[name].tolist()] for name in ("gaia_id", "tic_id")}
+    columns |= {
+        name: [str(one) for one in stars[name].tolist()] for name in ("gaia_id", "tic_id", "name", "known_kind")
+    }
     columns["variable"] = plain(np.asarray(stars["variable"], int))
     shown = _with_means(facts)
     mean = np.nan_to_num(np.clip(np.round(facts.mean[:, shown] / _STEP), -32000, 32000), nan=-32768)

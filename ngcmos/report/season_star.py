@@ -283,7 +283,8 @@ def _tell(season: Season, row: Row) -> None:
 
 def said_of(row: Row) -> str:
     """What a season has found of a star, in words."""
-    found = ["varies" if row["variable"] else "does not vary"]
+    found = [f"known as {row['name']}"] if row["name"] else []
+    found.append("varies" if row["variable"] else "does not vary")
     if row["period_fap"] < FALSE_ALARMS:
         alias = f", or its alias of a day {row['alias_d']:.5g} d" if np.isfinite(row["alias_d"]) else ""
         found.append(f"period {row['period_d']:.5g} d{alias}, amplitude {row['amplitude']:.2%}")

@@ -36,6 +36,7 @@ OF_ALL = (
 OF_SEASON = (
     *("nights", "rms_night", "rms_night_expected", "period_d", "period_fap", "amplitude", "alias_d"),
     *("dip_period_d", "dip_t0_bjd", "dip_depth", "dip_duration_h", "dip_snr", "dips"),
+    *("known_period_d", "known_kind", "name"),
 )
 ARCSEC = 3600.0
 
@@ -159,6 +160,9 @@ def in_lines(table: Table) -> Iterable[str]:
 
 def _known(table: Table, name: str) -> Bools:
     values = np.asarray(table[name])
+    if values.dtype.kind in "OU":
+        told: Bools = values.astype(str) != ""
+        return told
     return np.isfinite(values) if values.dtype.kind == "f" else np.ones(len(values), bool)
 
 
@@ -170,7 +174,7 @@ def _cell(name: str, value: object) -> str:
         return "varies" if value else "-"
     if isinstance(value, np.floating | float):
         return format(float(value), _FORMATS.get(name, ".5g")) if np.isfinite(value) else "-"
-    return str(value)
+    return str(value) or "-"
 
 
 def require_stars(table: Table, what: str) -> Table:

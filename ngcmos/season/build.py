@@ -25,6 +25,7 @@ from ngcmos.night.disk import require_space
 from ngcmos.season.archive import SeasonFolder, bytes_of_curves, read_mark, write_bins, write_curves
 from ngcmos.season.bins import bin_night
 from ngcmos.season.curves import Scale, relative_curves
+from ngcmos.season.known import UNKNOWN, KnownStars
 from ngcmos.season.read import read_field_night, read_night_facts
 from ngcmos.season.scale import SeasonFit, common_radii, fit_season
 from ngcmos.season.seen import Seen
@@ -39,11 +40,12 @@ MOVED_SHARE = 0.05  # of the stars of a night: then it is written anew
 
 @dataclasses.dataclass(frozen=True)
 class Source:
-    """A night of a field: what its files in the season are called, its folder, and its camera's profile."""
+    """A night of a field: the name of its files in the season, its folder, its camera's profile, known stars."""
 
     name: str
     folder: Path
     camera: Camera
+    known: KnownStars = UNKNOWN
 
 
 @dataclasses.dataclass
@@ -124,17 +126,17 @@ def _solve_new(folder: SeasonFolder, sources: Mapping[str, Source], changes: Cha
     seen = Seen(folder.path)
     for name, source in sorted(sources.items()):
         made_of = "" if overwrite else read_made_of(folder.summary(name))
-        if made_of and seen.unchanged(name, source.folder, source.camera):
+        if made_of and seen.unchanged(name, source.folder, source.camera, source.known):
             continue
         try:
-            inputs = read_night_facts(source.folder, folder.field, source.camera).made_of
+            inputs = read_night_facts(source.folder, folder.field, source.camera, source.known).made_of
             differs = inputs.differences(made_of)
             if not made_of or not inputs.is_other_code(differs):
                 _solve(folder, source)
                 changes.brought.append(name)
             elif differs:
                 changes.stale.append(name)
-            seen.keep(name, source.folder, source.camera)
+            seen.keep(name, source.folder, source.camera, source.known)
         except WriteError:
             raise
         except WorkError as error:
@@ -150,8 +152,8 @@ def _solve_new(folder: SeasonFolder, sources: Mapping[str, Source], changes: Cha
 
 def _solve(folder: SeasonFolder, source: Source) -> None:
     """Make the summary of one night."""
-    night = read_field_night(source.folder, folder.field, source.camera)
-    write_summary(folder.summary(source.name), summarise(source.name, night, source.camera))
+    night = read_field_night(source.folder, folder.field, source.camera, known=source.known)
+    write_summary(folder.summary(source.name), summarise(source.name, night, source.camera, source.known))
     log.info(
         "%s: %s solved, %d frames, %d stars", folder.field, source.name, len(night.measured), len(night.stars)
     )
@@ -186,7 +188,8 @@ def _fit_cameras(summaries: Sequence[NightSummary], sources: Mapping[str, Source
     fits = {}
     for camera in cameras:
         own = [summary for summary in summaries if summary.camera == camera]
-        fits[camera] = fit_season(own, sources[own[0].name].camera.detector.shape)
+        source = sources[own[-1].name]
+        fits[camera] = fit_season(own, source.camera.detector.shape, source.known)
     return fits
 
 
@@ -229,7 +232,8 @@ def _write_night(
     ProductError
         The table is damaged or another one than that of the summary.
     """
-    night = read_field_night(source.folder, folder.field, source.camera, further=("jd_bary", "sky"))
+    further = ("jd_bary", "sky")
+    night = read_field_night(source.folder, folder.field, source.camera, further=further, known=source.known)
     if night.made_of != summary.made_of:
         raise ProductError(f"{source.folder}: the photometry of {folder.field} has just changed; run again")
     needed_mb = bytes_of_curves(night) / 1e6

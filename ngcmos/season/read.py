@@ -20,10 +20,11 @@ from ngcmos.night.fingerprint import Inputs, digest_of
 from ngcmos.night.ledger import read_ledger
 from ngcmos.night.products import photometry_path
 from ngcmos.photometry.quality import judge_frames
+from ngcmos.season.known import UNKNOWN, KnownStars
 from ngcmos.tables.table import check_table, read_frames, read_stars, table_checksum
 
 ROOMS = (
-    *[f"ngcmos.season.{name}" for name in ("nightly", "pointings", "read", "summary", "curves", "bins")],
+    *[f"ngcmos.season.{name}" for name in ("nightly", "pointings", "read", "summary", "curves", "bins", "known")],
     *[f"ngcmos.lightcurves.{name}" for name in ("cube", "frames", "scatter")],
     *[f"ngcmos.photometry.{name}" for name in ("noise", "quality")],
 )
@@ -93,7 +94,7 @@ class NightFacts:
     made_of: Inputs
 
 
-def read_night_facts(folder: Path, field: str, camera: Camera) -> NightFacts:
+def read_night_facts(folder: Path, field: str, camera: Camera, known: KnownStars) -> NightFacts:
     """Frames, refusals and the clear zero point of a field's night.
 
     Raises
@@ -112,6 +113,7 @@ def read_night_facts(folder: Path, field: str, camera: Camera) -> NightFacts:
         clear_zp=clear_zp,
         jump_px=camera.jump_px,
         quality=camera.quality,
+        known=known.digest,
         shape=camera.detector.shape,
         elevation_m=camera.site.elevation_m,
         telescope=camera.telescope,
@@ -119,7 +121,9 @@ def read_night_facts(folder: Path, field: str, camera: Camera) -> NightFacts:
     return NightFacts(path, check_table(path), frames, refused, clear_zp, made_of)
 
 
-def read_field_night(folder: Path, field: str, camera: Camera, *, further: tuple[str, ...] = ()) -> FieldNight:
+def read_field_night(
+    folder: Path, field: str, camera: Camera, *, further: tuple[str, ...] = (), known: KnownStars = UNKNOWN
+) -> FieldNight:
     """A field of a night folder: counts and their errors in all apertures, places and flags.
 
     Parameters
@@ -129,13 +133,15 @@ def read_field_night(folder: Path, field: str, camera: Camera, *, further: tuple
     camera : ngcmos.config.Camera
     further : tuple of str
         Columns of the photometry table to read beside these.
+    known : KnownStars
+        Enters what the night's solution is made of.
 
     Raises
     ------
     ProductError
         The table is damaged, or of a version that had other columns.
     """
-    facts = read_night_facts(folder, field, camera)
+    facts = read_night_facts(folder, field, camera, known)
     radii = tuple(sorted(float(facts.header[key]) for key in facts.header if key.startswith("RADIUS")))
     names = [f"{name}_{radius:g}" for radius in radii for name in ("flux", "fluxerr")]
     return FieldNight(

@@ -131,7 +131,8 @@ class Season:
         curve["night"] = columns["night"].astype(int)
         curve["camera"] = _places(columns["camera"], cameras)
         curve.meta |= {"FIELD": self.field, "QUALITIES": list(QUALITIES), "CAMERAS": cameras}
-        curve.meta |= {name.upper(): row[name].item() for name in row.colnames}
+        values = zip(row.colnames, row.as_void().item(), strict=True)
+        curve.meta |= {name.upper(): value for name, value in values}
         return curve
 
 

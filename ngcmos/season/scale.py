@@ -11,6 +11,7 @@ import numpy as np
 
 from ngcmos.arrays import Bools, Floats, Ints, Rows
 from ngcmos.season.curves import Scale
+from ngcmos.season.known import UNKNOWN, KnownStars
 from ngcmos.season.solution import Levels, SeasonSolution, solve_season
 from ngcmos.season.summary import NightSummary, star_basis, star_keys
 
@@ -88,7 +89,9 @@ def common_radii(summaries: Sequence[NightSummary]) -> tuple[float, ...]:
     return tuple(sorted(set.intersection(*sets))) if sets else ()
 
 
-def fit_season(summaries: Sequence[NightSummary], shape: tuple[int, int]) -> SeasonFit:
+def fit_season(
+    summaries: Sequence[NightSummary], shape: tuple[int, int], known: KnownStars = UNKNOWN
+) -> SeasonFit:
     """One scale for the nights of a camera.
 
     Parameters
@@ -97,9 +100,11 @@ def fit_season(summaries: Sequence[NightSummary], shape: tuple[int, int]) -> Sea
         In order of their names, with at least one common aperture.
     shape : (rows, columns)
         Of the chip.
+    known : KnownStars
+        Stars that compare no others.
     """
     stars = _all_stars(summaries)
-    gathered = _gather(summaries, stars, shape)
+    gathered = dataclasses.replace(_gather(summaries, stars, shape), known=known.are_known(stars))
     radii = common_radii(summaries)
     solved = [solve_season(gathered.levels(radius)) for radius in radii]
     errors = np.array([np.where(gathered.counting[:, None], one.error, np.nan) for one in solved])
@@ -150,6 +155,7 @@ class _Gathered:
     pointing: Ints
     counting: Bools
     basis: Floats
+    known: Bools
 
     def values(self, name: str, radius: float, blank: float = np.nan) -> Floats:
         """(pointings, stars) of a quantity of the nights in one aperture."""
@@ -165,7 +171,7 @@ class _Gathered:
         """What the solution of a season is made of."""
         points = self.values("points", radius, 0.0)
         usual = np.array([np.median(row[row > 0]) if (row > 0).any() else 0.0 for row in points])
-        able = ~self.stars["blended"] & np.isfinite(self.stars["Tmag"])
+        able = ~self.stars["blended"] & np.isfinite(self.stars["Tmag"]) & ~self.known
         return Levels(
             level=self.values("level", radius),
             error=self.values("level_error", radius),
@@ -206,6 +212,7 @@ def _gather(summaries: Sequence[NightSummary], stars: Rows, shape: tuple[int, in
         pointing=np.concatenate([np.arange(count) for count in counts]),
         counting=np.concatenate([summary.counting for summary in summaries]),
         basis=np.array(bases),
+        known=np.zeros(len(stars), bool),
     )
 
 

@@ -8,15 +8,16 @@ from ngcmos.config import Camera
 from ngcmos.night.products import photometry_path
 from ngcmos.season.archive import SeasonFolder
 from ngcmos.season.build import Source
+from ngcmos.season.known import UNKNOWN, KnownStars
 
 NIGHT = re.compile(r"(19|20)\d{6}")
 
 
-def find_sources(base: Path, field: str, camera: Camera) -> dict[str, Source]:
+def find_sources(base: Path, field: str, camera: Camera, known: KnownStars = UNKNOWN) -> dict[str, Source]:
     """{night: Source} of all nights under a base path that hold photometry of a field, in order."""
     folders = sorted(path for path in base.iterdir() if NIGHT.fullmatch(path.name))
     there = [folder for folder in folders if photometry_path(folder, field).is_file()]
-    return {folder.name: Source(folder.name, folder, camera) for folder in there}
+    return {folder.name: Source(folder.name, folder, camera, known) for folder in there}
 
 
 def find_fields(base: Path) -> list[str]:

@@ -20,6 +20,7 @@ from ngcmos.lightcurves.ensemble import Counts
 from ngcmos.names import Quality
 from ngcmos.night.products import write_then_rename
 from ngcmos.photometry.noise import scintillation
+from ngcmos.season.known import UNKNOWN, KnownStars
 from ngcmos.season.nightly import NightSolution, Setting, solve_night
 from ngcmos.season.pointings import find_pointings, middle_places
 from ngcmos.season.read import FieldNight
@@ -91,7 +92,7 @@ def star_keys(stars: Rows) -> Ints:
     return keys
 
 
-def summarise(name: str, night: FieldNight, camera: Camera) -> NightSummary:
+def summarise(name: str, night: FieldNight, camera: Camera, known: KnownStars = UNKNOWN) -> NightSummary:
     """The summary of a night.
 
     Parameters
@@ -100,13 +101,17 @@ def summarise(name: str, night: FieldNight, camera: Camera) -> NightSummary:
         What its files are called.
     night : ngcmos.season.read.FieldNight
     camera : ngcmos.config.Camera
+    known : KnownStars
+        Stars that compare no others.
     """
     x, y = night.columns["x"], night.columns["y"]
     pointing = find_pointings(x, y, max(camera.detector.shape))
     place = middle_places(x, y, pointing)
     good = night.measured["quality"] == Quality.GOOD.value.encode()
     parts = [np.flatnonzero(pointing == number) for number in range(len(place))]
+    able = ~known.are_known(night.stars)
     settings = [_setting(night, camera, part, place[n], good) for n, part in enumerate(parts)]
+    settings = [dataclasses.replace(one, comparing=one.comparing & able) for one in settings]
     solved = [
         [solve_night(_counts(night, radius, part), setting) for part, setting in zip(parts, settings, strict=True)]
         for radius in night.radii

@@ -23,6 +23,7 @@ _DIP = [
     ("dip_duration_h", "f4"),
     ("dip_snr", "f4"),
 ]
+_KNOWN = [("name", "U60"), ("known_kind", "U30"), ("known_period_d", "f8")]
 _CAUTION = [("contamination", "f4"), ("blended", "?"), ("target", "?"), ("alias_d", "f8"), ("dips", "i4")]
 STAR_ROW = np.dtype(
     [
@@ -35,6 +36,7 @@ STAR_ROW = np.dtype(
         *_PERIOD,
         *_DIP,
         *_CAUTION,
+        *_KNOWN,
     ]
 )
 _KEPT = (

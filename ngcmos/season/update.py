@@ -14,6 +14,7 @@ from ngcmos.night.fingerprint import code_of, digest_of
 from ngcmos.season.archive import SeasonFolder, read_mark, write_rows
 from ngcmos.season.binned import BinnedSeason, read_binned
 from ngcmos.season.build import Changes, Season, Source, bring_in
+from ngcmos.season.known import UNKNOWN, KnownStars
 from ngcmos.season.periods import calibrate_faps
 from ngcmos.season.search import Found, search
 from ngcmos.season.tables import NightMeans, frame_rows, night_means, star_rows
@@ -49,22 +50,32 @@ def update(
         No night is usable.
     """
     changes, season = bring_in(folder, sources, overwrite=overwrite)
-    made_of = _made_of(folder, season)
+    known = next(iter(sources.values())).known if sources else UNKNOWN
+    made_of = _made_of(folder, season, known)
     if overwrite or any(read_mark(path) != made_of for path in (folder.stars, folder.frames)):
         means = night_means(season)
         binned = read_binned([folder.bins(name) for name in means.names], means.stars)
         rows = star_rows(season, means)
         _enter(rows, means, binned, search(binned, workers=workers))
+        _enter_known(rows, known)
         log.info("%s: %d stars, %d vary", folder.field, len(rows), int(rows["variable"].sum()))
         write_rows(folder.frames, frame_rows(season), made_of)
         write_rows(folder.stars, rows, made_of)
     return changes
 
 
-def _made_of(folder: SeasonFolder, season: Season) -> dict[str, object]:
+def _made_of(folder: SeasonFolder, season: Season, known: KnownStars) -> dict[str, object]:
     """What the tables of a season are made of: its light curves, and the code that searches them."""
     marks = {one.name: digest_of(json.dumps(read_mark(folder.bins(one.name)))) for one in season.summaries}
-    return {"nights": marks, "code": code_of(*ROOMS)}
+    return {"nights": marks, "code": code_of(*ROOMS), "known": known.digest}
+
+
+def _enter_known(rows: Rows, known: KnownStars) -> None:
+    """Names, kinds and periods of known stars, into the rows of the stars."""
+    at = known.rows_in(rows)
+    here = at >= 0
+    for name, column in (("name", "name"), ("known_kind", "kind"), ("known_period_d", "period_d")):
+        rows[name][here] = known.table[column][at[here]]
 
 
 def _enter(rows: Rows, means: NightMeans, binned: BinnedSeason, found: Found) -> None:

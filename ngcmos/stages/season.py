@@ -4,8 +4,10 @@ Brings the night into `BASE/seasons/{field}/`, again where its photometry change
 gone; a few others that are not in it yet come along. The files are described in docs/season.md.
 """
 
+import dataclasses
 import logging
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
 
 from astropy.table import Table
 
@@ -19,11 +21,13 @@ from ngcmos.night.products import photometry_path, sweep_temporaries
 from ngcmos.night.remarks import FOUND, keep_remark
 from ngcmos.report.season_page import write_season
 from ngcmos.season.archive import SeasonFolder, season_folder
-from ngcmos.season.build import Changes
+from ngcmos.season.build import Changes, Source
+from ngcmos.season.known import KnownStars
 from ngcmos.season.news import news_of
 from ngcmos.season.reader import Season
 from ngcmos.season.sources import find_sources, wanted_sources
 from ngcmos.season.update import update
+from ngcmos.steps.known import load_known
 
 log = logging.getLogger(__name__)
 
@@ -88,6 +92,8 @@ def bring_in(
             with hold_night(folder.path):
                 _sweep(folder)
                 sources = find_sources(base, field, config.camera)
+                known = KnownStars(load_known(config, field, _newest_folder(sources)))
+                sources = {name: dataclasses.replace(one, known=known) for name, one in sources.items()}
                 wanted = list(sources) if nights is None else nights
                 chosen, rest = wanted_sources(folder, sources, wanted, most_others=most_others)
                 before = _stars_of(folder)
@@ -99,6 +105,11 @@ def bring_in(
             if before is not None and after is not None and (text := news_of(before, after)):
                 news[field] = text
     return news
+
+
+def _newest_folder(sources: Mapping[str, Source]) -> Path:
+    """That of the newest night; one that is not there where there is none."""
+    return sources[max(sources)].folder if sources else Path("/nonexistent")
 
 
 def _stars_of(folder: SeasonFolder) -> Table | None:

@@ -54,7 +54,7 @@ def content(season):
 
 
 def config_of(season):
-    directories = types.SimpleNamespace(base=season.nights)
+    directories = types.SimpleNamespace(base=season.nights, out=season.base / "out")
     return dataclasses.make_dataclass("Config", ["directories", "camera"])(directories, load_camera())
 
 

@@ -11,7 +11,7 @@
   const rowOf = new Map(season.with_means.map((star, row) => [star, row]));
   const known = stars.name || [];
   const labels = {
-    gaia_id: "Gaia id", tic_id: "TIC id", name: "name", ra_deg: "RA", dec_deg: "Dec", Tmag: "Tmag", gaiabp: "Gaia BP", gaiarp: "Gaia RP",
+    gaia_id: "Gaia id", tic_id: "TIC id", name: "name", known_kind: "known as", known_period_d: "known period, d", ra_deg: "RA", dec_deg: "Dec", Tmag: "Tmag", gaiabp: "Gaia BP", gaiarp: "Gaia RP",
     radius_px: "aperture, px", nights: "nights", points: "points", rms: "scatter of points", rms_expected: "expected",
     rms_night: "scatter of nights", rms_night_expected: "expected of nights", period_d: "period, d", period_fap: "chance", amplitude: "amplitude",
     alias_d: "alias, d", dip_period_d: "period of dips, d", dip_t0_bjd: "middle, BJD", dip_depth: "depth", dip_duration_h: "length, h",
