@@ -11,12 +11,13 @@ _EXAMPLE = re.compile(r"^(Example:  | {10})ngcmos (\w+)", re.MULTILINE)
 
 
 def parser_of(
-    doc: str | None, *, prog: str | None = None, night: bool = True, nights: bool = False
+    doc: str | None, *, prog: str | None = None, night: bool = True, nights: bool = False, camera: bool = True
 ) -> argparse.ArgumentParser:
     """Parser of a command's options: those all commands share, described by the docstring of its module.
 
     `prog` is how it was started, None where that was by its script; its examples are of the same way. `night` is
-    for commands that work in one night, `nights` for those that are told of several in their own way.
+    for commands that work in one night, `nights` for those that are told of several in their own way, `camera` for
+    those that need a profile.
     """
     said = (doc or "") if prog else _EXAMPLE.sub(r"\1python scripts/\2.py", doc or "")
     parser = argparse.ArgumentParser(
@@ -29,12 +30,13 @@ def parser_of(
         )
     if night or nights:
         parser.add_argument("--config", metavar="FILE", help="directories.json (default: looked for, see README)")
-    parser.add_argument(
-        "--camera",
-        default=DEFAULT_CAMERA,
-        metavar="NAME",
-        help="camera profile: a name or a .toml file (%(default)s)",
-    )
+    if camera:
+        parser.add_argument(
+            "--camera",
+            default=DEFAULT_CAMERA,
+            metavar="NAME",
+            help="camera profile: a name or a .toml file (%(default)s)",
+        )
     if night or nights:
         parser.add_argument(
             "--workers", type=_workers, default=_cores(), metavar="N", help="processes at work (%(default)s)"

@@ -45,7 +45,7 @@ class Command:
         `work(options)` returning an exit code.
     add_options : callable, optional
         Adds the command's own options to a parser.
-    night, nights : bool
+    night, nights, camera : bool
         Which of the shared options it takes, see `parser_of`.
     """
 
@@ -54,10 +54,11 @@ class Command:
     add_options: AddOptions | None = None
     night: bool = True
     nights: bool = False
+    camera: bool = True
 
     def __call__(self, argv: Sequence[str] | None = None, *, prog: str | None = None) -> int:
         """Run it; its exit code."""
-        parser = parser_of(self.doc, prog=prog, night=self.night, nights=self.nights)
+        parser = parser_of(self.doc, prog=prog, night=self.night, nights=self.nights, camera=self.camera)
         options = _parsed(parser, self.add_options, argv)
         return guarded(lambda: self.work(options), options)
 

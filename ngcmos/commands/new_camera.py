@@ -1,0 +1,58 @@
+"""Draft the profile of a camera from its own frames: a night's, or a few of one field.
+
+Says key by key where each value comes from, what it could not find, and how to find it. With --catalog a frame is
+solved, which tells the scale and which stars are seen; with --calibration the detector is measured. The draft is a
+profile that loads: read it, then let the doctor hold it against a frame.
+
+Example:  ngcmos new_camera frames/*.fits --catalog stars.fits --set site.timezone=Europe/Paris \\
+                                      --output my_camera.toml
+          ngcmos doctor --camera my_camera.toml --frame frames/light_0001.fits
+"""
+
+import sys
+from argparse import ArgumentParser, Namespace
+from pathlib import Path
+
+from ngcmos.commands.parser import add_catalog, add_center, center_of
+from ngcmos.commands.running import Command, log
+
+
+def add_options(parser: ArgumentParser) -> None:
+    """Options of this command alone."""
+    parser.add_argument("frames", nargs="+", metavar="FRAME", help="science frames of one field")
+    add_catalog(parser)
+    add_center(parser)
+    parser.add_argument(
+        "--set", action="append", default=[], metavar="KEY=VALUE", help="a key that is known (repeatable)"
+    )
+    parser.add_argument("--output", metavar="FILE", help="the profile (default: the camera's name, here)")
+    parser.add_argument("--overwrite", action="store_true", help="replace a profile of that name")
+
+
+def work(options: Namespace) -> int:
+    """Write the draft and tell of it; the exit code."""
+    from ngcmos.config import load_camera
+    from ngcmos.draft.profile import Given, draft, name_of, told, toml_of, typed
+    from ngcmos.draft.sheet import Sheet
+    from ngcmos.errors import UsageError
+    from ngcmos.night.images import read_image
+    from ngcmos.night.products import write_text
+
+    paths = sorted(map(Path, options.frames))
+    name = name_of(Sheet.of(read_image(paths[0], pixels=False)[1]), paths[0])
+    target = Path(options.output or f"{name}.toml")
+    if target.suffix != ".toml":
+        raise UsageError(f"--output is {target}, expected a name that ends in .toml")
+    if target.exists() and not options.overwrite:
+        raise UsageError(f"{target}: is there already; give another --output, or --overwrite")
+    name = Path(options.output).stem if options.output else name
+    given = Given(name, tuple(map(Path, options.catalog)), center_of(options), tuple(map(typed, options.set)))
+    found = draft(paths, given)
+    write_text(target, toml_of(found, name, len(paths)))
+    load_camera(target)
+    sys.stdout.write("".join(f"{line}\n" for line in told(found)) if not options.quiet else "")
+    log.info("wrote %s", target)
+    return 0
+
+
+main = Command(__doc__, work, add_options=add_options, night=False, camera=False)

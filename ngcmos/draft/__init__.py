@@ -1,0 +1,1 @@
+"""Profiles of new cameras: drafted from their own frames, and held against them."""
