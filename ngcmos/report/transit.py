@@ -189,7 +189,8 @@ def sentence(result: Result) -> str:
     limit = f"a transit of {_limit_h(expected):.1f} h deeper than {fit.depth_limit:.2%} would have been seen"
     if not fit.is_transit:
         wanted = "" if expected is None else _expectation(expected.is_seen, expected.mid_bjd)
-        return f"no transit (BIC difference {fit.bic_difference:.1f}); {limit}{wanted}"
+        sure = "" if fit.bic_difference < 0 else " beyond doubt"
+        return f"no transit{sure} (BIC difference {fit.bic_difference:.1f}); {limit}{wanted}"
     oc = (
         ""
         if expected is None

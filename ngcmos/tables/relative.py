@@ -164,3 +164,19 @@ def read_comparisons(path: Path, table: Path, *, tic_id: int) -> Table | None:
             return Table(np.array(rows[rows["tic_id"] == tic_id]))
     except (OSError, KeyError, ValueError, TypeError, AstropyWarning) as error:
         raise ProductError(f"{path}: damaged or of another kind ({error})") from error
+
+
+def find_like(path: Path, *, tic_id: int, tmag: float) -> tuple[int, float]:
+    """(TIC id, Tmag) of the other star nearest in brightness that does not vary; (0, NaN) if there is none."""
+    try:
+        with warnings.catch_warnings(), fits.open(path) as units:
+            warnings.simplefilter("error", AstropyWarning)
+            stars = units["STARS"].data
+            calm = ~np.asarray(stars["variable"], bool) & (np.asarray(stars["points"]) > 0)
+            others = stars[calm & (np.asarray(stars["tic_id"]) != tic_id)]
+            if not len(others):
+                return 0, float("nan")
+            nearest = others[int(np.nanargmin(np.abs(np.asarray(others["Tmag"], float) - tmag)))]
+            return int(nearest["tic_id"]), float(nearest["Tmag"])
+    except (OSError, KeyError, ValueError, TypeError, AstropyWarning) as error:
+        raise ProductError(f"{path}: damaged or of another kind ({error})") from error

@@ -5,7 +5,7 @@ from astropy.table import Table
 from numpy.typing import ArrayLike
 from scipy.special import chndtr
 
-from ngcmos.arrays import Floats
+from ngcmos.arrays import Bools, Floats
 from ngcmos.errors import WorkError
 from ngcmos.names import Flag, Quality
 from ngcmos.sphere import separation_deg
@@ -56,17 +56,21 @@ def curve_in(observed: Observed, star: Table, radius_px: float) -> Curve:
 
 
 def _good_curve(observed: Observed, flux: Floats, error: Floats) -> Curve:
-    assert observed.compared is not None
-    time, airmass, exptime_s = (
-        observed.column("jd_bary"),
-        observed.column("airmass"),
-        observed.of_frames("exptime_s"),
-    )
+    airmass, exptime_s = observed.column("airmass"), observed.of_frames("exptime_s")
     airmass = np.where(np.isfinite(airmass), airmass, 1.0)
-    good = np.isin(observed.compared.quality, [Quality.GOOD, ""])
+    time = observed.column("jd_bary")
+    curve = Curve(time, flux, error, airmass, exptime_s, np.zeros(time.size, int))
+    return curve.at(is_good(observed, flux, error))
+
+
+def is_good(observed: Observed, flux: Floats, error: Floats) -> Bools:
+    """Which frames tell of a star with such a series of flux: good ones, with nothing that spoils it."""
+    assert observed.compared is not None
+    good: Bools = np.isin(observed.compared.quality, [Quality.GOOD, ""])
     good &= (np.asarray(observed.rows["flags"]) & SPOILT) == 0
-    good &= np.isfinite(time) & np.isfinite(flux) & np.isfinite(error) & np.isfinite(exptime_s)
-    return Curve(time, flux, error, airmass, exptime_s, np.zeros(time.size, int)).at(good & (error > 0))
+    for values in (observed.column("jd_bary"), flux, error, observed.of_frames("exptime_s")):
+        good &= np.isfinite(values)
+    return good & (error > 0)
 
 
 def spoilt_frames(observed: Observed) -> str:
