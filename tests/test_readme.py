@@ -20,6 +20,7 @@ from running import BARE, ROOT, run_script
 
 from ngcmos.astrometry.catalog import CATALOG_COLUMNS
 from ngcmos.chain.registry import STAGES
+from ngcmos.commands.old_names import NEW_SCRIPTS
 from ngcmos.config import Directories, load_camera
 from ngcmos.names import flag_names
 from ngcmos.night import products
@@ -30,7 +31,7 @@ from ngcmos.tables.writer import columns
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 DETAILS = (ROOT / "docs" / "tables.md").read_text(encoding="utf-8")
 CRONTAB = (ROOT / "config" / "crontab.example").read_text(encoding="utf-8")
-SCRIPTS = sorted(path.name for path in (ROOT / "scripts").glob("*.py"))
+SCRIPTS = sorted(path.name for path in (ROOT / "scripts").glob("*.py") if path.stem not in NEW_SCRIPTS)
 
 BLOCKS = re.findall(r"^```(\S*)( demo)?\n(.*?)^```$", README, re.MULTILINE | re.DOTALL)
 SHELL_BLOCKS = [text for language, demo, text in BLOCKS if (language, demo) == ("sh", " demo")]

@@ -83,7 +83,7 @@ def earth_vectors(mid: Time, site: Site) -> EarthVectors:
     """
     mid = Time(mid).reshape((-1,))
     with _without_network(), solar_system_ephemeris.set("builtin"):
-        at_site, above = (_place(site, height_m).get_gcrs_posvel(mid) for height_m in (0.0, UP_M))
+        at_site, above = (earth_location(site, height_m).get_gcrs_posvel(mid) for height_m in (0.0, UP_M))
         observatory, rotation = at_site
         earth, orbit = get_body_barycentric_posvel("earth", mid)
         sun = get_body_barycentric("sun", mid)
@@ -148,7 +148,8 @@ def airmass(altitude_deg: ArrayLike) -> Floats:
     return masses.round(6)
 
 
-def _place(site: Site, height_m: float) -> EarthLocation:
+def earth_location(site: Site, height_m: float = 0.0) -> EarthLocation:
+    """The place of a site, so many meters above it, as an astropy EarthLocation."""
     return EarthLocation.from_geodetic(site.longitude_deg, site.latitude_deg, site.elevation_m + height_m)
 
 

@@ -135,12 +135,12 @@ def plot_star(
     marked = _mark_flags(
         [panels[name] for name in names if name in ("relative", "flux")], hours, series, flag_names
     )
-    last = len(names) - 1
+    heights = [len(names) - 1, 1] if series.compared is None else [2.1, 1.9, 1]
+    right = grid[:, 1].subgridspec(len(heights), 1, height_ratios=heights)
     if series.compared is not None:
-        last -= 1
-        draw_comparison_map(figure.add_subplot(grid[last, 1]), series.compared)
-    _draw_cut_out(figure.add_subplot(grid[:last, 1]), cut_out)
-    _explain(figure.add_subplot(grid[-1, 1]), marked, series, bool(binned))
+        draw_comparison_map(figure.add_subplot(right[1]), series.compared)
+    _draw_cut_out(figure.add_subplot(right[0]), cut_out)
+    _explain(figure.add_subplot(right[-1]), marked, series, bool(binned))
     figure.suptitle(title, fontsize=12)
     return figure
 

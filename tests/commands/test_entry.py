@@ -9,8 +9,9 @@ from running import BARE, ROOT, night_options
 
 from ngcmos.commands.again import start_of
 from ngcmos.commands.listing import GROUPS, NAMES
+from ngcmos.commands.old_names import NEW_SCRIPTS
 
-SCRIPTS = sorted(path.stem for path in (ROOT / "scripts").glob("*.py"))
+SCRIPTS = sorted(path.stem for path in (ROOT / "scripts").glob("*.py") if path.stem not in NEW_SCRIPTS)
 
 
 def run_command(*words, code=0):

@@ -1,0 +1,2 @@
+#!/bin/sh
+exec "${PYTHON:-$(dirname "$0")/../.venv/bin/python}" "$(dirname "$0")/run_night.py" "$@"

@@ -1,0 +1,7 @@
+#!/usr/bin/env python3
+from ngcmos.commands.old_names import moved, say_moved
+
+__getattr__ = moved("calibration_images")
+
+if __name__ == "__main__":
+    raise SystemExit(say_moved("calibration_images"))
