@@ -136,7 +136,7 @@ def test_damaged_products_are_made_anew(undisturbed):
     lay_out(undisturbed.raw, undisturbed.base)
     run_script("run_night", *night_options(undisturbed.base))
     chance = random.Random(7)
-    for _ in range(6):
+    for _ in range(4):
         trial_of_damage(undisturbed.raw, undisturbed.tables, undisturbed.base, chance)
 
 

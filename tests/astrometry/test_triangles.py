@@ -55,11 +55,11 @@ def judge(seed, *, off_deg, count):
 
 
 @pytest.mark.slow
-def test_thousand_random_fields_are_right():
-    outcomes = np.array([judge(seed, off_deg=0.2, count=BATCH) for seed in range(1000 // BATCH)])
+def test_four_hundred_random_fields_are_right():
+    outcomes = np.array([judge(seed, off_deg=0.2, count=BATCH) for seed in range(400 // BATCH)])
     right, wrong, _ = outcomes.sum(axis=0)
     assert wrong == 0
-    assert right >= 990
+    assert right >= 396
 
 
 def test_fifty_random_fields_are_right():
