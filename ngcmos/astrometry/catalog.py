@@ -12,11 +12,11 @@ import numpy as np
 from astropy.table import Column, Table
 from astropy.time import Time
 from numpy.typing import ArrayLike
-from scipy.spatial import cKDTree
 
 from ngcmos.arrays import Bools, Floats, Ints, Place
 from ngcmos.astrometry.coverage import is_in_box
 from ngcmos.errors import CatalogError
+from ngcmos.neighbours import tree_of
 from ngcmos.sphere import Vectors, directions, unit_vectors
 
 ID_COLUMNS = ("TIC", "GAIA")
@@ -101,7 +101,7 @@ def _is_double(stars: Table) -> Bools:
     tic, gaia = np.asarray(stars["TIC"]), np.asarray(stars["GAIA"])
     rank = np.lexsort((tic, gaia == 0)).argsort()
     places = unit_vectors(np.asarray(stars["RAJ2000"]), np.asarray(stars["DEJ2000"]))
-    pairs = cKDTree(places).query_pairs(np.radians(SAME_ARCSEC / 3600), output_type="ndarray")
+    pairs = tree_of(places).query_pairs(np.radians(SAME_ARCSEC / 3600), output_type="ndarray")
     first, second = pairs.T
     by_t, by_g = (
         np.abs(np.asarray(stars[name])[first] - np.asarray(stars[name])[second]) for name in ("Tmag", "Gmag")
@@ -246,7 +246,7 @@ def find_blended(
         return blended
     chord = 2 * np.sin(np.radians(blend_arcsec / 3600) / 2)
     places = unit_vectors(ra, dec)
-    first, second = cKDTree(places).query_pairs(chord, output_type="ndarray").T
+    first, second = tree_of(places).query_pairs(chord, output_type="ndarray").T
     close = np.linalg.norm(places[first] - places[second], axis=1) < chord
     by_g, by_t = (mag[first] - mag[second] for mag in (np.asarray(gmag, float), np.asarray(tmag, float)))
     difference = np.where(np.isfinite(by_g), by_g, by_t)

@@ -10,10 +10,10 @@ import math
 
 import numpy as np
 from numpy.typing import ArrayLike
-from scipy.spatial import ConvexHull, Delaunay, cKDTree
 
 from ngcmos.arrays import Bools, Floats, Place, Shape
 from ngcmos.astrometry.distortion import Solution, centre_of, project, to_sky
+from ngcmos.neighbours import tree_of
 from ngcmos.sphere import unit_vectors
 
 POINTS_A_SIDE = 21
@@ -81,8 +81,18 @@ def share_among(lie: Lie, ra: Floats, dec: Floats) -> float:
     if len(stars) <= EXPECTED_STARS:
         return 0.0
     points = np.stack(project(lie.ra, lie.dec, lie.centre), axis=1)
+    if _are_amid(points, stars):
+        return 1.0
+    from scipy.spatial import ConvexHull, Delaunay
+
     hull = ConvexHull(stars)
     inside = Delaunay(stars[hull.vertices]).find_simplex(points) >= 0
     reach = math.sqrt(EXPECTED_STARS * hull.volume / (math.pi * len(stars)))  # of a plane hull: its area
-    inside |= cKDTree(stars).query(points)[0] < reach
+    inside |= tree_of(stars).query(points)[0] < reach
     return float(np.mean(inside))
+
+
+def _are_amid(points: Floats, stars: Floats) -> bool:
+    """Whether each point has stars in all four quadrants around it, and so lies in their hull."""
+    right, above = (stars[:, axis] > points[:, axis, None] for axis in (0, 1))
+    return bool(np.all([(side & half).any(axis=1) for side in (right, ~right) for half in (above, ~above)]))

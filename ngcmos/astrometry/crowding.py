@@ -2,10 +2,9 @@
 
 import numpy as np
 from numpy.typing import ArrayLike
-from scipy.spatial import cKDTree
-from scipy.special import chndtr
 
 from ngcmos.arrays import Floats
+from ngcmos.neighbours import tree_of
 from ngcmos.sphere import unit_vectors
 
 USUAL_FWHM_PX = 2.5
@@ -40,6 +39,8 @@ def contamination(
     -------
     (stars,) array
     """
+    from scipy.special import chndtr
+
     known = np.asarray(mag, float)
     light = np.where(np.isfinite(known), 10 ** (-0.4 * np.nan_to_num(known)), 0.0)
     if known.size == 0:
@@ -47,7 +48,7 @@ def contamination(
     pixel = np.radians(scale_arcsec / 3600)
     places = unit_vectors(np.asarray(ra, float), np.asarray(dec, float))
     reach = 2 * np.sin((radius_px + REACH_FWHM * fwhm_px) * pixel / 2)
-    first, second = cKDTree(places).query_pairs(reach, output_type="ndarray").T
+    first, second = tree_of(places).query_pairs(reach, output_type="ndarray").T
     chord = np.linalg.norm(places[first] - places[second], axis=1)
     distance_px = 2 * np.arcsin(chord / 2) / pixel
     sigma = _SIGMA_A_FWHM * fwhm_px

@@ -16,7 +16,6 @@ import math
 from collections.abc import Iterator
 
 import numpy as np
-from scipy.special import betainc
 
 from ngcmos.arrays import Bools, Counts, Floats, Ints, Place, Shape
 from ngcmos.astrometry.detection import (
@@ -269,6 +268,8 @@ def _require_certainty(solution: Solution, looked_for: int, shape: Shape, trials
     A foreign source lies so near to a star's place with the probability of that area times the density of sources;
     the probability of as many agreeing stars as found is binomial, and is had `trials` times.
     """
+    from scipy.special import betainc
+
     near_px = max(float(solution.residual.max()), CENTROID_FLOOR_PX)
     one = min(1.0, DENSER * looked_for / (shape[0] * shape[1]) * math.pi * near_px**2)
     hits, tries = solution.n - FREE_STARS, looked_for - FREE_STARS

@@ -13,14 +13,13 @@ from collections.abc import Iterator
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.spatial import cKDTree
-from scipy.special import gammainc
 
 from ngcmos.arrays import Bools, Floats, Ints, Place, Shape
 from ngcmos.astrometry.distortion import Solution, centre_of, project, to_pixels
 from ngcmos.astrometry.fitting import fit_conformal, fit_linear_sip, with_matches
 from ngcmos.astrometry.spots import Pairs, ReferenceStars, Spots
 from ngcmos.errors import UnsolvedError
+from ngcmos.neighbours import tree_of
 
 Complex = NDArray[np.complex128]  # (n,) positions on a plane
 Affine = tuple[Floats, Floats]  # (linear (2, 2), place (2,)) with sky = linear @ chip + place
@@ -145,7 +144,7 @@ def _locally_brightest(sky: Complex, radius: float, depth: float) -> Ints:
 
     A limit by magnitude alone would take too few stars on the chip where the catalog is deeper elsewhere.
     """
-    pairs = cKDTree(np.stack([sky.real, sky.imag], axis=1)).query_pairs(radius, output_type="ndarray")
+    pairs = tree_of(np.stack([sky.real, sky.imag], axis=1)).query_pairs(radius, output_type="ndarray")
     brighter = np.bincount(pairs.max(axis=1), minlength=len(sky)) if len(pairs) else np.zeros(len(sky))
     return np.flatnonzero(brighter < depth)
 
@@ -159,7 +158,7 @@ def _triangles(stars: Complex) -> Triangles:
     if count < 2:
         return np.empty((0, 3), dtype=int), np.empty((0, 3)), np.empty(0)
     points = np.stack([stars.real, stars.imag], axis=1)
-    neighbours = cKDTree(points).query(points, k=count + 1)[1]
+    neighbours = tree_of(points).query(points, k=count + 1)[1]
     combinations = np.array(list(itertools.combinations(range(1, count + 1), 2)))
     trios = np.concatenate([neighbours[:, [0, i, j]] for i, j in combinations])
     trios = np.sort(trios, axis=1)
@@ -181,8 +180,8 @@ def _vote(chip: Complex, stars: Complex, detected: Triangles) -> list[Affine]:
     known = _triangles(stars)
     if not (len(detected[0]) and len(known[0])):
         return []
-    pairs = cKDTree(detected[1]).sparse_distance_matrix(
-        cKDTree(known[1]), SIDE_TOLERANCE, p=np.inf, output_type="ndarray"
+    pairs = tree_of(detected[1]).sparse_distance_matrix(
+        tree_of(known[1]), SIDE_TOLERANCE, p=np.inf, output_type="ndarray"
     )
     first, second = pairs["i"], pairs["j"]
     parity = detected[2][first] * known[2][second]
@@ -209,7 +208,7 @@ def _clusters(ballots: Floats, corners_chip: Complex, corners_sky: Complex) -> l
     """Affine maps of the fullest clusters of ballots, fullest first."""
     if not len(ballots):
         return []
-    tree = cKDTree(ballots)
+    tree = tree_of(ballots)
     votes = tree.query_ball_point(ballots, 1.0, return_length=True)
     found: list[Affine] = []
     free = np.ones(len(ballots), dtype=bool)
@@ -242,7 +241,7 @@ def _agrees(chip: Complex, sky: Complex, laid: Affine, shape: Shape, trials: flo
     stars = stars[:, on_chip][:, : min(most, round(DEEPER * len(chip)))]
     if not stars.size:
         return False
-    distance = cKDTree(stars.T).query(np.stack([chip.real, chip.imag], axis=1))[0]
+    distance = tree_of(stars.T).query(np.stack([chip.real, chip.imag], axis=1))[0]
     chance = len(chip) * stars.shape[1] * math.pi * radius**2 / (shape[0] * shape[1])
     return is_promising(int(np.count_nonzero(distance < radius)), chance, trials)
 
@@ -262,6 +261,8 @@ def expected_by_chance(hits: int, chance: float, trials: float) -> float:
 
     Two of the stars agree wherever the place was found by them.
     """
+    from scipy.special import gammainc
+
     return float(trials * gammainc(hits - FREE_STARS, chance)) if hits > FREE_STARS else trials
 
 
@@ -370,8 +371,8 @@ def match_mutual(
     if not (len(on_chip) and len(x)):
         return np.empty(0, dtype=int), np.empty(0, dtype=int), 0.0
     stars, sources = np.stack([px[on_chip], py[on_chip]], axis=1), np.stack([x, y], axis=1)
-    distance, nearest = cKDTree(sources).query(stars, distance_upper_bound=radius)
-    back = cKDTree(stars).query(sources)[1]
+    distance, nearest = tree_of(sources).query(stars, distance_upper_bound=radius)
+    back = tree_of(stars).query(sources)[1]
     here = np.flatnonzero(distance < radius)
     here = here[back[nearest[here]] == here]
     chance = len(stars) * len(sources) * math.pi * radius**2 / (shape[0] * shape[1])

@@ -6,11 +6,10 @@ import logging
 import time
 import warnings
 from collections.abc import Callable, Iterable, Sequence
+from typing import TYPE_CHECKING
 
-import requests
 from astropy import units
-from astropy.coordinates import SkyCoord
-from astropy.io import fits, votable
+from astropy.io import fits
 from astropy.table import Table, vstack
 from astropy.utils.exceptions import AstropyWarning
 
@@ -18,6 +17,11 @@ from ngcmos.arrays import Place
 from ngcmos.astrometry.catalog import DISPOSITION, VIZIER_COLUMNS, no_rows, tidy_rows
 from ngcmos.config import Catalog
 from ngcmos.errors import CatalogError, NetworkError
+
+if TYPE_CHECKING:  # heavy, and asked for once a field
+    from astropy.coordinates import SkyCoord
+    from astropy.io import votable
+    from requests import Response
 
 # A red star of T = tmag_max can be blended with a blue one that is `blend_dmag` fainter in G: G - T is 1.3 to 0.
 REDDEST_G_MINUS_T = 1.5
@@ -59,8 +63,10 @@ class Region:
         return self.ra, self.dec
 
     @property
-    def centre(self) -> SkyCoord:
+    def centre(self) -> "SkyCoord":
         """SkyCoord of the middle."""
+        from astropy.coordinates import SkyCoord
+
         return SkyCoord(self.ra, self.dec, unit="deg", frame="icrs")
 
     def __str__(self) -> str:
@@ -204,6 +210,8 @@ def ask_table(
     CatalogError
         The query was refused, or the answer is cut off.
     """
+    import requests
+
     url = f"{server}/viz-bin/votable"
     try:
         response = requests.post(url, data=_query_of(columns, region, constraints), timeout=timeout_s)
@@ -220,7 +228,7 @@ def _root_of(error: BaseException) -> str:
     return str(error) or type(error).__name__
 
 
-def _check_status(where: str, response: requests.Response) -> None:
+def _check_status(where: str, response: "Response") -> None:
     status = response.status_code
     if status >= 500 or status in _TRY_AGAIN:
         raise NetworkError(f"{where}: answered {status} {response.reason}, expected 200")
@@ -230,6 +238,8 @@ def _check_status(where: str, response: requests.Response) -> None:
 
 def _rows_of(where: str, catalog: str, content: bytes) -> Table | None:
     """Rows of a VOTable; None where it has no table."""
+    from astropy.io import votable
+
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         try:
@@ -246,7 +256,7 @@ def _rows_of(where: str, catalog: str, content: bytes) -> Table | None:
     return tables[0] if tables else None
 
 
-def _remarks(answer: votable.tree.VOTableFile) -> list[votable.tree.Info]:
+def _remarks(answer: "votable.tree.VOTableFile") -> "list[votable.tree.Info]":
     """The QUERY_STATUS notes of a VOTable, at the top and in its resources."""
     notes = [*answer.infos, *(info for resource in answer.resources for info in resource.infos)]
     return [note for note in notes if note.name == "QUERY_STATUS"]

@@ -9,7 +9,7 @@ import itertools
 from collections.abc import Sequence
 
 import numpy as np
-from scipy.special import gammaincinv
+from numpy.typing import ArrayLike
 
 from ngcmos.arrays import Floats, Ints, Reals
 from ngcmos.config import Detector
@@ -124,7 +124,7 @@ def audit(ratio: Floats, mag: Floats, points: int) -> list[AuditBin]:
         Of the series whose scatter was measured; at least 2.
     """
     freedom = max(points - 1, 1)
-    usual = np.sqrt(2 * gammaincinv(freedom / 2, 0.5) / freedom)
+    usual = usual_scatter(freedom)
     found = []
     for low, high in itertools.pairwise(MAG_EDGES):
         inside = ratio[(mag >= low) & (mag < high) & np.isfinite(ratio)]
@@ -166,3 +166,12 @@ def judge_sky(ratio: float) -> str:
         f"pixels of the sky scatter {ratio:.2f} of what gain, read noise and dark say, expected {SKY_LOWEST:g} to "
         f"{SKY_HIGHEST:g}: one of them is wrong in the profile, or the zero level"
     )
+
+
+def usual_scatter(freedom: ArrayLike) -> Floats:
+    """Median of the measured over the true scatter of normal numbers of so many degrees of freedom."""
+    from scipy.special import gammaincinv
+
+    half = np.fmax(np.asarray(freedom, float), 1) / 2
+    median: Floats = np.sqrt(gammaincinv(half, 0.5) / half)
+    return median

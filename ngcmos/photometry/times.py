@@ -33,6 +33,7 @@ from numpy.typing import ArrayLike
 
 from ngcmos.arrays import Floats
 from ngcmos.config import Site
+from ngcmos.rotation import earth_rotation
 from ngcmos.sphere import unit_vectors
 
 UP_M = 1e6  # above the site: there and here show where the zenith is
@@ -82,7 +83,12 @@ def earth_vectors(mid: Time, site: Site) -> EarthVectors:
         From the built-in ephemeris (ERFA epv00, some kilometres: below 50 microseconds of light travel).
     """
     mid = Time(mid).reshape((-1,))
-    with _without_network(), solar_system_ephemeris.set("builtin"):
+    rotation_now = earth_rotation(mid.utc.mjd.min(), mid.utc.mjd.max())
+    with (
+        _without_network(),
+        iers.earth_orientation_table.set(rotation_now),
+        solar_system_ephemeris.set("builtin"),
+    ):
         at_site, above = (earth_location(site, height_m).get_gcrs_posvel(mid) for height_m in (0.0, UP_M))
         observatory, rotation = at_site
         earth, orbit = get_body_barycentric_posvel("earth", mid)

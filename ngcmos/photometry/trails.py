@@ -6,12 +6,16 @@ trail; ``trail.crosses(x, y, reach_px)`` tells which stars it passed over.
 
 import dataclasses
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.spatial import cKDTree
 
 from ngcmos.arrays import Bools, Floats, Ints, Reals
+from ngcmos.neighbours import tree_of
+
+if TYPE_CHECKING:
+    from scipy.spatial import cKDTree
 
 STEP_PX = 16  # rows and columns looked at
 BRIGHT_SIGMA = 5.0
@@ -106,7 +110,7 @@ def find_trails(
         Pixels that do not count.
     """
     known = np.isfinite(x) & np.isfinite(y)
-    stars = cKDTree(np.column_stack([x[known], y[known]])) if known.any() else None
+    stars = tree_of(np.column_stack([x[known], y[known]])) if known.any() else None
     found: list[Trail] = []
     for along_x in (False, True):
         points = _bright_points(image, bad, sky + BRIGHT_SIGMA * sky_rms, stars, along_x)
@@ -115,7 +119,9 @@ def find_trails(
     return [trail for trail in found[:MOST_TRAILS] if trail.is_trail] or found[:1]
 
 
-def _bright_points(image: Reals, bad: Bools | None, limit: float, stars: cKDTree | None, along_x: bool) -> _Points:
+def _bright_points(
+    image: Reals, bad: Bools | None, limit: float, stars: "cKDTree | None", along_x: bool
+) -> _Points:
     """Bright pixels of every sixteenth row, or column, that are near no star."""
     lines = image[:, ::STEP_PX].T if along_x else image[::STEP_PX]
     bright = lines > limit

@@ -12,6 +12,7 @@ from astropy.utils import iers
 
 from ngcmos.arrays import Floats
 from ngcmos.config import Site
+from ngcmos.rotation import earth_rotation
 
 STEP_MIN = 10
 HORIZON_DEG = -0.833  # the upper edge of the Sun with the refraction of the Astronomical Almanac
@@ -60,6 +61,7 @@ def night_almanac(date: str, site: Site) -> Almanac:
         iers.conf.set_temp("auto_download", False),
         iers.conf.set_temp("auto_max_age", None),
         iers.conf.set_temp("iers_degraded_accuracy", "ignore"),
+        iers.earth_orientation_table.set(earth_rotation(times.mjd.min(), times.mjd.max())),
     ):
         frame = AltAz(obstime=times, location=place)
         sun = get_sun(times)

@@ -4,9 +4,9 @@ import dataclasses
 from typing import Any
 
 import numpy as np
-from scipy.spatial import cKDTree
 
 from ngcmos.arrays import Bools, Counts, Floats, Ints, Shape
+from ngcmos.neighbours import tree_of
 from ngcmos.stats import MAD_TO_SIGMA
 
 BRIGHTEST = 200
@@ -151,7 +151,7 @@ def compare_stars(
 def _look_for(expected: Floats, stars: Floats, shape: Shape) -> tuple[float, float]:
     """Share of the places `expected` where there are stars, and how far off these are in the mean."""
     expected = expected[((expected >= 0) & (expected < (shape[1], shape[0]))).all(axis=1)]
-    distance, nearest = cKDTree(stars).query(expected, distance_upper_bound=_NEAR_PX)
+    distance, nearest = tree_of(stars).query(expected, distance_upper_bound=_NEAR_PX)
     found = np.isfinite(distance)
     if not found.any():
         return 0.0, 0.0

@@ -17,7 +17,6 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.dataset as ds
 import pyarrow.parquet as pq
 
 from ngcmos.arrays import Ints, Rows
@@ -29,7 +28,6 @@ from ngcmos.season.read import FieldNight
 
 STARS_A_GROUP, ROWS_A_GROUP = 20, 50_000  # whichever holds more
 _WRITTEN: dict[str, Any] = {"compression": "zstd", "write_page_checksum": True}
-_CHECKED = ds.ParquetFileFormat(page_checksum_verification=True)  # a rotten byte is no number
 _MARK = b"ngcmos"
 _WORDS = pa.dictionary(pa.int8(), pa.string())
 _F4 = pa.float32()
@@ -257,7 +255,8 @@ def read_rows(path: Path) -> pa.Table:
         It is missing or damaged.
     """
     try:
-        return pq.read_table(path, page_checksum_verification=True)
+        with pq.ParquetFile(path, page_checksum_verification=True) as file:  # read_table brings pandas along
+            return file.read()
     except (OSError, ValueError, pa.ArrowException) as error:
         raise ProductError(f"{path}: missing or damaged ({error}); season.py makes it anew") from None
 
@@ -272,12 +271,15 @@ def read_star_rows(
     ProductError
         A file is missing or damaged.
     """
+    import pyarrow.dataset as ds  # brings pandas along
+
+    checked = ds.ParquetFileFormat(page_checksum_verification=True)  # a rotten byte is no number
     wanted = (ds.field("gaia_id") == gaia_id) & (ds.field("tic_id") == tic_id)
     names = None if columns is None else list(columns)
     tables = []
     for path in paths:
         try:
-            tables.append(ds.dataset(path, format=_CHECKED).to_table(columns=names, filter=wanted))
+            tables.append(ds.dataset(path, format=checked).to_table(columns=names, filter=wanted))
         except (OSError, ValueError, pa.ArrowException) as error:
             raise ProductError(f"{path}: missing or damaged ({error}); season.py makes it anew") from None
     return pa.concat_tables(tables) if tables else CURVE_SCHEMA.empty_table()

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from scipy import stats
+from scipy.special import stdtrit
 
 from ngcmos.arrays import Bools, Floats, Shape
 from ngcmos.names import Quality
@@ -95,7 +95,7 @@ def _step_of(before: Floats, pair: Floats, floor: float) -> tuple[float, float, 
     usual, sigma = float(before.mean()), max(float(before.std(ddof=1)), floor)
     off = (pair - usual) / sigma
     together = float(off.mean()) / np.sqrt(1 / 2 + 1 / before.size)
-    limit = stats.t.isf(CHANCE / 2, before.size - 1)
+    limit = -stdtrit(before.size - 1, CHANCE / 2)
     if abs(together) < limit or (np.sign(together) * off).min() < EACH_SIGMA:
         return None
     return usual, float(pair.mean()), abs(together)

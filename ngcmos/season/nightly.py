@@ -9,10 +9,9 @@ stars that vary do not count. Nothing of another night enters: a night's solutio
 import dataclasses
 
 import numpy as np
-from numpy.typing import ArrayLike
-from scipy.special import gammaincinv
 
 from ngcmos.arrays import Bools, Floats, Reals
+from ngcmos.lightcurves.audit import usual_scatter
 from ngcmos.lightcurves.ensemble import Counts
 from ngcmos.lightcurves.scatter import find_variables, of_like, redness, scatter
 from ngcmos.stats import MAD_TO_SIGMA, column_medians, quotient
@@ -170,13 +169,6 @@ def point_variance(variance: Reals, inflation: Floats, jitter: Floats) -> Reals:
     """(frames, stars) relative variance of points by that of counting and air, inflation and jitter."""
     total: Reals = variance * (inflation**2).astype(np.float32) + (jitter**2).astype(np.float32)[:, None]
     return total
-
-
-def usual_scatter(freedom: ArrayLike) -> Floats:
-    """Median of the measured over the true scatter of normal numbers of so many degrees of freedom."""
-    half = np.fmax(np.asarray(freedom, float), 1) / 2
-    median: Floats = np.sqrt(gammaincinv(half, 0.5) / half)
-    return median
 
 
 def _first_guess(counts: Counts, setting: Setting) -> tuple[Floats, Floats]:

@@ -15,8 +15,9 @@ import typing
 import numpy as np
 
 from ngcmos.arrays import Bools, Floats
+from ngcmos.lightcurves.audit import usual_scatter
 from ngcmos.lightcurves.scatter import of_like
-from ngcmos.season.nightly import MOST_LEVERAGE, usual_scatter
+from ngcmos.season.nightly import MOST_LEVERAGE
 from ngcmos.stats import MAD_TO_SIGMA, column_medians, quotient
 
 PASSES = 6

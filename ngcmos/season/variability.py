@@ -6,7 +6,7 @@ Of constant stars a share of `FALSE_ALARMS` is called variable, a third of it by
 from collections.abc import Sequence
 
 import numpy as np
-from scipy import stats
+from scipy.special import chdtrc, ndtr
 
 from ngcmos.arrays import Bools, Floats, Ints, Reals
 from ngcmos.lightcurves.scatter import of_like
@@ -39,7 +39,7 @@ def chance_of_nights(deviation: Floats, error: Floats) -> Floats:
     mean = quotient((weight * np.where(held, deviation, 0)).sum(axis=0), weight.sum(axis=0))
     chi2 = (weight * np.where(held, deviation - mean, 0) ** 2).sum(axis=0)
     freedom = held.sum(axis=0) - 1
-    return np.where(freedom >= FEWEST_NIGHTS - 1, stats.chi2.sf(chi2, np.maximum(freedom, 1)), 1.0)
+    return np.where(freedom >= FEWEST_NIGHTS - 1, chdtrc(np.maximum(freedom, 1), chi2), 1.0)
 
 
 def chance_within_nights(flux: Reals, error: Reals, night: Ints, mag: Floats) -> Floats:
@@ -64,7 +64,7 @@ def chance_within_nights(flux: Reals, error: Reals, night: Ints, mag: Floats) ->
     ratio = 0.5 * np.log(np.where(enough & (chi2 > 0), quotient(chi2, freedom), np.nan))
     away = ratio - of_like(ratio, mag)
     width = MAD_TO_SIGMA * of_like(np.abs(away), mag)
-    chance: Floats = stats.norm.sf(away / np.fmax(width, np.sqrt(0.5 / np.maximum(freedom, 1))))
+    chance: Floats = ndtr(-away / np.fmax(width, np.sqrt(0.5 / np.maximum(freedom, 1))))
     return np.where(np.isfinite(chance), chance, 1.0)
 
 

@@ -124,11 +124,11 @@ def _find_standing(job: Job, field: str, local: Sequence[str | Path]) -> Table |
 
 def _serves(catalog: Table, lie: Lie) -> bool:
     """Whether a catalog covers the chip, or is all that its local files hold around there."""
-    if share_covered(catalog, lie) == 1:
-        return True
-    asked_there = bool(catalog.meta.get("SOLVED")) and bool(catalog.meta.get("EXTRACT"))
-    off_deg = separation_deg(catalog.meta["RA_CEN"], catalog.meta["DEC_CEN"], *lie.centre)
-    return asked_there and bool(off_deg <= SAME_PLACE * float(catalog.meta["BOX_DEG"]))
+    if catalog.meta.get("SOLVED") and catalog.meta.get("EXTRACT"):  # asked for around a solved place
+        off_deg = separation_deg(catalog.meta["RA_CEN"], catalog.meta["DEC_CEN"], *lie.centre)
+        if off_deg <= SAME_PLACE * float(catalog.meta["BOX_DEG"]):
+            return True
+    return share_covered(catalog, lie) == 1
 
 
 def share_covered(catalog: Table, lie: Lie) -> float:
@@ -236,20 +236,18 @@ def select_stars(
     """
     camera, settings, named = job.camera, job.camera.catalog, field_targets(frames)
     targets = (*named, *kept)
-    known = _with_contamination(catalog, camera)
 
-    def choose(solution: Solution, more_px: float = 0.0) -> Table:
-        on_chip = _on_chip(camera, catalog, solution, more_px=more_px)
-        return select_input(known, on_chip, tmag_max=settings.tmag_max, targets=targets)
+    def choose(solution: Solution, more_px: float = 0.0, stars: Table = catalog) -> Table:
+        on_chip = _on_chip(camera, stars, solution, more_px=more_px)
+        return select_input(stars, on_chip, tmag_max=settings.tmag_max, targets=targets)
 
     least, most = (_ids(choose(near[0], more_px)) for more_px in (-STEADY_PX, STEADY_PX))
     before = _read_chosen(job, field)
     checksum = file_checksum(catalog_path(job.folder, field))
     if before is not None and before.meta.get("CATSUM") == checksum and least <= _ids(before) <= most:
         return
-    by_others = (choose(solution) for solution in near[1:])
-    chosen = next((stars for stars in by_others if least <= _ids(stars) <= most), None)
-    _write_chosen(job, field, choose(near[0]) if chosen is None else chosen, named, before)
+    usual = next((solution for solution in near[1:] if least <= _ids(choose(solution)) <= most), near[0])
+    _write_chosen(job, field, choose(usual, stars=_with_contamination(catalog, camera)), named, before)
 
 
 def _ids(stars: Table) -> set[tuple[int, bool]]:
