@@ -21,6 +21,9 @@ def add_options(parser: ArgumentParser) -> None:
     """Options of this command alone."""
     parser.add_argument("--field", metavar="FIELD", help="of this field alone (default: all that are there)")
     parser.add_argument("--nights", metavar="NIGHTS", help="from and to as 20240701:20240930, a list, or all")
+    parser.add_argument(
+        "--base", action="append", default=[], metavar="DIR", help="nights of another telescope join (repeatable)"
+    )
     parser.add_argument("--overwrite", action="store_true", help="make the season anew from all its nights")
 
 
@@ -28,6 +31,7 @@ def work(options: Namespace) -> int:
     """Bring the nights in; the exit code."""
     import contextlib
     import logging
+    from pathlib import Path
 
     from ngcmos.config import load_config
     from ngcmos.errors import WorkError
@@ -46,7 +50,10 @@ def work(options: Namespace) -> int:
         fields = [options.field] if options.field else find_fields(base)
         if not fields:
             raise WorkError(f"{base}: no night has a phot_*.fits; run {Stage.PROCESS_CMOS} first")
-        bring_in(config, outcome, fields, nights, overwrite=options.overwrite, workers=options.workers)
+        others = [Path(one) for one in options.base]
+        bring_in(
+            config, outcome, fields, nights, overwrite=options.overwrite, workers=options.workers, others=others
+        )
     logging.getLogger("ngcmos").info("%s", outcome.summary())
     return outcome.exit_code
 

@@ -7,13 +7,14 @@
 """
 
 import dataclasses
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ngcmos.arrays import Bools, Floats, Ints
-from ngcmos.qc.plots import BLACK, BLUE, VERMILION, new_figure
+from ngcmos.qc.plots import BLACK, BLUE, GREEN, ORANGE, PURPLE, SKYBLUE, VERMILION, new_figure
 from ngcmos.stats import quotient
 
 if TYPE_CHECKING:
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 _GREY = "0.7"
+_CAMERAS = (BLUE, GREEN, ORANGE, PURPLE, SKYBLUE)
 _NIGHT_SHARE = 0.9  # of the width between two nights that a night fills
 _MOST_LABELS = 12
 _FOLD_BINS = 60
@@ -42,6 +44,8 @@ class SeasonSeries:
     night : array of str
     camera : int array
         Numbers of the cameras.
+    cameras : sequence of str
+        Their names: several are shown apart, the means of the nights are those of all.
     binned : (bjd, flux, error, night) arrays or None
         Points in bins.
     """
@@ -52,6 +56,7 @@ class SeasonSeries:
     good: Bools
     night: NDArray[np.str_]
     camera: Ints
+    cameras: Sequence[str] = ()
     binned: tuple[Floats, Floats, Floats, NDArray[np.str_]] | None = None
 
 
@@ -96,8 +101,15 @@ def _draw_nights(axes: "Axes", series: SeasonSeries) -> None:
     """Nights side by side, gaps left out; a mean of each night."""
     names, number = np.unique(series.night, return_inverse=True)
     place = _places(series.bjd, number)
-    for chosen, colour, label in ((~series.good, _GREY, "frames that do not count"), (series.good, BLUE, None)):
+    axes.plot(place[~series.good], series.flux[~series.good], ".", ms=2, color=_GREY, rasterized=True)
+    cameras = np.unique(series.camera)
+    for camera in cameras:
+        chosen = series.good & (series.camera == camera)
+        label = series.cameras[camera] if cameras.size > 1 else None
+        colour = _CAMERAS[camera % len(_CAMERAS)]
         axes.plot(place[chosen], series.flux[chosen], ".", ms=2, color=colour, label=label, rasterized=True)
+    if cameras.size > 1:
+        axes.legend(fontsize=7, markerscale=4)
     if series.binned is not None:
         time, flux, error, of_night = series.binned
         at = np.searchsorted(names, of_night)

@@ -29,9 +29,11 @@ from ngcmos.qc.season_plot import Folding, SeasonSeries, plot_season
 from ngcmos.report.star import DOTS_PER_INCH, with_behind
 from ngcmos.report.wanted import PICTURES, STAGE, check_ending
 from ngcmos.season.archive import read_mark, season_folder
+from ngcmos.season.cameras import AWAY_SIGMA, compare_cameras
 from ngcmos.season.periods import FEWEST_POINTS, SHORTEST_D, frequency_grid
 from ngcmos.season.reader import Season
 from ngcmos.season.search import SURE_SNR
+from ngcmos.season.sources import others_of, telescope_of
 from ngcmos.season.variability import FALSE_ALARMS
 from ngcmos.tables.table import read_star
 
@@ -125,6 +127,7 @@ def run(config: Config, wanted: WantedOfSeason) -> Outcome:
                 _write_csv(config.directories.base, season, row, curve, with_behind(wanted.csv, behind))
                 _count(with_behind(wanted.csv, behind), outcome)
             _tell(season, row)
+            _tell_cameras(curve)
     return outcome
 
 
@@ -171,6 +174,7 @@ def _draw(season: Season, row: Row, curve: TimeSeries, wanted: WantedOfSeason) -
         good=good,
         night=np.asarray(curve["night"]).astype(str),
         camera=np.asarray(curve["camera"]),
+        cameras=curve.meta["CAMERAS"],
     )
     binned = _bin(series, wanted.bin_length) if wanted.bin_length and good.any() else None
     series = dataclasses.replace(series, binned=binned)
@@ -229,6 +233,7 @@ def _write_csv(base: Path, season: Season, row: Row, curve: TimeSeries, path: Pa
     frames = season.frames[np.asarray(season.frames["frame"]) >= 0]
     place = {(one["night"], one["camera"], one["frame"]): at for at, one in enumerate(frames)}
     cameras = np.array(curve.meta["CAMERAS"])[np.asarray(curve["camera"])]
+    table["camera"] = cameras
     at = [place[key] for key in zip(table["night"], cameras, curve["frame"], strict=True)]
     for name in ("exptime_s", "frame_id"):
         table[name] = np.asarray(frames[name])[at]
@@ -241,10 +246,12 @@ def _write_csv(base: Path, season: Season, row: Row, curve: TimeSeries, path: Pa
 def _counts(base: Path, season: Season, row: Row, table: Table) -> tuple[Floats, Floats]:
     """Counts and their errors in the aperture of the season, ADU; NaN for nights whose table is gone."""
     values = np.full((2, len(table)), np.nan)
-    for night in np.unique(table["night"]):
-        here = np.flatnonzero(table["night"] == night)
+    bases = {telescope_of(other): other for other in others_of(season.folder)}
+    for night, camera in sorted({(str(one["night"]), str(one["camera"])) for one in table["night", "camera"]}):
+        here = np.flatnonzero((table["night"] == night) & (table["camera"] == camera))
+        folder = bases.get(camera.rpartition(" ")[2], base) / night
         try:
-            star = read_star(photometry_path(base / str(night), season.field), tic_id=int(row["tic_id"]))
+            star = read_star(photometry_path(folder, season.field), tic_id=int(row["tic_id"]))
         except WorkError as error:
             log.warning("%s: no counts of %s: %s", STAGE, night, error)
             continue
@@ -279,6 +286,19 @@ def _tell(season: Season, row: Row) -> None:
     """What the season knows of the star, for the log."""
     nights = f"{row['nights']} nights, {row['points']} points"
     log.info("%s: %s: TIC %d, %s, %s", STAGE, season.field, row["tic_id"], nights, said_of(row))
+
+
+def _tell_cameras(curve: TimeSeries) -> None:
+    """Cameras whose star is brighter or fainter than in the others that saw it in the same night."""
+    good = _good(curve)
+    columns = (np.asarray(curve[name])[good] for name in ("night", "camera", "flux", "flux_err"))
+    expected = float(np.nan_to_num(curve.meta["RMS_NIGHT_EXPECTED"]))
+    for (night, camera), (off, error) in compare_cameras(*columns, least_error=expected).items():
+        if abs(off) >= AWAY_SIGMA * error:
+            name, sigma = curve.meta["CAMERAS"][camera], abs(off) / error
+            log.warning(
+                "%s: %s: %s is off the others by %.2f%% (%.1f sigma)", STAGE, night, name, 100 * off, sigma
+            )
 
 
 def said_of(row: Row) -> str:

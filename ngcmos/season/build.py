@@ -26,7 +26,7 @@ from ngcmos.season.archive import SeasonFolder, bytes_of_curves, read_mark, writ
 from ngcmos.season.bins import bin_night
 from ngcmos.season.curves import Scale, relative_curves
 from ngcmos.season.known import UNKNOWN, KnownStars
-from ngcmos.season.read import read_field_night, read_night_facts
+from ngcmos.season.read import FieldNight, read_field_night, read_night_facts
 from ngcmos.season.scale import SeasonFit, common_radii, fit_season
 from ngcmos.season.seen import Seen
 from ngcmos.season.summary import NightSummary, read_made_of, read_summary, summarise, write_summary
@@ -40,12 +40,27 @@ MOVED_SHARE = 0.05  # of the stars of a night: then it is written anew
 
 @dataclasses.dataclass(frozen=True)
 class Source:
-    """A night of a field: the name of its files in the season, its folder, its camera's profile, known stars."""
+    """A night of a field: the name of its files in the season, its folder, its camera's profile, known stars.
+
+    `telescope` is "" for that of the season's own base path.
+    """
 
     name: str
     folder: Path
     camera: Camera
     known: KnownStars = UNKNOWN
+    telescope: str = ""
+
+    def read(self, field: str, *, further: tuple[str, ...] = ()) -> FieldNight:
+        """A field of the night; its camera is the profile, and the telescope where that is another one.
+
+        Raises
+        ------
+        ProductError
+            As `read_field_night`.
+        """
+        night = read_field_night(self.folder, field, self.camera, further=further, known=self.known)
+        return dataclasses.replace(night, camera=f"{night.camera} {self.telescope}".strip())
 
 
 @dataclasses.dataclass
@@ -152,7 +167,7 @@ def _solve_new(folder: SeasonFolder, sources: Mapping[str, Source], changes: Cha
 
 def _solve(folder: SeasonFolder, source: Source) -> None:
     """Make the summary of one night."""
-    night = read_field_night(source.folder, folder.field, source.camera, known=source.known)
+    night = source.read(folder.field)
     write_summary(folder.summary(source.name), summarise(source.name, night, source.camera, source.known))
     log.info(
         "%s: %s solved, %d frames, %d stars", folder.field, source.name, len(night.measured), len(night.stars)
@@ -232,8 +247,7 @@ def _write_night(
     ProductError
         The table is damaged or another one than that of the summary.
     """
-    further = ("jd_bary", "sky")
-    night = read_field_night(source.folder, folder.field, source.camera, further=further, known=source.known)
+    night = source.read(folder.field, further=("jd_bary", "sky"))
     if night.made_of != summary.made_of:
         raise ProductError(f"{source.folder}: the photometry of {folder.field} has just changed; run again")
     needed_mb = bytes_of_curves(night) / 1e6

@@ -123,7 +123,8 @@ def read_numbers(folder: SeasonFolder, shape: Shape) -> list[NightNumbers]:
 
 
 def _summaries(folder: SeasonFolder) -> list[Path]:
-    return [folder.summary(name) for name in folder.nights() if folder.summary(name).is_file()]
+    own = [name for name in folder.nights() if "_" not in name]  # those of other telescopes are no measure of this
+    return [folder.summary(name) for name in own if folder.summary(name).is_file()]
 
 
 def _main_pointing(night: dict[str, Any]) -> int:

@@ -1,23 +1,88 @@
-"""Where the nights of a season lie: all night folders under a base path that hold photometry of the field."""
+"""Where the nights of a season lie: all night folders under its base paths that hold photometry of the field.
 
+A season lies under the base path of its own telescope. Those of others that look at the same field are told once
+(`remember_others`) and kept in `.others.json` beside it.
+"""
+
+import json
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from ngcmos.config import Camera
-from ngcmos.night.products import photometry_path
+from ngcmos.errors import NightError
+from ngcmos.night.products import photometry_path, write_text
 from ngcmos.season.archive import SeasonFolder
 from ngcmos.season.build import Source
 from ngcmos.season.known import UNKNOWN, KnownStars
 
 NIGHT = re.compile(r"(19|20)\d{6}")
+_OTHERS = ".others.json"
+_UNFIT = re.compile(r"[^A-Za-z0-9.-]+")  # for the name of a file
 
 
-def find_sources(base: Path, field: str, camera: Camera, known: KnownStars = UNKNOWN) -> dict[str, Source]:
-    """{night: Source} of all nights under a base path that hold photometry of a field, in order."""
-    folders = sorted(path for path in base.iterdir() if NIGHT.fullmatch(path.name))
-    there = [folder for folder in folders if photometry_path(folder, field).is_file()]
-    return {folder.name: Source(folder.name, folder, camera, known) for folder in there}
+def find_sources(
+    base: Path, field: str, camera: Camera, known: KnownStars = UNKNOWN, *, others: Sequence[Path] = ()
+) -> dict[str, Source]:
+    """{name: Source} of all nights that hold photometry of a field, in order.
+
+    Parameters
+    ----------
+    base : Path
+    field : str
+    camera : ngcmos.config.Camera
+    known : KnownStars
+    others : sequence of Path
+        Base paths of other telescopes: their nights are named `{night}_{telescope}`.
+    """
+    found = {}
+    for place in (base, *others):
+        telescope = "" if place == base else telescope_of(place)
+        for folder in sorted(path for path in place.iterdir() if NIGHT.fullmatch(path.name)):
+            if photometry_path(folder, field).is_file():
+                name = f"{folder.name}_{telescope}" if telescope else folder.name
+                found[name] = Source(name, folder, camera, known, telescope)
+    return dict(sorted(found.items()))
+
+
+def telescope_of(base: Path) -> str:
+    """What the telescope of a base path is called: by the last two parts of the path."""
+    return _UNFIT.sub("-", "-".join(base.absolute().parts[-2:])).strip("-")
+
+
+def remember_others(folder: SeasonFolder, bases: Iterable[Path]) -> list[Path]:
+    """Base paths of other telescopes that the season has, these among them from now on.
+
+    Raises
+    ------
+    NightError
+        One of these is no folder, or is called as another one is.
+    WriteError
+        They cannot be kept.
+    """
+    kept = others_of(folder)
+    asked = [path.absolute() for path in bases]
+    for path in asked:
+        if not path.is_dir():
+            raise NightError(f"{path}: no such folder, expected one that holds nights")
+    every = list(dict.fromkeys([*kept, *asked]))
+    names = [telescope_of(path) for path in every]
+    if len(set(names)) < len(names):
+        raise NightError(
+            f"{', '.join(map(str, every))}: two are called alike, expected others as their last folders"
+        )
+    if every != kept:
+        write_text(folder.path / _OTHERS, json.dumps([str(path) for path in every]))
+    return [path for path in every if path.is_dir()]
+
+
+def others_of(folder: SeasonFolder) -> list[Path]:
+    """Base paths of other telescopes that the season has."""
+    try:
+        kept = json.loads((folder.path / _OTHERS).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return []
+    return [Path(str(path)) for path in kept] if isinstance(kept, list) else []
 
 
 def find_fields(base: Path) -> list[str]:

@@ -25,7 +25,7 @@ from ngcmos.season.build import Changes, Source
 from ngcmos.season.known import KnownStars
 from ngcmos.season.news import news_of
 from ngcmos.season.reader import Season
-from ngcmos.season.sources import find_sources, wanted_sources
+from ngcmos.season.sources import find_sources, remember_others, wanted_sources
 from ngcmos.season.update import update
 from ngcmos.steps.known import load_known
 
@@ -66,6 +66,7 @@ def bring_in(
     most_others: int = 0,
     overwrite: bool = False,
     workers: int = 1,
+    others: Sequence[Path] = (),
 ) -> dict[str, str]:
     """Bring nights into the seasons of fields; what is newly found in each.
 
@@ -82,6 +83,8 @@ def bring_in(
     overwrite : bool
         Make the seasons anew, from the tables of all their nights.
     workers : int
+    others : sequence of Path
+        Base paths of other telescopes, whose nights join from now on.
     """
     base = config.directories.base
     news = {}
@@ -91,10 +94,8 @@ def bring_in(
             folder.make()
             with hold_night(folder.path):
                 _sweep(folder)
-                sources = find_sources(base, field, config.camera)
-                known = KnownStars(load_known(config, field, _newest_folder(sources)))
-                sources = {name: dataclasses.replace(one, known=known) for name, one in sources.items()}
-                wanted = list(sources) if nights is None else nights
+                sources = _sources(config, folder, others)
+                wanted = [name for name in sources if nights is None or name[:8] in nights]
                 chosen, rest = wanted_sources(folder, sources, wanted, most_others=most_others)
                 before = _stars_of(folder)
                 changes = update(folder, chosen, overwrite=overwrite, workers=workers)
@@ -105,6 +106,14 @@ def bring_in(
             if before is not None and after is not None and (text := news_of(before, after)):
                 news[field] = text
     return news
+
+
+def _sources(config: Config, folder: SeasonFolder, others: Sequence[Path]) -> dict[str, Source]:
+    """The nights that are there, of all telescopes, and what is known of their stars."""
+    telescopes = remember_others(folder, others)
+    sources = find_sources(config.directories.base, folder.field, config.camera, others=telescopes)
+    known = KnownStars(load_known(config, folder.field, _newest_folder(sources)))
+    return {name: dataclasses.replace(one, known=known) for name, one in sources.items()}
 
 
 def _newest_folder(sources: Mapping[str, Source]) -> Path:
