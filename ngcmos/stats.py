@@ -49,6 +49,8 @@ def column_medians(values: Reals) -> Reals:
     (m,) array
         Of the same precision.
     """
+    if not len(values):
+        return np.full(values.shape[1], np.nan, values.dtype)
     finite = np.isfinite(values)
     count, columns = finite.sum(axis=0), np.arange(values.shape[1])
     ordered = np.where(finite, values, np.nan)

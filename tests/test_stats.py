@@ -23,6 +23,10 @@ def test_what_is_infinite_does_not_count():
     assert column_medians(np.array([[-np.inf, 1.0], [2.0, np.inf], [4.0, 3.0]])).tolist() == [3.0, 2.0]
 
 
+def test_columns_without_a_row_have_no_median():
+    assert np.isnan(column_medians(np.zeros((0, 2)))).tolist() == [True, True]
+
+
 def test_sigma_is_that_of_the_normal_distribution_whatever_strays():
     values = np.random.default_rng(5).normal(7, 3, 20_000)
     values[:1000], values[1000:1010] = 1e6, np.nan

@@ -11,24 +11,30 @@ from ngcmos.errors import ProductError
 from ngcmos.names import Stage, Verdict
 from ngcmos.night.ledger import Entry
 from ngcmos.photometry.quality import clear_zero_point
-from ngcmos.tables.table import read_frames
+from ngcmos.tables.table import filter_of_table, read_frames
 
 REFUSING = (Stage.SIMPLE_WRAPPER, Stage.CHECK_CMOS, Stage.PROCESS_CMOS)
 
 
-def clear_zero_point_of(tables: Iterable[Path], known: Mapping[Path, Table] | None = None) -> float | None:
+def clear_zero_point_of(
+    table: Path, tables: Iterable[Path], known: Mapping[Path, Table] | None = None
+) -> float | None:
     """Zero point of a clear frame of a night, in hundredths: a field all under clouds does not tell it.
 
     Parameters
     ----------
+    table : Path
+        Of the frames in question: those of other filters let another share of the light through.
     tables : iterable of Path
-        The photometry tables of the night; damaged ones do not count.
+        All photometry tables of the night; damaged ones do not count.
     known : mapping of Path to Table, optional
         Extensions FRAMES that were read before.
     """
     numbers = []
     for path in tables:
         with contextlib.suppress(ProductError, KeyError):  # told where the field is worked on
+            if filter_of_table(path) != filter_of_table(table):
+                continue
             frames = known[path] if known and path in known else read_frames(path)
             numbers.append([np.asarray(frames[name], float) for name in ("zp", "airmass")])
     clear = clear_zero_point(*np.concatenate(numbers, axis=1)) if numbers else np.nan

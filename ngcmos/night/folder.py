@@ -13,7 +13,7 @@ from ngcmos.errors import FrameError, NightError, UsageError, WriteError
 from ngcmos.night.accounting import LeftOut, is_calibration_type, is_science, left_out
 from ngcmos.night.fields import Identity, read_identity, sort_into_fields
 from ngcmos.night.filenames import is_fits, numbered, unnumbered
-from ngcmos.night.frames import read_frame
+from ngcmos.night.frames import as_name, read_frame
 from ngcmos.night.heads import head_path
 from ngcmos.night.products import force_to_disk, make_folder
 
@@ -57,6 +57,12 @@ class Night:
     def whole_fields(self) -> dict[str, list[Path]]:
         """All frames of each field, those that do not fit the others too."""
         return {field: [*paths, *self.misfits.get(field, ())] for field, paths in self.fields.items()}
+
+    def filter_of(self, field: str) -> str:
+        """The filter that a field is named by; "" of the usual one, and of a field that is not here."""
+        paths = self.fields.get(field) or tuple(self.misfits.get(field, ()))
+        names = {self.known[path].filter_name for path in paths if path in self.known}
+        return next((name for name in sorted(names) if name and field.endswith(f"_{as_name(name)}")), "")
 
     @property
     def frames(self) -> list[Path]:

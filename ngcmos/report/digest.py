@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from ngcmos.names import Level
-from ngcmos.report.facts import FieldFacts, clear_zero_point_of
+from ngcmos.report.facts import FieldFacts, clear_zero_points_of
 from ngcmos.report.night import NightFacts
 from ngcmos.report.verdict import (
     DISK,
@@ -82,8 +82,8 @@ def _tell_good(facts: NightFacts) -> list[str]:
     """What no reason tells of the fields: the few frames refused of each, and those fields that are good."""
     lost = {_field_of(reason) for reason in facts.reasons if reason.topic in _OF_FRAMES}
     fine = [field for field in facts.fields if field.name not in lost]
-    clear = clear_zero_point_of(facts.fields)
-    told = [say_refused(field, clear) for field in fine if field.counts.refused]
+    clear = clear_zero_points_of(facts.fields)
+    told = [say_refused(field, clear[field.name]) for field in fine if field.counts.refused]
     odd = {_field_of(reason) for reason in facts.reasons}
     whole = [field for field in fine if not field.counts.refused and field.name not in odd]
     return [*told, _tell_whole(whole)] if whole else told

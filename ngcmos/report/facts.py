@@ -110,6 +110,8 @@ class FieldFacts:
     catalog : ngcmos.report.catalog.CatalogFacts or None
     limits, donuts : ngcmos.config.QualityLimits, ngcmos.config.DonutsSettings
         Of the camera.
+    filter_name : str
+        That it is named by; "" of the usual one.
     """
 
     name: str
@@ -122,6 +124,7 @@ class FieldFacts:
     catalog: CatalogFacts | None = None
     limits: QualityLimits = USUAL_LIMITS
     donuts: DonutsSettings = _USUAL_DONUTS
+    filter_name: str = ""
 
     @property
     def counts(self) -> Counts:
@@ -160,7 +163,12 @@ def read_fields(config: Config, night: Night, entries: Sequence[Entry]) -> list[
     fields = collections.defaultdict(list)
     for file in story.files:
         fields[file.field].append(file)
-    facts = [_read_field(config, night.folder, name, files, story.told) for name, files in fields.items()]
+    facts = [
+        dataclasses.replace(
+            _read_field(config, night.folder, name, files, story.told), filter_name=night.filter_of(name)
+        )
+        for name, files in fields.items()
+    ]
     return sorted(facts, key=lambda field: float(np.nanmin(field.unix, initial=np.inf)))
 
 
@@ -241,8 +249,15 @@ def _is_solved(stages: Told, measured: bool) -> bool:
     return measured
 
 
-def clear_zero_point_of(fields: Sequence[FieldFacts]) -> float:
-    """The zero point of a clear frame of this night; NaN without any."""
+def clear_zero_points_of(fields: Sequence[FieldFacts]) -> dict[str, float]:
+    """{field: zero point of a clear frame of this night in its filter}; NaN without any."""
+    by_filter = collections.defaultdict(list)
+    for field in fields:
+        by_filter[field.filter_name].append(field)
+    return {field.name: _clear_zero_point_of(by_filter[field.filter_name]) for field in fields}
+
+
+def _clear_zero_point_of(fields: Sequence[FieldFacts]) -> float:
     zero_points = np.concatenate([np.zeros(0), *(field.numbers.zp for field in fields)])
     airmass = np.concatenate([np.zeros(0), *(field.numbers.airmass for field in fields)])
     return clear_zero_point(zero_points, airmass)

@@ -24,7 +24,7 @@ from ngcmos.night.provenance import stale_products
 from ngcmos.night.remarks import Remark, read_remarks
 from ngcmos.qc.almanac import Almanac, night_almanac
 from ngcmos.report.calibration import CalibrationFacts, read_calibration
-from ngcmos.report.facts import FieldFacts, clear_zero_point_of, read_fields
+from ngcmos.report.facts import FieldFacts, clear_zero_points_of, read_fields
 from ngcmos.report.oddities import judge_files, judge_masters, judge_reduction, judge_remarks
 from ngcmos.report.runs import StageRun, read_runs
 from ngcmos.report.summary import NightSummary, read_summaries
@@ -98,7 +98,8 @@ class NightFacts:
     def summary(self) -> NightSummary:
         """What other pages keep of this night."""
         counts = [field.counts for field in self.fields]
-        clear = clear_zero_point_of(self.fields)
+        most = max(self.fields, key=lambda field: (not field.filter_name, field.counts.measured), default=None)
+        clear = clear_zero_points_of(self.fields)[most.name] if most else np.nan
         return NightSummary(
             night=self.date,
             verdict=level_of(self.reasons),

@@ -12,7 +12,7 @@ from ngcmos.arrays import Floats
 from ngcmos.names import Level
 from ngcmos.night.spans import clock
 from ngcmos.report import html as page
-from ngcmos.report.facts import clear_zero_point_of, transparency
+from ngcmos.report.facts import clear_zero_points_of, transparency
 from ngcmos.report.field import Exhibits, draw_field_section
 from ngcmos.report.night import NightFacts
 from ngcmos.report.plots import (
@@ -62,12 +62,12 @@ def draw_page(facts: NightFacts, exhibits: Mapping[str, Exhibits]) -> str:
         HTML.
     """
     timeline, plots = _draw_timeline(facts)
-    fields = []
+    fields, clear = [], clear_zero_points_of(facts.fields)
     for number, field in enumerate(facts.fields):
         shown = exhibits.get(field.name, Exhibits())
         told = [one.text for one in facts.remarks if one.field == field.name]
         shown = dataclasses.replace(shown, remarks=told, tonight=facts.tonight.get(field.name))
-        section, own = draw_field_section(f"f{number}", field, clear_zero_point_of(facts.fields), shown)
+        section, own = draw_field_section(f"f{number}", field, clear[field.name], shown)
         fields.append(section)
         plots += own
     body = page.join(
@@ -174,11 +174,11 @@ def _draw_sky(facts: NightFacts, bands: Sequence[Band]) -> list[Plot]:
     """Plots of light that came through, and of the sky, over all fields."""
     if not facts.fields:
         return []
-    clear = clear_zero_point_of(facts.fields)
+    clear = clear_zero_points_of(facts.fields)
     edges = facts.almanac.unix[[0, -1]] if facts.almanac is not None else np.zeros(0)
     gap = np.full(edges.size, np.nan)
     unix = np.concatenate([edges, *(field.unix for field in facts.fields)])
-    light = np.concatenate([gap, *(transparency(field, clear) for field in facts.fields)])
+    light = np.concatenate([gap, *(transparency(field, clear[field.name]) for field in facts.fields)])
     unsolved = np.concatenate([gap, *(np.where(field.solved, np.nan, 0.0) for field in facts.fields)])
     sky = np.concatenate([gap, *(field.numbers.sky for field in facts.fields)])
     order = np.argsort(unix, kind="stable")

@@ -14,7 +14,7 @@ import numpy as np
 from ngcmos.names import Level, Stage, State
 from ngcmos.night.reasons import kind_of, say_share
 from ngcmos.night.spans import clock, span_of, spells
-from ngcmos.report.facts import FieldFacts, clear_zero_point_of, cloudy_frames, find_jumps, transparency
+from ngcmos.report.facts import FieldFacts, clear_zero_points_of, cloudy_frames, find_jumps, transparency
 from ngcmos.report.runs import StageRun
 from ngcmos.report.summary import NightSummary
 
@@ -105,14 +105,14 @@ def judge(
     """
     troubles = {field.name: find_trouble(field.name, runs) for field in fields}
     lost = [field.name for field in fields if troubles[field.name] and not field.counts.measured]
-    clear = clear_zero_point_of(fields)
+    clear = clear_zero_points_of(fields)
     found = _judge_disk(room)
     for field in fields:
-        found += _judge_field(field, troubles[field.name], clear)
+        found += _judge_field(field, troubles[field.name], clear[field.name])
     found += judge_stages(runs, told=lost)
     for field in fields:
         if field.counts.measured or field.counts.waiting:
-            found += _judge_sky(field, clear) + _judge_pointing(field, large_px)
+            found += _judge_sky(field, clear[field.name]) + _judge_pointing(field, large_px)
     found += others
     if not fields:
         found.append(

@@ -67,7 +67,7 @@ def make_curves(time: Floats, night: Ints, residual: Reals, error: Reals) -> Cur
     value = np.where(known, residual, 0.0).astype(float)
     weight = np.where(known, np.where(known, error, 1.0).astype(float) ** -2.0, 0.0)
     _, night = np.unique(night, return_inverse=True)
-    starts = np.flatnonzero(np.r_[True, np.diff(night) != 0])
+    starts = np.flatnonzero(np.r_[night.size > 0, np.diff(night) != 0])
     weight /= _redness(night, starts, value, weight) ** 2
     total = np.add.reduceat(weight, starts)
     mean = np.where(total > 0, quotient(np.add.reduceat(weight * value, starts), total), np.nan)
@@ -84,7 +84,7 @@ def _redness(night: Ints, starts: Ints, value: Floats, weight: Floats) -> Floats
     mean = quotient(np.add.reduceat(weight * value, starts), total, blank=0.0)
     away = value - mean[night]
     place = np.arange(night.size) - starts[night]
-    boxes = np.flatnonzero(np.r_[True, (np.diff(night) != 0) | (np.diff(place // BOX_BINS) != 0)])
+    boxes = np.flatnonzero(np.r_[night.size > 0, (np.diff(night) != 0) | (np.diff(place // BOX_BINS) != 0)])
     boxed = np.add.reduceat(weight, boxes)
     left = np.fmax(1 - quotient(boxed, total[night[boxes]], blank=1.0), 0)  # the mean of the night took the rest
     pull = quotient(np.add.reduceat(weight * away, boxes), np.sqrt(boxed * left))

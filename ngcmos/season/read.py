@@ -105,7 +105,7 @@ def read_night_facts(folder: Path, field: str, camera: Camera, known: KnownStars
     path = photometry_path(folder, field)
     frames = read_frames(path)
     refused = _refused_frames(folder, field, frames)
-    clear_zp = clear_zero_point_of(sorted(folder.glob(photometry_path(folder, "*").name)), {path: frames})
+    clear_zp = clear_zero_point_of(path, sorted(folder.glob(photometry_path(folder, "*").name)), {path: frames})
     made_of = Inputs.of(
         ROOMS,
         table=table_checksum(path),

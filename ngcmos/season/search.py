@@ -144,6 +144,8 @@ def search(season: BinnedSeason, *, workers: int = 1, quiet: bool = True) -> Fou
         No progress bar.
     """
     stars = range(len(season.stars))
+    if not season.time.size:  # all under clouds
+        return Found([Period()] * len(stars), [Dip()] * len(stars))
     loop = functools.partial(work_through, workers=workers, quiet=quiet, together=STARS_TOGETHER)
     freed = [_good(one) for _, one in loop(_free_star, stars, shared=(season,), label="periods")]
     residual = np.array([one.residual for one in freed]).T

@@ -163,6 +163,7 @@ class FieldPhotometer:
         shifts = self._job.recall(Record.SHIFTS, self._field)
         placed = [with_shift(frame, shifts) for frame in _in_time(self._placed.values())]
         options: dict[str, Any] = {"camera": self._job.camera, "inputs": self._inputs}
+        options["filter_name"] = self._job.night.filter_of(self._field)
         join_table(self._path, placed, self._known, Table(self._stars.chosen, copy=False, meta={}), **options)
         keep_product(self._job.ledger, self._path, self._field, self._inputs)
         remark_on_table(self._job, self._field, self._path)

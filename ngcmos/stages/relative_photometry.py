@@ -148,14 +148,13 @@ def run(
     tables = sorted(job.folder.glob(photometry_path(job.folder, "*").name))
     if not tables:
         raise WorkError(f"{job.folder}: no phot_*.fits, expected one a field; run {Stage.PROCESS_CMOS} first")
-    clear_zp = clear_zero_point_of(tables)
     keep_lists(job.folder, tables, {"only": comp_stars, "left_out": exclude})
     for path in tables:
         field = path.stem.removeprefix("phot_")
         with job.outcome.attempt(field):
             refused = _refused_frames(job, field, path)
             wanted = dataclasses.replace(options, choice=kept_choice(job.folder, field, options.choice))
-            comparison = Comparison(path, refused, wanted, clear_zp)
+            comparison = Comparison(path, refused, wanted, clear_zero_point_of(path, tables))
             inputs = comparison.inputs(job.camera)
             if overwrite or not _stands(job, relative_path(job.folder, field), field, inputs):
                 _relate_field(job, field, comparison, inputs)

@@ -34,9 +34,8 @@ def mark_clouds(job: Job) -> None:
     for path in tables:
         with contextlib.suppress(ProductError):  # told where its field is worked on
             frames[path.name] = read_frames(path)
-    clear_zp = clear_zero_point_of(tables)
     for path in tables:
-        table = frames.get(path.name)
+        table, clear_zp = frames.get(path.name), clear_zero_point_of(path, tables)
         if table is None or "flags" not in table.colnames or clear_zp is None:
             continue
         light = transparency_of(np.asarray(table["zp"]), np.asarray(table["airmass"]), clear_zp)

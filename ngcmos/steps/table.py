@@ -20,7 +20,7 @@ from ngcmos.night.job import Job
 from ngcmos.night.ledger import Entry
 from ngcmos.night.products import keep_old
 from ngcmos.tables.parts import Place, RowReader, open_parts, parts_folder, remove_parts, write_part
-from ngcmos.tables.table import check_table
+from ngcmos.tables.table import FILTER_CARD, check_table
 from ngcmos.tables.writer import bytes_of_row, write_photometry
 
 log = logging.getLogger(__name__)
@@ -158,8 +158,11 @@ def join_table(
     *,
     camera: Camera,
     inputs: Inputs,
+    filter_name: str = "",
 ) -> None:
     """Write the table of the frames in `known`, in time order, and remove its parts.
+
+    `filter_name` is the filter that its field is named by; "" of the usual one.
 
     Raises
     ------
@@ -174,6 +177,7 @@ def join_table(
     needed_mb = len(there) * len(stars) * bytes_of_row(radii, width) / 1e6
     require_space(path.parent, camera.files.reserve_mb, needed_mb=needed_mb)
     cards = cards_of(camera, inputs)
+    cards += [(FILTER_CARD, filter_name, "filter of its frames")] if filter_name else []
     with write_photometry(path, stars, radii=radii, name_width=width, cards=cards) as writer:
         for frame in there:
             rows, facts = reader.read(known[frame.path.name])

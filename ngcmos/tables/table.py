@@ -18,6 +18,13 @@ from ngcmos.arrays import Ints, Rows
 from ngcmos.errors import ProductError, WorkError
 from ngcmos.tables.sums import SUM_COLUMN, check_rows
 
+FILTER_CARD = "FILTER"  # of the frames, where it is not the usual one
+
+
+def filter_of_table(path: Path) -> str:
+    """The filter of the frames of a table; "" of the usual one. Errors as of `check_table`."""
+    return str(check_table(path).get(FILTER_CARD, ""))
+
 
 def check_table(path: Path) -> fits.Header:
     """Header of PHOT of a whole table.

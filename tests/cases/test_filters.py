@@ -5,6 +5,7 @@ import dataclasses
 import numpy as np
 import pytest
 
+from ngcmos.names import Flag
 from ngcmos.simulate.compare import compare_field
 from ngcmos.simulate.setups import Setup
 
@@ -45,3 +46,11 @@ def test_frames_of_the_profile_s_filter_keep_the_names(make_case):
     assert f"phot_{case.truth.field}.fits" in case.tables()
     assert len(case.tables()) == 2
     assert len(case.measured()) == 2
+
+
+def test_a_filter_that_lets_less_light_through_is_no_cloud(filters):
+    for name in "BR":
+        frames = filters.table("FRAMES", f"{filters.truth.field}_{name}")
+        rows = filters.table("PHOT", f"{filters.truth.field}_{name}")
+        assert len(frames) == 5
+        assert not np.any(np.asarray(rows["flags"]) & Flag.CLOUD)

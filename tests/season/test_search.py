@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from season.made_curves import FIRST, made_binned, sine, single, train
 
+from ngcmos.season.binned import BinnedSeason
 from ngcmos.season.search import free_of_periods, neighbours_of, search
 
 SIGNALS = [
@@ -68,3 +69,12 @@ def test_neighbours_are_near_and_alike(season):
     unlike = np.abs(season.stars["Tmag"] - season.stars["Tmag"][5])
     distance = np.hypot(away * np.cos(np.radians(20)) / 0.5, unlike)
     assert (np.diff(distance[nearest]) > -0.05).all()
+
+
+def test_a_season_all_under_clouds_has_nothing(season):
+    one, none = season, slice(0, 0)
+    empty = BinnedSeason(one.stars, one.time[none], one.night[none], one.flux[none], one.error[none])
+    found = search(empty)
+    assert len(found.periods) == len(found.dips) == len(season.stars)
+    assert all(np.isnan(period.period_d) for period in found.periods)
+    assert all(dip.snr == 0 for dip in found.dips)

@@ -22,7 +22,7 @@ from ngcmos.night.folder import open_night
 from ngcmos.night.ledger import DONE, REFUSED, Entry, open_ledger, read_ledger, record
 from ngcmos.night.products import relative_path
 from ngcmos.report.calibration import CalibrationFacts, Levels, compare_flats, judge_calibration
-from ngcmos.report.facts import FieldFacts, FrameNumbers, clear_zero_point_of, cloudy_frames, find_jumps
+from ngcmos.report.facts import FieldFacts, FrameNumbers, clear_zero_points_of, cloudy_frames, find_jumps
 from ngcmos.report.field import Exhibits
 from ngcmos.report.html import HEAD_BYTES, read_summary
 from ngcmos.report.night import gather
@@ -132,12 +132,12 @@ def test_clouds_are_counted_and_timed(facts, stormy):
 
 
 def test_page_and_light_curves_call_the_same_frames_cloudy(facts, stormy):
-    clear = clear_zero_point_of(facts.fields)
+    clear = clear_zero_points_of(facts.fields)
     for field in facts.fields:
         path = relative_path(stormy.folder, field.name)
         frames = Table.read(path, hdu="FRAMES", mask_invalid=False, character_as_bytes=False)
         cloudy = set(frames["frame_id"][frames["quality"] == "cloud"])
-        rows = np.flatnonzero(cloudy_frames(field, clear))
+        rows = np.flatnonzero(cloudy_frames(field, clear[field.name]))
         on_page = {field.files[row].name for row in rows if field.files[row].state == "measured"}
         assert len(cloudy) >= 4
         assert on_page == cloudy
