@@ -4,13 +4,16 @@ import re
 
 from astropy.io.fits import VerifyError
 
+from ngcmos.arrays import Place
 from ngcmos.config import HeaderNames
 from ngcmos.night.cards import CardValue, Header
 from ngcmos.night.headers import number_of, said_first
 from ngcmos.night.telling import cards_like
+from ngcmos.sphere import separation_deg
 
 _SIGNS_OF_DEGREES = re.compile("[°º?*]")  # headers hold ASCII: other signs arrive as a question mark
 _KIN = re.compile(r"(^|OBJ|OBJCT|TEL|CMD|MNT|[-_])(RA|DEC|ALPHA|DELTA)([-_D]|$)|^CRVAL")
+HOURS = 24.0
 _NOBODY = ((0.0, 0.0), (0.0, 90.0), (0.0, -90.0))  # what programs without a mount, or with a parked one, write
 
 
@@ -34,6 +37,18 @@ def pointing_of(header: Header, names: HeaderNames) -> tuple[float, float] | Non
         if -360 <= ra <= 360 and -90 <= dec <= 90 and (ra, dec) not in _NOBODY:
             return ra % 360.0, dec
     return None
+
+
+def in_hours(pointing: Place) -> Place | None:
+    """A pointing whose plain number was hours of right ascension, not degrees; None where that cannot be."""
+    ra, dec = pointing
+    return (15.0 * ra, dec) if ra < HOURS else None
+
+
+def pointing_off_deg(pointing: Place, ra: float, dec: float) -> float:
+    """How far a place on the sky is from a pointing, or from that read in hours where this is nearer; degrees."""
+    readings = [pointing, in_hours(pointing) or pointing]
+    return min(float(separation_deg(*reading, ra, dec)) for reading in readings)
 
 
 def pointing_cards(header: Header) -> str:

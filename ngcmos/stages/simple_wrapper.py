@@ -2,7 +2,7 @@
 
 import dataclasses
 import logging
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +28,7 @@ from ngcmos.night.job import Job
 from ngcmos.night.ledger import record
 from ngcmos.night.loop import HEADERS_TOGETHER
 from ngcmos.night.outcome import Outcome
+from ngcmos.night.pointing import in_hours
 from ngcmos.night.provenance import keep_standing
 from ngcmos.night.remarks import keep_remark
 from ngcmos.steps.catalog import (
@@ -106,8 +107,8 @@ class FieldSolver:
         self._stale: set[str] = set()
         self._catalog: Table | None = None
         self._solving: Solving | None = None
-        self._wide: Solving | None = None
-        self._wide_tries = WIDE_TRIES
+        self._elsewhere: dict[Place | None, Solving | None] = {}
+        self._tries_elsewhere = WIDE_TRIES
         self._reference: Solution | None = None
         self._selected: tuple[Place, set[int]] | None = None
 
@@ -194,7 +195,27 @@ class FieldSolver:
             if lie is not None or self._options.only == Part.CATALOG:
                 raise
             log.warning("%s: %s; looked for further off", self._field, error)
-            return load_wide(job, frames, self._source)
+            return self._find_catalog_elsewhere(error)
+
+    def _find_catalog_elsewhere(self, error: CatalogError) -> Table:
+        """All the sky around the cards, else around them read as hours; the error where no star is there."""
+        for source in self._sources_elsewhere():
+            try:
+                catalog = load_wide(self._job, list(self._sightings.values()), source)
+            except NetworkError:
+                raise
+            except CatalogError as failure:
+                log.warning("%s: %s", self._field, failure)
+            else:
+                self._source = source
+                return catalog
+        raise error
+
+    def _sources_elsewhere(self) -> list[CatalogSource]:
+        """Where else a field may be: further off, and where plain numbers of its cards are hours."""
+        cards = None if self._source.center else find_centre(list(self._sightings.values()))
+        hours = None if cards is None else in_hours(cards)
+        return [self._source] + ([dataclasses.replace(self._source, center=hours)] if hours else [])
 
     def _use(self, catalog: Table) -> None:
         self._catalog, solving = catalog, self._prepare(catalog)
@@ -202,8 +223,8 @@ class FieldSolver:
             solving = dataclasses.replace(solving, last_resorts=self._solving.last_resorts)
         self._solving = solving
 
-    def _prepare(self, catalog: Table) -> Solving:
-        """What all frames of the field need."""
+    def _prepare(self, catalog: Table, center: Place | None = None) -> Solving:
+        """What all frames of the field need; they are looked for around `center` where it is given."""
         options = self._options
         solving = prepare_solving(
             self._job.camera,
@@ -212,8 +233,9 @@ class FieldSolver:
             force3rd=options.force3rd,
             save_matched_cat=options.save_matched_cat,
         )
-        if options.center is not None and not solving.placed:
-            solving = dataclasses.replace(solving, pointing=options.center, placed=True)
+        center = self._source.center if center is None else center
+        if center is not None and not solving.placed:
+            solving = dataclasses.replace(solving, pointing=center, placed=True)
         return solving
 
     def _solve(self, frames: Sequence[Sighting]) -> None:
@@ -247,30 +269,39 @@ class FieldSolver:
         try:
             self._settle(path, search_solution(path, solving), solving.fingerprint)
         except (UnmatchedError, LastResortError) as error:
-            wide = self._find_wide()
-            if wide is None:
-                raise
-            try:
-                numbers = search_solution(path, self._with_cards(wide, [path]))
-            except UnsolvedError as failure:
-                raise type(error)(str(failure)) from None
-            self._settle(path, numbers, wide.fingerprint)
+            kind, told = type(error), str(error)
+            for other in self._look_elsewhere():
+                try:
+                    self._settle(path, search_solution(path, self._with_cards(other, [path])), other.fingerprint)
+                except UnsolvedError as failure:
+                    told = str(failure)
+                else:
+                    return
+            raise kind(told) from None
 
-    def _find_wide(self) -> Solving | None:
-        """The Solving with all the sky where the field may be; None where that brings nothing (more)."""
+    def _look_elsewhere(self) -> Iterator[Solving]:
+        """With all the sky where the field may be, one after the other; none where that brings nothing (more)."""
+        if self._options.only == Part.SOLVE or not self._tries_elsewhere:
+            return
+        self._tries_elsewhere -= 1
         box_deg = float(self._catalog.meta.get("BOX_DEG", 0)) if self._catalog is not None else 0.0
-        if self._options.only == Part.SOLVE or not self._wide_tries or box_deg >= wide_box_deg(self._job.camera):
+        for source in self._sources_elsewhere():
+            if source is self._source and box_deg >= wide_box_deg(self._job.camera):
+                continue
+            if source.center not in self._elsewhere:
+                self._elsewhere[source.center] = self._prepare_elsewhere(source)
+            solving = self._elsewhere[source.center]
+            if solving is not None:
+                yield solving
+
+    def _prepare_elsewhere(self, source: CatalogSource) -> Solving | None:
+        """The Solving with all the sky around a place; None where its stars are not to be had."""
+        try:
+            wide = load_wide(self._job, list(self._sightings.values()), source)
+        except CatalogError as error:
+            log.warning("%s: not looked for further off: %s", self._field, error)
             return None
-        self._wide_tries -= 1
-        if self._wide is None:
-            try:
-                wide = load_wide(self._job, list(self._sightings.values()), self._source)
-            except CatalogError as error:
-                log.warning("%s: not looked for further off: %s", self._field, error)
-                self._wide_tries = 0
-                return None
-            self._wide = dataclasses.replace(self._prepare(wide), last_resorts=0)
-        return self._wide
+        return dataclasses.replace(self._prepare(wide, source.center), last_resorts=0)
 
     def _settle_catalog(self) -> list[Path]:
         """Have the catalog around the usual place, if that at hand does not cover it; what is to solve anew."""

@@ -53,6 +53,8 @@ class Sighted(Protocol):
     def pointing(self) -> tuple[float, float] | None: ...
     @property
     def object_name(self) -> str: ...
+    @property
+    def pointing_like(self) -> str: ...
 
 
 @dataclasses.dataclass(frozen=True)
@@ -350,7 +352,7 @@ def field_centre(frames: Sequence[Sighted]) -> tuple[float, float]:
     centre = find_centre(frames)
     if centre is None:
         told = "no frame has a pointing in its header, expected one at least, or --center RA DEC"
-        raise CatalogError(f"{frames[0].field}: {told}")
+        raise CatalogError(f"{frames[0].field}: {told}{frames[0].pointing_like}")
     return centre
 
 

@@ -19,6 +19,7 @@ from ngcmos.names import Flag
 from ngcmos.night.fingerprint import Inputs
 from ngcmos.night.frames import FrameFacts, read_frame
 from ngcmos.night.headers import card_said, header_number
+from ngcmos.night.pointing import pointing_off_deg
 from ngcmos.photometry.air import AirCards
 from ngcmos.photometry.apertures import Exposure, Measurement, measure
 from ngcmos.photometry.counts import believable_counts
@@ -35,7 +36,6 @@ from ngcmos.photometry.times import (
     star_directions,
 )
 from ngcmos.photometry.trails import Trail, find_trails
-from ngcmos.sphere import separation_deg
 from ngcmos.tables.writer import Moment, columns, rows_of_frame
 
 SEEN_SNR = 5.0
@@ -194,7 +194,7 @@ def _in_air(frame: Solved, earth: EarthVectors, shape: tuple[int, int]) -> Place
     ra, dec = to_sky(frame.solution, (columns - 1) / 2, (rows - 1) / 2)
     altitude_deg = float(altitude_of(earth, star_directions(ra, dec))[0, 0])
     known = vars(frame) | {"said": dataclasses.replace(frame.said, altitude_deg=altitude_deg)}
-    off_deg = np.nan if frame.pointing is None else float(separation_deg(ra, dec, *frame.pointing))
+    off_deg = np.nan if frame.pointing is None else pointing_off_deg(frame.pointing, float(ra), float(dec))
     return Placed(**known, earth=earth, airmass=float(airmass(altitude_deg)), pointing_off_deg=off_deg)
 
 
