@@ -26,6 +26,7 @@ from ngcmos.chain.registry import chosen_stages
 from ngcmos.config import Config
 from ngcmos.errors import LockedError, NgcmosError, NightError, ProductError, ToolError, UsageError
 from ngcmos.names import Stage
+from ngcmos.night.cluster import connect, import_distributed
 from ngcmos.night.fingerprint import Inputs
 from ngcmos.night.folder import find_folder
 from ngcmos.night.lock import hold_night
@@ -34,14 +35,13 @@ from ngcmos.night.outcome import Outcome
 from ngcmos.night.products import photometry_path
 from ngcmos.night.session import log_in, sweep
 from ngcmos.night.terminal import tell_summary
-from ngcmos.stages.season import bring_in
+from ngcmos.stages.season import Crew, bring_in
 from ngcmos.tables.table import check_table
 
 log = logging.getLogger(__name__)
 
 TRIES = 3
 LOCK_WAIT_S = 120.0  # a network file system may hold the lock of a dead machine that long
-_CONNECT_S = 10
 
 
 @dataclasses.dataclass(frozen=True)
@@ -260,31 +260,16 @@ def run_on_cluster(
     ToolError
         dask.distributed is not installed, no scheduler answers, or a worker has more than one thread.
     """
-    distributed = _import_distributed()
-    try:
-        client = distributed.Client(scheduler, timeout=_CONNECT_S, set_as_default=False)
-    except (OSError, ValueError, TimeoutError) as error:
-        raise ToolError(f"{scheduler}: no Dask scheduler answers there ({error})") from None
-    with client:
+    with connect(scheduler) as client:
         _check_workers(client, scheduler)
         run = uuid.uuid4().hex[:8]  # else the answers of an earlier run would count
         futures = {
             client.submit(run_one, date, config, options, key=f"ngcmos-{date}-{run}", pure=False): date
             for date in dates
         }
-        for future in distributed.as_completed(futures, loop=client.loop):
+        for future in import_distributed().as_completed(futures, loop=client.loop):
             death = future.exception()
             yield _lost(futures[future], f"its worker died: {death}") if death else future.result()
-
-
-def _import_distributed() -> Any:
-    try:
-        import distributed
-    except ImportError:
-        raise ToolError(
-            "dask.distributed is not installed, expected it by: pip install 'ngcmos[cluster]'"
-        ) from None
-    return distributed
 
 
 def _check_workers(client: Any, scheduler: str) -> None:
@@ -346,7 +331,8 @@ def _bring_into_seasons(config: Config, dates: Sequence[str], workers: int) -> N
     """Bring nights into the seasons of their fields; what goes wrong is told, the nights are none the worse."""
     base, outcome = config.directories.base, Outcome(Stage.SEASON)
     tables = [path for date in dates for path in (base / date).glob(photometry_path(base, "*").name)]
-    bring_in(config, outcome, sorted({path.stem.removeprefix("phot_") for path in tables}), dates, workers=workers)
+    fields = sorted({path.stem.removeprefix("phot_") for path in tables})
+    bring_in(config, outcome, fields, dates, crew=Crew(workers))
     log.info("%s", outcome.summary())
 
 

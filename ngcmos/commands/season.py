@@ -24,6 +24,9 @@ def add_options(parser: ArgumentParser) -> None:
     parser.add_argument(
         "--base", action="append", default=[], metavar="DIR", help="nights of another telescope join (repeatable)"
     )
+    parser.add_argument(
+        "--scheduler", metavar="ADDRESS", help="Dask scheduler whose workers search the stars, as tcp://head:8786"
+    )
     parser.add_argument("--overwrite", action="store_true", help="make the season anew from all its nights")
 
 
@@ -39,7 +42,7 @@ def work(options: Namespace) -> int:
     from ngcmos.night.lock import hold_night
     from ngcmos.night.outcome import Outcome
     from ngcmos.season.sources import find_fields
-    from ngcmos.stages.season import bring_in
+    from ngcmos.stages.season import Crew, bring_in
 
     config = load_config(camera=options.camera, config=options.config, directory=options.directory)
     outcome, base = Outcome(Stage.SEASON), config.directories.base
@@ -50,10 +53,9 @@ def work(options: Namespace) -> int:
         fields = [options.field] if options.field else find_fields(base)
         if not fields:
             raise WorkError(f"{base}: no night has a phot_*.fits; run {Stage.PROCESS_CMOS} first")
+        crew = Crew(options.workers, options.scheduler or "")
         others = [Path(one) for one in options.base]
-        bring_in(
-            config, outcome, fields, nights, overwrite=options.overwrite, workers=options.workers, others=others
-        )
+        bring_in(config, outcome, fields, nights, overwrite=options.overwrite, crew=crew, others=others)
     logging.getLogger("ngcmos").info("%s", outcome.summary())
     return outcome.exit_code
 

@@ -5,13 +5,15 @@
 
 import dataclasses
 import functools
-from typing import TypeVar
+from collections.abc import Callable, Sequence
+from typing import Protocol, TypeVar
 
 import numpy as np
 from astropy.timeseries import LombScargle
 
 from ngcmos.arrays import Floats, Ints, Reals
 from ngcmos.errors import FrameError, WorkError
+from ngcmos.night.cluster import connect, map_on
 from ngcmos.night.loop import work_through
 from ngcmos.season.binned import BinnedSeason
 from ngcmos.season.dips import Dip, find_single, find_train
@@ -132,7 +134,7 @@ class Found:
     dips: list[Dip]
 
 
-def search(season: BinnedSeason, *, workers: int = 1, quiet: bool = True) -> Found:
+def search(season: BinnedSeason, *, workers: int = 1, scheduler: str = "", quiet: bool = True) -> Found:
     """Search all stars of a season.
 
     Parameters
@@ -140,20 +142,51 @@ def search(season: BinnedSeason, *, workers: int = 1, quiet: bool = True) -> Fou
     season : BinnedSeason
     workers : int
         Processes; the result is the same for any number.
+    scheduler : str
+        Address of a running Dask scheduler, whose workers do it instead; with the same result.
     quiet : bool
         No progress bar.
+
+    Raises
+    ------
+    ToolError
+        No scheduler answers.
+    WorkError
+        A search failed.
     """
+    if scheduler:
+        with connect(scheduler) as client:
+            return _search(season, functools.partial(map_on, client))
+    return _search(season, functools.partial(_map_here, workers=workers, quiet=quiet))
+
+
+class _Map(Protocol):
+    """Results of `work(item, *shared)` in the order of the items."""
+
+    def __call__(
+        self, work: Callable[..., Result], items: Sequence[int], *, shared: tuple[object, ...]
+    ) -> list[Result]: ...
+
+
+def _search(season: BinnedSeason, over: _Map) -> Found:
     stars = range(len(season.stars))
     if not season.time.size:  # all under clouds
         return Found([Period()] * len(stars), [Dip()] * len(stars))
-    loop = functools.partial(work_through, workers=workers, quiet=quiet, together=STARS_TOGETHER)
-    freed = [_good(one) for _, one in loop(_free_star, stars, shared=(season,), label="periods")]
+    freed = over(_free_star, stars, shared=(season,))
     residual = np.array([one.residual for one in freed]).T
     curves = make_curves(season.time, season.night, residual, season.error)
     periods = [one.period for one in freed]
-    shared = (season, curves, periods)
-    dips = [_good(one) for _, one in loop(_search_star, stars, shared=shared, label="dips")]
-    return Found(periods, dips)
+    return Found(periods, over(_search_star, stars, shared=(season, curves, periods)))
+
+
+def _map_here(
+    work: Callable[..., Result], items: Sequence[int], *, shared: tuple[object, ...], workers: int, quiet: bool
+) -> list[Result]:
+    """By processes of this machine."""
+    results = work_through(
+        work, items, shared=shared, workers=workers, quiet=quiet, together=STARS_TOGETHER, label="stars searched"
+    )
+    return [_good(one) for _, one in results]
 
 
 def _free_star(star: int, season: BinnedSeason) -> Freed:

@@ -27,7 +27,12 @@ ROOMS = tuple(f"ngcmos.season.{name}" for name in _ROOMS)
 
 
 def update(
-    folder: SeasonFolder, sources: Mapping[str, Source], *, overwrite: bool = False, workers: int = 1
+    folder: SeasonFolder,
+    sources: Mapping[str, Source],
+    *,
+    overwrite: bool = False,
+    workers: int = 1,
+    scheduler: str = "",
 ) -> Changes:
     """Bring a season up to date.
 
@@ -41,6 +46,8 @@ def update(
         Make all of it anew.
     workers : int
         Processes of the search.
+    scheduler : str
+        Address of a Dask scheduler that does the search instead.
 
     Raises
     ------
@@ -56,7 +63,7 @@ def update(
         means = night_means(season)
         binned = read_binned([folder.bins(name) for name in means.names], means.stars)
         rows = star_rows(season, means)
-        _enter(rows, means, binned, search(binned, workers=workers))
+        _enter(rows, means, binned, search(binned, workers=workers, scheduler=scheduler))
         _enter_known(rows, known)
         log.info("%s: %d stars, %d vary", folder.field, len(rows), int(rows["variable"].sum()))
         write_rows(folder.frames, frame_rows(season), made_of)

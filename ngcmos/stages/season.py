@@ -34,6 +34,14 @@ log = logging.getLogger(__name__)
 MOST_OTHERS = 3  # nights that come along with the one of the morning
 
 
+@dataclasses.dataclass(frozen=True)
+class Crew:
+    """Who searches the stars: so many processes, or the workers of a Dask scheduler."""
+
+    workers: int = 1
+    scheduler: str = ""
+
+
 def run(job: Job) -> Outcome:
     """Bring the night into the season of each of its fields; an Outcome.
 
@@ -50,7 +58,7 @@ def run(job: Job) -> Outcome:
         raise WorkError(f"{job.folder}: not under {base}, which holds the nights of its seasons")
     fields = [path.stem.removeprefix("phot_") for path in tables]
     news = bring_in(
-        job.config, job.outcome, fields, [job.folder.name], most_others=MOST_OTHERS, workers=job.workers
+        job.config, job.outcome, fields, [job.folder.name], most_others=MOST_OTHERS, crew=Crew(job.workers)
     )
     for field, text in news.items():
         keep_remark(job.ledger, field, FOUND, text)
@@ -65,7 +73,7 @@ def bring_in(
     *,
     most_others: int = 0,
     overwrite: bool = False,
-    workers: int = 1,
+    crew: Crew = Crew(),
     others: Sequence[Path] = (),
 ) -> dict[str, str]:
     """Bring nights into the seasons of fields; what is newly found in each.
@@ -82,7 +90,7 @@ def bring_in(
         Nights that nobody has asked for which may come in too.
     overwrite : bool
         Make the seasons anew, from the tables of all their nights.
-    workers : int
+    crew : Crew
     others : sequence of Path
         Base paths of other telescopes, whose nights join from now on.
     """
@@ -98,7 +106,7 @@ def bring_in(
                 wanted = [name for name in sources if nights is None or name[:8] in nights]
                 chosen, rest = wanted_sources(folder, sources, wanted, most_others=most_others)
                 before = _stars_of(folder)
-                changes = update(folder, chosen, overwrite=overwrite, workers=workers)
+                changes = update(folder, chosen, overwrite=overwrite, **dataclasses.asdict(crew))
                 drawn = write_season(folder, base, config.camera.detector.shape)
             _enter(outcome, folder, changes, rest)
             outcome.products += [folder.page] if drawn else []
