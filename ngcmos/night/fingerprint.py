@@ -21,6 +21,7 @@ from pydantic import BaseModel
 
 DIGITS = 16
 CODE, LAYOUT = "code", "layout"
+SHARED = tuple(f"ngcmos.{name}" for name in ("neighbours", "rotation", "sphere", "stats"))
 _SAID = {
     CODE: "code of ngcmos",
     LAYOUT: "columns",
@@ -118,13 +119,15 @@ def layout_of(row: np.dtype[Any]) -> str:
 def code_of(*rooms: str) -> str:
     """Hash of the code of modules, and of all modules of packages, by their syntax trees without docstrings.
 
+    The arithmetic that all rooms share (`SHARED`) always enters.
+
     Parameters
     ----------
     rooms : str
         Full names as "ngcmos.photometry" or "ngcmos.tables.table".
     """
     digest = hashlib.sha256()
-    for room in sorted(rooms):
+    for room in sorted({*rooms, *SHARED}):
         for path in _sources(room):
             digest.update(f"{room}/{path.name}:{_text_of(path)}\n".encode())
     return digest.hexdigest()[:DIGITS]

@@ -25,8 +25,8 @@ from ngcmos.tables.table import check_table, read_frames, read_stars, table_chec
 
 ROOMS = (
     *[f"ngcmos.season.{name}" for name in ("nightly", "pointings", "read", "summary", "curves", "bins", "known")],
-    *[f"ngcmos.lightcurves.{name}" for name in ("cube", "frames", "scatter")],
-    *[f"ngcmos.photometry.{name}" for name in ("noise", "quality")],
+    "ngcmos.lightcurves",
+    *[f"ngcmos.photometry.{name}" for name in ("noise", "quality", "sky", "trails")],
 )
 REFUSED = Verdict.REFUSED.value
 STAR_COLUMNS = np.dtype(

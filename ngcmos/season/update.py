@@ -23,7 +23,7 @@ from ngcmos.season.variability import chance_of_nights, chance_within_nights, ex
 log = logging.getLogger(__name__)
 
 _ROOMS = ("binned", "dips", "noise", "periods", "search", "tables", "update", "variability")
-ROOMS = tuple(f"ngcmos.season.{name}" for name in _ROOMS)
+ROOMS = (*[f"ngcmos.season.{name}" for name in _ROOMS], "ngcmos.lightcurves.scatter")
 
 
 def update(

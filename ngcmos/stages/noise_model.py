@@ -48,7 +48,12 @@ FEWEST_POINTS = 8  # to tell a scatter by
 FEWEST_SHARE = 0.5  # of the frames: a star that is seen in a cloud alone, else saturated, tells nothing
 EACH_FRAME = "1"
 _PNG_END = b"IEND\xaeB`\x82"
-ROOMS = ("ngcmos.lightcurves", "ngcmos.photometry.noise", "ngcmos.qc.noise_plot", "ngcmos.stages.noise_model")
+ROOMS = (
+    "ngcmos.lightcurves",
+    *[f"ngcmos.photometry.{name}" for name in ("noise", "quality", "sky", "trails")],
+    *[f"ngcmos.qc.{name}" for name in ("noise_plot", "plots")],
+    "ngcmos.stages.noise_model",
+)
 _TERM_KEYS = {
     "star": "photon_shot_noise",
     "sky": "sky_noise",

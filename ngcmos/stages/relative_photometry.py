@@ -56,9 +56,7 @@ log = logging.getLogger(__name__)
 UNKNOWN = "unknown"
 ROOMS = (
     "ngcmos.lightcurves",
-    "ngcmos.stats",
-    "ngcmos.photometry.quality",
-    "ngcmos.photometry.noise",
+    *[f"ngcmos.photometry.{name}" for name in ("noise", "quality", "sky", "trails")],
     "ngcmos.stages.relative_photometry",
 )
 COLUMNS = [

@@ -46,7 +46,7 @@ FRAME_FLAGS = Flag.TRAIL | Flag.CLOUD | Flag.NOT_FLATTENED  # of a frame as a wh
 MARGIN_PX = 60.0  # around the measured stars, in which stars are kept away from the sky
 # the code that makes the rows of a frame from its pixels, its header and its masters
 ROOMS = (
-    "ngcmos.astrometry.distortion",
+    *[f"ngcmos.astrometry.{name}" for name in ("distortion", "fitting", "own", "polynomials", "wcs_header")],
     "ngcmos.calibration.reduce",
     "ngcmos.night.containers",
     "ngcmos.night.images",

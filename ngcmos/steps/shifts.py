@@ -32,7 +32,7 @@ log = logging.getLogger(__name__)
 
 FEWEST_FRAMES = 4  # that tell where a field usually lies
 APART = 5.0  # times as far from the reference as from one another
-_ROOMS = ("ngcmos.qc.shifts", "ngcmos.qc.evidence", "ngcmos.qc.projection")
+ROOMS = ("ngcmos.qc.shifts", "ngcmos.qc.evidence", "ngcmos.qc.projection")
 
 
 class FieldShifts:
@@ -202,7 +202,7 @@ def find_usual_frame(shifts: Sequence[MeasuredShift], large_px: float) -> str | 
 
 def inputs_of_shifts(camera: Camera) -> Inputs:
     """What a shift depends on beside the two frames."""
-    return Inputs.of(_ROOMS, donuts=camera.donuts, shape=list(camera.detector.shape))
+    return Inputs.of(ROOMS, donuts=camera.donuts, shape=list(camera.detector.shape))
 
 
 def _measured_of(entry: Entry) -> MeasuredShift:
