@@ -9,6 +9,7 @@
 import contextlib
 import dataclasses
 import functools
+import logging
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
@@ -16,10 +17,14 @@ from typing import Any, TypeVar
 from ngcmos.config import Camera, Config
 from ngcmos.errors import FrameError, WorkError, WriteError
 from ngcmos.names import Stage, Verdict
+from ngcmos.night.fingerprint import Inputs
 from ngcmos.night.folder import Night
 from ngcmos.night.ledger import Entry, Ledger, open_ledger, recall, refuse_field
 from ngcmos.night.loop import work_through
 from ngcmos.night.outcome import Outcome
+from ngcmos.night.provenance import keep_standing
+
+log = logging.getLogger(__name__)
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -118,6 +123,20 @@ class Job:
     def settle(self, path: Path, field: str, result: object, numbers: Mapping[str, Any] | None = None) -> bool:
         """Count a frame and write its verdict into the ledger; whether it is fit."""
         return self.outcome.settle(self.ledger, path, field, result, numbers)
+
+    def stands(self, product: Path, field: str, made_of: str | None, inputs: Inputs) -> bool:
+        """Whether a product that says it was `made_of` something was made of the same; of other code is said."""
+        if made_of is None:
+            return False
+        differs = inputs.differences(made_of)
+        if not inputs.is_other_code(differs):
+            return False
+        if differs:
+            told = "%s: %s was made with another %s; --overwrite makes it anew"
+            log.warning(told, self.outcome.stage, product.name, ", ".join(differs))
+        keep_standing(self.ledger, product, field, differs)
+        self.outcome.skipped.append(product.name)
+        return True
 
     def recall(self, stage: str, field: str | None = None) -> dict[str, Entry]:
         """{frame name: Entry} of a stage in the ledger, of one field or of all."""

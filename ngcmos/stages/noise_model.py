@@ -32,7 +32,7 @@ from ngcmos.night.fingerprint import Inputs
 from ngcmos.night.job import Job
 from ngcmos.night.outcome import Outcome
 from ngcmos.night.products import photometry_path, write_then_rename
-from ngcmos.night.provenance import keep_product, keep_standing
+from ngcmos.night.provenance import keep_product
 from ngcmos.photometry.noise import noise_curve, noise_terms
 from ngcmos.qc.noise_plot import NoisePanel, plot_noise
 from ngcmos.stats import column_medians
@@ -132,7 +132,8 @@ def run(job: Job, options: NoiseOptions = NoiseOptions(), *, overwrite: bool = F
     for path in tables:
         with job.outcome.attempt(_field_of(path)):
             inputs = _inputs(path, job.camera, options)
-            if overwrite or not _stands(job, path, inputs):
+            made_of = _made_of(path, options.bin_minutes)
+            if overwrite or not job.stands(picture_path(path), _field_of(path), made_of, inputs):
                 radii = None if options.radius_px is None else [options.radius_px]
                 counts = read_field(path, job.camera, tmag_max=tmag_max, radii=radii)
                 _audit_field(job, path, counts, inputs)
@@ -156,23 +157,7 @@ def json_path(table: Path, name: str) -> Path:
 
 def picture_path(table: Path) -> Path:
     """The figure of a table."""
-    return table.with_name(f"noise_model_{table.stem.removeprefix('phot_')}.png")
-
-
-def _stands(job: Job, table: Path, inputs: Inputs) -> bool:
-    """Whether all files of a table are there, whole, and made of the same things; of other code is said."""
-    made_of = _made_of(table, inputs.values["bin_minutes"])
-    if made_of is None:
-        return False
-    differs = inputs.differences(made_of)
-    if not inputs.is_other_code(differs):
-        return False
-    if differs:
-        told = "%s: the noise model of %s was made with another %s; --overwrite makes it anew"
-        log.warning(told, Stage.NOISE_MODEL, table.name, ", ".join(differs))
-    keep_standing(job.ledger, picture_path(table), _field_of(table), differs)
-    job.outcome.skipped.append(table.name)
-    return True
+    return table.with_name(f"noise_model_{_field_of(table)}.png")
 
 
 def _made_of(table: Path, bin_minutes: float) -> str | None:

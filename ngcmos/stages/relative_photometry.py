@@ -46,7 +46,7 @@ from ngcmos.night.job import Job
 from ngcmos.night.ledger import record
 from ngcmos.night.outcome import Outcome
 from ngcmos.night.products import photometry_path, relative_path, write_then_rename
-from ngcmos.night.provenance import keep_product, keep_standing
+from ngcmos.night.provenance import keep_product
 from ngcmos.photometry.quality import Judged, judge_frames
 from ngcmos.steps.star_lists import keep_lists, kept_choice
 from ngcmos.tables.table import read_frames, table_checksum
@@ -154,7 +154,8 @@ def run(
             wanted = dataclasses.replace(options, choice=kept_choice(job.folder, field, options.choice))
             comparison = Comparison(path, refused, wanted, clear_zero_point_of(path, tables))
             inputs = comparison.inputs(job.camera)
-            if overwrite or not _stands(job, relative_path(job.folder, field), field, inputs):
+            target = relative_path(job.folder, field)
+            if overwrite or not job.stands(target, field, _made_of(target), inputs):
                 _relate_field(job, field, comparison, inputs)
     return job.outcome
 
@@ -202,22 +203,6 @@ def _refused_frames(job: Job, field: str, path: Path) -> dict[str, str]:
     """{frame: why it was refused first} of the frames of a field that its table does not hold."""
     entries = [entry for stage in REFUSING for entry in job.recall(stage, field).values()]
     return refused_frames(entries, field, [str(name) for name in read_frames(path)["frame_id"]])
-
-
-def _stands(job: Job, target: Path, field: str, inputs: Inputs) -> bool:
-    """Whether whole curves lie there that were made of the same things; of other code is said."""
-    made_of = _made_of(target)
-    if made_of is None:
-        return False
-    differs = inputs.differences(made_of)
-    if not inputs.is_other_code(differs):
-        return False
-    if differs:
-        told = "%s: %s was made with another %s; --overwrite makes it anew"
-        log.warning(told, Stage.RELATIVE_PHOTOMETRY, target.name, ", ".join(differs))
-    keep_standing(job.ledger, target, field, differs)
-    job.outcome.skipped.append(target.name)
-    return True
 
 
 def _made_of(path: Path) -> str | None:
