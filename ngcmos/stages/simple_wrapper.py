@@ -28,7 +28,6 @@ from ngcmos.night.job import Job
 from ngcmos.night.ledger import record
 from ngcmos.night.loop import HEADERS_TOGETHER
 from ngcmos.night.outcome import Outcome
-from ngcmos.night.pointing import in_hours
 from ngcmos.night.provenance import keep_standing
 from ngcmos.night.remarks import keep_remark
 from ngcmos.steps.catalog import (
@@ -145,7 +144,7 @@ class FieldSolver:
     def select(self) -> None:
         """Write the input catalog where the stars in it are not those of the field; say where that sits."""
         frames = list(self._sightings.values())
-        self._solve_all(self._settle_catalog())
+        self._solve_again(self._settle_catalog())
         usual, first = map(self._places.solution_of, self._places.usual_names())
         assert self._catalog is not None
         kept = kept_stars(self._job, self._catalog)
@@ -199,7 +198,7 @@ class FieldSolver:
 
     def _find_catalog_elsewhere(self, error: CatalogError) -> Table:
         """All the sky around the cards, else around them read as hours; the error where no star is there."""
-        for source in self._sources_elsewhere():
+        for source in self._source.elsewhere(list(self._sightings.values())):
             try:
                 catalog = load_wide(self._job, list(self._sightings.values()), source)
             except NetworkError:
@@ -210,12 +209,6 @@ class FieldSolver:
                 self._source = source
                 return catalog
         raise error
-
-    def _sources_elsewhere(self) -> list[CatalogSource]:
-        """Where else a field may be: further off, and where plain numbers of its cards are hours."""
-        cards = None if self._source.center else find_centre(list(self._sightings.values()))
-        hours = None if cards is None else in_hours(cards)
-        return [self._source] + ([dataclasses.replace(self._source, center=hours)] if hours else [])
 
     def _use(self, catalog: Table) -> None:
         self._catalog, solving = catalog, self._prepare(catalog)
@@ -249,8 +242,10 @@ class FieldSolver:
             self._search(pending.pop(0))
         if self._reference is not None and not is_found:
             sample = _spread(pending)  # the first may have been taken while the telescope still moved
-            self._solve_all(self._settle_catalog() + sample)
-            pending = self._settle_catalog() + [path for path in pending if path not in sample]
+            self._solve_again(self._settle_catalog())
+            self._solve_all(sample)
+            self._solve_again(self._settle_catalog())
+            pending = [path for path in pending if path not in sample]
         self._solve_all(pending)
 
     def _search(self, path: Path) -> None:
@@ -285,7 +280,7 @@ class FieldSolver:
             return
         self._tries_elsewhere -= 1
         box_deg = float(self._catalog.meta.get("BOX_DEG", 0)) if self._catalog is not None else 0.0
-        for source in self._sources_elsewhere():
+        for source in self._source.elsewhere(list(self._sightings.values())):
             if source is self._source and box_deg >= wide_box_deg(self._job.camera):
                 continue
             if source.center not in self._elsewhere:
@@ -319,6 +314,12 @@ class FieldSolver:
             return []
         log.info("%s: %d frames are solved again with the catalog around their place", self._field, len(stale))
         return [self._sightings[name].path for name in sorted(stale)]
+
+    def _solve_again(self, paths: Sequence[Path]) -> None:
+        """Solve frames with another catalog, not from what stars on a part of the chip told of all of it."""
+        if paths:
+            self._search(paths[0])
+            self._solve_all(paths[1:])
 
     def _solve_all(self, paths: Sequence[Path]) -> None:
         """Solve frames from the reference."""

@@ -27,6 +27,7 @@ from ngcmos.astrometry.vizier import VIZIER, Service, fetch_tic, region_of
 from ngcmos.config import Camera
 from ngcmos.errors import CatalogError
 from ngcmos.night.job import Job
+from ngcmos.night.pointing import in_hours
 from ngcmos.night.products import catalog_path, input_catalog_path, keep_old, region_path, write_table, write_text
 from ngcmos.profile import Catalog as CatalogSettings
 from ngcmos.sphere import directions, separation_deg, unit_vectors
@@ -73,6 +74,12 @@ class CatalogSource:
     local: Sequence[str | Path] = ()
     center: Place | None = None
     service: Service = VIZIER
+
+    def elsewhere(self, frames: Sequence[Sighted]) -> list["CatalogSource"]:
+        """Where a field may be, too: further off, and where plain numbers of its cards are hours."""
+        cards = None if self.center else find_centre(frames)
+        hours = None if cards is None else in_hours(cards)
+        return [self] + ([dataclasses.replace(self, center=hours)] if hours else [])
 
 
 def keep_catalog(

@@ -100,3 +100,12 @@ def test_frames_of_a_drift_have_not_jumped(drifting):
 
     frames = Table.read(drifting.folder / f"rel_phot_{drifting.truth.field}.fits", hdu="FRAMES")
     assert "jump" not in frames["quality"][3:].tolist()
+
+
+@pytest.mark.slow
+def test_cards_far_off_and_a_turned_camera_cost_no_star(make_case):
+    common = {"rotation_deg": 133.0, "sky_deg": 2.6, "density": 3.0, "frames": 2}
+    right, wrong = (make_case(pointing_error_px=off_deg * 3600 / 4.05, **common) for off_deg in (0.0, 2.0))
+    for case in (right, wrong):
+        case.reduce()
+    assert within_one(wrong.stars(), right.stars())
