@@ -11,7 +11,6 @@ import dataclasses
 import logging
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from astropy.table import Table
@@ -24,6 +23,7 @@ from ngcmos.sphere import sides_of
 from ngcmos.stages.check_cmos import FieldSorter
 from ngcmos.stages.process_cmos import FieldPhotometer
 from ngcmos.stages.simple_wrapper import FieldSolver
+from ngcmos.steps.measuring import FrameRow
 from ngcmos.steps.shifts import FieldShifts
 from ngcmos.steps.solve_options import USUAL, SolveOptions
 
@@ -79,7 +79,7 @@ class FieldFollower:
         self._solver = FieldSolver(job.beside(Stage.SIMPLE_WRAPPER), field, options)
         self._sorter = FieldSorter(job.beside(Stage.CHECK_CMOS), field)
         self._photometer = FieldPhotometer(job.beside(Stage.PROCESS_CMOS), field, masters)
-        self._facts: collections.deque[dict[str, Any]] = collections.deque(maxlen=RECENT)
+        self._recent: collections.deque[FrameRow] = collections.deque(maxlen=RECENT)
 
     @property
     def measured(self) -> int:
@@ -106,8 +106,8 @@ class FieldFollower:
         measured = self._photometer.take(solved)
         self._job.ledger.commit()
         newest = self._photometer.newest
-        if measured and newest.get("frame_id") == path.name:
-            self._facts.append(newest)
+        if measured and newest is not None and newest.frame_id == path.name:
+            self._recent.append(newest)
             self._check(newest)
         return self._tell(path)
 
@@ -115,25 +115,27 @@ class FieldFollower:
         """Put measured frames that are still in memory on the disk."""
         self._photometer.flush()
 
-    def _check(self, facts: dict[str, Any]) -> None:
+    def _check(self, newest: FrameRow) -> None:
         """Say where a frame lies so far off the others that check_cmos will move it."""
-        sides = sides_of(np.array([one["rotation_deg"] for one in self._facts]))
-        beside = [one for one, side in zip(self._facts, sides, strict=True) if side == sides[-1]]
-        places = np.array([[one["place_x"], one["place_y"]] for one in beside])
-        off = np.array([facts["place_x"], facts["place_y"]]) - np.median(places, axis=0)
+        sides = sides_of(np.array([one.rotation_deg for one in self._recent]))
+        beside = [one for one, side in zip(self._recent, sides, strict=True) if side == sides[-1]]
+        places = np.array([[one.place_x, one.place_y] for one in beside])
+        off = np.array([newest.place_x, newest.place_y]) - np.median(places, axis=0)
         limit_px = self._job.camera.check.limit_px
         if np.abs(off).max() > limit_px:
             told = "%s: %.1f, %.1f px off the field, expected at most %g; %s moves it in the morning"
-            log.warning(told, facts["frame_id"], *off, limit_px, Stage.CHECK_CMOS)
+            log.warning(told, newest.frame_id, *off, limit_px, Stage.CHECK_CMOS)
 
     def _tell(self, path: Path) -> Seen:
         shift = self._shifts.shift_of(path.name)
         known = None if shift is None or shift.x is None or shift.y is None else (shift.x, shift.y)
         measured = path.name in self._photometer.measured
-        if not self._facts or self._facts[-1]["frame_id"] != path.name:
+        if not self._recent or self._recent[-1].frame_id != path.name:
             quality = "" if shift is None or known else shift.verdict
             return Seen(self.field, path.name, measured, known, quality=quality)
         camera = self._job.camera
-        judged = judge_frames(Table(list(self._facts)), jump_px=camera.jump_px, limits=camera.quality)
+        judged = judge_frames(
+            Table([one.as_dict() for one in self._recent]), jump_px=camera.jump_px, limits=camera.quality
+        )
         light, quality = float(judged.transparency[-1]), str(judged.verdict[-1])
         return Seen(self.field, path.name, True, known, light, quality)

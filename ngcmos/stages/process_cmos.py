@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from astropy.table import Table
 
+from ngcmos.arrays import Rows
 from ngcmos.calibration.masters import Masters, load_masters
 from ngcmos.errors import FrameError, HeaderError, MasterError, WorkError
 from ngcmos.names import Record, Stage
@@ -25,6 +26,7 @@ from ngcmos.steps.catalog import file_checksum, read_catalog, read_input_catalog
 from ngcmos.steps.clock import TOLERANCE_S, lag_s
 from ngcmos.steps.clouds import mark_clouds
 from ngcmos.steps.measuring import (
+    FrameRow,
     Measuring,
     Placed,
     Solved,
@@ -37,6 +39,7 @@ from ngcmos.steps.measuring import (
 from ngcmos.steps.remarking import remark_on_counts, remark_on_headers, remark_on_table
 from ngcmos.steps.table import is_same, join_table, keep_part, places_known, refused_before, table_stands
 from ngcmos.tables.parts import FRAMES_A_PART, Place, RowReader, open_parts, parts_folder, remove_parts
+from ngcmos.tables.writer import Facts
 
 log = logging.getLogger(__name__)
 
@@ -85,9 +88,9 @@ class FieldPhotometer:
         self._measuring: Measuring | None = None
         self._places: dict[str, Place] = {}  # measured before, to be compared with the headers
         self._known: dict[str, Place] = {}
-        self._waiting: list[tuple[Path, np.ndarray, dict[str, Any]]] = []
+        self._waiting: list[tuple[Path, Rows, Facts]] = []
         self._faults: dict[str, str] = {}  # of the counts of the frames measured now
-        self.newest: dict[str, Any] = {}  # facts of the frame measured last
+        self.newest: FrameRow | None = None  # the frame measured last
 
     @property
     def measured(self) -> set[str]:
@@ -133,9 +136,9 @@ class FieldPhotometer:
                 self._refused.add(item.path.name)
                 self._job.settle(item.path, self._field, result, {"inputs": inputs.fingerprint})
                 continue
-            self._waiting.append((item.path, *result))
-            self.newest = result[1]
-            self._faults[item.path.name] = self.newest["counts"]
+            rows, self.newest = result
+            self._waiting.append((item.path, rows, self.newest.as_dict()))
+            self._faults[item.path.name] = self.newest.counts
             if len(self._waiting) == FRAMES_A_PART:
                 self.flush()
         if any(self._faults.values()):

@@ -9,6 +9,7 @@ import numpy as np
 from astropy.table import Table
 from astropy.time import Time
 
+from ngcmos.arrays import Rows
 from ngcmos.astrometry.distortion import Solution, project, rotation_of, to_pixels, to_pixels_roughly, to_sky
 from ngcmos.astrometry.own import own_solution, solution_fingerprint
 from ngcmos.calibration.masters import Masters
@@ -203,14 +204,44 @@ def _number(header: Mapping[str, Any], key: str, path: Path) -> float:
     return header_number(header, key, path) if key in header else np.nan
 
 
-def measure_frame(placed: Placed, measuring: Measuring) -> tuple[np.ndarray, dict[str, Any]]:
-    """The rows of one frame and its facts.
+@dataclasses.dataclass(frozen=True)
+class FrameRow:
+    """A measured frame: its row of FRAMES, whose columns docs/tables.md describes, in their order."""
 
-    Returns
-    -------
-    rows : (stars,) structured array
-    facts : dict
-        The frame's row of the extension FRAMES.
+    frame_id: str
+    date_obs: str
+    jd_mid: float
+    exptime_s: float
+    airmass: float
+    zp: float
+    shift_x: float
+    shift_y: float
+    wcs_rms_px: float
+    wcs_stars: int
+    rotation_deg: float
+    pointing_off_deg: float
+    sky: float
+    sky_rms: float
+    stars_on_chip: int
+    stars_seen: int
+    stars_saturated: int
+    scintillation: float
+    fwhm_px: float
+    place_x: float
+    place_y: float
+    elongation: float
+    sky_gradient: float
+    trail: float
+    flags: int
+    counts: str
+
+    def as_dict(self) -> dict[str, str | float | None]:
+        """As tables and the ledger keep it."""
+        return dataclasses.asdict(self)
+
+
+def measure_frame(placed: Placed, measuring: Measuring) -> tuple[Rows, FrameRow]:
+    """The rows of one frame, one a star, and the row of the frame itself.
 
     Raises
     ------
@@ -235,17 +266,23 @@ def measure_frame(placed: Placed, measuring: Measuring) -> tuple[np.ndarray, dic
     )
     counts = _count_stars(measurement)
     _require_stars(frame, counts, camera.detection.min_objects)
-    facts = _facts(placed, measurement, counts, camera)
-    light = {"sky": facts["sky"], "sky_rms": facts["sky_rms"]}
-    trails = find_trails(image, x, y, bad=masters.bad, **light)
+    sky, sky_rms = float(np.nanmedian(measurement.sky)), float(np.nanmedian(measurement.sky_rms))
+    trails = find_trails(image, x, y, bad=masters.bad, sky=sky, sky_rms=sky_rms)
     flags = measurement.flags | _flag_stars(trails, x, y, measuring)
     bjd = bjd_of(placed.earth, measuring.directions)[0]
     moment = Moment(frame.name, placed.earth.jd_utc[0], bjd, placed.airmass, placed.zp)
     flagged = dataclasses.replace(measurement, flags=flags)
     rows = rows_of_frame(flagged, stars, x, y, moment, name_width=measuring.name_width)
-    seen = {"trail": max((trail.share for trail in trails), default=0.0)}
-    seen["flags"] = int(np.bitwise_or.reduce(flags & FRAME_FLAGS))
-    return rows, facts | _quality(exposure, x, y, measurement) | seen | {"counts": believable.fault}
+    return rows, FrameRow(
+        **_placed_facts(placed, camera),
+        **counts,
+        **_quality(exposure, x, y, measurement),
+        sky=sky,
+        sky_rms=sky_rms,
+        trail=max((trail.share for trail in trails), default=0.0),
+        flags=int(np.bitwise_or.reduce(flags & FRAME_FLAGS)),
+        counts=believable.fault,
+    )
 
 
 def _flag_stars(trails: Sequence[Trail], x: np.ndarray, y: np.ndarray, measuring: Measuring) -> np.ndarray:
@@ -256,29 +293,29 @@ def _flag_stars(trails: Sequence[Trail], x: np.ndarray, y: np.ndarray, measuring
     return (flags | (0 if measuring.masters.flattened else Flag.NOT_FLATTENED)).astype(np.int32)
 
 
-def _count_stars(measurement: Measurement) -> dict[str, int]:
+def _count_stars(measurement: Measurement) -> dict[str, Any]:
     """Stars on the chip, seen, and saturated; the smallest aperture is the surest to see a faint star."""
     with np.errstate(invalid="ignore", divide="ignore"):
         seen = measurement.flux[0] > SEEN_SNR * measurement.fluxerr[0]
     masks = {
-        "on_chip": (measurement.flags & Flag.OFF_CHIP) == 0,
-        "seen": seen,
-        "saturated": (measurement.flags & Flag.SATURATED) != 0,
+        "stars_on_chip": (measurement.flags & Flag.OFF_CHIP) == 0,
+        "stars_seen": seen,
+        "stars_saturated": (measurement.flags & Flag.SATURATED) != 0,
     }
     return {name: int(np.count_nonzero(mask)) for name, mask in masks.items()}
 
 
 def _require_stars(frame: FrameFacts, counts: Mapping[str, int], min_objects: int) -> None:
     """Refuse a frame that shows too few stars; a field with few stars in its catalog asks for fewer."""
-    needed = min(min_objects, EXPECTED_SHARE * counts["on_chip"])
-    if counts["seen"] < max(needed, 1):
+    needed = min(min_objects, EXPECTED_SHARE * counts["stars_on_chip"])
+    if counts["stars_seen"] < max(needed, 1):
         raise FrameError(
             f"{frame.name}: too few stars (cloud?): {counts['seen']} of {counts['on_chip']} seen,"
             f" expected at least {needed:.0f}"
         )
 
 
-def _quality(exposure: Exposure, x: np.ndarray, y: np.ndarray, measurement: Measurement) -> dict[str, float]:
+def _quality(exposure: Exposure, x: np.ndarray, y: np.ndarray, measurement: Measurement) -> dict[str, Any]:
     """What the image tells of its own quality; shape by the brightest stars (the catalog is sorted so)."""
     whole = np.flatnonzero((measurement.flags & (Flag.OFF_CHIP | Flag.SATURATED | Flag.EDGE)) == 0)[:SHAPE_STARS]
     shape = measure_shape(exposure.image, x[whole], y[whole], bad=exposure.bad)
@@ -291,7 +328,8 @@ def _quality(exposure: Exposure, x: np.ndarray, y: np.ndarray, measurement: Meas
     }
 
 
-def _facts(placed: Placed, measurement: Measurement, counts: Mapping[str, int], camera: Camera) -> dict[str, Any]:
+def _placed_facts(placed: Placed, camera: Camera) -> dict[str, Any]:
+    """What is known of a frame before its pixels are read."""
     shift_x, shift_y = placed.shift
     air = scintillation(
         placed.exptime_s, placed.airmass, telescope=camera.telescope, elevation_m=camera.site.elevation_m
@@ -309,10 +347,5 @@ def _facts(placed: Placed, measurement: Measurement, counts: Mapping[str, int], 
         "wcs_stars": placed.wcs_stars,
         "rotation_deg": rotation_of(placed.solution),
         "pointing_off_deg": placed.pointing_off_deg,
-        "sky": float(np.nanmedian(measurement.sky)),
-        "sky_rms": float(np.nanmedian(measurement.sky_rms)),
-        "stars_on_chip": counts["on_chip"],
-        "stars_seen": counts["seen"],
-        "stars_saturated": counts["saturated"],
         "scintillation": float(air),
     }

@@ -3,13 +3,13 @@
 import logging
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Protocol
 
-import numpy as np
 from astropy.table import Table
 from astropy.time import Time
 
 from ngcmos import __version__
+from ngcmos.arrays import Rows
 from ngcmos.config import Camera
 from ngcmos.errors import ProductError, WorkError
 from ngcmos.names import Verdict
@@ -21,7 +21,7 @@ from ngcmos.night.ledger import Entry
 from ngcmos.night.products import keep_old
 from ngcmos.tables.parts import Place, RowReader, open_parts, parts_folder, remove_parts, write_part
 from ngcmos.tables.table import FILTER_CARD, check_table
-from ngcmos.tables.writer import bytes_of_row, write_photometry
+from ngcmos.tables.writer import Facts, bytes_of_row, write_photometry
 
 log = logging.getLogger(__name__)
 
@@ -124,7 +124,7 @@ def _sound_places(path: Path) -> dict[str, Place]:
     return sound
 
 
-def is_same(placed: Measurable, facts: Mapping[str, Any]) -> bool:
+def is_same(placed: Measurable, facts: Facts) -> bool:
     """Whether a frame was measured from the header it has now."""
     now = {"date_obs": placed.start.isot} | {name: getattr(placed, name) for name in _OWN_INPUTS}
     return all(facts[name] == value or facts[name] != facts[name] for name, value in now.items())
@@ -139,9 +139,7 @@ def refused_before(verdicts: Mapping[str, Entry], inputs: Inputs) -> set[str]:
     }
 
 
-def keep_part(
-    path: Path, measured: Sequence[tuple[Path, np.ndarray, dict[str, Any]]], field: str, job: Job
-) -> dict[str, Place]:
+def keep_part(path: Path, measured: Sequence[tuple[Path, Rows, Facts]], field: str, job: Job) -> dict[str, Place]:
     """Write [(path, rows, facts), ...] of frames into a part beside the table; {frame: Place}."""
     require_space(path.parent, job.camera.files.reserve_mb)
     part = write_part(parts_folder(path), [(frame.name, rows, facts) for frame, rows, facts in measured])
