@@ -86,6 +86,7 @@ class Quality(enum.StrEnum):
     SLEW = "slew"
     TRAIL = "trail"
     TWILIGHT = "twilight"
+    EXCLUDED = "excluded"
 
     @property
     def bit(self) -> int:

@@ -22,6 +22,7 @@ from ngcmos.lightcurves.choice import EVERY_STAR, Choice
 from ngcmos.lightcurves.ensemble import Counts, Kinship, Relative, choose_best, relate
 from ngcmos.lightcurves.sides import level_sides
 from ngcmos.names import Flag
+from ngcmos.night.exclusions import NOTHING, Exclusions
 from ngcmos.photometry.noise import scintillation
 from ngcmos.sphere import sides_of
 from ngcmos.tables.table import check_table, chunks_of_table, read_frames, read_stars
@@ -71,6 +72,7 @@ def read_field(
     tmag_max: float,
     radii: Sequence[float] | None = None,
     further: Sequence[str] = (),
+    exclusions: Exclusions = NOTHING,
 ) -> FieldCounts:
     """FieldCounts of the stars brighter than `tmag_max`, and of targets of any magnitude.
 
@@ -83,6 +85,8 @@ def read_field(
         Apertures to read; all by default.
     further : sequence of str
         Columns to read beside counts, their errors, sky and flags.
+    exclusions : Exclusions
+        Frames and stars whose counts are NaN.
 
     Raises
     ------
@@ -105,6 +109,7 @@ def read_field(
         raise WorkError(f"{path}: no star with Tmag up to {tmag_max:g}")
     names = [f"{name}_{radius:g}" for radius in radii for name in ("flux", "fluxerr")]
     columns = read_cube(path, [*names, "x", "y", "sky", "flags", *further], stars=chosen)
+    _leave_out(columns, names, exclusions.leaves_out(frames), exclusions.leaves_out_stars(stars[chosen]))
     sides = _sides_of(frames)
     here = sides == np.bincount(sides).argmax()
     x, y = (_middle(columns.pop(name)[here]) for name in ("x", "y"))
@@ -115,6 +120,13 @@ def read_field(
         elevation_m=camera.site.elevation_m,
     )
     return FieldCounts(header, stars[chosen], frames, columns, x, y, radii, air, sides)
+
+
+def _leave_out(columns: Mapping[str, NDArray[Any]], names: Sequence[str], frames: Bools, stars: Bools) -> None:
+    """Counts of these frames, and of these stars, become NaN."""
+    for name in names:
+        columns[name][frames] = np.nan
+        columns[name][:, stars] = np.nan
 
 
 def _sides_of(frames: Table) -> Ints:

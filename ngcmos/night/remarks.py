@@ -13,8 +13,8 @@ from ngcmos.night.ledger import DONE, Entry, Ledger, forget, recall, record
 
 log = logging.getLogger(__name__)
 
-TURN, FOUND = "turn", "season"
-NEWS = (TURN, FOUND)  # kinds that are good to know, with nothing wrong
+TURN, FOUND, LEFT_OUT = "turn", "season", "excluded"
+NEWS = (TURN, FOUND, LEFT_OUT)  # kinds that are good to know, with nothing wrong
 
 
 @dataclasses.dataclass(frozen=True)

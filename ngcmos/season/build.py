@@ -22,6 +22,7 @@ from ngcmos.errors import ProductError, WorkError, WriteError
 from ngcmos.lightcurves.cube import DOUBTFUL
 from ngcmos.names import Quality
 from ngcmos.night.disk import require_space
+from ngcmos.night.exclusions import NOTHING, Exclusions
 from ngcmos.season.archive import SeasonFolder, bytes_of_curves, read_mark, write_bins, write_curves
 from ngcmos.season.bins import bin_night
 from ngcmos.season.curves import Scale, relative_curves
@@ -42,7 +43,7 @@ MOVED_SHARE = 0.05  # of the stars of a night: then it is written anew
 class Source:
     """A night of a field: the name of its files in the season, its folder, its camera's profile, known stars.
 
-    `telescope` is "" for that of the season's own base path.
+    `telescope` is "" for that of the season's own base path; `exclusions` are what the observer leaves out.
     """
 
     name: str
@@ -50,6 +51,7 @@ class Source:
     camera: Camera
     known: KnownStars = UNKNOWN
     telescope: str = ""
+    exclusions: Exclusions = NOTHING
 
     def read(self, field: str, *, further: tuple[str, ...] = ()) -> FieldNight:
         """A field of the night; its camera is the profile, and the telescope where that is another one.
@@ -59,7 +61,9 @@ class Source:
         ProductError
             As `read_field_night`.
         """
-        night = read_field_night(self.folder, field, self.camera, further=further, known=self.known)
+        night = read_field_night(
+            self.folder, field, self.camera, further=further, known=self.known, exclusions=self.exclusions
+        )
         return dataclasses.replace(night, camera=f"{night.camera} {self.telescope}".strip())
 
 
@@ -141,17 +145,18 @@ def _solve_new(folder: SeasonFolder, sources: Mapping[str, Source], changes: Cha
     seen = Seen(folder.path)
     for name, source in sorted(sources.items()):
         made_of = "" if overwrite else read_made_of(folder.summary(name))
-        if made_of and seen.unchanged(name, source.folder, source.camera, source.known):
+        if made_of and seen.unchanged(name, source.folder, source.camera, _beside(source)):
             continue
         try:
-            inputs = read_night_facts(source.folder, folder.field, source.camera, source.known).made_of
+            given = (source.folder, folder.field, source.camera, source.known, source.exclusions)
+            inputs = read_night_facts(*given).made_of
             differs = inputs.differences(made_of)
             if not made_of or not inputs.is_other_code(differs):
                 _solve(folder, source)
                 changes.brought.append(name)
             elif differs:
                 changes.stale.append(name)
-            seen.keep(name, source.folder, source.camera, source.known)
+            seen.keep(name, source.folder, source.camera, _beside(source))
         except WriteError:
             raise
         except WorkError as error:
@@ -163,6 +168,11 @@ def _solve_new(folder: SeasonFolder, sources: Mapping[str, Source], changes: Cha
             len(changes.stale),
         )
     seen.write()
+
+
+def _beside(source: Source) -> str:
+    """What enters a night's solution beside its own files."""
+    return source.known.digest + (source.exclusions.digest or "")
 
 
 def _solve(folder: SeasonFolder, source: Source) -> None:

@@ -15,7 +15,8 @@ from ngcmos.config import Camera
 from ngcmos.errors import ProductError
 from ngcmos.lightcurves.cube import read_cube
 from ngcmos.lightcurves.frames import clear_zero_point_of, refused_frames
-from ngcmos.names import Verdict
+from ngcmos.names import Quality, Verdict
+from ngcmos.night.exclusions import NOTHING, Exclusions
 from ngcmos.night.fingerprint import Inputs, digest_of
 from ngcmos.night.ledger import read_ledger
 from ngcmos.night.products import photometry_path
@@ -91,10 +92,13 @@ class NightFacts:
     frames: Table
     refused: dict[str, str]
     clear_zp: float | None
+    exclusions: Exclusions
     made_of: Inputs
 
 
-def read_night_facts(folder: Path, field: str, camera: Camera, known: KnownStars) -> NightFacts:
+def read_night_facts(
+    folder: Path, field: str, camera: Camera, known: KnownStars, exclusions: Exclusions = NOTHING
+) -> NightFacts:
     """Frames, refusals and the clear zero point of a field's night.
 
     Raises
@@ -106,23 +110,30 @@ def read_night_facts(folder: Path, field: str, camera: Camera, known: KnownStars
     frames = read_frames(path)
     refused = _refused_frames(folder, field, frames)
     clear_zp = clear_zero_point_of(path, sorted(folder.glob(photometry_path(folder, "*").name)), {path: frames})
-    made_of = Inputs.of(
-        ROOMS,
-        table=table_checksum(path),
-        refused=digest_of(json.dumps(refused)),
-        clear_zp=clear_zp,
-        jump_px=camera.jump_px,
-        quality=camera.quality,
-        known=known.digest,
-        shape=camera.detector.shape,
-        elevation_m=camera.site.elevation_m,
-        telescope=camera.telescope,
-    )
-    return NightFacts(path, check_table(path), frames, refused, clear_zp, made_of)
+    values: dict[str, Any] = {
+        "table": table_checksum(path),
+        "refused": digest_of(json.dumps(refused)),
+        "clear_zp": clear_zp,
+        "jump_px": camera.jump_px,
+        "quality": camera.quality,
+        "known": known.digest,
+        "shape": camera.detector.shape,
+        "elevation_m": camera.site.elevation_m,
+        "telescope": camera.telescope,
+    }
+    values |= {"excluded": exclusions.digest} if exclusions.digest else {}
+    made_of = Inputs.of(ROOMS, **values)
+    return NightFacts(path, check_table(path), frames, refused, clear_zp, exclusions, made_of)
 
 
 def read_field_night(
-    folder: Path, field: str, camera: Camera, *, further: tuple[str, ...] = (), known: KnownStars = UNKNOWN
+    folder: Path,
+    field: str,
+    camera: Camera,
+    *,
+    further: tuple[str, ...] = (),
+    known: KnownStars = UNKNOWN,
+    exclusions: Exclusions = NOTHING,
 ) -> FieldNight:
     """A field of a night folder: counts and their errors in all apertures, places and flags.
 
@@ -135,23 +146,29 @@ def read_field_night(
         Columns of the photometry table to read beside these.
     known : KnownStars
         Enters what the night's solution is made of.
+    exclusions : Exclusions
+        Frames that are not used, and stars without counts.
 
     Raises
     ------
     ProductError
         The table is damaged, or of a version that had other columns.
     """
-    facts = read_night_facts(folder, field, camera, known)
+    facts = read_night_facts(folder, field, camera, known, exclusions)
     radii = tuple(sorted(float(facts.header[key]) for key in facts.header if key.startswith("RADIUS")))
     names = [f"{name}_{radius:g}" for radius in radii for name in ("flux", "fluxerr")]
+    stars = read_stars(facts.path)
+    columns = read_cube(facts.path, [*names, "x", "y", "flags", *further])
+    for name in names:
+        columns[name][:, exclusions.leaves_out_stars(stars)] = np.nan
     return FieldNight(
         night=folder.name,
         camera=str(facts.header["PROFILE"]),
         made_of=facts.made_of.text,
         radii=radii,
-        stars=_star_rows(read_stars(facts.path)),
+        stars=_star_rows(stars),
         frames=_frame_rows(facts, camera),
-        columns=read_cube(facts.path, [*names, "x", "y", "flags", *further]),
+        columns=columns,
     )
 
 
@@ -184,7 +201,8 @@ def _frame_rows(facts: NightFacts, camera: Camera) -> Rows:
         if name in table.colnames:
             here[name] = np.asarray(table[name], float)
     judged = judge_frames(table, jump_px=camera.jump_px, limits=camera.quality, clear_zp=facts.clear_zp)
-    here["transparency"], here["quality"] = judged.transparency, np.char.encode(judged.verdict, "ascii")
+    verdict = np.where(facts.exclusions.leaves_out(table), str(Quality.EXCLUDED), judged.verdict)
+    here["transparency"], here["quality"] = judged.transparency, np.char.encode(verdict, "ascii")
     here["frame_id"] = _as_bytes(table["frame_id"])
     rows["frame_id"][len(table) :] = _as_bytes(list(refused))
     rows["quality"][len(table) :] = REFUSED

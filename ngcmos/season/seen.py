@@ -10,7 +10,6 @@ from ngcmos.config import Camera
 from ngcmos.night.fingerprint import code_of, digest_of
 from ngcmos.night.ledger import LEDGER_NAME
 from ngcmos.night.products import photometry_path, write_text
-from ngcmos.season.known import KnownStars
 from ngcmos.season.read import ROOMS
 
 _NAME = ".seen.json"
@@ -35,13 +34,13 @@ class Seen:
         if isinstance(known, dict):
             self._known = {str(name): str(state) for name, state in known.items()}
 
-    def unchanged(self, name: str, folder: Path, camera: Camera, known: KnownStars) -> bool:
-        """Whether a night looks as it did."""
-        return self._known.get(name) == _state(folder, camera, known)
+    def unchanged(self, name: str, folder: Path, camera: Camera, beside: str) -> bool:
+        """Whether a night looks as it did, and what enters beside it."""
+        return self._known.get(name) == _state(folder, camera, beside)
 
-    def keep(self, name: str, folder: Path, camera: Camera, known: KnownStars) -> None:
+    def keep(self, name: str, folder: Path, camera: Camera, beside: str) -> None:
         """Remember a night."""
-        self._known[name] = _state(folder, camera, known)
+        self._known[name] = _state(folder, camera, beside)
 
     def write(self) -> None:
         """Write it down for the next run.
@@ -54,8 +53,8 @@ class Seen:
         write_text(self._path, json.dumps(self._known, sort_keys=True))
 
 
-def _state(folder: Path, camera: Camera, known: KnownStars) -> str:
+def _state(folder: Path, camera: Camera, beside: str) -> str:
     """Names, sizes and times of the files that decide what is read from a night."""
     paths = [*sorted(folder.glob(photometry_path(folder, "*").name)), folder / LEDGER_NAME]
     files = [(path.name, path.stat().st_size, path.stat().st_mtime_ns) for path in paths if path.exists()]
-    return digest_of(json.dumps([code_of(*ROOMS), camera.checksum, known.digest, files]))
+    return digest_of(json.dumps([code_of(*ROOMS), camera.checksum, beside, files]))

@@ -66,6 +66,7 @@ _WHY = {
     Quality.SLEW: "the telescope was moving: stars are trailed",
     Quality.TRAIL: "a satellite crosses the chip",
     Quality.TWILIGHT: "twilight: the sky is too bright",
+    Quality.EXCLUDED: "left out by exclude.csv",
 }
 
 

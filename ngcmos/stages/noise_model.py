@@ -28,6 +28,7 @@ from ngcmos.lightcurves.cube import FieldCounts, read_field, relate_best
 from ngcmos.lightcurves.ensemble import Relative
 from ngcmos.lightcurves.series import BinLength, assign_bins
 from ngcmos.names import Stage
+from ngcmos.night.exclusions import Exclusions, read_exclusions
 from ngcmos.night.fingerprint import Inputs
 from ngcmos.night.job import Job
 from ngcmos.night.outcome import Outcome
@@ -131,19 +132,22 @@ def run(job: Job, options: NoiseOptions = NoiseOptions(), *, overwrite: bool = F
     options = dataclasses.replace(options, tmag_max=tmag_max)
     for path in tables:
         with job.outcome.attempt(_field_of(path)):
-            inputs = _inputs(path, job.camera, options)
+            exclusions = read_exclusions(job.folder, job.config.directories.out)
+            inputs = _inputs(path, job.camera, options, exclusions)
             made_of = _made_of(path, options.bin_minutes)
             if overwrite or not job.stands(picture_path(path), _field_of(path), made_of, inputs):
                 radii = None if options.radius_px is None else [options.radius_px]
-                counts = read_field(path, job.camera, tmag_max=tmag_max, radii=radii)
+                counts = read_field(path, job.camera, tmag_max=tmag_max, radii=radii, exclusions=exclusions)
                 _audit_field(job, path, counts, inputs)
     return job.outcome
 
 
-def _inputs(path: Path, camera: Camera, options: NoiseOptions) -> Inputs:
+def _inputs(path: Path, camera: Camera, options: NoiseOptions, exclusions: Exclusions) -> Inputs:
     """All that enters the noise model of a table."""
     tables = {name: getattr(camera, name) for name in ("detector", "telescope", "site")}
-    return Inputs.of(ROOMS, table=table_checksum(path), **dataclasses.asdict(options), **tables)
+    given = dataclasses.asdict(options) | tables
+    given |= {"excluded": exclusions.digest} if exclusions.digest else {}
+    return Inputs.of(ROOMS, table=table_checksum(path), **given)
 
 
 def _field_of(table: Path) -> str:

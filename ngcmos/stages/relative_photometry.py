@@ -41,15 +41,17 @@ from ngcmos.lightcurves.frames import REFUSING, clear_zero_point_of, refused_fra
 from ngcmos.lightcurves.series import BinLength
 from ngcmos.names import Quality, Record, Stage, Verdict
 from ngcmos.night.disk import require_space
+from ngcmos.night.exclusions import NOTHING, Exclusions, read_exclusions
 from ngcmos.night.fingerprint import Inputs, digest_of
 from ngcmos.night.job import Job
 from ngcmos.night.ledger import record
 from ngcmos.night.outcome import Outcome
 from ngcmos.night.products import photometry_path, relative_path, write_then_rename
 from ngcmos.night.provenance import keep_product
+from ngcmos.night.remarks import LEFT_OUT, keep_remark
 from ngcmos.photometry.quality import Judged, judge_frames
 from ngcmos.steps.star_lists import keep_lists, kept_choice
-from ngcmos.tables.table import read_frames, table_checksum
+from ngcmos.tables.table import read_frames, read_stars, table_checksum
 
 log = logging.getLogger(__name__)
 
@@ -151,8 +153,10 @@ def run(
         field = path.stem.removeprefix("phot_")
         with job.outcome.attempt(field):
             refused = _refused_frames(job, field, path)
-            wanted = dataclasses.replace(options, choice=kept_choice(job.folder, field, options.choice))
-            comparison = Comparison(path, refused, wanted, clear_zero_point_of(path, tables))
+            exclusions = read_exclusions(job.folder, job.config.directories.out)
+            wanted = dataclasses.replace(options, choice=_choice(job, field, options.choice, exclusions))
+            comparison = Comparison(path, refused, wanted, clear_zero_point_of(path, tables), exclusions)
+            _remark_on(job, comparison, field)
             inputs = comparison.inputs(job.camera)
             target = relative_path(job.folder, field)
             if overwrite or not job.stands(target, field, _made_of(target), inputs):
@@ -168,6 +172,7 @@ class Comparison:
     refused: Mapping[str, str]
     options: CurveOptions
     clear_zp: float | None
+    exclusions: Exclusions = NOTHING
 
     @property
     def _refused_sum(self) -> str:
@@ -183,6 +188,7 @@ class Comparison:
         asked = {"aper": self.options.radius_px, "bin_size": self.options.bin_frames, **self.options.choice.asked}
         values |= {name: value for name, value in asked.items() if value}
         values |= {"table": table_checksum(self.table), "refused": self._refused_sum}
+        values |= {"excluded": self.exclusions.digest} if self.exclusions.digest else {}
         tables = {name: getattr(camera, name) for name in ("detector", "telescope", "site", "quality")}
         return Inputs.of(ROOMS, _ROW, **values, **tables)
 
@@ -197,6 +203,20 @@ class Comparison:
             "REFSUM": self._refused_sum,
             "FINGERPR": inputs.fingerprint,
         }
+
+
+def _choice(job: Job, field: str, asked: Choice, exclusions: Exclusions) -> Choice:
+    """The choice asked for, with the lists of the night and the observer's word."""
+    kept = kept_choice(job.folder, field, asked)
+    barred = tuple(star for star in exclusions.comparisons if star not in kept.left_out)
+    return dataclasses.replace(kept, left_out=(*kept.left_out, *barred))
+
+
+def _remark_on(job: Job, comparison: Comparison, field: str) -> None:
+    """Say what is left out of a field, and which lines make no sense."""
+    exclusions, table = comparison.exclusions, comparison.table
+    keep_remark(job.ledger, field, LEFT_OUT, exclusions.told(read_frames(table), read_stars(table)))
+    keep_remark(job.ledger, "", "exclude", "; ".join(exclusions.complaints))
 
 
 def _refused_frames(job: Job, field: str, path: Path) -> dict[str, str]:
@@ -221,12 +241,19 @@ def _relate_field(job: Job, field: str, comparison: Comparison, inputs: Inputs) 
     camera, target = job.camera, relative_path(job.folder, field)
     options, further = comparison.options, ("jd_bary", "airmass", "zp")
     radii = None if options.radius_px is None else [options.radius_px]
-    counts = read_field(comparison.table, camera, tmag_max=options.faintest(camera), radii=radii, further=further)
+    counts = read_field(
+        comparison.table,
+        camera,
+        tmag_max=options.faintest(camera),
+        radii=radii,
+        further=further,
+        exclusions=comparison.exclusions,
+    )
     stage = Stage.RELATIVE_PHOTOMETRY
     _tell_exposures(field, np.asarray(counts.frames["exptime_s"], float), options.exptime_s)
     log.info("%s: %s: %d stars in %d frames", stage, field, len(counts.stars), len(counts.frames))
     curves, best = relate_best(counts, options.choice)
-    judged = _judge(counts.frames, camera, comparison.clear_zp)
+    judged = _judge(counts.frames, camera, comparison)
     _keep_quality(job, field, counts.frames, judged)
     require_space(job.folder, camera.files.reserve_mb, needed_mb=curves.flux.size * _ROW.itemsize / 1e6)
     cards = {"PROFILE": camera.name, **comparison.cards(camera, inputs), "INPUTS": inputs.text}
@@ -305,12 +332,15 @@ def _frame_table(counts: FieldCounts, curves: Relative, judged: Judged, refused:
     return table
 
 
-def _judge(frames: Table, camera: Camera, clear_zp: float | None) -> Judged:
+def _judge(frames: Table, camera: Camera, comparison: Comparison) -> Judged:
     """Judged frames; unknown ("") where the table was made before frames told of their quality."""
+    clear_zp = comparison.clear_zp
     try:
-        return judge_frames(frames, jump_px=camera.jump_px, limits=camera.quality, clear_zp=clear_zp)
+        judged = judge_frames(frames, jump_px=camera.jump_px, limits=camera.quality, clear_zp=clear_zp)
     except KeyError:
-        return Judged(np.full(len(frames), np.nan), np.full(len(frames), ""))
+        judged = Judged(np.full(len(frames), np.nan), np.full(len(frames), ""))
+    verdict = np.where(comparison.exclusions.leaves_out(frames), str(Quality.EXCLUDED), judged.verdict)
+    return Judged(judged.transparency, verdict)
 
 
 def _keep_quality(job: Job, field: str, frames: Table, judged: Judged) -> None:

@@ -14,6 +14,7 @@ from astropy.table import Table
 from ngcmos.config import Config
 from ngcmos.errors import NightError, ProductError, WorkError
 from ngcmos.names import Stage
+from ngcmos.night.exclusions import read_exclusions
 from ngcmos.night.job import Job
 from ngcmos.night.lock import hold_night
 from ngcmos.night.outcome import Outcome
@@ -121,7 +122,13 @@ def _sources(config: Config, folder: SeasonFolder, others: Sequence[Path]) -> di
     telescopes = remember_others(folder, others)
     sources = find_sources(config.directories.base, folder.field, config.camera, others=telescopes)
     known = KnownStars(load_known(config, folder.field, _newest_folder(sources)))
-    return {name: dataclasses.replace(one, known=known) for name, one in sources.items()}
+    return {name: _with_word(config, one, known) for name, one in sources.items()}
+
+
+def _with_word(config: Config, source: Source, known: KnownStars) -> Source:
+    """A source with the known stars, and with what the observer leaves out."""
+    exclusions = read_exclusions(source.folder, config.directories.out)
+    return dataclasses.replace(source, known=known, exclusions=exclusions)
 
 
 def _newest_folder(sources: Mapping[str, Source]) -> Path:

@@ -1,8 +1,8 @@
 """A transit in the light curve of a star: is there one, how deep, when, how long, and how well is that known.
 
 ``fit_transit(curve, expected=..., limb=...) -> TransitFit``. The model is limb-darkened and fitted together with a
-trend in time or airmass, whichever the data want (BIC). The noise may be red: its strength and memory are fitted
-too, and what is not known of them goes into the errors.
+trend in time or airmass: each counts as much as the data want it (BIC). The noise may be red: its strength and
+memory are fitted too, and what is not known of them goes into the errors.
 """
 
 import dataclasses
@@ -13,7 +13,7 @@ from ngcmos.arrays import Floats
 from ngcmos.stats import mad_sigma
 from ngcmos.transits.curve import Curve, bin_curve
 from ngcmos.transits.ephemeris import Expected
-from ngcmos.transits.grid import Cells, Dip, Model, Search, likelihood_of, make_grid, zoom
+from ngcmos.transits.grid import Cells, Dip, Model, Search, likelihood_of, make_grid, together, zoom
 from ngcmos.transits.red_noise import (
     Noise,
     Whitener,
@@ -45,6 +45,7 @@ LIMIT_STEPS = 50
 TINY = 1e-30
 TRANSIT_TERMS = 4  # depth, mid-time, length, impact parameter
 CERTAIN_BIC = 10.0  # "very strong" of Kass & Raftery 1995, JASA 90, 773
+LEAST_TREND = 0.37  # of the likeliest: a BIC difference of 2, "not worth more than a bare mention" (ibid.)
 LIMIT_PERCENTILE = 90.0
 USUAL_DURATION_D = 1 / 24  # of the transit a limit speaks of, where none is expected
 OUTLIER_SIGMA = 5.0
@@ -119,13 +120,14 @@ class TransitFit:
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class _Look:
-    """Trend, search and transit by a coarse grid under white noise."""
+    """Trend, search and transit by a coarse grid under white noise; `weight` is how likely the trend is."""
 
     trend: str
     model: Model
     search: Search
     mid: float
     width_d: float
+    weight: float = 1.0
 
 
 def fit_transit(curve: Curve, *, limb: Limb, expected: Expected | None = None) -> TransitFit:
@@ -157,17 +159,29 @@ def fit_transit(curve: Curve, *, limb: Limb, expected: Expected | None = None) -
 def _fit_once(curve: Curve, limb: Limb, expected: Expected | None) -> TransitFit:
     points = points_of(curve)
     whiteners = try_noises(points)
-    look = _first_look(points, search_of(points, expected), limb, whiteners)
-    tangents = _tangents(points, look)
-    likely = likely_noises(whiteners, points.flux, np.hstack([look.model.trend, tangents]))
-    cells = zoom(points, look.model, look.search, likely)
-    free = tangents if np.isnan(look.search.duration_d) else tangents[:, :2]  # a known length is not fitted
-    summary = _summed_up(curve, look, cells, _permuted_errors(points, look, likely[0], free))
+    looks = _first_looks(points, search_of(points, expected), limb, whiteners)
+    found = [_weighed(points, look, whiteners) for look in looks]
+    cells, look = together([(cells, look.weight) for look, cells, _ in found]), looks[0]
+    _, first, likely = found[0]
+    free = _free(_tangents(points, look), look.search)
+    summary = _summed_up(curve, look, cells, first.likeliest, _permuted_errors(points, look, likely[0], free))
     return dataclasses.replace(
         summary,
-        bic_difference=_bic_difference(points, look, whiteners, cells.likeliest),
+        bic_difference=_bic_difference(points, look, whiteners, first.likeliest),
         depth_limit=_depth_limit(points, look, likely[0], expected),
     )
+
+
+def _weighed(points: Curve, look: _Look, whiteners: list[Whitener]) -> tuple[_Look, Cells, list[Whitener]]:
+    """The look, how likely transits are with its trend, and the likely noises."""
+    design = np.hstack([look.model.trend, _tangents(points, look)])
+    likely = likely_noises(whiteners, points.flux, design)
+    return look, zoom(points, look.model, look.search, likely), likely
+
+
+def _free(tangents: Floats, search: Search) -> Floats:
+    """The tangents of what is fitted: a length that is known is not."""
+    return tangents if np.isnan(search.duration_d) else tangents[:, :2]
 
 
 def _bic_difference(points: Curve, look: _Look, whiteners: list[Whitener], dip: Dip) -> float:
@@ -177,9 +191,8 @@ def _bic_difference(points: Curve, look: _Look, whiteners: list[Whitener], dip: 
     return min(best_fit(whiteners, points.flux, trend_columns(points, name)).bic for name in TRENDS) - bic
 
 
-def _summed_up(curve: Curve, look: _Look, cells: Cells, chance: tuple[float, float]) -> TransitFit:
+def _summed_up(curve: Curve, look: _Look, cells: Cells, dip: Dip, chance: tuple[float, float]) -> TransitFit:
     """The fit by all cells: means and standard deviations, but errors not below those by permutation."""
-    dip = cells.likeliest
     model, trend_flux = _drawn(curve, look, dip)
     depth, impact = cells.mean(cells.depth), cells.mean(cells.impact)
     return TransitFit(
@@ -230,8 +243,8 @@ def search_of(curve: Curve, expected: Expected | None) -> Search:
     return Search((first, last), (shortest, longest), expected.period_d, expected.duration_d, error_d)
 
 
-def _first_look(points: Curve, search: Search, limb: Limb, whiteners: list[Whitener]) -> _Look:
-    """The trend that the data want, and about where the transit is."""
+def _first_looks(points: Curve, search: Search, limb: Limb, whiteners: list[Whitener]) -> list[_Look]:
+    """About where the transit is with each trend that the data allow, the likeliest first."""
     plain = Model(np.ones((len(points), 1)), np.ones(len(points)), limb, USUAL_RADIUS_RATIO)
     widths = np.geomspace(*search.widths_d, COARSE_WIDTHS)
     grid = make_grid(points, plain, search, _coarse_mids(points, search), widths, (USUAL_IMPACT,))
@@ -239,17 +252,18 @@ def _first_look(points: Curve, search: Search, limb: Limb, whiteners: list[White
     found = []
     for trend in TRENDS:
         columns = trend_columns(points, trend)
-        likelihood = likelihood_of(white, points.flux, columns, grid.losses)
-        cell = int(np.argmin(likelihood.best_chi2))
+        cell = int(np.argmin(likelihood_of(white, points.flux, columns, grid.losses).best_chi2))
         bic = best_fit(whiteners, points.flux, np.column_stack([columns, grid.losses[:, cell]])).bic
-        found.append((bic, trend, columns, cell))
-    _, trend, columns, cell = min(found, key=lambda one: one[0])
-    fitted = fit_linear(white, points.flux, np.column_stack([columns, -grid.losses[:, cell]]))
-    *levels, depth = fitted.coefficients
-    ratio = radius_ratio_of(float(np.clip(depth, *RATIO_DEPTHS)), USUAL_IMPACT, limb)
-    model = Model(columns, columns @ np.array(levels), limb, ratio)
-    mid = float(grid.mid[cell])
-    return _Look(trend, model, _of_one_night(points, search, mid), mid, float(grid.width_d[cell]))
+        fitted = fit_linear(white, points.flux, np.column_stack([columns, -grid.losses[:, cell]]))
+        *levels, depth = fitted.coefficients
+        ratio = radius_ratio_of(float(np.clip(depth, *RATIO_DEPTHS)), USUAL_IMPACT, limb)
+        model = Model(columns, columns @ np.array(levels), limb, ratio)
+        mid = float(grid.mid[cell])
+        look = _Look(trend, model, _of_one_night(points, search, mid), mid, float(grid.width_d[cell]))
+        found.append((bic, look))
+    found.sort(key=lambda one: one[0])
+    weighed = [dataclasses.replace(look, weight=float(np.exp((found[0][0] - bic) / 2))) for bic, look in found]
+    return [look for look in weighed if look.weight > LEAST_TREND]
 
 
 def _coarse_mids(points: Curve, search: Search) -> Floats:

@@ -226,6 +226,15 @@ def weigh_cells(whiteners: list[Whitener], flux: Floats, model: Model, search: S
     return Cells(mid, width_d, impact, duration_d, weight / weight.sum(), depth, variance)
 
 
+def together(weighed: list[tuple[Cells, float]]) -> Cells:
+    """Cells of several models, each with how likely that is."""
+    names = [field.name for field in dataclasses.fields(Cells)]
+    joined = {name: np.concatenate([getattr(cells, name) for cells, _ in weighed]) for name in names}
+    joined["weight"] = np.concatenate([cells.weight * share for cells, share in weighed])
+    joined["weight"] /= joined["weight"].sum()
+    return Cells(**joined)
+
+
 def log_prior(search: Search, duration_d: Floats) -> Floats:
     """Log of how likely lengths are beforehand."""
     if not np.isfinite(search.duration_d):
