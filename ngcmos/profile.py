@@ -256,6 +256,7 @@ class Photometry:
     annulus_px: tuple[Positive, Positive] = (15.0, 20.0)
     sky_method: SkyMethod = "map"
     mesh_px: WholePositive = 64
+    centroids: bool = True
 
     @model_validator(mode="after")
     def _check(self) -> Self:

@@ -15,6 +15,7 @@ from ngcmos.arrays import Bools, Counts, Floats, Reals, Shape
 from ngcmos.config import Detector, Photometry
 from ngcmos.errors import FrameError
 from ngcmos.names import Flag
+from ngcmos.photometry.centroids import SkyUnder, own_centroids, window_sigma
 from ngcmos.photometry.counts import ALL_BELIEVABLE, Believable
 from ngcmos.photometry.noise import noise_terms
 from ngcmos.photometry.sky import KnownStars, Sky, estimate_sky, pixels_around, pixels_within
@@ -78,6 +79,8 @@ class Measurement:
         Sky and its scatter, ADU per pixel.
     flags : (n,) int32 array
         Bits of `Flag`.
+    dx, dy, dxerr, dyerr : (n,) float64 arrays
+        Own centroid minus forced place and its standard error, pixels; NaN throughout where none is asked for.
     """
 
     radii: Floats
@@ -89,6 +92,10 @@ class Measurement:
     sky: Floats
     sky_rms: Floats
     flags: NDArray[np.int32]
+    dx: Floats
+    dy: Floats
+    dxerr: Floats
+    dyerr: Floats
 
 
 def measure(
@@ -150,8 +157,21 @@ def measure(
         "max_pixel_value": np.stack([stamps.largest(radius + HALF_PIXEL) for radius in radii]),
         "sky": sky.level,
         "sky_rms": sky.rms,
+        **_centroids(image, at_x, at_y, sky, settings, detector),
     }
     return Measurement(radii=radii, flags=flags, **{key: _among_all(v, on_chip) for key, v in values.items()})
+
+
+def _centroids(
+    image: Reals, x: Floats, y: Floats, sky: Sky, settings: Photometry, detector: Detector
+) -> dict[str, Floats]:
+    """Own centroids of stars on the chip by the names of `Measurement`; NaN where the profile wants none."""
+    if not settings.centroids:
+        return {name: np.full(x.shape, np.nan) for name in ("dx", "dy", "dxerr", "dyerr")}
+    sigma = window_sigma(np.asarray(settings.radii_px, float))
+    under = SkyUnder(sky.level, sky.rms)
+    found = own_centroids(image, x, y, under, sigma_px=sigma, gain_e_adu=detector.gain_e_adu)
+    return {"dx": found.dx, "dy": found.dy, "dxerr": found.dx_err, "dyerr": found.dy_err}
 
 
 @dataclasses.dataclass(frozen=True, eq=False)

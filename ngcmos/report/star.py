@@ -182,7 +182,8 @@ def _write_csv(
 ) -> None:
     """The series as a table: a row a frame; x and y are FITS pixels as in the photometry table."""
     names = ("frame_id", "jd_mid", "jd_bary", "airmass", "flux", "fluxerr", "sky", "sky_rms", "x", "y")
-    table = Table({name: star[name] for name in (*names, "max_pixel_value", "zp", "flags")})
+    centroid = [name for name in ("dx", "dy", "dxerr", "dyerr") if name in star.rows.colnames]  # not in old tables
+    table = Table({name: star[name] for name in (*names, "max_pixel_value", "zp", "flags", *centroid)})
     if relative is not None:
         table["relative_flux"], table["relative_fluxerr"] = relative
     table["quality"] = qualities
