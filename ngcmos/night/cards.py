@@ -49,6 +49,10 @@ class PlainHeader(Mapping[str, CardValue]):
             self._values[key] = _value_of(key, self._images[key])
         return self._values[key]
 
+    def image(self, key: str) -> str:
+        """The 80 characters of a card."""
+        return self._images[key]
+
     def __contains__(self, key: object) -> bool:
         return isinstance(key, str) and key.strip().upper() in self._images
 
@@ -71,6 +75,15 @@ class PlainHeader(Mapping[str, CardValue]):
         """The header that holds these (keyword, value, comment) too, and those keywords no more."""
         kept = {key: image for key, image in self._images.items() if key not in remove}
         return PlainHeader(kept | {key: format_card(key, value, comment) for key, value, comment in cards})
+
+
+def comment_of(header: Header, key: str) -> str:
+    """Comment of a card; "" without card or comment."""
+    if key not in header:
+        return ""
+    if isinstance(header, PlainHeader):
+        return str(fits.Card.fromstring(header.image(key)).comment)
+    return str(header.comments[key]) if isinstance(header, fits.Header) else ""
 
 
 def _value_of(key: str, image: str) -> CardValue:

@@ -3,6 +3,7 @@
 import re
 from pathlib import Path
 
+from astropy.io.fits import VerifyError
 from astropy.time import Time, TimeDelta
 
 from ngcmos.config import HeaderNames
@@ -70,6 +71,16 @@ def start_of_exposure(header: Header, names: HeaderNames, exptime_s: float, path
         raise HeaderError(f"{path.name}: {key} is {str(value)!r}, expected {EXPECTED}") from None
     moment = _STANDARD.get(key[-3:], _MOMENTS[names.time_meaning])
     return time - TimeDelta(moment * exptime_s, format="sec") if moment else time
+
+
+def seconds_after(start: Time, header: Header, key: str, names: HeaderNames, path: Path) -> float:
+    """Seconds from the start of an exposure to what a further card of time says; NaN where none makes sense."""
+    try:
+        value = header[key]
+        scale = _scale_of(names.time_scale or said_first(header, ["TIMESYS"]), path)
+        return float((_time_of(value, scale, names.utc_offset_h) - start).sec)
+    except (KeyError, ValueError, HeaderError, VerifyError):
+        return float("nan")
 
 
 def _told(header: Header, names: HeaderNames, path: Path) -> tuple[str, CardValue | None]:

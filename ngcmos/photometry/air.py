@@ -1,6 +1,7 @@
 """What the cards of frames say of altitude and airmass, held against the sky, which is believed.
 
-``tell_air([AirCards(...), ...], "ALTITUDE")`` is one line about a field, or "" where all cards fit.
+``tell_air([AirCards(...), ...], "ALTITUDE")`` is one line about a field, or "" where all cards fit. Where the
+altitudes are right, but those of another time, ``clock_lag_s(...)`` is how much later; ``tell_lag`` says so.
 """
 
 import dataclasses
@@ -8,21 +9,52 @@ import math
 import re
 from collections.abc import Sequence
 
-from ngcmos.photometry.times import airmass
+import numpy as np
+
+from ngcmos.arrays import Floats
+from ngcmos.night.cards import Header, comment_of
+from ngcmos.night.headers import card_said
+from ngcmos.photometry.times import EarthVectors, airmass, altitude_of
 
 ALTITUDE_LEEWAY_DEG = 1.0  # a card may be of the mount's pointing, of the start or the end, with refraction
 AIRMASS_LEEWAY = 0.02  # and of another formula
 MOST_SAID = 3
+OUR_AIRMASS = "1 / sin(altitude), by place, site and time"  # comment of the card that we write
+LAG_S = 120.0  # clocks that are further off are told by the altitudes
+OFFSET_DEG = 0.2  # by which all altitudes of a mount may be wrong
+NOISE_DEG, LARGEST_NOISE_DEG = 0.02, 0.1  # of a card of altitude
+CLEARLY = 3.0  # times the noise
+_FARTHEST_S, _STEP_S = 14 * 3600.0, 60.0
+_MOST_FRAMES = 200  # tell the clock
+_TURN_RAD_S = 7.2921159e-5  # of the Earth (IERS)
+_ZONE_S = 900.0  # clocks of the world differ by quarters of an hour
 _SEXAGESIMAL = re.compile(r"([+-]?)(\d+)[:d\s]+(\d+(?:\.\d*)?)(?:[:m'\s]+(\d+(?:\.\d*)?))?[s\"\s]*")
 
 
 @dataclasses.dataclass(frozen=True)
+class Swing:
+    """How the altitude of a place goes with time: its sine is `level` + `cosine` cos(turn) + `sine` sin(turn).
+
+    The turn is around the pole of J2000, not of date: a lag so found is wrong by up to half a per cent.
+    """
+
+    level: float
+    cosine: float
+    sine: float
+
+
+@dataclasses.dataclass(frozen=True)
 class AirCards:
-    """Altitude and airmass of a frame: as its cards say (None: no such card), and as it is (NaN: not known)."""
+    """Altitude and airmass of a frame: as its cards say (None: no such card), and as it is (NaN: not known).
+
+    `swing` is how the altitude goes on, `exptime_s` how long it was watched.
+    """
 
     altitude: object
     airmass: object
     altitude_deg: float = math.nan
+    swing: Swing | None = None
+    exptime_s: float = 0.0
 
     @property
     def is_altitude_wrong(self) -> bool:
@@ -40,6 +72,74 @@ class AirCards:
         most = float(airmass(self.altitude_deg - ALTITUDE_LEEWAY_DEG)) + AIRMASS_LEEWAY
         said = number_of(self.airmass)
         return not said >= least or said > most
+
+
+def air_cards(header: Header, altitude_key: str) -> AirCards:
+    """What a header says of the air; an airmass that ngcmos has written says nothing."""
+    said = None if comment_of(header, "AIRMASS") == OUR_AIRMASS else card_said(header, "AIRMASS")
+    return AirCards(card_said(header, altitude_key), said)
+
+
+def under_sky(said: AirCards, earth: EarthVectors, direction: Floats, exptime_s: float) -> AirCards:
+    """The same with the altitude as it is, for one frame; `direction` is a (1, 3) unit vector."""
+    (east, north, pole), (x, y, z) = direction[0], earth.zenith[0]
+    level = pole * z
+    swing = Swing(level, east * x + north * y, north * x - east * y)
+    altitude_deg = float(altitude_of(earth, direction)[0, 0])
+    return dataclasses.replace(said, altitude_deg=altitude_deg, swing=swing, exptime_s=exptime_s)
+
+
+def clock_lag_s(frames: Sequence[AirCards]) -> float:
+    """How much later the altitudes of the cards were true than the clock says, seconds; 0 where nothing says so.
+
+    All cards may be wrong by the same bit, and one by one where most are right.
+    """
+    known = [
+        (said, one.swing.level, one.swing.cosine, one.swing.sine)
+        for one in frames
+        if one.swing is not None and math.isfinite(said := number_of(one.altitude))
+    ]
+    if not known:
+        return 0.0
+    said, *terms = np.array(known[:: len(known) // _MOST_FRAMES + 1]).T
+    away = said - _later(terms, np.zeros(1))[0]
+    unlike = float(np.median(np.abs(away - np.clip(np.median(away), -OFFSET_DEG, OFFSET_DEG))))
+    if unlike <= CLEARLY * NOISE_DEG:
+        return 0.0
+    lag_s, left = _best_lag(said, terms)
+    least_s = LAG_S + max(one.exptime_s for one in frames) / 2
+    is_clear = left <= LARGEST_NOISE_DEG and unlike > CLEARLY * left
+    return lag_s if is_clear and abs(lag_s) >= least_s else 0.0
+
+
+def _best_lag(said: Floats, terms: Sequence[Floats]) -> tuple[float, float]:
+    """(seconds, degrees left) of the smallest lag that explains the altitudes about as well as any."""
+    coarse = np.arange(-_FARTHEST_S, _FARTHEST_S + 1, _STEP_S)
+    left = np.median(np.abs(said - _later(terms, coarse)), axis=1)
+    fit = np.flatnonzero(left <= max(2 * float(left.min()), LARGEST_NOISE_DEG))
+    near = coarse[fit[np.argmin(np.abs(coarse[fit]))]]
+    valley = coarse[fit][np.abs(coarse[fit] - near) <= LAG_S]
+    fine = np.arange(valley.min() - _STEP_S, valley.max() + _STEP_S + 1)
+    left = np.median(np.abs(said - _later(terms, fine)), axis=1)
+    return float(fine[np.argmin(left)]), float(left.min())
+
+
+def _later(terms: Sequence[Floats], seconds: Floats) -> Floats:
+    """(times, frames) altitude in degrees so many seconds later."""
+    level, cosine, sine = terms
+    turn = _TURN_RAD_S * seconds[:, None]
+    altitude: Floats = np.degrees(np.arcsin(np.clip(level + cosine * np.cos(turn) + sine * np.sin(turn), -1, 1)))
+    return altitude
+
+
+def tell_lag(lag_s: float, altitude_key: str, time_key: str) -> str:
+    """One line about a clock that the altitudes contradict."""
+    side = "later" if lag_s > 0 else "earlier"
+    zones = round(lag_s / _ZONE_S)
+    is_zone = zones and abs(lag_s - zones * _ZONE_S) < 1.5 * LAG_S
+    likely = f", as local time: headers.utc_offset_h = {-zones * _ZONE_S / 3600:g}" if is_zone else ""
+    told = f"{altitude_key} is that of the field {abs(lag_s) / 60:.1f} min {side} than {time_key} says{likely}"
+    return f"{told}; {time_key} is believed as the profile reads it"
 
 
 def number_of(said: object) -> float:

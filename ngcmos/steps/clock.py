@@ -10,7 +10,7 @@ import numpy as np
 
 from ngcmos.night.filenames import stamp_of
 from ngcmos.night.job import Job
-from ngcmos.night.remarks import keep_remark
+from ngcmos.night.remarks import TIME, keep_remark
 
 TOLERANCE_S = 1.0  # seconds that are rounded or cut are not wrong
 TAI_AHEAD_S, TT_AHEAD_S = 37.0, 69.184  # of UTC since 2017
@@ -19,12 +19,16 @@ _ZONE_S = 900.0  # clocks of the world differ by quarters of an hour
 
 @dataclasses.dataclass(frozen=True)
 class Clocked:
-    """When a frame began and how long it was by its header; `end` is its DATE-END, "" without one (ISO text)."""
+    """When a frame began (ISO text) and how long it was by its header.
+
+    `middle_s` and `end_s` are when its DATE-AVG and DATE-END say that it was, seconds after that; NaN without.
+    """
 
     path: Path
     start: str
     exptime_s: float
-    end: str = ""
+    middle_s: float = float("nan")
+    end_s: float = float("nan")
 
 
 class Timed(Protocol):
@@ -37,7 +41,9 @@ class Timed(Protocol):
     @property
     def exptime_s(self) -> float: ...
     @property
-    def end(self) -> str: ...
+    def middle_s(self) -> float: ...
+    @property
+    def end_s(self) -> float: ...
     @property
     def exposure_as_text(self) -> str: ...
 
@@ -46,8 +52,8 @@ def remark_on_times(job: Job, field: str, frames: Sequence[Timed]) -> None:
     """Exposures written as text, and clocks that do not agree."""
     texts = [frame.exposure_as_text for frame in frames if frame.exposure_as_text]
     keep_remark(job.ledger, field, "exposure", f"{texts[0]} in {len(texts)} frames" if texts else "")
-    clocked = [Clocked(frame.path, frame.start, frame.exptime_s, frame.end) for frame in frames]
-    keep_remark(job.ledger, field, "time", tell_clock(clocked, job.camera.headers.date_obs[0]))
+    clocked = [Clocked(one.path, one.start, one.exptime_s, one.middle_s, one.end_s) for one in frames]
+    keep_remark(job.ledger, field, TIME, tell_clock(clocked, job.camera.headers.date_obs[0]))
 
 
 def tell_clock(frames: Sequence[Clocked], card: str) -> str:
@@ -67,13 +73,17 @@ def tell_clock(frames: Sequence[Clocked], card: str) -> str:
     if np.isfinite(lags).any() and abs(usual := float(np.nanmedian(lags))) >= limit_s:
         side = "after" if usual > 0 else "before"
         told.append(f"{card} is {abs(usual):.3f} s {side} the stamps in the names{_likely(usual, exptime_s)}")
-    lasts = np.array([_seconds_between(frame.start, frame.end) for frame in frames])
+    lasts = np.array([frame.end_s for frame in frames])
     if np.isfinite(lasts).any() and float(np.nanmedian(lasts)) < exptime_s - TOLERANCE_S:
         last = float(np.nanmedian(lasts))
         told.append(
             f"DATE-END is {last:.3f} s after {card}, expected {exptime_s:g} s of exposure between them"
             + (', as if both were the end: headers.time_meaning = "end"' if abs(last) < TOLERANCE_S else "")
         )
+    off_middle = np.array([frame.middle_s - frame.exptime_s / 2 for frame in frames])
+    if np.isfinite(off_middle).any() and abs(off_s := float(np.nanmedian(off_middle))) >= limit_s:
+        middle_s, expected_s = exptime_s / 2 + off_s, exptime_s / 2
+        told.append(f"DATE-AVG is {middle_s:.3f} s after the start of exposure, expected {expected_s:g} s")
     return "; ".join(told) + f"; {card} is believed as the profile reads it" if told else ""
 
 
@@ -102,11 +112,3 @@ def _likely(lag: float, exptime_s: float) -> str:
         hours = round(lag / _ZONE_S) * _ZONE_S / 3600
         return f", as local time: if it is that of the header, headers.utc_offset_h = {hours:g}"
     return ""
-
-
-def _seconds_between(start: str, end: str) -> float:
-    try:
-        ended, began = datetime.datetime.fromisoformat(end.strip()[:26]), datetime.datetime.fromisoformat(start)
-        return (ended.replace(tzinfo=None) - began).total_seconds()
-    except ValueError:
-        return float("nan")

@@ -21,7 +21,7 @@ from ngcmos.night.fingerprint import Inputs
 from ngcmos.night.frames import FrameFacts, read_frame
 from ngcmos.night.headers import card_said, header_number
 from ngcmos.night.pointing import pointing_off_deg
-from ngcmos.photometry.air import AirCards
+from ngcmos.photometry.air import AirCards, air_cards, under_sky
 from ngcmos.photometry.apertures import Exposure, Measurement, measure
 from ngcmos.photometry.counts import believable_counts
 from ngcmos.photometry.noise import scintillation
@@ -30,7 +30,6 @@ from ngcmos.photometry.sky import KnownStars, star_reach
 from ngcmos.photometry.times import (
     EarthVectors,
     airmass,
-    altitude_of,
     bjd_of,
     earth_vectors,
     mid_exposure,
@@ -154,7 +153,7 @@ def place_frame(path: Path, camera: Camera) -> Solved:
         start=frame.start,
         exptime_s=frame.exptime,
         solution=solution,
-        said=AirCards(card_said(frame.header, camera.headers.altitude), card_said(frame.header, "AIRMASS")),
+        said=air_cards(frame.header, camera.headers.altitude),
         zp=_number(frame.header, "MAGZP_T", path),
         wcs_rms_px=_number(frame.header, "WCSRMS", path),
         wcs_stars=int(header_number(frame.header, "WCSNSTAR", path)) if "WCSNSTAR" in frame.header else 0,
@@ -193,10 +192,10 @@ def with_times(solved: Sequence[Solved], camera: Camera) -> list[Placed]:
 def _in_air(frame: Solved, earth: EarthVectors, shape: tuple[int, int]) -> Placed:
     rows, columns = shape
     ra, dec = to_sky(frame.solution, (columns - 1) / 2, (rows - 1) / 2)
-    altitude_deg = float(altitude_of(earth, star_directions(ra, dec))[0, 0])
-    known = vars(frame) | {"said": dataclasses.replace(frame.said, altitude_deg=altitude_deg)}
+    said = under_sky(frame.said, earth, star_directions(ra, dec), frame.exptime_s)
+    known = vars(frame) | {"said": said}
     off_deg = np.nan if frame.pointing is None else pointing_off_deg(frame.pointing, float(ra), float(dec))
-    return Placed(**known, earth=earth, airmass=float(airmass(altitude_deg)), pointing_off_deg=off_deg)
+    return Placed(**known, earth=earth, airmass=float(airmass(said.altitude_deg)), pointing_off_deg=off_deg)
 
 
 def _number(header: Mapping[str, Any], key: str, path: Path) -> float:

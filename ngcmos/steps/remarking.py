@@ -7,9 +7,10 @@ from typing import Protocol
 import numpy as np
 from astropy.table import Table
 
+from ngcmos.names import Record
 from ngcmos.night.job import Job
-from ngcmos.night.remarks import TURN, keep_remark
-from ngcmos.photometry.air import AirCards, tell_air
+from ngcmos.night.remarks import TIME, TURN, keep_remark
+from ngcmos.photometry.air import AirCards, clock_lag_s, tell_air, tell_lag
 from ngcmos.photometry.counts import tell_colour, tell_counts
 from ngcmos.sphere import sides_of
 from ngcmos.tables.table import read_frames
@@ -27,8 +28,15 @@ class Saying(Protocol):
 
 
 def remark_on_air(job: Job, field: str, said: Sequence[AirCards]) -> None:
-    """Cards of altitude and airmass that the sky contradicts."""
-    keep_remark(job.ledger, field, AIR, tell_air(said, job.camera.headers.altitude))
+    """Cards of altitude and airmass that the sky contradicts, or the clock that they contradict.
+
+    A clock that contradicts the names, too, is told of there.
+    """
+    names, lag_s = job.camera.headers, clock_lag_s(said)
+    told = tell_lag(lag_s, names.altitude, names.date_obs[0]) if lag_s else tell_air(said, names.altitude)
+    kinds = {one.numbers.get("kind") for one in job.recall(Record.REMARK, field).values()}
+    is_told = bool(lag_s) and TIME in kinds
+    keep_remark(job.ledger, field, AIR, "" if is_told else told)
 
 
 def remark_on_headers(job: Job, field: str, frames: Sequence[Saying]) -> None:

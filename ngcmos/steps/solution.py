@@ -35,6 +35,7 @@ from ngcmos.night.disk import require_space
 from ngcmos.night.fingerprint import Inputs
 from ngcmos.night.frames import Frame, read_frame
 from ngcmos.night.headers import said_first, text_tolerated
+from ngcmos.night.moments import seconds_after
 from ngcmos.night.pointing import pointing_cards
 from ngcmos.night.products import matched_catalog_path, write_table
 from ngcmos.night.writing import write_cards
@@ -86,8 +87,9 @@ class Sighting:
 
     `start` is ISO text, UTC; `pointing` as of `ngcmos.night.frames.Frame`; `object_name` empty without OBJECT;
     `solution` is the plate solution that ngcmos wrote, and `solution_sum` what that was made of;
-    `exposure_as_text` what to remark of an exposure time that is no number, `end` its DATE-END,
-    `pointing_like` which cards are like a pointing where none is one.
+    `exposure_as_text` what to remark of an exposure time that is no number, `middle_s` and
+    `end_s` when DATE-AVG and DATE-END were by its header, seconds after the start, `pointing_like` which cards are
+    like a pointing where none is one.
     """
 
     path: Path
@@ -100,7 +102,8 @@ class Sighting:
     solution_sum: str
     exposure_as_text: str = ""
     pointing_like: str = ""
-    end: str = ""
+    middle_s: float = float("nan")
+    end_s: float = float("nan")
 
     @property
     def name(self) -> str:
@@ -172,7 +175,8 @@ def sight_frame(path: Path, camera: Camera) -> Sighting:
         solution_sum=solution_fingerprint(frame.header),
         pointing_like=pointing_cards(frame.header) if frame.pointing is None else "",
         exposure_as_text=text_tolerated(frame.header, camera.headers.exptime),
-        end=said_first(frame.header, ["DATE-END"]),
+        middle_s=seconds_after(frame.start, frame.header, "DATE-AVG", camera.headers, path),
+        end_s=seconds_after(frame.start, frame.header, "DATE-END", camera.headers, path),
     )
 
 

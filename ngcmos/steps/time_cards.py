@@ -10,6 +10,7 @@ from typing import Any, Protocol
 import numpy as np
 from astropy.time import Time
 
+from ngcmos.arrays import Floats
 from ngcmos.astrometry.distortion import to_sky
 from ngcmos.astrometry.own import find_own_solution
 from ngcmos.config import Camera, Config
@@ -17,9 +18,9 @@ from ngcmos.errors import HeaderError
 from ngcmos.night.cards import Card
 from ngcmos.night.disk import require_space
 from ngcmos.night.frames import FrameFacts, read_frame
-from ngcmos.night.headers import card_said, header_number, header_value
+from ngcmos.night.headers import header_number, header_value
 from ngcmos.night.writing import write_cards
-from ngcmos.photometry.air import AirCards
+from ngcmos.photometry.air import OUR_AIRMASS, AirCards, air_cards, under_sky
 from ngcmos.photometry.times import (
     EarthVectors,
     airmass,
@@ -34,11 +35,13 @@ from ngcmos.photometry.times import (
 
 @dataclasses.dataclass(frozen=True)
 class Instant:
-    """BJD and HJD of mid exposure, and the altitude of the frame then."""
+    """BJD and HJD of mid exposure, the altitude of the frame then, and what all that was computed of."""
 
     bjd: float
     hjd: float
     altitude_deg: float
+    earth: EarthVectors
+    towards: Floats
 
 
 class Sighted(Protocol):
@@ -119,9 +122,9 @@ def read_facts(path: Path, camera: Camera) -> CardFacts:
 
 
 def _facts_of(frame: FrameFacts, camera: Camera) -> CardFacts:
-    names = ("FILTER", "BJD", "HJD")
+    names = ("FILTER", "BJD", "HJD", "AIRMASS")
     cards = {name: header_value(frame.header, name, frame.path) for name in names if name in frame.header}
-    said = AirCards(card_said(frame.header, camera.headers.altitude), card_said(frame.header, "AIRMASS"))
+    said = air_cards(frame.header, camera.headers.altitude)
     return CardFacts(frame.path, frame.start, frame.exptime, _centre(frame), cards, said)
 
 
@@ -138,9 +141,10 @@ def plan_cards(frames: Sequence[CardFacts], camera: Camera) -> list[Plan]:
     return [_plan(frame, instants.get(frame.path), camera) for frame in frames]
 
 
-def _instant_at(earth: EarthVectors, towards: np.ndarray) -> Instant:
+def _instant_at(earth: EarthVectors, towards: Floats) -> Instant:
     """The Instant of one frame."""
-    return Instant(*(float(number(earth, towards)[0, 0]) for number in (bjd_of, hjd_of, altitude_of)))
+    bjd, hjd, altitude_deg = (float(number(earth, towards)[0, 0]) for number in (bjd_of, hjd_of, altitude_of))
+    return Instant(bjd, hjd, altitude_deg, earth, towards)
 
 
 def _centre(frame: FrameFacts) -> tuple[float, float] | None:
@@ -163,11 +167,9 @@ def _plan(frame: CardFacts, instant: Instant | None, camera: Camera) -> Plan:
     cards.append(("BJD", instant.bjd, "[d] BJD_TDB of mid exposure, centre of the chip"))
     cards.append(("HJD", instant.hjd, "[d] HJD_UTC of mid exposure, centre of the chip"))
     if frame.said.airmass is None and instant.altitude_deg > 0:
-        comment = "1 / sin(altitude), by place, site and time"
-        cards.append(("AIRMASS", float(airmass(instant.altitude_deg)), comment))
+        cards.append(("AIRMASS", float(airmass(instant.altitude_deg)), OUR_AIRMASS))
     missing = [card for card in cards if not _is_there(frame.cards, card)]
-    said = dataclasses.replace(frame.said, altitude_deg=instant.altitude_deg)
-    return Plan(frame.path, missing, None, said)
+    return Plan(frame.path, missing, None, under_sky(frame.said, instant.earth, instant.towards, frame.exptime_s))
 
 
 def _is_there(cards: Mapping[str, Any], card: Card) -> bool:

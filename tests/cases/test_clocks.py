@@ -4,6 +4,7 @@ The profile is believed, the contradiction is one line that names the key of the
 """
 
 import pytest
+from astropy.io import fits
 
 from ngcmos.simulate.troubles import tell_time
 
@@ -35,7 +36,7 @@ def test_a_clock_that_is_wrong_is_told_with_what_puts_it_right(copied, kind):
     true = tell(copied, *clocks)
     copied.reduce()
     assert max(away_s(copied, true)) > 1
-    [line] = [remark for remark in copied.remarks() if "DATE-OBS" in remark]
+    [line] = copied.remarks()
     assert remedy in line
     copied.set_key(remedy)
     copied.reduce(overwrite=True)
@@ -49,3 +50,19 @@ def test_names_in_local_time_are_told_and_the_cards_believed(copied):
     assert max(away_s(copied, true)) < 1e-3
     [line] = copied.remarks()
     assert "names" in line
+
+
+def test_a_clock_that_agrees_with_its_names_is_told_by_the_altitudes(copied):
+    """And an airmass that was written before is no contradiction once the clock is right: it is written anew."""
+    true = tell(copied, LOCAL_S, LOCAL_S, ())
+    copied.reduce()
+    assert max(away_s(copied, true)) > 3600
+    [line] = copied.remarks()
+    assert "ALTITUDE is that of the field" in line and "headers.utc_offset_h = -4" in line
+    wrong = fits.getheader(copied.frames[0])["AIRMASS"]
+    copied.set_key("utc_offset_h = -4")
+    copied.reduce(overwrite=True)
+    assert max(away_s(copied, true)) < 1
+    assert not [remark for remark in copied.remarks() if "ALTITUDE" in remark or "AIRMASS" in remark]
+    airmass = [row["airmass"] for row in copied.measured().values()]
+    assert abs(fits.getheader(copied.frames[0])["AIRMASS"] - airmass[0]) < 1e-5 < abs(wrong - airmass[0])

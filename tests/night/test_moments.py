@@ -7,7 +7,7 @@ from astropy.io import fits
 from astropy.time import Time
 
 from ngcmos.errors import HeaderError
-from ngcmos.night.moments import start_of_exposure
+from ngcmos.night.moments import seconds_after, start_of_exposure
 from ngcmos.profile import HeaderNames
 
 MOMENT = "2024-07-06T07:27:37.751"
@@ -144,3 +144,14 @@ def test_first_card_that_says_something_counts(tmp_path):
     assert seconds_off(start(tmp_path, cards)) == 0
     names = dataclasses.replace(DEFAULT, date_obs=("MJD-OBS", "DATE-OBS"))
     assert seconds_off(start(tmp_path, cards, names)) == pytest.approx(86400, abs=1e-3)
+
+
+def test_a_further_card_of_time_counts_from_the_start(tmp_path):
+    """In the scale of its header; what is no time of day says nothing."""
+    begun = Time("2024-07-06T07:27:00.751", scale="utc")
+    header = fits.Header({"TIMESYS": "TAI", "DATE-END": "2024-07-06T07:27:47.751", "DATE-AVG": DAY, "DATE-X": "?"})
+    after = [
+        seconds_after(begun, header, key, DEFAULT, tmp_path) for key in ("DATE-END", "DATE-AVG", "DATE-X", "Y")
+    ]
+    assert after[0] == pytest.approx(10.0, abs=1e-6)
+    assert all(one != one for one in after[1:])

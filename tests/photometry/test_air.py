@@ -2,9 +2,23 @@
 
 import math
 
+import numpy as np
 import pytest
+from astropy import units as u
+from astropy.coordinates import AltAz, EarthLocation, SkyCoord
+from astropy.time import Time
 
-from ngcmos.photometry.air import ALTITUDE_LEEWAY_DEG, AirCards, number_of, tell_air
+from ngcmos.config import load_camera
+from ngcmos.photometry.air import (
+    ALTITUDE_LEEWAY_DEG,
+    AirCards,
+    clock_lag_s,
+    number_of,
+    tell_air,
+    tell_lag,
+    under_sky,
+)
+from ngcmos.photometry.times import earth_vectors, star_directions
 
 TRUE_DEG = 30.0  # airmass 2
 SO = "place, site and time say"
@@ -72,3 +86,68 @@ def test_a_field_below_the_horizon_is_told():
 
 def test_frames_whose_place_is_unknown_tell_nothing():
     assert tell_air([AirCards(-5.0, -1.0)], "ALTITUDE") == ""
+
+
+NIGHTS = 200
+
+
+@pytest.fixture(scope="module")
+def nights():
+    """200 nights of 12 frames each: what we know of them, and a function of the altitudes then, by astropy."""
+    rng, site = np.random.default_rng(7), load_camera().site
+    begin = Time("2024-01-01T01:00:00") + rng.uniform(0, 365, NIGHTS).astype(int) * u.day
+    mid = begin[:, None] + rng.uniform(0, 6, NIGHTS)[:, None] * u.h + np.linspace(0, 2, 12) * u.h
+    dec = rng.uniform(-70, 20, NIGHTS)
+    ra = begin.sidereal_time("mean", site.longitude_deg * u.deg).deg + rng.uniform(-45, 90, NIGHTS)
+    earth = earth_vectors(mid.ravel(), site)
+    place = EarthLocation.from_geodetic(site.longitude_deg, site.latitude_deg, site.elevation_m)
+
+    def altitudes(late_s):
+        horizon = AltAz(obstime=mid + late_s * u.s, location=place)
+        return SkyCoord(ra[:, None], dec[:, None], unit="deg").transform_to(horizon).alt.deg
+
+    def cards(said, chosen=range(NIGHTS)):
+        return [
+            [
+                under_sky(AirCards(said[n][k], None), earth[at : at + 1], star_directions(ra[n], dec[n]), 10.0)
+                for k in range(12)
+                for at in [12 * n + k]
+            ]
+            for n in chosen
+        ]
+
+    return altitudes, cards
+
+
+def test_altitudes_of_right_clocks_tell_no_other_time(nights):
+    """Mounts that are off by up to 0.2 deg, cards of the start, of whole tenths, with refraction."""
+    altitudes, cards = nights
+    rng = np.random.default_rng(8)
+    said = altitudes(-5.0) + rng.uniform(-0.2, 0.2, (NIGHTS, 1)) + rng.normal(0, 0.02, (NIGHTS, 12))
+    said[::2] = said[::2].round(1)
+    assert [clock_lag_s(night) for night in cards(said)] == [0.0] * NIGHTS
+
+
+@pytest.mark.parametrize("late_s", [150.0, -200.0, 4 * 3600.0, -9.5 * 3600.0])
+def test_a_clock_that_is_off_is_told_by_the_altitudes(nights, late_s):
+    """Where these change enough; the axis of the Earth is taken as of J2000."""
+    altitudes, cards = nights
+    said, now = altitudes(late_s), altitudes(0.0)
+    clear = np.flatnonzero((np.median(np.abs(said - now), axis=1) > 0.35) & (said.min(axis=1) > 0))
+    assert len(clear) > 20
+    found = np.array([clock_lag_s(night) for night in cards(said, clear[:40])])
+    assert np.mean(np.abs(found - late_s) < 10 + 0.006 * abs(late_s)) > 0.95
+
+
+def test_a_clock_is_told_in_one_line():
+    assert tell_lag(185.0, "ALTITUDE", "DATE-OBS") == (
+        "ALTITUDE is that of the field 3.1 min later than DATE-OBS says;"
+        " DATE-OBS is believed as the profile reads it"
+    )
+    assert "headers.utc_offset_h = -4;" in tell_lag(14410.0, "ALT", "DATE-OBS")
+
+
+def test_altitudes_that_are_no_field_s_tell_no_time(nights):
+    _, cards = nights
+    for junk in (-5.0, "closed"):
+        assert not any(map(clock_lag_s, cards(np.full((NIGHTS, 12), junk, object), range(40))))

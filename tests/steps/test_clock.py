@@ -11,7 +11,7 @@ from ngcmos.steps.clock import Clocked, tell_clock
 RNG = np.random.default_rng(5)
 
 
-def night(*, late_s=0.0, exptime_s=10.0, end_s=None, whole=False, count=20):
+def night(*, late_s=0.0, exptime_s=10.0, end_s=np.nan, middle_s=np.nan, whole=False, count=20):
     """Frames whose headers are late against their names."""
     frames = []
     for number in range(count):
@@ -19,11 +19,8 @@ def night(*, late_s=0.0, exptime_s=10.0, end_s=None, whole=False, count=20):
         begun = begun.replace(microsecond=begun.microsecond // 1000 * 1000)
         told = begun + datetime.timedelta(seconds=late_s)
         told = told.replace(microsecond=0) if whole else told
-        end = (
-            "" if end_s is None else (told + datetime.timedelta(seconds=end_s)).isoformat(timespec="milliseconds")
-        )
         path = Path(f"NG2320-1302_TIC-1_S43-{begun:%Y%m%d%H%M%S}{begun.microsecond // 1000:03d}.fits")
-        frames.append(Clocked(path, told.isoformat(timespec="milliseconds"), exptime_s, end))
+        frames.append(Clocked(path, told.isoformat(timespec="milliseconds"), exptime_s, middle_s, end_s))
     return frames
 
 
@@ -37,6 +34,8 @@ def night(*, late_s=0.0, exptime_s=10.0, end_s=None, whole=False, count=20):
         ({"late_s": 37.0}, ["as TAI is ahead of UTC", 'headers.time_scale = "TAI"']),
         ({"late_s": 1.5}, ["1.500 s after the stamps in the names"]),
         ({"end_s": 0.0}, ["DATE-END is 0.000 s after DATE-OBS", 'headers.time_meaning = "end"']),
+        ({"middle_s": 10.0}, ["DATE-AVG is 10.000 s after the start of exposure, expected 5 s"]),
+        ({"middle_s": 3.9}, ["DATE-AVG is 3.900 s after the start"]),
         ({"end_s": 5.0}, ["DATE-END is 5.000 s after DATE-OBS, expected 10 s of exposure"]),
     ],
 )
@@ -49,8 +48,9 @@ def test_contradictions_are_said_in_one_line(options, words):
 @pytest.mark.parametrize("number", range(200))
 def test_right_nights_are_not_told(number):
     exptime_s = float(RNG.choice([0.5, 2.0, 10.0, 60.0]))
-    ends = [None, exptime_s, exptime_s + 1.96]
+    ends, middles = [np.nan, exptime_s, exptime_s + 1.96], [np.nan, exptime_s / 2, exptime_s / 2 + 0.98]
     options = {"late_s": RNG.uniform(-0.4, 0.4), "end_s": ends[number % 3], "whole": bool(number % 2)}
+    options["middle_s"] = middles[number // 3 % 3]
     assert tell_clock(night(exptime_s=exptime_s, **options), "DATE-OBS") == ""
 
 
