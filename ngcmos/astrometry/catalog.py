@@ -1,7 +1,7 @@
 """The star catalog of a field: from rows of the TESS Input Catalog to the stars that are measured.
 
 The way of a star: `tidy_rows` (exact ids, NaN for what is missing) -> `star_catalog` (moved to the epoch of the
-night, blends flagged) -> `select_input` (bright enough, on the chip, alone; the target of the field always).
+night, blends flagged) -> `select_input` (bright enough and on the chip; the target of the field always).
 """
 
 import re
@@ -257,7 +257,7 @@ def find_blended(
 
 
 def select_input(catalog: Table, on_chip: Bools, *, tmag_max: float, targets: Iterable[int] = ()) -> Table:
-    """The stars to measure: on the chip, brighter than `tmag_max` and not blended.
+    """The stars to measure: on the chip and brighter than `tmag_max`, blended ones too.
 
     Parameters
     ----------
@@ -268,7 +268,7 @@ def select_input(catalog: Table, on_chip: Bools, *, tmag_max: float, targets: It
     tmag_max : float
         Stars of this T or fainter, or without T, are left out.
     targets : iterable of int
-        TIC ids that are kept wherever they are on the chip, blended or faint, flagged as `target`.
+        TIC ids that are kept wherever they are on the chip, however faint, flagged as `target`.
 
     Returns
     -------
@@ -287,8 +287,7 @@ def select_input(catalog: Table, on_chip: Bools, *, tmag_max: float, targets: It
     chosen["on_chip"] = on_chip
     chosen["target"] = np.isin(chosen["tic_id"], np.array(list(targets), dtype=np.int64))
     tmag = _numbers(chosen["Tmag"])  # a table read from a file has masks in place of NaN
-    alone = (tmag < tmag_max) & ~chosen["blended"]
-    kept = np.flatnonzero(chosen["on_chip"] & (alone | chosen["target"]))
+    kept = np.flatnonzero(chosen["on_chip"] & ((tmag < tmag_max) | chosen["target"]))
     return chosen[kept[np.lexsort((chosen["tic_id"][kept], tmag[kept]))]]
 
 

@@ -178,14 +178,16 @@ def relate_stars(field: FieldCounts, radius_px: float, choice: Choice = EVERY_ST
     kinship = Kinship(
         *alike, choice.barred(field.stars), trusted=bool(choice.only), allowed=choice.allowed(*alike)
     )
-    levelled = level_sides(counts, field.sides, np.asarray(field.frames["jd_mid"], float))
+    time_d = np.asarray(field.frames["jd_mid"], float)
+    levelled = level_sides(counts, field.sides, time_d, barred=np.asarray(field.stars["blended"], bool))
     return relate(levelled, kinship, field.air_rms)
 
 
 def relate_best(field: FieldCounts, choice: Choice = EVERY_STAR) -> tuple[Relative, Ints]:
     """All stars, each in the aperture where it is the quietest, and the (stars,) index of that aperture."""
     curves = (relate_stars(field, radius, choice) for radius in field.radii)
-    return choose_best(curves, np.asarray(field.stars["Tmag"], float))
+    stars = field.stars
+    return choose_best(curves, np.asarray(stars["Tmag"], float), np.asarray(stars["blended"], bool))
 
 
 def colours(stars: Table) -> Floats:

@@ -68,6 +68,11 @@ class Kinship:
     trusted: bool = False
     allowed: Bools | None = None
 
+    @property
+    def telling(self) -> Bools:
+        """Stars by which others are judged: those not barred; all where few were asked for, or all are barred."""
+        return np.ones(self.barred.size, bool) if self.trusted or self.barred.all() else ~self.barred
+
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Relative:
@@ -149,7 +154,7 @@ def relate(counts: Counts, kinship: Kinship, air_rms: Floats) -> Relative:
     )
 
 
-def choose_best(curves: Iterable[Relative], mag: Floats) -> tuple[Relative, Ints]:
+def choose_best(curves: Iterable[Relative], mag: Floats, barred: Bools | None = None) -> tuple[Relative, Ints]:
     """(Relative with the quietest curve of each star, (stars,) index of its aperture).
 
     Quiet is a small scatter times how far stars of like magnitude are from white noise in that aperture: a
@@ -160,11 +165,13 @@ def choose_best(curves: Iterable[Relative], mag: Floats) -> tuple[Relative, Ints
     curves : iterable of Relative
         One an aperture; where they are made one by one, memory holds one of them and the quietest.
     mag : (stars,) array
+    barred : (stars,) bool array, optional
+        Stars by which no other one is judged.
     """
     factors: list[Reals] = []
     chosen: dict[str, NDArray[Any]] = {}
     for index, curve in enumerate(curves):
-        noise = curve.rms * np.fmax(1, of_like(redness(pulls_of(curve.flux, curve.error)), mag))
+        noise = curve.rms * np.fmax(1, of_like(redness(pulls_of(curve.flux, curve.error)), mag, barred))
         noise = np.where(np.isfinite(noise), noise, np.inf)
         factors.append(curve.factor)
         if not chosen:
@@ -175,7 +182,8 @@ def choose_best(curves: Iterable[Relative], mag: Floats) -> tuple[Relative, Ints
         for name, values in chosen.items():
             values[..., quieter] = getattr(curve, name)[..., quieter]
         del curve  # else it lies in memory until the next one is there
-    usual = np.bincount(best, minlength=len(factors)).argmax()
+    telling = slice(None) if barred is None or barred.all() else ~barred
+    usual = np.bincount(best[telling], minlength=len(factors)).argmax()
     return Relative(factor=factors[usual], **chosen), best
 
 
@@ -225,22 +233,23 @@ def _share_factor(value: Reals, error: Reals, trusted: Bools, able: Bools, kinsh
     # by the median, which no satellite over half of the stars moves
     factor = column_medians(np.where(trusted & able, value, np.nan).T)
     for _ in range(ROUNDS):
-        shared = _judge_by(factor, value, error, trusted, able, kinship.mag)
+        shared = _judge_by(factor, value, error, trusted, able, kinship)
         usable = able & (~shared.variable | kinship.trusted) & (shared.sigma > 0)
         weight = np.where(usable, quotient(1.0, shared.sigma**2, blank=0.0), 0.0)
         factor = _weighted_mean(np.where(shared.kept, value, 0), shared.kept, weight)
-    return _judge_by(factor, value, error, trusted, able, kinship.mag)
+    return _judge_by(factor, value, error, trusted, able, kinship)
 
 
-def _judge_by(factor: Reals, value: Reals, error: Reals, trusted: Bools, able: Bools, mag: Floats) -> _Shared:
+def _judge_by(factor: Reals, value: Reals, error: Reals, trusted: Bools, able: Bools, kinship: Kinship) -> _Shared:
     """What the stars say of themselves once a factor is known."""
     with np.errstate(invalid="ignore", divide="ignore"):
         pulls = (value - factor[:, None].astype(np.float32)) / error
         kept = trusted & (np.abs(pulls) <= OUTLIER_SIGMA * np.fmax(scatter(pulls), 1))
     good = np.where(kept, pulls, np.nan)
     predicted = np.sqrt(mean_of(np.where(kept, _over_factor(error, factor), np.nan) ** 2))
+    variable = find_variables(np.where(kinship.telling, good, np.nan), kinship.mag)
     sigma = predicted * np.fmax(deviation_of(good), 1)  # by luck alone no star is quieter than its photons
-    return _Shared(factor, sigma, predicted, find_variables(good, mag) & able, kept)
+    return _Shared(factor, sigma, predicted, variable & able, kept)
 
 
 def _over_factor(values: Reals, factor: Reals) -> Reals:
@@ -264,7 +273,8 @@ def _compare(deviation: Reals, variance: Reals, trusted: Bools, weights: Weights
 
 def _unlikeness(kinship: Kinship) -> Weights:
     """(stars, stars) squared distance in magnitude, colour and place, in units of the scales."""
-    width = max(np.ptp(kinship.x), np.ptp(kinship.y), 1.0)
+    telling = kinship.telling
+    width = max(np.ptp(kinship.x[telling]), np.ptp(kinship.y[telling]), 1.0)
     scales = ((kinship.mag, MAG_SCALE), (kinship.x, DISTANCE_SHARE * width), (kinship.y, DISTANCE_SHARE * width))
     total = np.zeros((len(kinship.mag),) * 2, np.float32)
     for values, scale in (*scales, (kinship.colour, COLOUR_SCALE)):

@@ -87,15 +87,21 @@ def _stands_out(ratio: Floats, mag: Floats) -> Bools:
     return known & far
 
 
-def of_like(values: Floats, mag: Floats) -> Floats:
-    """Median of the values of stars of like magnitude, of each star; NaN where value or magnitude is unknown."""
-    known = np.flatnonzero(np.isfinite(values) & np.isfinite(mag))
+def of_like(values: Floats, mag: Floats, barred: Bools | None = None) -> Floats:
+    """Median of the values of stars of like magnitude, of each star; NaN where value or magnitude is unknown.
+
+    `barred` stars are told what others show, but do not tell.
+    """
+    known = np.isfinite(values) & np.isfinite(mag)
+    telling = np.flatnonzero(known if barred is None else known & ~barred)
     result = np.full(values.size, np.nan)
-    if known.size:
-        order = known[np.argsort(mag[known], kind="stable")]
-        window = min(LIKE_STARS, known.size)
+    if telling.size:
+        order = telling[np.argsort(mag[telling], kind="stable")]
+        window = min(LIKE_STARS, telling.size)
         medians = np.median(np.lib.stride_tricks.sliding_window_view(values[order], window), axis=1)
-        result[order] = medians[np.clip(np.arange(known.size) - window // 2, 0, len(medians) - 1)]
+        rank = np.searchsorted(mag[order], mag)
+        rank[order] = np.arange(order.size)
+        result[known] = medians[np.clip(rank - window // 2, 0, len(medians) - 1)][known]
     return result
 
 

@@ -20,7 +20,7 @@ SURE_SIGMA = 3.0  # what is not farther than this beyond chance is chance
 ROUNDS = 3
 
 
-def level_sides(counts: Counts, sides: Ints, time_d: Floats) -> Counts:
+def level_sides(counts: Counts, sides: Ints, time_d: Floats, *, barred: Bools | None = None) -> Counts:
     """Counts without the steps of the chip.
 
     A star's step is believed as far as the steps of all stars scatter beyond their errors: where the flat is good
@@ -33,21 +33,24 @@ def level_sides(counts: Counts, sides: Ints, time_d: Floats) -> Counts:
         As of `ngcmos.sphere.sides_of`.
     time_d : (frames,) array
         Days.
+    barred : (stars,) bool array, optional
+        Stars that tell nothing of the others' steps.
     """
     if not sides.any():
         return counts
     steps = np.zeros((sides.max() + 1, counts.flux.shape[1]))
+    telling = np.ones(counts.flux.shape[1], bool) if barred is None else ~barred
     for turn in np.flatnonzero(np.diff(sides)) + 1:
         before, after = sides[turn - 1], sides[turn]
         if after > before and not steps[after].any():  # its first turn tells a side
             near = np.abs(time_d - (time_d[turn - 1] + time_d[turn]) / 2) <= NEAR_D
             old, new = near & (sides == before), near & (sides == after)
-            steps[after] = steps[before] + _believed(*_step_between(counts, old, new, time_d))
+            steps[after] = steps[before] + _believed(*_step_between(counts, old, new, time_d, telling), telling)
     factor = (1 + steps)[sides].astype(np.float32)
     return dataclasses.replace(counts, flux=counts.flux / factor, fluxerr=counts.fluxerr / factor)
 
 
-def _step_between(counts: Counts, old: Bools, new: Bools, time_d: Floats) -> tuple[Floats, Floats]:
+def _step_between(counts: Counts, old: Bools, new: Bools, time_d: Floats, telling: Bools) -> tuple[Floats, Floats]:
     """(stars,) relative step of each star between frames against that of all stars, and its error; NaN unknown.
 
     Means of both sides; a star that surely rises or falls on both alike is extrapolated to the turn.
@@ -55,7 +58,7 @@ def _step_between(counts: Counts, old: Bools, new: Bools, time_d: Floats) -> tup
     near = old | new
     with np.errstate(invalid="ignore", divide="ignore"):
         value = counts.flux[near] / column_medians(counts.flux[near])
-        shared = column_medians(np.where(counts.trusted[near], value, np.nan).T)  # air and clouds
+        shared = column_medians(np.where(counts.trusted[near] & telling, value, np.nan).T)  # air and clouds
         value = value / shared[:, None]
         parts = [_Part.of(value[side[near]], time_d[side]) for side in (old, new)]
         count, spread = (sum(getattr(part, name) for part in parts) for name in ("count", "spread"))
@@ -92,10 +95,10 @@ class _Part:
         return cls(count, mean, time, *sums)
 
 
-def _believed(step: Floats, error: Floats) -> Floats:
-    """The part of each step that is of the chip, by the scatter of all steps beyond their errors."""
+def _believed(step: Floats, error: Floats, telling: Bools) -> Floats:
+    """The part of each step that is of the chip, by the scatter of all telling steps beyond their errors."""
     known = np.isfinite(step) & (error > 0)
-    chip2 = _scatter_beyond(step[known], error[known]) ** 2
+    chip2 = _scatter_beyond(step[known & telling], error[known & telling]) ** 2
     if not chip2:
         return np.zeros(step.size)
     return np.where(known, step * chip2 / (chip2 + error**2), 0.0)

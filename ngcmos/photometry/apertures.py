@@ -97,6 +97,11 @@ class Measurement:
     dxerr: Floats
     dyerr: Floats
 
+    def of(self, stars: Bools) -> "Measurement":
+        """The Measurement of some of the stars."""
+        values = {name: value[..., stars] for name, value in vars(self).items() if name != "radii"}
+        return Measurement(radii=self.radii, **values)
+
 
 def measure(
     exposure: Exposure,
@@ -146,9 +151,10 @@ def measure(
     )
     flags = np.full(x.shape, Flag.OFF_CHIP, np.int32)
     over_edge = _room(at_x, at_y, image.shape) < radii.max()
-    flags[on_chip] = _flag_stars(over_edge, stamps, sky, detector, exposure.believable)
-    if blended is not None:
-        flags |= _bit(Flag.BLENDED, blended)
+    blended = np.zeros(x.shape, bool) if blended is None else np.asarray(blended, bool)
+    flags[on_chip] = _flag_stars(over_edge, stamps, detector, exposure.believable)
+    flags[on_chip] |= _bit(Flag.POOR_SKY, _is_poor(sky, ~blended[on_chip]))
+    flags |= _bit(Flag.BLENDED, blended)
     values = {
         "flux": flux,
         "fluxerr": np.sqrt(noise(sky_sigma=sky.rms, sky_count=sky.count).total),
@@ -201,7 +207,7 @@ def _cut_stamps(raw: Counts, bad: Bools | None, x: Floats, y: Floats, reach: flo
 
 
 def _flag_stars(
-    over_edge: Bools, stamps: _Stamps, sky: Sky, detector: Detector, believable: Believable
+    over_edge: Bools, stamps: _Stamps, detector: Detector, believable: Believable
 ) -> NDArray[np.int32]:
     touched = stamps.touched
     saturated = stamps.counts >= min(detector.saturation_adu, believable.high)
@@ -211,7 +217,6 @@ def _flag_stars(
         | _bit(Flag.SATURATED, (touched & saturated).any(axis=1))
         | _bit(Flag.BAD_PIXEL, (touched & stamps.bad).any(axis=1))
         | _bit(Flag.GAIN_STEP, (touched & _is_in_gain_step(stamps.counts, detector)).any(axis=1))
-        | _bit(Flag.POOR_SKY, _is_poor(sky))
     )
 
 
@@ -266,8 +271,11 @@ def _is_in_gain_step(counts: Counts, detector: Detector) -> Bools:
     return (counts >= low) & (counts <= high)
 
 
-def _is_poor(sky: Sky) -> Bools:
-    typical = np.median(sky.rms[np.isfinite(sky.rms)]) if np.isfinite(sky.rms).any() else np.nan
+def _is_poor(sky: Sky, alone: Bools) -> Bools:
+    """Whether few pixels tell the sky, or it is more restless than around most of the stars that stand alone."""
+    known = np.isfinite(sky.rms)
+    telling = sky.rms[known & alone] if (known & alone).any() else sky.rms[known]
+    typical = np.median(telling) if telling.size else np.nan
     restless = sky.rms > POOR_SKY_RATIO * typical
     return ~np.isfinite(sky.level) | ~np.isfinite(sky.rms) | restless | (sky.count < POOR_SKY_COVER * sky.wanted)
 

@@ -183,13 +183,9 @@ def _tell_ids(folder: Path, field: str, key: str, stars: Table) -> None:
 
 
 def _why_not_measured(row: Row, settings: Catalog) -> str:
-    reasons = []
-    if row["blended"]:
-        limits = f"{settings.blend_arcsec:g} arcsec and {settings.blend_dmag:g} mag"
-        reasons.append(f"blended with a neighbour within {limits}")
     if not row["Tmag"] < settings.tmag_max:
-        reasons.append(f"Tmag {row['Tmag']:.2f}, not brighter than {settings.tmag_max:g}")
-    return " and ".join(reasons) or "off the chip where the field usually is"
+        return f"Tmag {row['Tmag']:.2f}, not brighter than {settings.tmag_max:g}"
+    return "off the chip where the field usually is"
 
 
 def _name_nearest(row: Row, stars: Table) -> str:

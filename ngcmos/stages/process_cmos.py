@@ -22,7 +22,7 @@ from ngcmos.night.loop import HEADERS_TOGETHER
 from ngcmos.night.outcome import Outcome
 from ngcmos.night.products import input_catalog_path, photometry_path
 from ngcmos.night.provenance import keep_product, keep_standing
-from ngcmos.steps.catalog import file_checksum, read_catalog, read_input_catalog
+from ngcmos.steps.catalog import contaminations, file_checksum, read_catalog, read_input_catalog
 from ngcmos.steps.clock import TOLERANCE_S, lag_s
 from ngcmos.steps.clouds import mark_clouds
 from ngcmos.steps.measuring import (
@@ -165,12 +165,20 @@ class FieldPhotometer:
         assert self._inputs is not None and self._stars is not None  # no frame was taken otherwise
         shifts = self._job.recall(Record.SHIFTS, self._field)
         placed = [with_shift(frame, shifts) for frame in _in_time(self._placed.values())]
-        options: dict[str, Any] = {"camera": self._job.camera, "inputs": self._inputs}
+        options: dict[str, Any] = {"camera": self._job.camera, "inputs": self._inputs, "describe": self._describe}
         options["filter_name"] = self._job.night.filter_of(self._field)
         join_table(self._path, placed, self._known, Table(self._stars.chosen, copy=False, meta={}), **options)
         keep_product(self._job.ledger, self._path, self._field, self._inputs)
         remark_on_table(self._job, self._field, self._path)
         self._job.outcome.products.append(self._path)
+
+    def _describe(self, facts: Sequence[Facts]) -> dict[str, np.ndarray]:
+        """Columns of STARS that ask for the width of the stars in all frames."""
+        assert self._stars is not None
+        widths = np.array([row["fwhm_px"] for row in facts], float)
+        known = widths[np.isfinite(widths)]
+        fwhm_px = float(np.median(known)) if known.size else np.nan
+        return contaminations(self._stars.chosen, self._stars.catalog, self._job.camera, fwhm_px)
 
     def _place(self, paths: Sequence[Path]) -> list[Placed]:
         """Frames that have a plate solution and a time that can be believed, in time order; the others refused."""

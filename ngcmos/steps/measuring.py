@@ -9,7 +9,7 @@ import numpy as np
 from astropy.table import Table
 from astropy.time import Time
 
-from ngcmos.arrays import Rows
+from ngcmos.arrays import Bools, Rows
 from ngcmos.astrometry.distortion import Solution, project, rotation_of, to_pixels, to_pixels_roughly, to_sky
 from ngcmos.astrometry.own import own_solution, solution_fingerprint
 from ngcmos.calibration.masters import Masters
@@ -62,8 +62,8 @@ class Measuring:
     """What the photometry of every frame of a field needs.
 
     `ra`, `dec` and `directions` are those of `stars`, which are measured; `known` holds right ascensions and
-    declinations of all stars among and around them: the sky map leaves them out. `bias_adu` is the usual level of
-    the bias, None without one.
+    declinations of all stars among and around them: the sky map leaves them out. `alone` are those of the measured
+    that tell of the frame itself. `bias_adu` is the usual level of the bias, None without one.
     """
 
     camera: Camera
@@ -73,6 +73,7 @@ class Measuring:
     dec: np.ndarray
     directions: np.ndarray
     known: KnownStars
+    alone: Bools
     name_width: int
     bias_adu: float | None = None
 
@@ -116,9 +117,20 @@ def prepare_measuring(
 ) -> Measuring:
     """The Measuring of a field, from its input catalog and from the catalog of all stars."""
     ra, dec = np.asarray(stars["ra_deg_corr"]), np.asarray(stars["dec_deg_corr"])
-    known = _known_stars(catalog, ra, dec, MARGIN_PX * camera.detector.scale_arcsec / 3600)
+    alone = stars_alone(stars)
+    known = _known_stars(catalog, ra[alone], dec[alone], MARGIN_PX * camera.detector.scale_arcsec / 3600)
     bias_adu = None if masters.sources["bias"] is None else float(np.median(masters.bias[::4, ::4]))
-    return Measuring(camera, masters, stars, ra, dec, star_directions(ra, dec), known, name_width, bias_adu)
+    towards = star_directions(ra, dec)
+    return Measuring(camera, masters, stars, ra, dec, towards, known, alone, name_width, bias_adu)
+
+
+def stars_alone(stars: Table) -> Bools:
+    """Which stars tell of a frame as a whole: those not blended, or all where each is.
+
+    So no blended star moves what is said of another one.
+    """
+    alone: Bools = ~np.asarray(stars["blended"], bool)
+    return alone if alone.any() else np.ones(len(stars), bool)
 
 
 def _known_stars(catalog: Table, ra: np.ndarray, dec: np.ndarray, margin_deg: float) -> KnownStars:
@@ -263,10 +275,12 @@ def measure_frame(placed: Placed, measuring: Measuring) -> tuple[Rows, FrameRow]
         blended=np.asarray(stars["blended"]),
         known=KnownStars(*to_pixels_roughly(placed.solution, known.x, known.y), known.reach),
     )
-    counts = _count_stars(measurement)
+    alone = measuring.alone
+    telling = measurement.of(alone)
+    counts = _count_stars(telling)
     _require_stars(frame, counts, camera.detection.min_objects)
-    sky, sky_rms = float(np.nanmedian(measurement.sky)), float(np.nanmedian(measurement.sky_rms))
-    trails = find_trails(image, x, y, bad=masters.bad, sky=sky, sky_rms=sky_rms)
+    sky, sky_rms = float(np.nanmedian(telling.sky)), float(np.nanmedian(telling.sky_rms))
+    trails = find_trails(image, x[alone], y[alone], bad=masters.bad, sky=sky, sky_rms=sky_rms)
     flags = measurement.flags | _flag_stars(trails, x, y, measuring)
     bjd = bjd_of(placed.earth, measuring.directions)[0]
     moment = Moment(frame.name, placed.earth.jd_utc[0], bjd, placed.airmass, placed.zp)
@@ -275,11 +289,11 @@ def measure_frame(placed: Placed, measuring: Measuring) -> tuple[Rows, FrameRow]
     return rows, FrameRow(
         **_placed_facts(placed, camera),
         **counts,
-        **_quality(exposure, x, y, measurement),
+        **_quality(exposure, x[alone], y[alone], telling),
         sky=sky,
         sky_rms=sky_rms,
         trail=max((trail.share for trail in trails), default=0.0),
-        flags=int(np.bitwise_or.reduce(flags & FRAME_FLAGS)),
+        flags=int(np.bitwise_or.reduce(flags[alone] & FRAME_FLAGS)),
         counts=believable.fault,
     )
 

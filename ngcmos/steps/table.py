@@ -1,7 +1,7 @@
 """The photometry table of a field put together: what was measured before, what is missing, and the join."""
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Protocol
 
@@ -9,7 +9,7 @@ from astropy.table import Table
 from astropy.time import Time
 
 from ngcmos import __version__
-from ngcmos.arrays import Rows
+from ngcmos.arrays import Floats, Rows
 from ngcmos.config import Camera
 from ngcmos.errors import ProductError, WorkError
 from ngcmos.names import Verdict
@@ -156,11 +156,13 @@ def join_table(
     *,
     camera: Camera,
     inputs: Inputs,
+    describe: Callable[[Sequence[Facts]], Mapping[str, Floats]],
     filter_name: str = "",
 ) -> None:
     """Write the table of the frames in `known`, in time order, and remove its parts.
 
-    `filter_name` is the filter that its field is named by; "" of the usual one.
+    `describe` gives further columns of STARS from the facts of all frames; `filter_name` is the filter that its
+    field is named by, "" of the usual one.
 
     Raises
     ------
@@ -180,4 +182,5 @@ def join_table(
         for frame in there:
             rows, facts = reader.read(known[frame.path.name])
             writer.add(rows, {**facts, "shift_x": frame.shift[0], "shift_y": frame.shift[1]})
+        writer.describe(describe(writer.facts))
     remove_parts(parts_folder(path))

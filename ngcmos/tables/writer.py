@@ -182,7 +182,7 @@ class PhotWriter:
     ) -> None:
         self._file, self._path, self._stars = file, path, stars
         self._columns, self._row, self._cards = columns, _row_type(columns), cards
-        self._facts: list[Facts] = []
+        self.facts: list[Facts] = []  # of the frames added
         self._sums = RowSums(len(stars))
         file.write(_padded(fits.PrimaryHDU().header))
         self._start = file.tell()
@@ -202,14 +202,20 @@ class PhotWriter:
         rows = rows.astype(self._row, copy=False)
         self._file.write(rows.tobytes())
         self._sums.add(rows)
-        self._facts.append(facts)
+        self.facts.append(facts)
+
+    def describe(self, columns: Mapping[str, Floats]) -> None:
+        """Put (stars,) columns into STARS that are known only once all frames are."""
+        self._stars = Table(self._stars)
+        for name, values in columns.items():
+            self._stars[name] = values
 
     def finish(self) -> None:
         """Append STARS and FRAMES and enter the number of rows in the header."""
-        if not self._facts:
+        if not self.facts:
             raise ProductError(f"{self._path}: no frame was added, expected at least one")
         self._file.write(bytes(-self._file.tell() % _BLOCK))
-        stars, frames = Table(self._stars, copy=False), _table_of_facts(self._facts)
+        stars, frames = Table(self._stars, copy=False), _table_of_facts(self.facts)
         stars[SUM_COLUMN], frames[SUM_COLUMN] = self._sums.of_stars, self._sums.of_frames
         for name, table in (("STARS", stars), ("FRAMES", frames)):
             self._file.write(_bytes_of_extension(table, name))
@@ -222,8 +228,8 @@ class PhotWriter:
         for number, (_, _, unit) in enumerate(self._columns, start=1):
             if unit:
                 header.set(f"TUNIT{number}", unit, after=f"TFORM{number}")
-        header["NAXIS2"] = len(self._facts) * len(self._stars)
-        header["NFRAMES"] = (len(self._facts), "frames")
+        header["NAXIS2"] = len(self.facts) * len(self._stars)
+        header["NFRAMES"] = (len(self.facts), "frames")
         header["NSTARS"] = (len(self._stars), "stars in each frame")
         header["CREATOR"] = f"ngcmos {__version__}"
         for key, value, comment in self._cards:

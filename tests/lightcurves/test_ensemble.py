@@ -74,6 +74,23 @@ def test_scintillation_is_in_the_errors(rng, kinship):
     assert np.median(curves.error) == pytest.approx(0.005, rel=0.03)
 
 
+def test_barred_stars_change_nothing_of_the_others(rng, kinship):
+    barred = np.arange(STARS) % 3 == 1
+    wild = dataclasses.replace(kinship, barred=barred, x=np.where(barred, 5 * kinship.x, kinship.x))
+    signal = np.where(barred, rng.normal(1, 0.1, (FRAMES, STARS)), 1.0)
+    counts = count(rng, wild, factor=clouds(rng), signal=signal)
+    few = Kinship(*(getattr(wild, name)[~barred] for name in ("mag", "colour", "x", "y", "barred")))
+    alone = Counts(counts.flux[:, ~barred], counts.fluxerr[:, ~barred], counts.trusted[:, ~barred])
+    with_them = relate(counts, wild, np.zeros(FRAMES))
+    without = relate(alone, few, np.zeros(FRAMES))
+    np.testing.assert_allclose(with_them.flux[:, ~barred], without.flux, rtol=1e-6)
+    np.testing.assert_array_equal(with_them.variable[~barred], without.variable)
+    best = [
+        choose_best([curves] * 2, own.mag, own.barred)[1] for curves, own in ((with_them, wild), (without, few))
+    ]
+    np.testing.assert_array_equal(best[0][~barred], best[1])
+
+
 CLEAR = slice(60)
 
 

@@ -6,11 +6,14 @@ from astropy.io import fits
 from astropy.table import Table
 from running import run_stage
 
+from ngcmos.calibration.masters import load_masters
 from ngcmos.config import load_camera, load_config
 from ngcmos.names import Flag
 from ngcmos.night.folder import open_night
 from ngcmos.simulate.night import simulate_night
 from ngcmos.stages import create_flats, process_cmos, relative_photometry, simple_wrapper
+from ngcmos.steps.catalog import read_catalog
+from ngcmos.steps.measuring import measure_frame, place_frame, prepare_measuring, with_times
 from ngcmos.tables.table import read_frames, read_star, read_stars
 
 CLOUDED = slice(8, 11)
@@ -48,6 +51,33 @@ def night(tmp_path_factory):
     run_stage(process_cmos, config, open_night(config, simulated.folder), overwrite=True)
     reduce(config, simulated.folder, relative_photometry)
     return config, simulated.folder, table, tic_id
+
+
+def test_blended_stars_are_measured_and_change_nothing_of_the_others(night):
+    config, folder, table, _ = night
+    stars, catalog = read_stars(table), read_catalog(folder, table.stem.removeprefix("phot_"))
+    assert 0.03 < np.mean(stars["blended"]) < 0.5
+    placed = with_times(
+        [place_frame(folder / str(read_frames(table)["frame_id"][1]), config.camera)], config.camera
+    )[0]
+    masters = load_masters(config, folder)
+    alone = ~np.asarray(stars["blended"], bool)
+    found = [
+        measure_frame(placed, prepare_measuring(config.camera, masters, some, catalog, 80))
+        for some in (stars, stars[alone])
+    ]
+    assert found[0][0][alone].tobytes() == found[1][0].tobytes()
+    assert repr(found[0][1]) == repr(found[1][1])
+    assert np.isfinite(found[0][0]["flux_3"][~alone]).mean() > 0.9
+
+
+def test_light_of_neighbours_is_told_for_each_aperture(night):
+    stars = read_stars(night[2])
+    shares = np.array([stars[f"contamination_{radius}"] for radius in (2, 3, 4, 5, 6)])
+    np.testing.assert_array_equal(shares[-1], stars["contamination"])
+    blended = np.asarray(stars["blended"], bool)
+    assert np.median(shares[-1, blended]) > 0.2 > 0.01 > np.median(shares[-1, ~blended])
+    assert (shares[0] <= shares[-1]).mean() > 0.99
 
 
 def bits(table, flag):
