@@ -55,12 +55,15 @@ def checkout(tmp_path, name, pattern, new):
     """Environment of a checkout in which one file of the package is changed."""
     for part in ("ngcmos", "config"):
         shutil.copytree(ROOT / part, tmp_path / part, ignore=shutil.ignore_patterns("__pycache__"))
-    path = tmp_path / "ngcmos" / name
+    change(tmp_path / "ngcmos" / name, pattern, new)
+    return {"PYTHONPATH": str(tmp_path)}
+
+
+def change(path, pattern, new):
     text = path.read_text(encoding="utf-8")
     changed = re.sub(pattern, new, text, count=1)
-    assert changed != text, f"{pattern} is not in {name}"
+    assert changed != text, f"{pattern} is not in {path.name}"
     path.write_text(changed, encoding="utf-8")
-    return {"PYTHONPATH": str(tmp_path)}
 
 
 def counts_of(said, stage="process_cmos"):
@@ -81,6 +84,34 @@ def test_half_done_night_is_never_mixed(half, tmp_path, room):
     if room != "calibration":  # there are no masters but those of the first run
         assert "measured anew" in said or "made anew" in said
     assert "stale" not in said
+
+
+def walk(tmp_path):
+    """Environment of a checkout in which the recipe of a column was followed."""
+    recipe = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8").split("## Add a column")[1]
+    field, value, column = (
+        re.search(rf"`({start}[^`]*)`", recipe)[1] for start in ("sky_count: ", '"sky_count": ', "_ADDED .= ")
+    )
+    env = checkout(tmp_path, "photometry/apertures.py", r"(?m)^( +)sky_rms: Floats$", rf"\g<0>\n\1{field}")
+    for name, pattern, new in [
+        ("photometry/apertures.py", r'(?m)^( +)"sky_rms": .*$', rf"\g<0>\n\1{value},"),
+        ("tables/writer.py", r'(?m)^_ADDED .*"flags".*$', rf"\g<0>\n{column}"),
+        ("tables/writer.py", r'"sky_rms", "flags"\)', r'"sky_rms", "flags", "sky_count")'),
+    ]:
+        change(tmp_path / "ngcmos" / name, pattern, new)
+    return env
+
+
+@pytest.mark.slow
+def test_half_done_night_survives_a_column_added_by_the_recipe(half, tmp_path):
+    env = walk(tmp_path)
+    base = another(half, tmp_path)
+    said = run_script("run_night", *night_options(base), *STAGES, env=env).stderr
+    assert counts_of(said) == (ALL, 0)
+    [path] = (base / "nights" / DATE).glob("phot_*.fits")
+    table = Table.read(path, hdu="PHOT")
+    assert table.colnames[-1] == "sky_count"
+    assert np.nanmin(table["sky_count"]) > 10
 
 
 @pytest.mark.slow
