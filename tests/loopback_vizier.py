@@ -27,6 +27,7 @@ FIELDS = {
     "pmDE": 'datatype="double" unit="mas/yr">',
     "Teff": 'datatype="float" unit="K">',
     "Disp": 'datatype="char" arraysize="*">',
+    "m_TIC": 'datatype="long"><VALUES null="-9223372036854775808" />',
     "Name": 'datatype="char" arraysize="*">',
     "Type": 'datatype="char" arraysize="*">',
     "Period": 'datatype="double" unit="d">',

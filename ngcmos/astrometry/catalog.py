@@ -22,7 +22,7 @@ from ngcmos.sphere import Vectors, directions, unit_vectors
 ID_COLUMNS = ("TIC", "GAIA")
 NUMBER_COLUMNS = ("RAJ2000", "DEJ2000", "Tmag", "Gmag", "BPmag", "RPmag", "pmRA", "pmDE", "Teff")
 VIZIER_COLUMNS = ID_COLUMNS + NUMBER_COLUMNS
-DISPOSITION = "Disp"  # of TIC 8.2, where it is to be had
+DISPOSITION, DUPLICATE_OF = "Disp", "m_TIC"  # of TIC 8.2, where they are to be had
 NO_STARS = ("DUPLICATE", "SPLIT", "ARTIFACT")
 SAME_ARCSEC, SAME_DMAG = 1.0, 0.5  # two entries nearer and more alike than this are one star
 
@@ -86,11 +86,20 @@ def tidy_rows(rows: Table) -> Table:
 
 
 def _is_no_star(rows: Table) -> Bools:
-    """Entries that the catalog itself says are no stars."""
-    if DISPOSITION not in rows.colnames:
-        return np.zeros(len(rows), dtype=bool)
-    said = np.ma.filled(np.ma.asarray(rows[DISPOSITION]).astype(str), "")
-    return np.isin(np.char.upper(np.char.strip(said)), NO_STARS)
+    """Entries that the catalog itself says are no stars, or the same as another one that is a star."""
+    none: Bools = np.zeros(len(rows), dtype=bool)
+    if DISPOSITION in rows.colnames:
+        said = np.ma.filled(np.ma.asarray(rows[DISPOSITION]).astype(str), "")
+        none = np.isin(np.char.upper(np.char.strip(said)), NO_STARS)
+    if DUPLICATE_OF not in rows.colnames or not len(rows):
+        return none
+    own, other = exact_ids(rows["TIC"]), exact_ids(rows[DUPLICATE_OF])
+    order = np.argsort(own)
+    at = order[np.minimum(np.searchsorted(own, other, sorter=order), len(own) - 1)]
+    names_a_star = (other > 0) & (own[at] == other) & (other != own) & ~none[at]
+    of_each_other = (other[at] == own) & (own < other)
+    doubles: Bools = none | (names_a_star & ~of_each_other)
+    return doubles
 
 
 def _is_double(stars: Table) -> Bools:

@@ -14,7 +14,7 @@ from astropy.table import Table, vstack
 from astropy.utils.exceptions import AstropyWarning
 
 from ngcmos.arrays import Place
-from ngcmos.astrometry.catalog import DISPOSITION, VIZIER_COLUMNS, no_rows, tidy_rows
+from ngcmos.astrometry.catalog import DISPOSITION, DUPLICATE_OF, VIZIER_COLUMNS, no_rows, tidy_rows
 from ngcmos.config import Catalog
 from ngcmos.errors import CatalogError, NetworkError
 
@@ -181,11 +181,13 @@ class RefusedQueryError(CatalogError):
 
 
 def _ask(region: Region, constraints: dict[str, str], server: str, timeout_s: float) -> Table:
-    """Tidy rows of one query; asked again without the disposition where that is not understood."""
-    try:
-        return _ask_for([*VIZIER_COLUMNS, DISPOSITION], region, constraints, server, timeout_s)
-    except RefusedQueryError:
-        return _ask_for(VIZIER_COLUMNS, region, constraints, server, timeout_s)
+    """Tidy rows of one query; asked again without what tells duplicates where that is not understood."""
+    for further in ([DISPOSITION, DUPLICATE_OF], [DISPOSITION]):
+        try:
+            return _ask_for([*VIZIER_COLUMNS, *further], region, constraints, server, timeout_s)
+        except RefusedQueryError:
+            continue
+    return _ask_for(VIZIER_COLUMNS, region, constraints, server, timeout_s)
 
 
 def _ask_for(

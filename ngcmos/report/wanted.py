@@ -127,8 +127,6 @@ def find_star(config: Config, folder: Path, wanted: Wanted, outcome: Outcome) ->
     if not found:
         _explain_missing(config.camera, folder, wanted, tables, outcome)
         raise WorkError(f"no star with {key} {number} in {', '.join(f'phot_{field}.fits' for field in tables)}")
-    for field, _ in found:
-        _tell_twins(field, tables[field], wanted)
     if len(found) > 1:
         log.info("%s: %s %d is in %d fields, a picture each", STAGE, key, number, len(found))
     radius_px = wanted.radius_px
@@ -144,14 +142,6 @@ def _choose_radius(field: str, header: Mapping[str, Any], wanted: float | None) 
         known = ", ".join(f"{radius:g}" for radius in radii)
         raise UsageError(f"--aper is {wanted:g}, phot_{field}.fits has the radii {known}")
     return wanted
-
-
-def _tell_twins(field: str, stars: Table, wanted: Wanted) -> None:
-    """Say so where several stars have the same id: the Gaia id of a close pair may be given to both."""
-    twins = stars["tic_id"][stars[wanted.key] == wanted.number]
-    if len(twins) > 1:
-        others = ", ".join(f"TIC {tic_id}" for tic_id in twins[1:])
-        log.warning("%s: %s: TIC %d is shown; %s has this %s too", STAGE, field, twins[0], others, wanted.key)
 
 
 def _explain_missing(

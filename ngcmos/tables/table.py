@@ -5,6 +5,7 @@ is whole, ``table_checksum(path)`` whether it is another one than before. It is 
 """
 
 import hashlib
+import logging
 import os
 import warnings
 from collections.abc import Iterator, Mapping
@@ -17,6 +18,8 @@ from astropy.table import Table
 from ngcmos.arrays import Ints, Rows
 from ngcmos.errors import ProductError, WorkError
 from ngcmos.tables.sums import SUM_COLUMN, check_rows
+
+log = logging.getLogger(__name__)
 
 FILTER_CARD = "FILTER"  # of the frames, where it is not the usual one
 
@@ -59,7 +62,8 @@ def table_checksum(path: Path) -> str:
 def read_star(path: Path, *, gaia_id: int | None = None, tic_id: int | None = None) -> Table:
     """All rows of one star, a row a frame.
 
-    Only this star's rows are read: it has one row in NSTARS.
+    Only this star's rows are read: it has one row in NSTARS. Of several stars of one id the first is, and a
+    warning names the others; a catalog of today has none such.
 
     Parameters
     ----------
@@ -88,6 +92,10 @@ def read_star(path: Path, *, gaia_id: int | None = None, tic_id: int | None = No
         known = ids[ids != 0]
         span = f"{stars} stars with {name} from {known.min()} to {known.max()}" if known.size else "no such ids"
         raise WorkError(f"{path}: no star with {name} {wanted}, the table has {span}")
+    if found.size > 1:
+        tic_ids = _read_rows(path, kinds, start, stars)["tic_id"][found]
+        others = ", ".join(f"TIC {tic_id}" for tic_id in tic_ids[1:])
+        log.warning("%s: TIC %d is read; %s has %s %d too", path.name, tic_ids[0], others, name, wanted)
     rows = _read_rows(path, kinds, start + found[0] * kinds.itemsize, 1, times=frames, step=stars * kinds.itemsize)
     sums = sums_of(path, "STARS")
     check_rows(path, f"{name} {wanted}", rows, None if sums is None else sums[found[0]])

@@ -276,6 +276,24 @@ def test_what_the_tic_disposes_of_is_no_star():
     assert tidy_rows(entries(Disp=said))["TIC"].tolist() == [1, 5]
 
 
+@pytest.mark.parametrize(
+    ("same_as", "left"),
+    [
+        ([0, 1, 0, 0, 0], [1, 3, 4, 5]),
+        ([2, 1, 0, 0, 0], [1, 3, 4, 5]),  # each names the other
+        ([0, 99, 0, 4, 0], [1, 2, 3, 4, 5]),  # not here, itself
+    ],
+)
+def test_an_entry_that_names_another_one_as_the_same_is_no_star(same_as, left):
+    assert tidy_rows(entries(m_TIC=np.ma.masked_equal(same_as, 0)))["TIC"].tolist() == left
+
+
+def test_an_entry_stays_where_that_which_it_names_is_no_star():
+    """As the children of a split that name their parent."""
+    rows = entries(Disp=["SPLIT", "", "", "", ""], m_TIC=[0, 1, 1, 0, 0])
+    assert tidy_rows(rows)["TIC"].tolist() == [2, 3, 4, 5]
+
+
 @pytest.mark.parametrize(("arcsec", "dmag", "left"), [(0.9, 0.4, 4), (1.1, 0.0, 5), (0.3, 0.6, 5)])
 def test_two_entries_at_one_place_and_alike_are_one_star(arcsec, dmag, left):
     rows = entries(GAIA=[101, 0, 103, 104, 105])

@@ -339,7 +339,7 @@ def test_stars_of_one_gaia_id_are_told_apart(analyse, solved_night, copied, capl
         renew_sums(units)
     stars = read_stars(path)
     analyse(copied, gaia_id=int(stars["gaia_id"][3]), output=tmp_path / "star.png")
-    assert f"TIC {stars['tic_id'][3]} is shown; TIC {stars['tic_id'][4]} has this gaia_id too" in caplog.text
+    assert f"TIC {stars['tic_id'][3]} is read; TIC {stars['tic_id'][4]} has gaia_id" in caplog.text
 
 
 def test_a_night_without_a_table_says_what_to_run(analyse, copied):
