@@ -323,7 +323,7 @@ def _require_stars(frame: FrameFacts, counts: Mapping[str, int], min_objects: in
     needed = min(min_objects, EXPECTED_SHARE * counts["stars_on_chip"])
     if counts["stars_seen"] < max(needed, 1):
         raise FrameError(
-            f"{frame.name}: too few stars (cloud?): {counts['seen']} of {counts['on_chip']} seen,"
+            f"{frame.name}: too few stars (cloud?): {counts['stars_seen']} of {counts['stars_on_chip']} seen,"
             f" expected at least {needed:.0f}"
         )
 
