@@ -58,6 +58,7 @@ __all__ = [
     "Site",
     "Solve",
     "Telescope",
+    "find_camera",
     "find_directories_file",
     "load_camera",
     "load_config",
@@ -66,6 +67,8 @@ __all__ = [
 ]
 
 DEFAULT_CAMERA = "ngts_cmos"
+CAMERA_VARIABLE = "NGCMOS_CAMERA"
+CAMERAS = "cameras"  # the list of directories.json that may be missing
 
 Tables = dict[str, Any]  # a TOML file as it is read
 Migration = Callable[[Tables], Tables]
@@ -74,11 +77,12 @@ MIGRATIONS: Mapping[int, Migration] = {}  # from each older format to the one af
 
 @dataclasses.dataclass(frozen=True)
 class Directories:
-    """The row of directories.json that exists on this machine."""
+    """The row of directories.json that exists on this machine; `camera` is its profile, "" where it names none."""
 
     calibration: Path
     base: Path
     out: Path
+    camera: str = ""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -96,12 +100,12 @@ class Config:
 
 def load_config(
     *,
-    camera: str | Path = DEFAULT_CAMERA,
+    camera: str | Path | None = None,
     config: str | Path | None = None,
     directory: str | Path | None = None,
     environ: Mapping[str, str] = os.environ,
 ) -> Config:
-    """Directories and camera profile (a name, or a path to a TOML file) of a run.
+    """Directories and camera profile (a name, or a path to a TOML file; None: by `find_camera`) of a run.
 
     Without `config` (a directories.json) the current folder, the night `directory` and `$NGCMOS_DIRECTORIES` are
     tried for one.
@@ -115,7 +119,26 @@ def load_config(
     """
     if directory is not None and not Path(directory).is_dir():
         raise NightError(f"no night found: {directory} is not a folder")
-    return Config(load_directories(find_directories_file(config, directory, environ)), load_camera(camera))
+    directories = load_directories(find_directories_file(config, directory, environ))
+    named = camera or environ.get(CAMERA_VARIABLE) or directories.camera
+    return Config(directories, load_camera(named or DEFAULT_CAMERA))
+
+
+def find_camera(
+    config: str | Path | None = None,
+    directory: str | Path | None = None,
+    environ: Mapping[str, str] = os.environ,
+) -> str:
+    """The camera profile that nobody has named: of `$NGCMOS_CAMERA`, else of directories.json, else the default.
+
+    A directories.json that is missing or wrong names none; who needs it says so.
+    """
+    if environ.get(CAMERA_VARIABLE):
+        return environ[CAMERA_VARIABLE]
+    try:
+        return load_directories(find_directories_file(config, directory, environ)).camera or DEFAULT_CAMERA
+    except ConfigError:
+        return DEFAULT_CAMERA
 
 
 def find_directories_file(
@@ -140,7 +163,7 @@ def find_directories_file(
 
 def load_directories(path: str | Path) -> Directories:
     """The first row of directories.json whose base path exists; relative paths start at the file's folder."""
-    keys = [field.name + "_paths" for field in dataclasses.fields(Directories)]
+    keys = [f"{name}_paths" for name in ("calibration", "base", "out")]
     try:
         lists = json.loads(Path(path).read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
@@ -148,6 +171,7 @@ def load_directories(path: str | Path) -> Directories:
     if not isinstance(lists, dict):
         raise ConfigError(f"{path}: expected an object with the lists {', '.join(keys)}")
     _check_keys(path, lists, keys)
+    keys += [CAMERAS] if CAMERAS in lists else []
     for key in keys:
         if not (isinstance(lists[key], list) and all(isinstance(item, str) for item in lists[key])):
             raise ConfigError(f"{path}: {key} must be a list of paths")
@@ -155,7 +179,11 @@ def load_directories(path: str | Path) -> Directories:
     if len(set(lengths.values())) != 1:
         raise ConfigError(f"{path}: the lists must be of one length, found {lengths}")
     home = Path(path).absolute().parent
-    rows = [Directories(*(home / item for item in row)) for row in zip(*(lists[key] for key in keys), strict=True)]
+    cameras = lists.get(CAMERAS) or [""] * len(lists[keys[0]])
+    rows = [
+        Directories(home / calibration, home / base, home / out, _camera_beside(home, camera))
+        for calibration, base, out, camera in zip(*(lists[key] for key in keys[:3]), cameras, strict=True)
+    ]
     for row in rows:
         if row.base.is_dir():
             return row
@@ -163,11 +191,17 @@ def load_directories(path: str | Path) -> Directories:
     raise ConfigError(f"{path}: none of the base_paths exists, tried {tried}")
 
 
+def _camera_beside(home: Path, named: str) -> str:
+    """A profile by its name, or by its path from the folder of directories.json."""
+    return str(home / named) if named.endswith(".toml") else named
+
+
 def _check_keys(path: str | Path, lists: Mapping[str, object], expected: list[str]) -> None:
-    unknown = [key for key in lists if key not in expected]
+    unknown = [key for key in lists if key not in (*expected, CAMERAS)]
     missing = [key for key in expected if key not in lists]
     if unknown:
-        raise ConfigError(f"{path}: unknown key {', '.join(unknown)} (known are {', '.join(expected)})")
+        known = ", ".join([*expected, CAMERAS])
+        raise ConfigError(f"{path}: unknown key {', '.join(unknown)} (known are {known})")
     if missing:
         raise ConfigError(f"{path}: missing key {', '.join(missing)}")
 

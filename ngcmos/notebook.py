@@ -19,7 +19,7 @@ from astropy.table import Table
 from astropy.time import Time
 from astropy.timeseries import TimeSeries
 
-from ngcmos.config import DEFAULT_CAMERA, load_config
+from ngcmos.config import load_config
 from ngcmos.errors import NightError, ProductError, UsageError, WorkError
 from ngcmos.names import Quality
 from ngcmos.night.folder import find_folder
@@ -165,14 +165,14 @@ def read_season(field: str, base: Path | str | None = None, *, config: Path | st
         There is no season of this field.
     """
     if base is None:
-        base = load_config(camera=DEFAULT_CAMERA, config=config).directories.base
+        base = load_config(config=config).directories.base
     return Season(season_folder(Path(base).absolute(), field))
 
 
 def _find_night(night: str | Path, config: str | Path | None) -> Path:
     """The folder of a night that is named by itself or by its date."""
     if isinstance(night, str) and _DATE.fullmatch(night) and not Path(night).is_dir():
-        return find_folder(load_config(camera=DEFAULT_CAMERA, config=config), night=night)
+        return find_folder(load_config(config=config), night=night)
     folder = Path(night).absolute()
     if not folder.is_dir():
         raise NightError(f"no night found: {folder} is not a folder")

@@ -7,7 +7,15 @@ from pathlib import Path
 
 import pytest
 
-from ngcmos.config import MIGRATIONS, load_camera, load_config, load_directories, migrate, profiles_folder
+from ngcmos.config import (
+    MIGRATIONS,
+    find_camera,
+    load_camera,
+    load_config,
+    load_directories,
+    migrate,
+    profiles_folder,
+)
 from ngcmos.errors import ConfigError, NightError
 from ngcmos.profile import PROFILE_FORMAT
 
@@ -179,6 +187,23 @@ def test_first_row_whose_base_exists_wins(tmp_path):
     assert directories.out == tmp_path / "here-out_paths"
 
 
+def test_the_camera_is_named_by_option_variable_list_or_nobody(tmp_path):
+    (tmp_path / "nights").mkdir()
+    config = tmp_path / "directories.json"
+
+    def camera(given=None, environ=None):
+        return load_config(camera=given, config=config, environ=environ or {}).camera.source.stem
+
+    config.write_text(json.dumps(LISTS))
+    assert camera() == "ngts_cmos"
+    write_profile(tmp_path, str)
+    config.write_text(json.dumps({**LISTS, "cameras": ["mine.toml"]}))
+    assert camera() == "mine" and find_camera(config, environ={}) == str(tmp_path / "mine.toml")
+    assert camera(environ={"NGCMOS_CAMERA": "microobservatory"}) == "microobservatory"
+    assert camera("ngts_cmos", {"NGCMOS_CAMERA": "microobservatory"}) == "ngts_cmos"
+    assert find_camera(tmp_path / "nowhere.json", environ={}) == "ngts_cmos"
+
+
 @pytest.mark.parametrize(
     ("lists", "message"),
     [
@@ -186,6 +211,7 @@ def test_first_row_whose_base_exists_wins(tmp_path):
         ({**LISTS, "base_paths": ["a", "b"]}, "the lists must be of one length"),
         ({**LISTS, "bases": []}, "unknown key bases"),
         ({"base_paths": []}, "missing key calibration_paths, out_paths"),
+        ({**LISTS, "cameras": ["a", "b"]}, "the lists must be of one length"),
         ({**LISTS, "base_paths": "nights"}, "base_paths must be a list of paths"),
         ([], "expected an object"),
     ],

@@ -108,9 +108,9 @@ def demo(tmp_path_factory):
 
 def run_command(line, checkout, stars=None):
     """Completed run of a line of the README, smaller, for the demo night (as it says) and one of its stars."""
-    assert "add `--config demo-night/directories.json --camera demo-night/camera.toml`" in README
+    assert "add `--config demo-night/directories.json`" in README
     if "scripts/" in line and line not in MAKING and not any(name in line for name in WITHOUT_A_NIGHT):
-        line += " --config demo-night/directories.json --camera demo-night/camera.toml --workers 1"
+        line += " --config demo-night/directories.json --workers 1"
     for key in ("gaia_id", "tic_id") if stars is not None else ():
         usual = stars[(stars["gaia_id"] > 0) & (stars["Tmag"] > 11)][0]  # brighter ones are saturated
         line = re.sub(rf"--{key} \d+", f"--{key} {usual[key]}", line)
@@ -183,7 +183,8 @@ def test_directories_json_of_the_readme_is_the_example():
     [text] = [text for language, _, text in BLOCKS if language == "json"]
     lists = json.loads(text)
     assert lists == json.loads((ROOT / "directories.json.example").read_text())
-    assert sorted(lists) == sorted(field.name + "_paths" for field in dataclasses.fields(Directories))
+    paths = [field.name + "_paths" for field in dataclasses.fields(Directories) if field.name != "camera"]
+    assert sorted(lists) == sorted(paths)
     assert described(README, lists) == []
 
 

@@ -33,9 +33,8 @@ def parser_of(
     if camera:
         parser.add_argument(
             "--camera",
-            default=DEFAULT_CAMERA,
             metavar="NAME",
-            help="camera profile: a name or a .toml file (%(default)s)",
+            help=f"camera profile: a name or a .toml file (default: of directories.json, else {DEFAULT_CAMERA})",
         )
     if night or nights:
         parser.add_argument(

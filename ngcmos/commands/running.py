@@ -19,7 +19,7 @@ from types import FrameType
 from typing import TYPE_CHECKING
 
 from ngcmos.commands.parser import parser_of
-from ngcmos.config import Config, load_config
+from ngcmos.config import Config, find_camera, load_config
 from ngcmos.errors import NgcmosError
 from ngcmos.names import Stage
 from ngcmos.night.outcome import Outcome
@@ -125,7 +125,10 @@ def _parsed(
 ) -> argparse.Namespace:
     if add_options:
         add_options(parser)
-    return parser.parse_args(argv)
+    options = parser.parse_args(argv)
+    if getattr(options, "camera", "") is None:
+        options.camera = find_camera(getattr(options, "config", None), getattr(options, "directory", None))
+    return options
 
 
 def guarded(work: Callable[[], int], options: argparse.Namespace) -> int:

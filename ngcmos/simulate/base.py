@@ -102,6 +102,11 @@ def _take_away(night: SimulatedNight, *, overwrite: bool) -> None:
 def write_settings(night: SimulatedNight, options: dict[str, Any]) -> None:
     """The marker with the options of the simulation, directories.json and the camera profile."""
     (night.base / MARKER).write_text(json.dumps(options, indent=1, default=str), encoding="utf-8")
-    lists = {"calibration_paths": [CALIBRATION], "base_paths": [NIGHTS], "out_paths": [OUT]}
+    lists = {
+        "calibration_paths": [CALIBRATION],
+        "base_paths": [NIGHTS],
+        "out_paths": [OUT],
+        "cameras": [night.camera_file.name],
+    }
     night.directories_file.write_text(json.dumps(lists, indent=1), encoding="utf-8")
     write_camera(night.camera_file, night.camera)

@@ -180,7 +180,12 @@ def _prepare(config: Config, night: Night, target: Path) -> Path:
         for path in night.folder.iterdir():
             if "flat" in path.name and is_fits(path.name):
                 shutil.copy2(path, folder)
-        lists = {"calibration_paths": [CALIBRATION], "base_paths": [NIGHTS], "out_paths": [OUT]}
+        lists = {
+            "calibration_paths": [CALIBRATION],
+            "base_paths": [NIGHTS],
+            "out_paths": [OUT],
+            "cameras": [str(config.camera.source)],
+        }
         (target / "directories.json").write_text(json.dumps(lists, indent=1), encoding="utf-8")
     except OSError as error:
         raise WriteError(f"{target}: cannot be prepared ({error})") from None
