@@ -14,11 +14,12 @@ from ngcmos.arrays import Bools, Floats, Ints, Shape
 from ngcmos.names import Level
 from ngcmos.report.summary import NightSummary
 from ngcmos.report.telescope import Health, health_of
-from ngcmos.season.archive import SeasonFolder
+from ngcmos.season.archive import SeasonFolder, read_mark
 from ngcmos.season.binned import BinnedSeason, read_binned
 from ngcmos.season.health import read_numbers
 from ngcmos.season.reader import Season
 from ngcmos.season.search import SURE_SNR
+from ngcmos.season.update import OTHERWISE
 from ngcmos.stats import column_medians, mad_sigma, quotient
 
 FEWEST_BRIGHT, MOST_BRIGHT = 10, 50  # stars that do not vary, a tenth of all, by which a night is told
@@ -77,6 +78,8 @@ class SeasonFacts:
     binned : BinnedSeason
         Its stars are in the order of `stars`.
     health : Health
+    otherwise : str
+        Which nights were measured in another way; "" for none.
     """
 
     field: str
@@ -87,6 +90,7 @@ class SeasonFacts:
     error: Floats
     binned: BinnedSeason
     health: Health
+    otherwise: str = ""
 
     @property
     def sure_dips(self) -> Bools:
@@ -130,7 +134,17 @@ def gather_season(folder: SeasonFolder, shape: Shape, summaries: Sequence[NightS
     nights = [_night(season.frames, date, float(fine), float(long), usual) for date, fine, long in told]
     inside = [one for one in summaries if dates and dates[0] <= one.night <= dates[-1]]
     health = health_of(read_numbers(folder, shape), inside)
-    return SeasonFacts(folder.field, stars, nights, bjd, mean, error, binned, health)
+    return SeasonFacts(
+        folder.field,
+        stars,
+        nights,
+        bjd,
+        mean,
+        error,
+        binned,
+        health,
+        str(read_mark(folder.stars).get(OTHERWISE, "")),
+    )
 
 
 def _nightly(binned: BinnedSeason, of_bin: Ints, nights: int) -> tuple[Floats, Floats, Floats, Floats]:

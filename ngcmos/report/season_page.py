@@ -57,6 +57,7 @@ def draw_season(facts: SeasonFacts, *, made_of: str) -> str:
     body = page.join(
         page.Html(f"<h1>Season of {page.text(facts.field)}</h1>"),
         page.verdict(_level_of(facts.nights), _say_season(facts)),
+        page.paragraph(f"Some nights were {facts.otherwise}.") if facts.otherwise else "",
         _draw_contents(),
         _draw_finder(),
         _draw_nights(facts.nights),

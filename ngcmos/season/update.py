@@ -16,12 +16,14 @@ from ngcmos.season.binned import BinnedSeason, read_binned
 from ngcmos.season.build import Changes, Season, Source, bring_in
 from ngcmos.season.known import UNKNOWN, KnownStars
 from ngcmos.season.periods import calibrate_faps
+from ngcmos.season.reductions import read_reductions, say_reductions
 from ngcmos.season.search import Found, search
 from ngcmos.season.tables import NightMeans, frame_rows, night_means, star_rows
 from ngcmos.season.variability import chance_of_nights, chance_within_nights, excess, find_variable
 
 log = logging.getLogger(__name__)
 
+OTHERWISE = "otherwise"  # in the mark of the tables: which nights were measured in another way
 _ROOMS = ("binned", "dips", "noise", "periods", "search", "tables", "update", "variability")
 ROOMS = (*[f"ngcmos.season.{name}" for name in _ROOMS], "ngcmos.lightcurves.scatter")
 
@@ -58,8 +60,11 @@ def update(
     """
     changes, season = bring_in(folder, sources, overwrite=overwrite)
     known = next(iter(sources.values())).known if sources else UNKNOWN
-    made_of = _made_of(folder, season, known)
+    otherwise = say_reductions(read_reductions(sources, folder.field))
+    made_of = _made_of(folder, season, known) | {OTHERWISE: otherwise}
     if overwrite or any(read_mark(path) != made_of for path in (folder.stars, folder.frames)):
+        if otherwise:
+            log.warning("%s: %s", folder.field, otherwise)
         means = night_means(season)
         binned = read_binned([folder.bins(name) for name in means.names], means.stars)
         rows = star_rows(season, means)
