@@ -22,6 +22,7 @@ SkyMethod = Literal["map", "annulus", "mean"]
 SKY_METHODS: tuple[SkyMethod, ...] = typing.get_args(SkyMethod)
 
 Text = Annotated[str, Field(strict=True)]
+Extra = tuple[str, str, str]  # name of a column, where it is from, unit
 Cards = Annotated[tuple[Text, ...], BeforeValidator(lambda given: (given,) if isinstance(given, str) else given)]
 Switch = Annotated[bool, Field(strict=True)]
 Whole = Annotated[int, Field(strict=True)]
@@ -110,6 +111,18 @@ class Site:
         return self
 
 
+def _as_extra(text: str) -> Extra:
+    """Of "name/CARD/unit"; a file may have slashes of its own."""
+    name, _, rest = text.partition("/")
+    source, _, unit = rest.rpartition("/")
+    return name, source, unit
+
+
+def _is_extra(text: str) -> bool:
+    name, source, _ = _as_extra(text)
+    return name.isidentifier() and bool(source)
+
+
 @dataclass(frozen=True, config=TABLE)
 class HeaderNames:
     """How this camera names the header cards that ngcmos reads."""
@@ -134,12 +147,16 @@ class HeaderNames:
     )
     pointing_unit: Literal["deg", "hour"] = "deg"
     center: tuple[Number, ...] = ()
+    extra: Cards = ("ccd_temp_c/CCD-TEMP/C", "ccd_temp_c/CCDTEMP/C")
+    series: Cards = ()
 
     @model_validator(mode="after")
     def _check(self) -> Self:
         _demand(
             (bool(self.pointing), "pointing must name at least one pair of cards"),
             (all(p.count("/") == 1 for p in self.pointing), 'pointing must be pairs as "TELRAD/TELDECD"'),
+            (all(map(_is_extra, self.extra)), 'extra must be name, card and unit as "humidity/HUMIDITY/%"'),
+            (all(map(_is_extra, self.series)), 'series must be name, file and unit as "pwv_mm/pwv.csv/mm"'),
             (bool(self.date_obs and self.exptime), "date_obs and exptime must name at least one card each"),
             (
                 not self.center
@@ -148,6 +165,21 @@ class HeaderNames:
             ),
         )
         return self
+
+    @property
+    def extra_cards(self) -> list[Extra]:
+        """Further cards to keep of each frame; several of one name in order of preference."""
+        return [_as_extra(one) for one in self.extra]
+
+    @property
+    def extra_series(self) -> list[Extra]:
+        """Files of time series to join to the frames."""
+        return [_as_extra(one) for one in self.series]
+
+    @property
+    def extra_units(self) -> dict[str, str]:
+        """{name: unit} of cards and series."""
+        return {name: unit for name, _, unit in (*self.extra_cards, *self.extra_series)}
 
     @property
     def pointing_pairs(self) -> list[tuple[str, str]]:

@@ -112,6 +112,8 @@ class FieldFacts:
         Of the camera.
     filter_name : str
         That it is named by; "" of the usual one.
+    extras : mapping of str to (str, array)
+        Unit and values of what the profile keeps beside the frames.
     """
 
     name: str
@@ -125,6 +127,7 @@ class FieldFacts:
     limits: QualityLimits = USUAL_LIMITS
     donuts: DonutsSettings = _USUAL_DONUTS
     filter_name: str = ""
+    extras: Mapping[str, tuple[str, Floats]] = dataclasses.field(default_factory=dict)
 
     @property
     def counts(self) -> Counts:
@@ -192,7 +195,17 @@ def _read_field(
         catalog=read_catalog_facts(folder, name),
         limits=config.camera.quality,
         donuts=config.camera.donuts,
+        extras=_read_extras(folder, name, ordered, config.camera.headers.extra_units),
     )
+
+
+def _read_extras(
+    folder: Path, name: str, files: Sequence[FrameFile], units: Mapping[str, str]
+) -> dict[str, tuple[str, Floats]]:
+    """{name: (unit, value a file)} of what the profile keeps beside the frames."""
+    table = _table_rows(folder, name, tuple(units))
+    rows = [table.get(file.name, {}) for file in files]
+    return {one: (unit, np.array([row.get(one, np.nan) for row in rows], float)) for one, unit in units.items()}
 
 
 def _unix_of(file: FrameFile) -> float:
@@ -205,7 +218,7 @@ def _by_time(dated: tuple[float, FrameFile]) -> tuple[float, str]:
     return (unix if np.isfinite(unix) else np.inf), file.name
 
 
-def _table_rows(folder: Path, field: str) -> dict[str, dict[str, float]]:
+def _table_rows(folder: Path, field: str, names: Sequence[str] | None = None) -> dict[str, dict[str, float]]:
     """{frame: {column: value}} of the photometry table of a field; empty where there is none."""
     path = photometry_path(folder, field)
     if not path.exists():
@@ -214,7 +227,7 @@ def _table_rows(folder: Path, field: str) -> dict[str, dict[str, float]]:
         frames = read_frames(path)
     except ProductError:
         return {}
-    known = [name for name in _OF_TABLE if name in frames.colnames]
+    known = [name for name in (_OF_TABLE if names is None else names) if name in frames.colnames]
     return {str(row["frame_id"]).strip(): {name: row[name] for name in known} for row in frames}
 
 

@@ -156,6 +156,10 @@ def _draw_series(key: str, field: FieldFacts, clear_zp: float) -> list[Plot]:
         against_time("sky", "Sky", [points("sky", numbers.sky, SKYBLUE)], "ADU"),
         against_time("zp", f"Zero point{clear}", [points("zero point", numbers.zp, PURPLE)], "mag"),
         against_time("wcs", "Residual of the plate solution", [rms], "px"),
+        *(
+            against_time(f"extra-{name}", name, [points(name, values[order], GREEN)], unit)
+            for name, (unit, values) in field.extras.items()
+        ),
     ]
 
 

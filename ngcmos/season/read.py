@@ -44,6 +44,7 @@ FRAME_COLUMNS = np.dtype(
         *[(name, "f4") for name in (*_NUMBERS, "transparency")],
         ("quality", "S12"),
         ("reason", "S240"),
+        ("extra", "S400"),
     ]
 )
 _PLACES = ("ra_deg", "dec_deg")
@@ -204,10 +205,18 @@ def _frame_rows(facts: NightFacts, camera: Camera) -> Rows:
     verdict = np.where(facts.exclusions.leaves_out(table), str(Quality.EXCLUDED), judged.verdict)
     here["transparency"], here["quality"] = judged.transparency, np.char.encode(verdict, "ascii")
     here["frame_id"] = _as_bytes(table["frame_id"])
+    here["extra"] = _as_bytes(_extras_of(table, camera))
     rows["frame_id"][len(table) :] = _as_bytes(list(refused))
     rows["quality"][len(table) :] = REFUSED
     rows["reason"][len(table) :] = _as_bytes(list(refused.values()))
     return rows
+
+
+def _extras_of(table: Table, camera: Camera) -> list[str]:
+    """What the profile keeps beside the frames, as JSON of each; what is not known is left out."""
+    names = [name for name in camera.headers.extra_units if name in table.colnames]
+    known = [{name: float(row[name]) for name in names if np.isfinite(row[name])} for row in table]
+    return [json.dumps(one) if one else "" for one in known]
 
 
 def _as_bytes(texts: Any) -> NDArray[np.bytes_]:

@@ -55,7 +55,7 @@ FRAME_ROW = np.dtype(
     [
         *[("night", "S16"), ("camera", "S40"), ("frame", "i4"), ("frame_id", "S200"), ("jd_mid", "f8")],
         *[(name, "f4") for name in _KEPT],
-        *[("quality", "S12"), ("used", "?"), ("reason", "S240")],
+        *[("quality", "S12"), ("used", "?"), ("reason", "S240"), ("extra", "S400")],
         *[("share", "f4"), ("jitter", "f4"), ("pointing", "i4")],
     ]
 )
@@ -203,7 +203,7 @@ def frame_rows(season: Season) -> Rows:
 def _frames_of(summary: NightSummary) -> Rows:
     rows = np.zeros(len(summary.frames), FRAME_ROW)
     measured = summary.share.shape[1]
-    for name in ("frame_id", "jd_mid", "quality", "reason", *_KEPT):
+    for name in ("frame_id", "jd_mid", "quality", "reason", "extra", *_KEPT):
         rows[name] = summary.frames[name]
     rows["night"], rows["camera"] = summary.night.encode(), summary.camera.encode()
     rows["frame"], rows["pointing"], rows["share"], rows["jitter"] = -1, -1, np.nan, np.nan

@@ -21,6 +21,7 @@ from ngcmos.night.fingerprint import Inputs
 from ngcmos.night.frames import FrameFacts, read_frame
 from ngcmos.night.headers import card_said, header_number
 from ngcmos.night.pointing import pointing_off_deg
+from ngcmos.night.weather import extra_of
 from ngcmos.photometry.air import AirCards, air_cards, under_sky
 from ngcmos.photometry.apertures import Exposure, Measurement, measure
 from ngcmos.photometry.counts import believable_counts
@@ -83,7 +84,7 @@ class Solved:
     """A frame that has a plate solution of ours, as its header has it.
 
     `said` is what its cards say of the air, `pointing` where they say it looks, `colour` which filters its pixels
-    have; `solution_sum` tells what its plate solution was made of.
+    have, `extra` further cards of the profile; `solution_sum` tells what its plate solution was made of.
     """
 
     path: Path
@@ -97,6 +98,7 @@ class Solved:
     solution_sum: str
     colour: str
     pointing: tuple[float, float] | None
+    extra: Mapping[str, float]
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -172,6 +174,7 @@ def place_frame(path: Path, camera: Camera) -> Solved:
         solution_sum=solution_fingerprint(frame.header),
         colour=str(card_said(frame.header, "BAYERPAT") or "").strip(),
         pointing=frame.pointing,
+        extra=extra_of(frame.header, camera.headers.extra_cards),
     )
 
 

@@ -19,6 +19,7 @@ from ngcmos.night.fingerprint import Inputs
 from ngcmos.night.job import Job
 from ngcmos.night.ledger import Entry
 from ngcmos.night.products import keep_old
+from ngcmos.night.weather import read_outside
 from ngcmos.tables.parts import Place, RowReader, open_parts, parts_folder, remove_parts, write_part
 from ngcmos.tables.table import FILTER_CARD, check_table
 from ngcmos.tables.writer import Facts, bytes_of_row, write_photometry
@@ -39,6 +40,8 @@ class Measurable(Protocol):
     def start(self) -> Time: ...
     @property
     def shift(self) -> tuple[float | None, float | None]: ...
+    @property
+    def extra(self) -> Mapping[str, float]: ...
 
 
 def cards_of(camera: Camera, inputs: Inputs) -> list[Card]:
@@ -178,9 +181,14 @@ def join_table(
     require_space(path.parent, camera.files.reserve_mb, needed_mb=needed_mb)
     cards = cards_of(camera, inputs)
     cards += [(FILTER_CARD, filter_name, "filter of its frames")] if filter_name else []
+    headers = camera.headers
+    series = {name: read_outside(path.parent, name, source) for name, source, _ in headers.extra_series}
     with write_photometry(path, stars, radii=radii, name_width=width, cards=cards) as writer:
+        writer.units = headers.extra_units
         for frame in there:
             rows, facts = reader.read(known[frame.path.name])
-            writer.add(rows, {**facts, "shift_x": frame.shift[0], "shift_y": frame.shift[1]})
+            outside = {name: values.at(float(str(facts["jd_mid"]))) for name, values in series.items()}
+            shift = {"shift_x": frame.shift[0], "shift_y": frame.shift[1]}
+            writer.add(rows, {**facts, **shift, **frame.extra, **outside})
         writer.describe(describe(writer.facts))
     remove_parts(parts_folder(path))

@@ -183,6 +183,7 @@ class PhotWriter:
         self._file, self._path, self._stars = file, path, stars
         self._columns, self._row, self._cards = columns, _row_type(columns), cards
         self.facts: list[Facts] = []  # of the frames added
+        self.units: Mapping[str, str] = {}  # of columns of FRAMES that the profile names
         self._sums = RowSums(len(stars))
         file.write(_padded(fits.PrimaryHDU().header))
         self._start = file.tell()
@@ -218,7 +219,7 @@ class PhotWriter:
         stars, frames = Table(self._stars, copy=False), _table_of_facts(self.facts)
         stars[SUM_COLUMN], frames[SUM_COLUMN] = self._sums.of_stars, self._sums.of_frames
         for name, table in (("STARS", stars), ("FRAMES", frames)):
-            self._file.write(_bytes_of_extension(table, name))
+            self._file.write(_bytes_of_extension(table, name, self.units))
         self._file.seek(self._start)
         self._file.write(self._header())
 
@@ -245,10 +246,16 @@ def _padded(header: fits.Header) -> bytes:
     return str(header.tostring(padding=True)).encode("ascii")
 
 
-def _bytes_of_extension(table: Table, name: str) -> bytes:
-    """A table as an extension as it lies in a file, without the primary unit astropy puts before it."""
+def _bytes_of_extension(table: Table, name: str, units: Mapping[str, str]) -> bytes:
+    """A table as an extension as it lies in a file, without the primary unit astropy puts before it.
+
+    Units stand in the comments of TTYPEn: a team's own may be none that FITS knows.
+    """
     extension = fits.table_to_hdu(Table(table, copy=False, meta={}))
     extension.name = name
+    for number, column in enumerate(table.colnames, start=1):
+        if column in units:
+            extension.header.comments[f"TTYPE{number}"] = f"[{units[column]}]"
     whole = io.BytesIO()
     fits.HDUList([fits.PrimaryHDU(), extension]).writeto(whole)
     return whole.getvalue()[_BLOCK:]
