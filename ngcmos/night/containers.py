@@ -51,12 +51,6 @@ def open_unpacked(path: Path) -> Iterator[tuple[BufferedReader, BinaryIO]]:
             raise FrameError(f"{path.name}: truncated or damaged, not to be unpacked ({error})") from None
 
 
-def is_compressed(path: Path) -> bool:
-    """Whether a file is compressed as a whole."""
-    with open_regular(path) as file:
-        return file.peek(3).startswith((_GZIP, _BZIP2))
-
-
 def bytes_up_to(end: int, file: BufferedReader, unpacked: BinaryIO) -> int:
     """How many of the first `end` bytes there are; a compressed file whose own end tells it is not unpacked."""
     size = os.fstat(file.fileno()).st_size

@@ -66,10 +66,3 @@ def stale_products(entries: Iterable[Entry]) -> list[StaleProduct]:
 def listed(value: JSON) -> list[JSON]:
     """A list that the ledger keeps; empty where it is none."""
     return value if isinstance(value, list) else []
-
-
-def inputs_of_products(entries: Iterable[Entry]) -> dict[str, str]:
-    """{product: all that entered it, as JSON} of a night by its ledger."""
-    return {
-        entry.frame: str(entry.numbers.get("inputs", "")) for entry in entries if entry.stage == Record.PRODUCT
-    }

@@ -39,7 +39,7 @@ def run(job: Job, *, dry_run: bool = False, restore: bool = False) -> Outcome:
         return job.outcome
     for field, paths in job.night.fields.items():
         with job.outcome.attempt(field):
-            sorter = FieldSorter(job, field, dry_run=dry_run)
+            sorter = FieldSorter(job, field)
             belongs = sorter.judge(paths)
             for path in paths:
                 carry_out(path, field, belongs[path], job, dry_run=dry_run)
@@ -49,8 +49,8 @@ def run(job: Job, *, dry_run: bool = False, restore: bool = False) -> Outcome:
 class FieldSorter:
     """Where the frames of a field belong; unsolved ones are sorted out as soon as the field has a solution."""
 
-    def __init__(self, job: Job, field: str, *, dry_run: bool = False) -> None:
-        self._job, self._field, self._dry_run = job, field, dry_run
+    def __init__(self, job: Job, field: str) -> None:
+        self._job, self._field = job, field
         self._unsolved: dict[Path, FrameError] = {}
         self._is_solved = False
 
