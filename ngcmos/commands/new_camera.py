@@ -12,9 +12,13 @@ Example:  ngcmos new_camera frames/*.fits --catalog stars.fits --set site.timezo
 import sys
 from argparse import ArgumentParser, Namespace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from ngcmos.commands.parser import add_catalog, add_center, center_of
 from ngcmos.commands.running import Command, log
+
+if TYPE_CHECKING:
+    from ngcmos.draft.found import Found
 
 
 def add_options(parser: ArgumentParser) -> None:
@@ -22,6 +26,7 @@ def add_options(parser: ArgumentParser) -> None:
     parser.add_argument("frames", nargs="+", metavar="FRAME", help="science frames of one field")
     add_catalog(parser)
     add_center(parser)
+    parser.add_argument("--calibration", metavar="DIR", help="bias, dark and flats: the detector is measured")
     parser.add_argument(
         "--set", action="append", default=[], metavar="KEY=VALUE", help="a key that is known (repeatable)"
     )
@@ -47,12 +52,25 @@ def work(options: Namespace) -> int:
         raise UsageError(f"{target}: is there already; give another --output, or --overwrite")
     name = Path(options.output).stem if options.output else name
     given = Given(name, tuple(map(Path, options.catalog)), center_of(options), tuple(map(typed, options.set)))
-    found = draft(paths, given)
+    found = draft(paths, given, _measured(options.calibration) if options.calibration else ())
     write_text(target, toml_of(found, name, len(paths)))
     load_camera(target)
     sys.stdout.write("".join(f"{line}\n" for line in told(found)) if not options.quiet else "")
     log.info("wrote %s", target)
     return 0
+
+
+def _measured(folder: str) -> "list[Found]":
+    """What calibration frames tell of the detector, of their first read mode."""
+    from ngcmos.draft.detector import found_of, frames_of, measure_all
+    from ngcmos.profile import HeaderNames
+
+    frames = frames_of([Path(folder)], HeaderNames())
+    saturation_adu = max(float(frame.data.max()) for frame in frames) + 1.0
+    first, *others = measure_all(frames, saturation_adu)
+    for one in others:
+        log.warning("%s: not in this profile, one of its own is needed", one.mode)
+    return found_of(first)
 
 
 main = Command(__doc__, work, add_options=add_options, night=False, camera=False)
