@@ -140,6 +140,7 @@ class HeaderNames:
     gain: Cards = ("GAIN",)
     offset: Cards = ("OFFSET",)
     binning: Cards = ("XBINNING", "YBINNING")
+    window: Cards = ("SUBRECT", "XORGSUBF", "YORGSUBF", "ROI", "CCDSEC", "DETSEC")
     altitude: Text = "ALTITUDE"
     pointing: Cards = (
         *("TELRAD/TELDECD", "CMD_RA/CMD_DEC", "TELRA/TELDEC", "RA/DEC", "OBJCTRA/OBJCTDEC", "RA-MNT/DEC-MNT"),

@@ -22,6 +22,7 @@ from ngcmos.chain.following import FieldFollower, Seen
 from ngcmos.config import Config, Site
 from ngcmos.errors import FrameError, NightError, UsageError, WorkError, WriteError
 from ngcmos.names import Stage
+from ngcmos.night.accounting import USUAL_TYPES
 from ngcmos.night.filenames import time_key
 from ngcmos.night.folder import Night, evening_of, file_state, find_folder, open_night, science_files
 from ngcmos.night.job import Job, open_job
@@ -144,15 +145,15 @@ def _clock(unix: float) -> str:
 class Arrivals:
     """Files of a night as they become whole: unchanged for the profile's settling time."""
 
-    def __init__(self, folder: Path, settling_s: float) -> None:
-        self._folder, self._settling_s = folder, settling_s
+    def __init__(self, folder: Path, settling_s: float, imagetyp: Sequence[str] = USUAL_TYPES) -> None:
+        self._folder, self._settling_s, self._imagetyp = folder, settling_s, imagetyp
         self._growing: dict[str, tuple[FileState, float]] = {}
         self._done: dict[str, FileState | None] = {}
 
     def ready(self, now: float) -> list[tuple[Path, FileState]]:
         """[(path, state), ...] of frames that are whole and new or changed, in the order of their time stamps."""
         found = []
-        for path in science_files(self._folder):
+        for path in science_files(self._folder, self._imagetyp):
             state = file_state(path)
             if state is None or self._done.get(path.name) == state:
                 continue
@@ -198,7 +199,7 @@ class _Watch:
 
     def __init__(self, job: Job, options: SolveOptions, line: LiveLine, now: Clock) -> None:
         self._job, self._options, self._line, self._now = job, options, line, now
-        self._arrivals = Arrivals(job.folder, job.camera.files.settling_s)
+        self._arrivals = Arrivals(job.folder, job.camera.files.settling_s, job.camera.headers.imagetyp)
         self._followers: dict[str, FieldFollower] = {}
         self._refused: set[str] = set()
         self._paused: dict[str, float] = {}

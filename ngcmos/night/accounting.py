@@ -4,22 +4,25 @@ import collections
 import dataclasses
 import enum
 import re
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Sequence
 from pathlib import Path
 
+from ngcmos.config import HeaderNames
 from ngcmos.errors import FrameError
 from ngcmos.night.filenames import is_fits
 from ngcmos.night.headers import said_first
 from ngcmos.night.images import read_image
 
 NOT_SCIENCE = ("evening", "morning", "flat", "bias", "dark", "master", "catalog", "phot")
-_IMAGE_TYPE = ("IMAGETYP",)
+USUAL_TYPES = HeaderNames().imagetyp
 _CALIBRATION = re.compile("flat|bias|zero|dark", re.IGNORECASE)
 _SCIENCE = re.compile("light|object|science", re.IGNORECASE)
 _PRODUCT = re.compile(
     r"((rel_)?phot_.*|master_(bias|dark|flat)\w*\.fits.*|.*_(matched_)?catalog(_input)?\.fits.*|ngcmos\.(log|db).*"
-    r"|directories\.json|targets\.csv|exclude\.csv"
-    r"|.*\.(reg|head|html|png|pdf|svg|mp4|json|csv|ecsv|txt|toml))\Z",
+    r"|directories\.json|targets\.csv|exclude\.csv|(comp|exclude)_stars_.*\.txt"
+    r"|(light_curve|noise_model|rms_(mags|timescale)|donuts|transit|csv|ecsv|aavso|exoclock|TIC\d+-\d+)_.*"
+    r"\.(png|pdf|svg|json|csv|ecsv|txt)"
+    r"|.*\.(reg|head|html|mp4|toml))\Z",
     re.IGNORECASE,
 )
 
@@ -41,14 +44,17 @@ class LeftOut:
     reason: str
 
 
-def is_science(path: Path) -> bool:
-    """Whether a FITS file may be a science frame: no product; by its IMAGETYP where its name has such words."""
+def is_science(path: Path, imagetyp: Sequence[str] = USUAL_TYPES) -> bool:
+    """Whether a FITS file may be a science frame: no product; by its type where its name has such words.
+
+    `imagetyp` are the cards of that, by the profile.
+    """
     name = path.name.lower()
     if _PRODUCT.match(name):
         return False
     if not any(word in name for word in NOT_SCIENCE):
         return True
-    return bool(_SCIENCE.search(_type_of(path)))
+    return bool(_SCIENCE.search(_type_of(path, imagetyp)))
 
 
 def is_calibration_type(image_type: str) -> bool:
@@ -56,12 +62,12 @@ def is_calibration_type(image_type: str) -> bool:
     return bool(_CALIBRATION.search(image_type)) and not _SCIENCE.search(image_type)
 
 
-def _type_of(path: Path) -> str:
+def _type_of(path: Path, imagetyp: Sequence[str]) -> str:
     try:
         _, header = read_image(path, pixels=False)
     except FrameError:
         return ""
-    return said_first(header, _IMAGE_TYPE)
+    return said_first(header, imagetyp)
 
 
 def left_out(entries: Iterable[Path], science: Collection[Path], growing: Collection[Path]) -> tuple[LeftOut, ...]:

@@ -5,12 +5,12 @@ import datetime
 import re
 import time
 import zoneinfo
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
 
 from ngcmos.config import Config
 from ngcmos.errors import FrameError, NightError, UsageError, WriteError
-from ngcmos.night.accounting import LeftOut, is_calibration_type, is_science, left_out
+from ngcmos.night.accounting import USUAL_TYPES, LeftOut, is_calibration_type, is_science, left_out
 from ngcmos.night.fields import Identity, read_identity, sort_into_fields
 from ngcmos.night.filenames import is_fits, numbered, unnumbered
 from ngcmos.night.frames import as_name, read_frame
@@ -114,7 +114,7 @@ def find_folder(
     if yesterday.is_dir():
         return yesterday
     here = Path(current or Path.cwd()).absolute()
-    if science_files(here):
+    if science_files(here, config.camera.headers.imagetyp):
         return here
     raise NightError(f"no night found: neither {yesterday} nor science frames in the current folder {here}")
 
@@ -133,12 +133,14 @@ def _is_date(text: str) -> bool:
     return bool(_NIGHT_NAME.match(text))
 
 
-def science_files(folder: Path) -> list[Path]:
+def science_files(folder: Path, imagetyp: Sequence[str] = USUAL_TYPES) -> list[Path]:
     """Would-be science frames of a folder: FITS files that ngcmos has not written and that are no calibration.
 
-    A name with one of the words of `NOT_SCIENCE` is no science frame unless its IMAGETYP says so.
+    A name with one of the words of `NOT_SCIENCE` is no science frame unless its type says so, in one of the cards
+    `imagetyp`.
     """
-    return [path for path in _entries(folder) if is_fits(path.name) and _is_plain(path.name) and is_science(path)]
+    named = [path for path in _entries(folder) if is_fits(path.name) and _is_plain(path.name)]
+    return [path for path in named if is_science(path, imagetyp)]
 
 
 def _entries(folder: Path) -> list[Path]:
@@ -173,7 +175,7 @@ def open_night(
     the Night `known` and have not changed since are not read again.
     """
     camera, before = config.camera, known.known if known else {}
-    paths = science_files(folder)
+    paths = science_files(folder, camera.headers.imagetyp)
     growing = _still_growing(paths, camera.files.settling_s, sleep) if settle else []
     identities: dict[Path, Identity] = {}
     for path in paths:

@@ -62,7 +62,7 @@ def test_one_place_across_the_zero_of_right_ascension_is_one_field(night):
     assert counts(night(*first, {"OBJECT": "NG2320-1302_B", "TELRAD": 359.99})) == {"NG2320-1302": 3}
 
 
-@pytest.mark.parametrize("card", ["GAIN", "OFFSET", "XBINNING"])
+@pytest.mark.parametrize("card", ["GAIN", "OFFSET", "XBINNING", "XORGSUBF"])
 def test_another_setup_stands_apart(night, card):
     opened = night({card: 100}, {card: 100}, {card: 200}, {})
     assert counts(opened) == {"NG2320-1302": 3}
@@ -89,6 +89,7 @@ def test_headers_are_read_once(night, small_config, monkeypatch):
         ("biassed-star-20240706073137751.fits", {"IMAGETYP": "Light Frame"}, True),
         ("biassed-star-20240706073137751.fits", {}, False),
         ("flatland.fits", {"IMAGETYP": "LIGHT"}, True),
+        ("flatland.fits", {"OBSTYPE": "OBJECT"}, True),
         ("frame-1.fits", {"IMAGETYP": "Flat Field"}, False),
         ("frame-1.fits", {"IMAGETYP": "Dark Frame"}, False),
         ("frame-1.fits", {}, True),
@@ -108,12 +109,16 @@ def test_what_is_a_science_frame(night, name, card, science):
 def test_every_file_is_accounted_for(night):
     for name in ("a.xisf", "notes", "evening-flat-1.fits", "ngcmos.log", "phot_a.fits", "light_curve_1.png"):
         (night.folder / name).touch()
+    for name in ("notes.txt", "log.csv", "paper.pdf"):
+        (night.folder / name).touch()
     (night.folder / "name \u00e9.fits").touch()
     opened = night({})
-    assert len(opened.frames) + len(opened.others) == 8
+    assert len(opened.frames) + len(opened.others) == 11
     told = sum_up(opened.others, len(opened.frames))
-    assert told.startswith("1 science frames, 1 calibration, 3 product, 3 not looked at (")
-    assert "1 for its ending .xisf" in told and "1 for it has no ending" in told
+    assert told.startswith("1 science frames, 1 calibration, 3 product, 6 not looked at (")
+    reasons = {one.path.name: one.reason for one in opened.others if one.kind == Kind.NOT_LOOKED_AT}
+    assert reasons["a.xisf"] == "its ending .xisf" and reasons["notes"] == "it has no ending"
+    assert reasons["log.csv"] == "its ending .csv"
 
 
 def test_products_are_never_frames(night):
