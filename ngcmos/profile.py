@@ -268,6 +268,7 @@ class Solve:
 class Catalog:
     """Which stars are known in a field and which are measured."""
 
+    source: Literal["tic", "gaia_dr3"] = "tic"
     vizier: Text = "IV/39/tic82"
     mirrors: Annotated[tuple[Text, ...], Field(min_length=1)] = ("vizier.cds.unistra.fr", "vizier.cfa.harvard.edu")
     box_deg: Annotated[Positive, Field(le=20)] = 3.0

@@ -28,6 +28,9 @@ FIELDS = {
     "Teff": 'datatype="float" unit="K">',
     "Disp": 'datatype="char" arraysize="*">',
     "m_TIC": 'datatype="long"><VALUES null="-9223372036854775808" />',
+    "Source": 'datatype="long" ucd="meta.id;meta.main">',
+    "RA_ICRS": 'datatype="double" unit="deg" ucd="pos.eq.ra;meta.main">',
+    "DE_ICRS": 'datatype="double" unit="deg" ucd="pos.eq.dec;meta.main">',
     "Name": 'datatype="char" arraysize="*">',
     "Type": 'datatype="char" arraysize="*">',
     "Period": 'datatype="double" unit="d">',
@@ -42,8 +45,9 @@ class LoopbackVizier:
     half way), "overflow", "refused" (an error note), "norows", "notable", "nocolumn" (no Tmag).
     """
 
-    def __init__(self, stars, *, catalog="IV/39/tic82", delay_s=5.0):
+    def __init__(self, stars, *, catalog="IV/39/tic82", delay_s=5.0, others=None):
         self.stars = stars
+        self.others = others or {}  # {catalog: stars} beside the first
         self.catalog = catalog
         self.delay_s = delay_s
         self.faults = []
@@ -66,11 +70,13 @@ class LoopbackVizier:
 
     def answer(self, query, fault):
         """Text of the answer to a query, a dict of VizieR's parameters."""
-        if query.get("-source") != self.catalog:
+        asked = query.get("-source")
+        if asked != self.catalog and asked not in self.others:
             return votable_text(self.catalog, [], {}, "")
-        there = [name for name in query["-out"].split(",") if name in FIELDS and name in self.stars.colnames]
+        stars = self.others.get(asked, self.stars)
+        there = [name for name in query["-out"].split(",") if name in FIELDS and name in stars.colnames]
         names = [name for name in there if not (fault == "nocolumn" and name == "Tmag")]
-        rows = [] if fault == "norows" else self.select(query)
+        rows = [] if fault == "norows" else self.select(query, stars)
         note = ""
         if fault == "overflow":
             note = '<INFO name="QUERY_STATUS" value="OVERFLOW">truncated result (maxtup=50)</INFO>'
@@ -78,20 +84,22 @@ class LoopbackVizier:
             note = '<INFO name="QUERY_STATUS" value="ERROR">no such column</INFO>'
         return votable_text(self.catalog, names if fault != "notable" else [], rows, note)
 
-    def select(self, query):
-        """Rows in the box that fulfil the constraints on Tmag and TIC."""
+    def select(self, query, stars):
+        """Rows in the box that fulfil the constraints on magnitude and TIC."""
         ra, sign, dec = query["-c"].partition("+") if "+" in query["-c"] else query["-c"].partition("-")
         width, height = (float(side) for side in query["-c.bd"].split("x"))
         centre = SkyCoord(float(ra), float(sign + dec), unit="deg")
-        places = SkyCoord(self.stars["RAJ2000"], self.stars["DEJ2000"], unit="deg")
+        columns = ("RAJ2000", "DEJ2000") if "RAJ2000" in stars.colnames else ("RA_ICRS", "DE_ICRS")
+        places = SkyCoord(*(stars[name] for name in columns), unit="deg")
         east, north = centre.spherical_offsets_to(places)
         inside = (np.abs(east) < width / 2 * units.deg) & (np.abs(north) < height / 2 * units.deg)
-        if "Tmag" in query:
-            inside &= np.ma.filled(self.stars["Tmag"] < float(query["Tmag"].removeprefix("<")), False)
+        for name in ("Tmag", "Gmag"):
+            if name in query:
+                inside &= np.ma.filled(stars[name] < float(query[name].removeprefix("<")), False)
         if "TIC" in query:
-            inside &= self.stars["TIC"] == int(query["TIC"])
+            inside &= stars["TIC"] == int(query["TIC"])
         limit = query["-out.max"]
-        return self.stars[inside][: None if limit == "unlimited" else int(limit)]
+        return stars[inside][: None if limit == "unlimited" else int(limit)]
 
 
 def votable_text(catalog, names, rows, note):

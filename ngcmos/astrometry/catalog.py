@@ -65,6 +65,8 @@ _TIC_IN_NAME = re.compile(r"(?<![A-Za-z])TIC[-_ ]?(\d{1,11})(?!\d)", re.IGNORECA
 def tidy_rows(rows: Table) -> Table:
     """The columns of `VIZIER_COLUMNS` without masks: ids as int64 (0 = none), numbers as float64 (NaN = none).
 
+    A star of Gaia that has no TIC id gets minus its Gaia id for one.
+
     Rows without a position, repeated TIC ids (but the first) and what is no star of its own are left out: entries
     that TIC 8.2 disposes of as duplicate, artifact or parent of a split, a second one of a Gaia id, and one of two
     entries within 1 arcsec that are alike in brightness. Tidy rows come back equal.
@@ -78,6 +80,7 @@ def tidy_rows(rows: Table) -> Table:
     if missing:
         raise CatalogError(f"columns {', '.join(missing)} missing, expected {' '.join(VIZIER_COLUMNS)}")
     tidy = Table({name: exact_ids(rows[name]) for name in ID_COLUMNS})
+    tidy["TIC"] = np.where(tidy["TIC"] > 0, tidy["TIC"], -tidy["GAIA"])  # every star has an id of its own
     for name in NUMBER_COLUMNS:
         tidy[name] = _numbers(rows[name])
     placed = np.isfinite(tidy["RAJ2000"]) & np.isfinite(tidy["DEJ2000"])

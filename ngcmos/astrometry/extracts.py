@@ -1,4 +1,4 @@
-"""Rows of the TESS Input Catalog from local files with VizieR's column names."""
+"""Rows of the TESS Input Catalog from local files with VizieR's column names, of the TIC or of Gaia DR3."""
 
 import warnings
 import zlib
@@ -11,6 +11,7 @@ from astropy.utils.exceptions import AstropyWarning
 
 from ngcmos.arrays import Place
 from ngcmos.astrometry.catalog import tidy_rows, within_box
+from ngcmos.astrometry.gaia import as_tic_rows, is_gaia
 from ngcmos.astrometry.vizier import DAMAGE
 from ngcmos.errors import CatalogError
 
@@ -43,7 +44,8 @@ def read_local(paths: Sequence[str | Path], centre: Place, box_deg: float) -> Ta
 def _read_extract(path: Path) -> Table:
     """Tidy rows of a local file."""
     try:
-        return tidy_rows(read_table(path))
+        rows = read_table(path)
+        return tidy_rows(as_tic_rows(rows) if is_gaia(rows) else rows)
     except CatalogError as error:
         raise CatalogError(f"{path}: {error}") from error
 

@@ -136,7 +136,7 @@ def load_tic(
                 return Extract(old.rows, old.region, told, old.date)
         raise type(error)("; ".join([str(error), *damage])) from error
     today = datetime.datetime.now(datetime.UTC).date().isoformat()
-    told = "; ".join([f"{settings.vizier} from {server}", *damage, *_keep(path, rows, wanted, today)])
+    told = "; ".join([f"{wanted.catalog} from {server}", *damage, *_keep(path, rows, wanted, today)])
     return Extract(rows, wanted, told, today)
 
 

@@ -15,6 +15,7 @@ from astropy.utils.exceptions import AstropyWarning
 
 from ngcmos.arrays import Place
 from ngcmos.astrometry.catalog import DISPOSITION, DUPLICATE_OF, VIZIER_COLUMNS, no_rows, tidy_rows
+from ngcmos.astrometry.gaia import GAIA_CATALOG, GAIA_COLUMNS, TIC_CATALOG, as_tic_rows, name_target
 from ngcmos.config import Catalog
 from ngcmos.errors import CatalogError, NetworkError
 
@@ -104,7 +105,8 @@ def region_of(
     """
     limit, (ra, dec) = settings.tmag_max + settings.blend_dmag + REDDEST_G_MINUS_T, map(float, place)
     box_deg = settings.box_deg if box_deg is None else box_deg
-    return Region(settings.vizier, ra, dec, box_deg, limit, frozenset(map(int, targets)), cards or (ra, dec))
+    catalog = GAIA_CATALOG if settings.source == "gaia_dr3" else settings.vizier
+    return Region(catalog, ra, dec, box_deg, limit, frozenset(map(int, targets)), cards or (ra, dec))
 
 
 def fetch_tic(region: Region, settings: Catalog, service: Service = VIZIER) -> tuple[Table, str]:
@@ -147,12 +149,34 @@ def fetch_tic(region: Region, settings: Catalog, service: Service = VIZIER) -> t
 
 
 def _fetch(region: Region, server: str, timeout_s: float) -> Table:
+    if region.catalog == GAIA_CATALOG:
+        return _fetch_gaia(region, server, timeout_s)
     rows = _ask(region, {"Tmag": f"<{region.tmag_limit:g}"}, server, timeout_s)
     if not len(rows):
         raise CatalogError(f"{region.catalog} at {server} has no stars {region}")
     for tic_id in sorted(region.targets - set(rows["TIC"].tolist())):
         rows = vstack([rows, _ask(region, {"TIC": str(tic_id)}, server, timeout_s)])
     return rows
+
+
+def _fetch_gaia(region: Region, server: str, timeout_s: float) -> Table:
+    """Stars of Gaia as rows of the TIC; the TIC says which of them the targets are."""
+    constraints = {"Gmag": f"<{region.tmag_limit:g}"}
+    rows = _tidy_gaia(ask_table(tuple(GAIA_COLUMNS), region, constraints, server, timeout_s), server)
+    if not len(rows):
+        raise CatalogError(f"{region.catalog} at {server} has no stars {region}")
+    for tic_id in sorted(region.targets):
+        in_tic = _ask(dataclasses.replace(region, catalog=TIC_CATALOG), {"TIC": str(tic_id)}, server, timeout_s)
+        if len(in_tic):
+            name_target(rows, in_tic)
+    return rows
+
+
+def _tidy_gaia(rows: Table | None, server: str) -> Table:
+    try:
+        return no_rows() if rows is None else tidy_rows(as_tic_rows(rows))
+    except CatalogError as error:
+        raise CatalogError(f"{server}/viz-bin/votable: {GAIA_CATALOG}, {error}") from error
 
 
 def _query_of(columns: Sequence[str], region: Region, constraints: dict[str, str]) -> str:
