@@ -141,6 +141,7 @@ class HeaderNames:
     offset: Cards = ("OFFSET",)
     binning: Cards = ("XBINNING", "YBINNING")
     window: Cards = ("SUBRECT", "XORGSUBF", "YORGSUBF", "ROI", "CCDSEC", "DETSEC")
+    temperature: Cards = ("CCD-TEMP", "CCDTEMP", "SET-TEMP", "DET-TEMP")
     altitude: Text = "ALTITUDE"
     pointing: Cards = (
         *("TELRAD/TELDECD", "CMD_RA/CMD_DEC", "TELRA/TELDEC", "RA/DEC", "OBJCTRA/OBJCTDEC", "RA-MNT/DEC-MNT"),
@@ -202,6 +203,17 @@ class Files:
     def _check(self) -> Self:
         _demand((self.reserve_mb <= self.movie_reserve_mb, "reserve_mb must lie between 0 and movie_reserve_mb"))
         return self
+
+
+@dataclass(frozen=True, config=TABLE)
+class Calibration:
+    """What calibrates the frames of this camera, and what it goes without."""
+
+    bias: Switch = True
+    dark: Switch = True
+    flat: Switch = True
+    reduced: Switch = False
+    max_age_days: Positive = 400.0
 
 
 @dataclass(frozen=True, config=TABLE)
@@ -339,6 +351,7 @@ class Profile:
     site: Site
     headers: HeaderNames = HeaderNames()
     files: Files = Files()
+    calibration: Calibration = Calibration()
     donuts: DonutsSettings = DonutsSettings()
     check: Check = Check()
     detection: Detection = Detection()

@@ -1,49 +1,59 @@
-"""Master bias, dark and flat: found, built, checked and reused.
+"""Master bias, dark and flat of a field: found, built, checked and reused.
 
-``load_masters(config, night_folder) -> Masters`` for whoever calibrates; ``build_flat(night_folder, camera, bias,
-dark) -> MasterFlat`` and ``write_flat(flat, folder)`` for create_flats, after ``load_bias_and_dark(config)``. Any
-script may come first: what is missing is built from the raw frames and kept in the masters' folder for months.
+``load_masters(config, night_folder, setting) -> Masters`` for whoever calibrates; ``load_bias_and_dark(config,
+setting)`` for who makes a flat. Any script may come first: what is missing is built from the raw frames and kept
+in the masters' folder for months.
 """
 
 import dataclasses
-import hashlib
-import io
 import logging
-import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from astropy.io import fits
-from astropy.utils.exceptions import AstropyWarning
 
-from ngcmos import __version__
-from ngcmos.arrays import Bools, Counts, Floats32
+from ngcmos.arrays import Bools, Floats32
+from ngcmos.calibration.belonging import Setting, days_off
+from ngcmos.calibration.files import (
+    RATE_UNIT,
+    DamagedMasterError,
+    Master,
+    checksum_of,
+    is_stale,
+    last_moment,
+    master_header,
+    read_master,
+    write_master,
+)
+from ngcmos.calibration.flats import find_flat
+from ngcmos.calibration.raw import (
+    RawFacts,
+    RawFrame,
+    candidates_of,
+    choose,
+    odd_bias,
+    odd_dark,
+    raw_paths,
+    require_some,
+    tell_unfit,
+)
 from ngcmos.calibration.reduce import RowsOf, bad_pixels, combine, edge_mask, normalise_flat, subtract_dark
-from ngcmos.config import Camera, Config, Detector
-from ngcmos.errors import FrameError, HeaderError, MasterError, WriteError
-from ngcmos.night.filenames import is_fits
-from ngcmos.night.headers import check_readmode, exposure_time
+from ngcmos.config import Camera, Config
+from ngcmos.errors import FrameError, MasterError, WriteError
+from ngcmos.night.cards import Header
+from ngcmos.night.fields import differing, setup_of
+from ngcmos.night.frames import as_name
+from ngcmos.night.headers import check_readmode
 from ngcmos.night.images import read_image
-from ngcmos.night.products import flat_path, make_folder, write_then_rename
+from ngcmos.night.products import make_folder, write_then_rename
 
-MAX_FRAMES = 21
-LEVEL_NOISES, LEVEL_ADU = 10.0, 5.0  # a bias further off than both of these from newer ones is of another time
-MIN_FLATS = 3  # the fewest whose median removes a star that only one of them has
-FLAT_LEVEL = (0.02, 0.8)  # of saturation: below, noise rules; above, the response bends
-FLAT_SATURATED_SHARE = 0.01
-RATE_UNIT = "ADU/s"
+DARK_RATIO = 3.0  # a dark level this much off the profile's is told,
+DARK_ADU_S = 0.3  # if it is off by this too
 
 _log = logging.getLogger(__name__)
-
-
-class DamagedMasterError(MasterError):
-    """A master that is cut off, unreadable or changed since it was made; `fact` is what was found."""
-
-    def __init__(self, fact: str) -> None:
-        super().__init__(f"{fact}; remove the file to have it made anew")
-        self.fact = fact
+ANY = Setting()
+Build = Callable[[Sequence[RawFacts]], tuple[Floats32, fits.Header]]
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -53,11 +63,15 @@ class Masters:
     Attributes
     ----------
     bias, dark, flat : float32 arrays (rows, columns)
-        ADU, ADU per second, response about 1 (ones where there is no flat); finite, the flat positive.
+        ADU, ADU per second, response about 1 (zeros and ones where there is none); finite, the flat positive.
     bad : bool array (rows, columns)
         Pixels that calibration cannot help, and the unusable edges of the profile.
     sources, checksums : mapping
-        File and SHA-256 (16 hex digits) of "bias", "dark" and "flat"; None where there is no flat.
+        File and SHA-256 (16 hex digits) of "bias", "dark" and "flat"; None where there is none.
+    notes : tuple of str
+        What a human should know of them.
+    reduced : bool
+        Whether the frames are calibrated already.
     """
 
     bias: Floats32
@@ -66,6 +80,8 @@ class Masters:
     bad: Bools
     sources: Mapping[str, str | None]
     checksums: Mapping[str, str | None]
+    notes: tuple[str, ...] = ()
+    reduced: bool = False
 
     def __post_init__(self) -> None:
         shapes = {name: getattr(self, name).shape for name in ("bias", "dark", "flat", "bad")}
@@ -74,48 +90,23 @@ class Masters:
 
     @property
     def flattened(self) -> bool:
-        """Whether there is a flat; without one every star is off by the response of its place, some per cent."""
-        return self.sources["flat"] is not None
+        """Whether frames are flat; without one every star is off by the response of its place, some per cent."""
+        return self.reduced or self.sources["flat"] is not None
 
 
-@dataclasses.dataclass(frozen=True, eq=False)
-class Master:
-    """One master: its pixels, the file it lies in and that file's checksum (None: not on disk)."""
+def load_masters(config: Config, night_folder: Path, setting: Setting | None = None) -> Masters:
+    """The masters of a field of a night; none of a kind that the profile says the camera goes without.
 
-    data: Floats32
-    path: Path
-    checksum: str | None
-
-
-@dataclasses.dataclass(frozen=True, eq=False)
-class MasterFlat:
-    """A flat not yet written: median 1, 0 at the unusable pixels; its header tells the frames it was made of."""
-
-    data: Floats32
-    header: fits.Header
-
-
-@dataclasses.dataclass(frozen=True, eq=False)
-class _RawFrame:
-    """A calibration frame as read."""
-
-    path: Path
-    data: Counts
-    header: Mapping[str, Any]
-    exptime_s: float
-
-
-def load_masters(config: Config, night_folder: Path) -> Masters:
-    """The masters of a night.
-
-    Bias and dark are those of the masters' folder (`out` of directories.json), else built from `bias*.fits` and
-    `dark*.fits` of the calibration folder and kept there. The flat is that of the night, else of the masters'
-    folder, else ones with a warning.
+    Bias and dark are those of the masters' folder (`out` of directories.json) that are made of the frames of the
+    calibration folder nearest to the night, else built of these and kept there. The flat is that of the night,
+    else that of the masters' folder for the night, else the one for all nights, else ones with a warning.
 
     Parameters
     ----------
     config : ngcmos.config.Config
     night_folder : Path
+    setting : Setting, optional
+        How the frames were taken; by default all that is known is the night.
 
     Raises
     ------
@@ -123,8 +114,10 @@ def load_masters(config: Config, night_folder: Path) -> Masters:
         A master is missing and cannot be built, is damaged, or is of another shape or read mode.
     """
     camera = config.camera
-    bias, dark = load_bias_and_dark(config)
-    flat = find_flat(night_folder, config.directories.out, camera)
+    setting = setting or Setting(night_folder.name)
+    bias, dark = load_bias_and_dark(config, setting)
+    needs_flat = camera.calibration.flat and not camera.calibration.reduced
+    flat = find_flat(night_folder, config.directories.out, camera, setting) if needs_flat else None
     response, unusable = _response(flat, camera)
     bad = unusable | bad_pixels(bias.data, dark.data, response) | edge_mask(camera.detector)
     found = {"bias": bias, "dark": dark, "flat": flat}
@@ -133,127 +126,46 @@ def load_masters(config: Config, night_folder: Path) -> Masters:
         dark=_fill(dark.data),
         flat=response,
         bad=bad,
-        sources={name: str(master.path) if master else None for name, master in found.items()},
-        checksums={name: master.checksum if master else None for name, master in found.items()},
+        sources={name: str(one.path) if one and one.path else None for name, one in found.items()},
+        checksums={name: one.checksum if one else None for name, one in found.items()},
+        notes=tuple(note for one in found.values() if one for note in one.notes),
+        reduced=camera.calibration.reduced,
     )
 
 
-def load_bias_and_dark(config: Config) -> tuple[Master, Master]:
+def load_bias_and_dark(config: Config, setting: Setting = ANY) -> tuple[Master, Master]:
     """(bias, dark per second), each a Master; built and written to the masters' folder where missing or damaged.
+
+    Zeros where the profile says that there is none.
 
     Raises
     ------
     MasterError
         As `load_masters`.
     """
-    camera, folders = config.camera, config.directories
-    bias = _reuse(folders.out / "master_bias.fits", camera, folders.calibration, "bias")
-    if bias is None:
-        bias = _keep(folders.out / "master_bias.fits", *_build_bias(folders.calibration, camera))
-    dark = _reuse(folders.out / "master_dark.fits", camera, folders.calibration, "dark")
-    if dark is None:
-        dark = _keep(folders.out / "master_dark.fits", *_build_dark(folders.calibration, camera, bias.data))
+    camera, folder = config.camera, config.directories.calibration
+    needed = camera.calibration
+    bias = dark = Master(np.zeros(camera.detector.shape, np.float32), None, None)
+    if needed.bias and not needed.reduced:
+        bias = _obtain("bias", config, setting, lambda facts: _build_bias(facts, folder, camera, setting))
+    if needed.dark and not needed.reduced:
+        dark = _obtain("dark", config, setting, lambda facts: _build_dark(facts, config, setting, bias.data))
+        dark = dataclasses.replace(dark, notes=(*dark.notes, *_judge_dark(dark, camera)))
     return bias, dark
 
 
-def find_flat(night_folder: Path, out_folder: Path, camera: Camera) -> Master | None:
-    """The Master flat of the night, else that of the masters' folder, else None with a warning.
-
-    A damaged one is passed over with a warning, but never for no flat at all.
-
-    Raises
-    ------
-    MasterError
-        The one found is of another shape or read mode, or all there are are damaged.
-    """
-    damaged: list[str] = []
-    for path in (flat_path(night_folder), flat_path(out_folder)):
-        if not path.exists():
-            continue
-        try:
-            flat = read_master(path, camera)
-        except DamagedMasterError as error:
-            damaged.append(error.fact)
-            continue
-        for fact in damaged:
-            _log.warning("%s; %s serves instead", fact, path)
-        return flat
-    if damaged:
-        raise MasterError(f"{damaged[0]}; run create_flats, or remove the file to go without a flat")
-    _log.warning("no master_flat.fits in %s nor in %s: frames are not flattened", night_folder, out_folder)
-    return None
+def _judge_dark(dark: Master, camera: Camera) -> list[str]:
+    """What is odd about the level of a master dark against the profile's."""
+    expected = camera.detector.dark_e_s / camera.detector.gain_e_adu
+    level = float(np.nanmedian(dark.data[::2, ::2]))
+    high, low = max(level, expected), min(level, expected)
+    if not expected or high - low < DARK_ADU_S or high < DARK_RATIO * low:
+        return []
+    return [f"{_name(dark)}: dark level {level:.3g} ADU/s, expected {expected:.3g} by detector.dark_e_s"]
 
 
-def read_master(path: Path, camera: Camera) -> Master:
-    """A master image of the camera, a dark as counts per second.
-
-    A dark says so by BUNIT 'ADU/s'; one without it (the earlier scripts made such) holds the counts of its own
-    EXPTIME and is divided by that.
-
-    Raises
-    ------
-    DamagedMasterError
-        Unreadable, cut off, or its checksum does not hold.
-    MasterError
-        Of another shape or read mode, or a dark that tells no exposure.
-    """
-    try:
-        _require_sound(path)
-    except FrameError as error:
-        raise DamagedMasterError(f"{path.parent}: {error}") from None
-    try:
-        data, header = read_image(path, shape=camera.detector.shape)
-        check_readmode(header, camera, path)
-    except FrameError as error:
-        raise MasterError(f"{path.parent}: {error}; remove the file to have it made anew") from None
-    pixels: Floats32 = data.astype(np.float32, copy=False)
-    if path.name == "master_dark.fits" and header.get("BUNIT") != RATE_UNIT:
-        pixels = pixels / np.float32(_dark_exposure(header, camera, path))
-    return Master(pixels, path, _checksum(path))
-
-
-def build_flat(night_folder: Path, camera: Camera, bias: Floats32, dark: Floats32) -> MasterFlat:
-    """Median of up to 21 calibrated, normalised evening flats of a night; of morning flats where these fail.
-
-    Parameters
-    ----------
-    night_folder : Path
-    camera : ngcmos.config.Camera
-    bias, dark : (rows, columns) float32 arrays
-        ADU and ADU/s.
-
-    Returns
-    -------
-    MasterFlat
-
-    Raises
-    ------
-    MasterError
-        Fewer than three usable flats of either kind.
-    """
-    counts = {}
-    for kind in ("evening", "morning"):
-        frames, levels = _usable_flats(night_folder, camera, bias, dark, kind)
-        counts[kind] = len(frames)
-        if len(frames) >= MIN_FLATS:
-            return _combine_flats(frames, levels, camera, bias, dark)
-    raise MasterError(
-        f"{night_folder}: {counts['evening']} usable evening*.fits and {counts['morning']} morning*.fits,"
-        f" expected at least {MIN_FLATS} of one kind"
-    )
-
-
-def write_flat(flat: MasterFlat, folder: Path) -> Path:
-    """Write a MasterFlat as `master_flat.fits` of a folder; returns its path.
-
-    Raises
-    ------
-    WriteError
-        The folder cannot be written.
-    """
-    path = flat_path(folder)
-    _write(path, flat.data, flat.header)
-    return path
+def _name(master: Master) -> str:
+    return master.path.name if master.path else "master"
 
 
 def _response(flat: Master | None, camera: Camera) -> tuple[Floats32, Bools]:
@@ -271,196 +183,143 @@ def _fill(image: Floats32) -> Floats32:
     return image if finite.all() else np.where(finite, image, np.median(image[finite])).astype(np.float32)
 
 
-def _reuse(path: Path, camera: Camera, raw_folder: Path, kind: str) -> Master | None:
-    """The Master on disk; None where there is none, or a damaged one that can be made anew."""
-    if not path.exists():
+def _obtain(kind: str, config: Config, setting: Setting, build: Build) -> Master:
+    """The master bias or dark that belongs to a night, from the masters' folder or made now."""
+    camera, folder, out = config.camera, config.directories.calibration, config.directories.out
+    paths = raw_paths(folder, kind)
+    candidates = candidates_of(paths, camera, setting, exposed=kind == "dark")
+    plain = out / f"master_{kind}.fits"
+    standing = _find_standing(plain, candidates, {path.name for path in paths}, camera, setting)
+    master = _reuse(standing, camera, folder, kind, bool(paths)) if standing else None
+    if master is None:
+        tell_unfit(paths, camera, setting, exposed=kind == "dark")
+        data, header = build(candidates)
+        master = _keep(standing or _place(plain, header, camera, setting), data, header)
+        moment = last_moment(header)
+    else:
+        moment = last_moment(read_image(master.path, pixels=False)[1]) if master.path else None
+    days = abs(days_off(setting, moment))
+    if days > camera.calibration.max_age_days:
+        aged = f"{_name(master)}: its frames were taken {days:.0f} days from the night, expected at most"
+        return dataclasses.replace(master, notes=(f"{aged} {camera.calibration.max_age_days:g}",))
+    return master
+
+
+def _find_standing(
+    plain: Path, candidates: Sequence[RawFacts], there: Collection[str], camera: Camera, setting: Setting
+) -> Path | None:
+    """The master that would be made today; the nearest in time that fits where there is nothing to make one of."""
+    found: list[tuple[float, Path]] = []
+    others = sorted(plain.parent.glob(f"{plain.stem}_*.fits"))
+    for path in [plain, *others] if plain.exists() else others:
+        header = _header_of(path, camera)
+        if header is None:
+            if path == plain:
+                return plain  # whoever reads it says what is wrong
+            continue
+        if not setting.fits(setup_of(header, camera)) or is_stale(header, candidates, there):
+            continue
+        if candidates:
+            return path
+        days = abs(days_off(setting, last_moment(header)))
+        found.append((days if np.isfinite(days) else -1.0, path))  # of unknown age: as the earlier scripts had one
+    return min(found)[1] if found else None
+
+
+def _header_of(path: Path, camera: Camera) -> Header | None:
+    """Header of a master; None where it is unreadable, or of another shape or read mode."""
+    try:
+        _, header = read_image(path, shape=camera.detector.shape, pixels=False)
+        check_readmode(header, camera, path)
+    except FrameError:
         return None
+    return header
+
+
+def _reuse(path: Path, camera: Camera, raw_folder: Path, kind: str, has_raw: bool) -> Master | None:
+    """The Master on disk; None where it is damaged and can be made anew."""
     try:
         return read_master(path, camera)
     except DamagedMasterError as error:
-        if not _raw_paths(raw_folder, kind):
+        if not has_raw:
             raise MasterError(f"{error.fact}, and no {kind}*.fits in {raw_folder} to make it anew") from None
         _log.warning("%s; it is damaged and made anew", error.fact)
         return None
 
 
-def _build_bias(folder: Path, camera: Camera) -> tuple[Floats32, fits.Header]:
-    frames = _read_raw(folder, "bias", camera)
-    header = _header(frames, camera, EXPTIME=(0.0, "[s]"), BUNIT="ADU")
-    return combine([frame.data for frame in frames], camera.detector.shape), header
+def _place(plain: Path, header: fits.Header, camera: Camera, setting: Setting) -> Path:
+    """Where a new master is kept: the newest of the usual setup under the plain name, others by setup and date."""
+    old = _header_of(plain, camera) if plain.exists() else None
+    if old is None:
+        return plain
+    apart = differing(setting.setup, setup_of(old, camera))
+    before, now = last_moment(old), last_moment(header)
+    if not apart and (before is None or now is None or now >= before):
+        kept = plain.with_name(f"{plain.stem}_{_day(old)}.fits")
+        _log.warning(
+            "%s is of frames that are not the ones for %s: made anew, kept as %s", plain, setting.date, kept.name
+        )
+        _copy(plain, kept)
+        return plain
+    words = [f"{key}{value}" for key, value in setting.setup if key in apart]
+    return plain.with_name("_".join([plain.stem, *map(as_name, words), _day(header)]) + ".fits")
 
 
-def _build_dark(folder: Path, camera: Camera, bias: Floats32) -> tuple[Floats32, fits.Header]:
-    def rate(frame: _RawFrame) -> RowsOf:
+def _day(header: Header) -> str:
+    moment = last_moment(header)
+    return f"{moment:%Y%m%d}" if moment else "undated"
+
+
+def _copy(path: Path, to: Path) -> None:
+    """Keep a master under another name too: tables tell the checksum of the one they were made with."""
+    try:
+        with write_then_rename(to) as temporary:
+            temporary.write_bytes(path.read_bytes())
+    except WriteError as error:
+        _log.warning("%s", error)
+
+
+def _build_bias(
+    facts: Sequence[RawFacts], folder: Path, camera: Camera, setting: Setting
+) -> tuple[Floats32, fits.Header]:
+    chosen = choose(facts, lambda frame: float(np.median(frame.data)), odd_bias(camera))
+    require_some(chosen, folder, "bias", camera, setting)
+    data = combine([frame.data for frame in chosen.frames], camera.detector.shape)
+    header = master_header(chosen, camera, EXPTIME=(0.0, "[s]"), BUNIT="ADU")
+    header["LEVEL"] = (round(float(np.median(data)), 2), "[ADU] median")
+    return data, header
+
+
+def _build_dark(
+    facts: Sequence[RawFacts], config: Config, setting: Setting, bias: Floats32
+) -> tuple[Floats32, fits.Header]:
+    camera = config.camera
+
+    def rate(frame: RawFrame) -> RowsOf:
         return lambda rows: (
             subtract_dark(frame.data[rows], 0.0, bias[rows], np.zeros_like(bias[rows]), detector=camera.detector)
             / np.float32(frame.exptime_s)
         )
 
-    frames = _read_raw(folder, "dark", camera, exposed=True)
+    def level(frame: RawFrame) -> float:
+        return float(np.median(frame.data[::2] - bias[::2])) / frame.exptime_s
+
+    chosen = choose(facts, level, odd_dark)
+    require_some(chosen, config.directories.calibration, "dark", camera, setting)
+    data = combine([rate(frame) for frame in chosen.frames], camera.detector.shape)
     # EXPTIME 1 s makes the file right for a reader who knows no BUNIT but divides by the exposure
-    header = _header(frames, camera, EXPTIME=(1.0, "[s] counts are per second"), BUNIT=RATE_UNIT)
-    return combine([rate(frame) for frame in frames], camera.detector.shape), header
-
-
-def _read_raw(folder: Path, kind: str, camera: Camera, *, exposed: bool = False) -> list[_RawFrame]:
-    """The newest usable frames of a kind by name, up to 21; unusable ones are logged and left out."""
-    frames: list[_RawFrame] = []
-    for path in reversed(_raw_paths(folder, kind)):
-        try:
-            frame = _read_one(path, camera, exposed)
-            if not exposed:
-                _require_level(frame, frames, camera.detector)
-            frames.append(frame)
-        except FrameError as error:
-            _log.warning("calibration frame left out: %s", error)
-        if len(frames) == MAX_FRAMES:
-            break
-    frames.reverse()
-    if not frames:
-        raise MasterError(
-            f"{folder}: no usable {kind}*.fits and no master_{kind}.fits, expected raw {kind} frames of"
-            f" {camera.detector.columns}x{camera.detector.rows} px"
-            f" with {camera.detector.readmode!r} in {camera.headers.readmode}"
-        )
-    return frames
-
-
-def _require_level(frame: _RawFrame, newer: Sequence[_RawFrame], detector: Detector) -> None:
-    """Refuse a bias that stands out against the newer ones, as of before the camera was repaired."""
-    if not newer:
-        return
-    level, usual = float(np.median(frame.data)), float(np.median([np.median(one.data) for one in newer]))
-    limit = max(LEVEL_NOISES * detector.read_noise_e / detector.gain_e_adu, LEVEL_ADU)
-    if abs(level - usual) > limit:
-        raise FrameError(f"{frame.path.name}: level {level:.0f} ADU, that of newer frames is {usual:.0f} ADU")
-
-
-def _raw_paths(folder: Path, kind: str) -> list[Path]:
-    """Raw frames of a kind by name, which is by time: the choice must not hang on the order of the disk."""
-    if not folder.is_dir():
-        return []
-    return sorted(p for p in folder.iterdir() if p.name.lower().startswith(kind) and is_fits(p.name))
-
-
-def _read_one(path: Path, camera: Camera, exposed: bool) -> _RawFrame:
-    data, header = read_image(path, shape=camera.detector.shape)
-    if camera.detector.readmode and camera.headers.readmode not in header:
-        raise HeaderError(f"{path.name}: no {camera.headers.readmode} in the header, expected the read mode")
-    check_readmode(header, camera, path)
-    if data.dtype.kind == "f" and not np.isfinite(data).all():
-        raise FrameError(f"{path.name}: has pixels that are not numbers, expected raw counts")
-    exptime_s = exposure_time(header, camera.headers.exptime, path) if exposed else 0.0
-    return _RawFrame(path, data, header, exptime_s)
-
-
-def _usable_flats(
-    folder: Path, camera: Camera, bias: Floats32, dark: Floats32, kind: str
-) -> tuple[list[_RawFrame], list[float]]:
-    """([frames], [their levels in ADU]) of up to 21 flats of a kind that are neither too faint nor too bright."""
-    frames: list[_RawFrame] = []
-    levels: list[float] = []
-    for path in _raw_paths(folder, kind):
-        try:
-            frame = _read_one(path, camera, exposed=True)
-            level = _flat_level(frame, camera.detector, bias, dark)
-        except FrameError as error:
-            _log.warning("flat left out: %s", error)
-            continue
-        frames.append(frame)
-        levels.append(level)
-        if len(frames) == MAX_FRAMES:
-            break
-    return frames, levels
-
-
-def _flat_level(frame: _RawFrame, detector: Detector, bias: Floats32, dark: Floats32) -> float:
-    """Median calibrated counts of a flat, in ADU; FrameError where no response can be told from it."""
-    saturated = np.count_nonzero(frame.data >= detector.saturation_adu) / frame.data.size
-    if saturated > FLAT_SATURATED_SHARE:
-        raise FrameError(f"{frame.path.name}: {saturated:.0%} of the pixels are saturated, expected almost none")
-    level = float(np.median(subtract_dark(frame.data, frame.exptime_s, bias, dark, detector=detector)))
-    low, high = (share * detector.saturation_adu for share in FLAT_LEVEL)
-    if not low <= level <= high:
-        raise FrameError(f"{frame.path.name}: level {level:.0f} ADU, expected {low:.0f} to {high:.0f}")
-    return level
-
-
-def _combine_flats(
-    frames: list[_RawFrame], levels: list[float], camera: Camera, bias: Floats32, dark: Floats32
-) -> MasterFlat:
-    def response(frame: _RawFrame, level: float) -> RowsOf:
-        return lambda rows: (
-            subtract_dark(frame.data[rows], frame.exptime_s, bias[rows], dark[rows], detector=camera.detector)
-            / np.float32(level)
-        )
-
-    stack = [response(frame, level) for frame, level in zip(frames, levels, strict=True)]
-    flat, unusable = normalise_flat(combine(stack, camera.detector.shape))
-    band = frames[0].header.get("FILTER") or camera.detector.filter
-    header = _header(frames, camera, FILTER=(band, "filter"))
-    header["FLATLEV"] = (round(float(np.median(levels)), 1), "[ADU] median level of the frames")
-    return MasterFlat(np.where(unusable, np.float32(0), flat), header)
-
-
-def _header(frames: Sequence[_RawFrame], camera: Camera, **cards: Any) -> fits.Header:
-    """Header of a master: what it is made of."""
-    header = fits.Header()
-    header["NCOMBINE"] = (len(frames), "frames in the median")
-    header[camera.headers.readmode] = frames[0].header.get(camera.headers.readmode, "")
-    for key, value in cards.items():
-        header[key] = value
-    header["CREATOR"] = f"ngcmos {__version__}"
-    for number, frame in enumerate(frames, start=1):
-        header[f"INPUT{number:02d}"] = frame.path.name
-    return header
-
-
-def _dark_exposure(header: Mapping[str, Any], camera: Camera, path: Path) -> float:
-    try:
-        return exposure_time(header, camera.headers.exptime, path)
-    except HeaderError as error:
-        raise MasterError(
-            f"{path.parent}: {error}, and BUNIT is not '{RATE_UNIT}'; remove the file to have it made anew"
-        ) from None
+    header = master_header(chosen, camera, EXPTIME=(1.0, "[s] counts are per second"), BUNIT=RATE_UNIT)
+    header["LEVEL"] = (round(float(np.median(data)), 4), "[ADU/s] median")
+    return data, header
 
 
 def _keep(path: Path, data: Floats32, header: fits.Header) -> Master:
     """The Master just built, written for the next months; unwritten with a warning where the disk refuses."""
     try:
         make_folder(path.parent)
-        _write(path, data, header)
+        write_master(path, data, header)
     except WriteError as error:
         _log.warning("used without being kept: %s", error)
         return Master(data, path, None)
     _log.info("%s made of %d frames", path, header["NCOMBINE"])
-    return Master(data, path, _checksum(path))
-
-
-def _write(path: Path, data: Floats32, header: fits.Header) -> None:
-    unit = fits.PrimaryHDU(data, header)
-    unit.add_checksum(when="of this unit")  # astropy's own remark is the time, which would make no two files alike
-    with write_then_rename(path) as temporary:
-        unit.writeto(temporary)
-
-
-def _require_sound(path: Path) -> None:
-    """Refuse a file that is cut off, or whose checksum (ours have one) does not hold.
-
-    Raises
-    ------
-    FrameError
-    """
-    read_image(path, pixels=False)
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("error", AstropyWarning)  # astropy only warns of a wrong checksum
-            with fits.open(io.BytesIO(path.read_bytes()), checksum=True):
-                pass
-    except (OSError, ValueError, AstropyWarning, fits.VerifyError) as error:
-        raise FrameError(f"{path.name}: damaged ({' '.join(str(error).split())})") from None
-
-
-def _checksum(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()[:16]
+    return Master(data, path, checksum_of(path))

@@ -17,6 +17,7 @@ from pathlib import Path
 import numpy as np
 from tqdm import tqdm
 
+from ngcmos.calibration.belonging import Setting, settings_of
 from ngcmos.calibration.masters import Masters, load_masters
 from ngcmos.chain.following import FieldFollower, Seen
 from ngcmos.config import Config, Site
@@ -206,12 +207,15 @@ class _Watch:
         self._told: dict[str, str] = {}
         self._newest = now()
         self._night = job.night
+        self._masters: dict[Setting, Masters] = {}
 
-    @functools.cached_property
-    def _masters(self) -> Masters:
-        """The masters of the night; the flat of the evening is made before they are read first."""
-        create_flats.run(self._job.beside(Stage.CREATE_FLATS))
-        return load_masters(self._job.config, self._job.folder)
+    def _masters_of(self, field: str) -> Masters:
+        """The masters of a field; the flats of the evening are made before they are read first."""
+        setting = settings_of(self._night, self._job.camera).get(field, Setting(self._night.date))
+        if setting not in self._masters:
+            create_flats.run(dataclasses.replace(self._job.beside(Stage.CREATE_FLATS), night=self._night))
+            self._masters[setting] = load_masters(self._job.config, self._job.folder, setting)
+        return self._masters[setting]
 
     def work(self) -> bool:
         """Take the frames that are there; whether there were any."""
@@ -275,7 +279,9 @@ class _Watch:
     def _follow(self, field: str) -> FieldFollower:
         """The FieldFollower of a field."""
         if field not in self._followers:
-            self._followers[field] = FieldFollower(self._job, field, lambda: self._masters, self._options)
+            self._followers[field] = FieldFollower(
+                self._job, field, functools.partial(self._masters_of, field), self._options
+            )
         return self._followers[field]
 
     def _pause(self, field: str, error: WorkError) -> None:

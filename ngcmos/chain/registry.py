@@ -33,7 +33,7 @@ class Entry:
     parallel : bool
         Whether it works in several processes.
     extra : bool
-        The photometry of the night is none the worse where it fails; that is only told.
+        The frames of the night are measured all the same where it fails; that is only told.
     of_table : bool
         It has nothing to do where there is no photometry table.
     """
@@ -59,7 +59,7 @@ _ENTRIES = (
     Entry(Stage.SIMPLE_WRAPPER, Unit.FRAME, "frames, TIC", "catalogs, plate solutions in headers", parallel=True),
     Entry(Stage.CHECK_CMOS, Unit.FRAME, "plate solutions, shifts", "bad frames set aside", parallel=True),
     Entry(Stage.ADDING_HEADERS, Unit.FIELD, "frames", "AIRMASS, FILTER, BJD, HJD in headers", parallel=True),
-    Entry(Stage.CREATE_FLATS, Unit.NIGHT, "twilight flats, bias, dark", "master_flat.fits"),
+    Entry(Stage.CREATE_FLATS, Unit.NIGHT, "twilight flats, bias, dark", "master_flat.fits", extra=True),
     Entry(
         Stage.PROCESS_CMOS, Unit.FRAME, "plate solutions, catalogs, masters", "phot_{field}.fits", parallel=True
     ),

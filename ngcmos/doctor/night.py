@@ -13,7 +13,7 @@ from astropy.io import fits
 from astropy.utils.exceptions import AstropyWarning
 
 from ngcmos.astrometry.platesolve import PROGRAM, find_solve_field
-from ngcmos.calibration.masters import DamagedMasterError, read_master
+from ngcmos.calibration.files import DamagedMasterError, read_master
 from ngcmos.config import Camera, Catalog, Directories, Solve
 from ngcmos.doctor.finding import Finding, Findings, bad, good, remark
 from ngcmos.errors import FrameError, MasterError

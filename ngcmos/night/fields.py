@@ -6,7 +6,7 @@ stands apart from the others of its field.
 
 import collections
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 
 import numpy as np
@@ -72,14 +72,15 @@ def read_identity(path: Path, camera: Camera, state: FileState | None) -> Identi
             said_first(header, names.object),
             said_first(header, names.filter),
             said_first(header, names.imagetyp),
-            _setup(header, camera),
+            setup_of(header, camera),
             pointing_of(header, names),
         )
     except FrameError:
         return Identity(state, field_name(path, camera, {}) if length else unstamped(path.name))
 
 
-def _setup(header: Header, camera: Camera) -> Setup:
+def setup_of(header: Header, camera: Camera) -> Setup:
+    """Gain, offset, binning and read mode as far as a header tells; a read mode is another error's business."""
     names: HeaderNames = camera.headers
     told = [*names.gain, *names.offset, *names.binning, *names.window]
     found = [(key, said_first(header, [key])) for key in told]
@@ -87,6 +88,12 @@ def _setup(header: Header, camera: Camera) -> Setup:
     if camera.detector.readmode in mode:  # another one is refused by what the profile expects
         found.append((names.readmode, mode))
     return tuple((key, value) for key, value in found if value)
+
+
+def differing(told: Setup, usual: Setup) -> list[str]:
+    """What two setups say otherwise; what only one of them tells is no difference."""
+    known = dict(usual)
+    return [key for key, value in told if key in known and value != known[key]]
 
 
 def sort_into_fields(known: Mapping[Path, Identity], camera: Camera) -> Sorted:
@@ -101,7 +108,7 @@ def sort_into_fields(known: Mapping[Path, Identity], camera: Camera) -> Sorted:
     by_base: dict[str, list[Path]] = collections.defaultdict(list)
     for path, identity in known.items():
         by_base[identity.base].append(path)
-    usual = _usual_filter(known, camera)
+    usual = usual_filter(known, camera)
     for base, paths in by_base.items():
         apart = _lie_apart({path: known[path] for path in paths}, camera)
         for path in paths:
@@ -120,7 +127,7 @@ def sort_into_fields(known: Mapping[Path, Identity], camera: Camera) -> Sorted:
     return Sorted(fields, misfits)
 
 
-def _usual_filter(known: Mapping[Path, Identity], camera: Camera) -> str:
+def usual_filter(known: Mapping[Path, Identity], camera: Camera) -> str:
     """The filter whose frames keep the plain names."""
     if camera.detector.filter != UNKNOWN_FILTER:
         return camera.detector.filter
@@ -141,17 +148,21 @@ def _lie_apart(known: Mapping[Path, Identity], camera: Camera) -> bool:
     return any(float(separation_deg(*middles[0], *middle)) > chip_deg for middle in middles[1:])
 
 
+def say_setup(setup: Setup, keys: Collection[str]) -> str:
+    """These parts of a setup, as "GAIN 100, OFFSET 30"."""
+    return ", ".join(f"{key} {value}" for key, value in setup if key in keys)
+
+
 def _odd_ones(paths: list[Path], known: Mapping[Path, Identity]) -> dict[Path, str]:
     """Why frames stand apart: their setup is not that of most."""
     counts = collections.Counter(known[path].setup for path in paths if known[path].setup)
     if len(counts) < 2:
         return {}
-    usual = dict(counts.most_common(1)[0][0])
+    usual = counts.most_common(1)[0][0]
     odd = {}
     for path in paths:
-        told = dict(known[path].setup)
-        differs = [key for key in told if key in usual and told[key] != usual[key]]
+        differs = differing(known[path].setup, usual)
         if differs:
-            said, most = (", ".join(f"{key} {setup[key]}" for key in differs) for setup in (told, usual))
+            said, most = (say_setup(setup, differs) for setup in (known[path].setup, usual))
             odd[path] = f"{said}, expected {most} as in most of its field: not mixed with them"
     return odd

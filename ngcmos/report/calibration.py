@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from ngcmos.arrays import Reals
-from ngcmos.calibration.masters import read_master
+from ngcmos.calibration.files import read_master
 from ngcmos.calibration.reduce import bad_pixels
 from ngcmos.config import Camera, Config
 from ngcmos.errors import MasterError
@@ -72,8 +72,8 @@ class CalibrationFacts:
 
     @property
     def unflattened(self) -> tuple[str, ...]:
-        """Fields that were measured without a flat."""
-        return tuple(field for one in self.used if not one.was_there for field in one.fields)
+        """Fields that were measured without a flat though there should be one."""
+        return tuple(field for one in self.used if one.is_missed for field in one.fields)
 
 
 def read_calibration(config: Config, night: Night, earlier: Iterable[str]) -> CalibrationFacts:

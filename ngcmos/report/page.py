@@ -215,7 +215,8 @@ def _draw_used(used: Sequence[UsedMaster]) -> page.Html:
     for one in used:
         age = "–" if one.age_days is None else f"{one.age_days:.1f}"
         rows.append([one.kind, str(one), one.frames or "–", age, ", ".join(one.fields)])
-    marks = [Level.GOOD if one.path else Level.LOOK for one in used]
+    gone = [one.is_missed or (one.was_there and not one.path) for one in used]
+    marks = [Level.LOOK if one else Level.GOOD for one in gone]
     return page.table(["master", "file", "frames", "days before", "used for"], rows, marks=marks)
 
 

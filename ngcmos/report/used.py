@@ -37,6 +37,8 @@ class UsedMaster:
         None where there was none, or it is not there any more.
     was_there : bool
         Whether the fields were measured with one at all.
+    is_missed : bool
+        Whether there was none though the camera usually has one.
     frames : int
         It was made of; 0 where it does not tell.
     age_days : float or None
@@ -49,11 +51,14 @@ class UsedMaster:
     was_there: bool = True
     frames: int = 0
     age_days: float | None = None
+    is_missed: bool = False
 
     def __str__(self) -> str:
         if self.path is not None:
             return str(self.path)
-        return "replaced since" if self.was_there else "none: NOT FLATTENED"
+        if self.was_there:
+            return "replaced since"
+        return "none: NOT FLATTENED" if self.is_missed else "none, as the profile says"
 
 
 def read_used(config: Config, night: Night) -> list[UsedMaster]:
@@ -66,6 +71,9 @@ def read_used(config: Config, night: Night) -> list[UsedMaster]:
                 users[kind, str(header.get(f"{kind.upper()}SUM", ""))].append(path.stem.removeprefix("phot_"))
     known = _masters_by_checksum((night.folder, config.directories.out)) if users else {}
     found = [_describe(kind, fields, known.get(total), total, night) for (kind, total), fields in users.items()]
+    if config.camera.calibration.flat and not config.camera.calibration.reduced:
+        missed = [one.kind == "flat" and not one.was_there for one in found]
+        found = [dataclasses.replace(one, is_missed=lacks) for one, lacks in zip(found, missed, strict=True)]
     return sorted(found, key=lambda one: KINDS.index(one.kind))
 
 

@@ -1,6 +1,7 @@
 """Photometry of every star in every frame: `phot_{field}.fits`."""
 
 import dataclasses
+import functools
 import logging
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
@@ -10,6 +11,7 @@ import numpy as np
 from astropy.table import Table
 
 from ngcmos.arrays import Rows
+from ngcmos.calibration.belonging import Setting, settings_of
 from ngcmos.calibration.masters import Masters, load_masters
 from ngcmos.errors import FrameError, HeaderError, MasterError, WorkError
 from ngcmos.names import Record, Stage
@@ -36,7 +38,7 @@ from ngcmos.steps.measuring import (
     prepare_measuring,
     with_times,
 )
-from ngcmos.steps.remarking import remark_on_counts, remark_on_headers, remark_on_table
+from ngcmos.steps.remarking import remark_on_counts, remark_on_headers, remark_on_masters, remark_on_table
 from ngcmos.steps.table import is_same, join_table, keep_part, places_known, refused_before, table_stands
 from ngcmos.tables.parts import FRAMES_A_PART, Place, RowReader, open_parts, parts_folder, remove_parts
 from ngcmos.tables.writer import Facts
@@ -49,20 +51,50 @@ def run(job: Job, *, overwrite: bool = False) -> Outcome:
 
     A table that was made of other masters, stars, settings or code is kept and said; `overwrite` makes it anew.
     """
-    try:
-        masters = load_masters(job.config, job.folder)
-    except MasterError as error:
-        for field in job.night.fields:
-            job.refuse_field(field, str(error))
-        raise
-    for field, paths in job.night.fields.items():
+    masters = _masters_of_fields(job)
+    for field, own in masters.items():
         with job.attempt(field):
-            photometer = FieldPhotometer(job, field, lambda: masters, overwrite=overwrite)
+            photometer = FieldPhotometer(job, field, functools.partial(_given, own), overwrite=overwrite)
+            paths = job.night.fields[field]
             if not photometer.stands(paths):
                 photometer.take(paths)
                 photometer.finish()
     mark_clouds(job)
     return job.outcome
+
+
+def _given(masters: Masters) -> Masters:
+    return masters
+
+
+def _masters_of_fields(job: Job) -> dict[str, Masters]:
+    """{field: its Masters}, those of one setup loaded once; what is odd about them is remarked on the night.
+
+    Raises
+    ------
+    MasterError
+        No field has any.
+    """
+    found: dict[str, Masters] = {}
+    errors: list[MasterError] = []
+    by_setting: dict[Setting, list[str]] = {}
+    for field, setting in settings_of(job.night, job.camera).items():
+        by_setting.setdefault(setting, []).append(field)
+    for setting, fields in by_setting.items():
+        try:
+            masters = load_masters(job.config, job.folder, setting)
+            found |= dict.fromkeys(fields, masters)
+        except MasterError as error:
+            errors.append(error)
+            for field in fields:
+                job.refuse_field(field, str(error))
+    if errors and not found:
+        raise errors[0]
+    for lacking in errors:
+        job.outcome.troubles.append(str(lacking))
+        log.error("%s: %s", Stage.PROCESS_CMOS, lacking)
+    remark_on_masters(job, found.values())
+    return {field: found[field] for field in job.night.fields if field in found}
 
 
 class FieldPhotometer:

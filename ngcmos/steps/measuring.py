@@ -190,6 +190,7 @@ def inputs_of_rows(camera: Camera, masters: Masters, *, catalog: str, solution: 
     """
     row = np.dtype([(name, kind) for name, kind, _ in columns(camera.photometry.radii_px, 1)])
     tables = {name: getattr(camera, name) for name in ("detector", "photometry", "site", "telescope", "headers")}
+    tables |= {"calibration.reduced": camera.calibration.reduced}
     sums = {name: masters.checksums[name] or "none" for name in ("bias", "dark", "flat")}
     least = {"detection.min_objects": camera.detection.min_objects}
     return Inputs.of(ROOMS, row, catalog=catalog, solution=solution, **tables, **sums, **least)

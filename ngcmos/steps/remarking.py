@@ -1,6 +1,6 @@
 """What does not fit together in the frames of a field, or is good to know of them, as remarks of the night."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Protocol
 
@@ -8,6 +8,7 @@ import numpy as np
 from astropy.table import Table
 
 from ngcmos.names import Record
+from ngcmos.calibration.masters import Masters
 from ngcmos.night.job import Job
 from ngcmos.night.remarks import TIME, TURN, keep_remark
 from ngcmos.photometry.air import AirCards, clock_lag_s, tell_air, tell_lag
@@ -15,7 +16,7 @@ from ngcmos.photometry.counts import tell_colour, tell_counts
 from ngcmos.sphere import sides_of
 from ngcmos.tables.table import read_frames
 
-AIR, COLOUR, COUNTS = "airmass", "colour", "counts"
+AIR, COLOUR, COUNTS, MASTERS = "airmass", "colour", "counts", "masters"
 
 
 class Saying(Protocol):
@@ -43,6 +44,12 @@ def remark_on_headers(job: Job, field: str, frames: Sequence[Saying]) -> None:
     """Cards that the sky contradicts; a colour camera."""
     remark_on_air(job, field, [frame.said for frame in frames])
     keep_remark(job.ledger, field, COLOUR, tell_colour([frame.colour for frame in frames]))
+
+
+def remark_on_masters(job: Job, masters: Iterable[Masters]) -> None:
+    """Masters that are too old, or of an odd level."""
+    notes = dict.fromkeys(note for one in masters for note in one.notes)
+    keep_remark(job.ledger, "", MASTERS, "; ".join(notes))
 
 
 def remark_on_counts(job: Job, field: str, faults: Sequence[str]) -> None:

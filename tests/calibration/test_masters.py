@@ -8,7 +8,9 @@ import numpy as np
 import pytest
 from astropy.io import fits
 
-from ngcmos.calibration.masters import build_flat, load_bias_and_dark, load_masters, read_master, write_flat
+from ngcmos.calibration.files import read_master
+from ngcmos.calibration.flats import build_flat, write_flat
+from ngcmos.calibration.masters import load_bias_and_dark, load_masters
 from ngcmos.config import Config, Directories, load_camera
 from ngcmos.errors import MasterError
 
@@ -117,7 +119,7 @@ def test_bias_frames_of_before_a_repair_are_left_out_by_name(config, raw_calibra
     for number in range(30, 33):
         write_raw(raw_calibrations / f"bias-{number:05d}.fits", BIAS + 60)
     assert np.all(load_bias_and_dark(config)[0].data == BIAS + 60)
-    assert "left out: bias-00002.fits: level 101 ADU, that of newer frames is 160 ADU" in caplog.text
+    assert "left out: bias-00002.fits: level 101 ADU, that of the nearest frames is 160 ADU" in caplog.text
 
 
 def test_nothing_to_make_a_bias_of_names_folder_and_pattern(config):
@@ -421,7 +423,7 @@ def test_flats_of_another_read_mode_do_not_count(config, raw_calibrations, night
 def test_the_flat_written_is_the_flat_read(config, raw_calibrations, night):
     write_flats(night, response=pattern(), FILTER="Clear")
     flat = flat_of(config, night)
-    path = write_flat(flat, night)
+    path = write_flat(flat, night / "master_flat.fits")
     assert np.array_equal(read_master(path, config.camera).data, flat.data)
     assert fits.getheader(path)["FILTER"] == "Clear"
 
@@ -435,7 +437,7 @@ def test_a_dead_pixel_of_the_flat_is_bad_after_reading(config, raw_calibrations,
     response = np.ones((ROWS, COLUMNS))
     response[7, 9] = 0.0
     write_flats(night, response=response)
-    write_flat(flat_of(config, night), night)
+    write_flat(flat_of(config, night), night / "master_flat.fits")
     masters = load_masters(config, night)
     assert masters.bad[7, 9]
     assert masters.flat[7, 9] == 1.0
