@@ -8,6 +8,7 @@ gets it checked.
 import dataclasses
 import hashlib
 import json
+import re
 import typing
 import zoneinfo
 from pathlib import Path
@@ -41,6 +42,15 @@ def _demand(*conditions: tuple[bool, str]) -> None:
     wrong = [said for holds, said in conditions if not holds]
     if wrong:
         raise ValueError(*wrong)
+
+
+def _section(text: str) -> tuple[slice, slice] | None:
+    """(rows, columns) of a FITS section; None where that is none."""
+    match = re.fullmatch(r"\[(\d+):(\d+),(\d+):(\d+)\]", text.replace(" ", ""), re.ASCII)
+    left, right, bottom, top = map(int, match.groups()) if match else (0, 0, 0, 0)
+    if not (1 <= left <= right and 1 <= bottom <= top):
+        return None
+    return slice(bottom - 1, top), slice(left - 1, right)
 
 
 def _limits_around(values: dict[str, Any]) -> tuple[float, float]:
@@ -141,6 +151,7 @@ class HeaderNames:
     offset: Cards = ("OFFSET",)
     binning: Cards = ("XBINNING", "YBINNING")
     window: Cards = ("SUBRECT", "XORGSUBF", "YORGSUBF", "ROI", "CCDSEC", "DETSEC")
+    pedestal: Cards = ("PEDESTAL",)
     temperature: Cards = ("CCD-TEMP", "CCDTEMP", "SET-TEMP", "DET-TEMP")
     altitude: Text = "ALTITUDE"
     pointing: Cards = (
@@ -214,6 +225,44 @@ class Calibration:
     flat: Switch = True
     reduced: Switch = False
     max_age_days: Positive = 400.0
+    overscan: Text = ""
+    overscan_by: Literal["frame", "row"] = "frame"
+    trim: Text = ""
+
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        said = 'must be a section as "[21:2068,1:2048]", columns first, the first pixel is 1, both ends count'
+        _demand(
+            (not self.overscan or _section(self.overscan) is not None, f"overscan {said}"),
+            (not self.trim or _section(self.trim) is not None, f"trim {said}"),
+        )
+        return self
+
+    @property
+    def overscan_section(self) -> tuple[slice, slice] | None:
+        """(rows, columns) that see no light; None without."""
+        return _section(self.overscan)
+
+    @property
+    def trim_section(self) -> tuple[slice, slice] | None:
+        """(rows, columns) that are the image; None where the whole frame is."""
+        return _section(self.trim)
+
+    @property
+    def origin(self) -> tuple[float, float]:
+        """(x, y) of the image's first pixel in the frame, 0-based."""
+        rows, columns = self.trim_section or (slice(0), slice(0))
+        return float(columns.start or 0), float(rows.start or 0)
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether frames are images as they are, without overscan."""
+        return not self.trim and not self.overscan
+
+    @property
+    def sections_said(self) -> str:
+        """All that says what is cut off and taken off, as one text; "" for whole frames."""
+        return "" if self.is_whole else f"{self.overscan} {self.overscan_by} {self.trim}"
 
 
 @dataclass(frozen=True, config=TABLE)
@@ -362,6 +411,13 @@ class Profile:
     quality: QualityLimits = QualityLimits()
     movie: Movie = Movie()
     format: WholePositive = PROFILE_FORMAT
+
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        section = self.calibration.trim_section
+        shape = tuple(part.stop - part.start for part in section) if section else self.detector.shape
+        _demand((shape == self.detector.shape, "calibration.trim must leave detector.columns x detector.rows px"))
+        return self
 
     @property
     def jump_px(self) -> float:

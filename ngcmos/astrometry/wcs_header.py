@@ -22,10 +22,10 @@ HIGHEST_ORDER = 9  # of SIP (Shupe et al. 2005, ASP Conf. 347, 491)
 TILE_PX = 512
 
 
-def wcs_cards(solution: Solution, shape: Shape) -> list[Card]:
+def wcs_cards(solution: Solution, shape: Shape, origin: Place = (0.0, 0.0)) -> list[Card]:
     """Header cards of a solution: list of (keyword, value, comment).
 
-    CRPIX is 1-based as FITS wants it. MATCH-* are median residuals of the matched stars in the 512-px
+    CRPIX is 1-based as FITS wants it; `origin` is where in the file the first pixel of the image is (x, y, 0-based). MATCH-* are median residuals of the matched stars in the 512-px
     tiles at the corners (T = high y, R = high x) and at the centre; a tile without stars has no card, as
     have WCSRMS and MATCH-* of a solution without matched stars.
     """
@@ -37,8 +37,8 @@ def wcs_cards(solution: Solution, shape: Shape) -> list[Card]:
         ("CUNIT2", "deg", ""),
         ("CRVAL1", solution.crval[0], "[deg] right ascension of the tangent point"),
         ("CRVAL2", solution.crval[1], "[deg] declination of the tangent point"),
-        ("CRPIX1", solution.crpix[0] + 1.0, "[px] its column, first pixel is 1"),
-        ("CRPIX2", solution.crpix[1] + 1.0, "[px] its row, first pixel is 1"),
+        ("CRPIX1", solution.crpix[0] + origin[0] + 1.0, "[px] its column, first pixel is 1"),
+        ("CRPIX2", solution.crpix[1] + origin[1] + 1.0, "[px] its row, first pixel is 1"),
     ]
     cards += [(f"CD{i + 1}_{j + 1}", float(solution.cd[i, j]), "[deg/px]") for i in (0, 1) for j in (0, 1)]
     cards += [("RADESYS", "ICRS", "reference frame"), ("EQUINOX", 2000.0, "[yr]")]

@@ -26,6 +26,7 @@ from ngcmos.night.images import read_image
 from ngcmos.night.products import write_then_rename
 
 RATE_UNIT = "ADU/s"
+SECTIONS_CARD = "SECTIONS"  # overscan and trim that the frames were cut by
 RULE = 2  # of choosing and combining; to be raised with what masters are made otherwise by
 
 
@@ -141,6 +142,8 @@ def master_header(chosen: Chosen, camera: Camera, **cards: Any) -> fits.Header:
     temperatures = [one.temperature_c for one in facts if math.isfinite(one.temperature_c)]
     if temperatures:
         header["CCD-TEMP"] = (round(float(np.median(temperatures)), 2), "[deg C] median of the frames")
+    if camera.calibration.sections_said:
+        header[SECTIONS_CARD] = (camera.calibration.sections_said, "overscan, trim")
     header["CALRULE"] = (RULE, "of choosing and combining")
     header["CREATOR"] = f"ngcmos {__version__}"
     header["LEFTOUT"] = (len(chosen.left_out), "frames looked at and left out")

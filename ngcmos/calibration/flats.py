@@ -17,6 +17,7 @@ from ngcmos.calibration.alike import compare_flat, odd_ones
 from ngcmos.calibration.belonging import Setting
 from ngcmos.calibration.files import (
     RULE,
+    SECTIONS_CARD,
     DamagedMasterError,
     Master,
     master_header,
@@ -24,7 +25,7 @@ from ngcmos.calibration.files import (
     read_master,
     write_master,
 )
-from ngcmos.calibration.raw import MAX_FRAMES, Chosen, RawFacts, RawFrame, raw_paths, read_counts, read_facts
+from ngcmos.calibration.raw import MAX_FRAMES, Chosen, RawFacts, RawFrame, raw_paths, read_facts, read_raw
 from ngcmos.calibration.reduce import RowsOf, combine, normalise_flat, subtract_dark
 from ngcmos.config import Camera, Detector
 from ngcmos.errors import FrameError, MasterError
@@ -141,6 +142,8 @@ def is_outdated(path: Path, camera: Camera, setting: Setting, night_folder: Path
     except FrameError:
         return ""
     used = names_in(header, "INPUT")
+    if str(header.get(SECTIONS_CARD, "")) != camera.calibration.sections_said and used:
+        return "made by other sections"
     if not str(header.get("CREATOR", "")).startswith("ngcmos") or not used:
         return ""
     kind = next((kind for kind in KINDS if used[0].lower().startswith(kind)), "")
@@ -185,7 +188,7 @@ def build_flat(
     counts = {}
     for kind in KINDS:
         facts = _facts_of(night_folder, camera, setting, kind)
-        chosen = _usable_flats(facts, camera.detector, bias, dark)
+        chosen = _usable_flats(facts, camera, bias, dark)
         counts[kind] = len(chosen.frames)
         if len(chosen.frames) >= MIN_FLATS:
             return _combine_flats(chosen, camera, _Dark(bias, dark, camera.detector))
@@ -235,14 +238,14 @@ def _is_of(flat: RawFacts, wanted: str, setting: Setting) -> bool:
     return flat.filter_name.casefold() == wanted.casefold() if flat.filter_name else setting.is_usual
 
 
-def _usable_flats(facts: Sequence[RawFacts], detector: Detector, bias: Floats32, dark: Floats32) -> Chosen:
+def _usable_flats(facts: Sequence[RawFacts], camera: Camera, bias: Floats32, dark: Floats32) -> Chosen:
     """Up to 21 flats that are neither too faint nor too bright; the others by name."""
     frames: list[RawFrame] = []
     left: list[str] = []
     for one in facts:
         try:
-            frame = RawFrame(one, read_counts(one.path))
-            level = _flat_level(frame, detector, bias, dark)
+            frame = read_raw(one, camera)
+            level = _flat_level(frame, camera.detector, bias, dark)
         except FrameError as error:
             _log.warning("flat left out: %s", error)
             left.append(one.path.name)
@@ -256,7 +259,7 @@ def _usable_flats(facts: Sequence[RawFacts], detector: Detector, bias: Floats32,
 def _flat_level(frame: RawFrame, detector: Detector, bias: Floats32, dark: Floats32) -> float:
     """Median calibrated counts of a flat, in ADU; FrameError where no response can be told from it."""
     name = frame.facts.path.name
-    saturated = np.count_nonzero(frame.data >= detector.saturation_adu) / frame.data.size
+    saturated = np.count_nonzero(frame.data >= detector.saturation_adu - frame.zero_adu) / frame.data.size
     if saturated > FLAT_SATURATED_SHARE:
         raise FrameError(f"{name}: {saturated:.0%} of the pixels are saturated, expected almost none")
     level = float(np.median(subtract_dark(frame.data, frame.exptime_s, bias, dark, detector=detector)))

@@ -17,6 +17,7 @@ from ngcmos.arrays import Bools, Floats32
 from ngcmos.calibration.belonging import Setting, days_off
 from ngcmos.calibration.files import (
     RATE_UNIT,
+    SECTIONS_CARD,
     DamagedMasterError,
     Master,
     checksum_of,
@@ -217,6 +218,9 @@ def _find_standing(
             if path == plain:
                 return plain  # whoever reads it says what is wrong
             continue
+        sections = str(header.get(SECTIONS_CARD, ""))
+        if sections != camera.calibration.sections_said and candidates:
+            continue
         if not setting.fits(setup_of(header, camera)) or is_stale(header, candidates, there):
             continue
         if candidates:
@@ -282,7 +286,7 @@ def _copy(path: Path, to: Path) -> None:
 def _build_bias(
     facts: Sequence[RawFacts], folder: Path, camera: Camera, setting: Setting
 ) -> tuple[Floats32, fits.Header]:
-    chosen = choose(facts, lambda frame: float(np.median(frame.data)), odd_bias(camera))
+    chosen = choose(facts, camera, lambda frame: float(np.median(frame.data)), odd_bias(camera))
     require_some(chosen, folder, "bias", camera, setting)
     data = combine([frame.data for frame in chosen.frames], camera.detector.shape)
     header = master_header(chosen, camera, EXPTIME=(0.0, "[s]"), BUNIT="ADU")
@@ -304,7 +308,7 @@ def _build_dark(
     def level(frame: RawFrame) -> float:
         return float(np.median(frame.data[::2] - bias[::2])) / frame.exptime_s
 
-    chosen = choose(facts, level, odd_dark)
+    chosen = choose(facts, camera, level, odd_dark)
     require_some(chosen, config.directories.calibration, "dark", camera, setting)
     data = combine([rate(frame) for frame in chosen.frames], camera.detector.shape)
     # EXPTIME 1 s makes the file right for a reader who knows no BUNIT but divides by the exposure

@@ -20,6 +20,7 @@ from ngcmos.night.filenames import is_fits
 from ngcmos.night.headers import check_readmode, exposure_time, said_first
 from ngcmos.night.images import read_image
 from ngcmos.night.moments import start_of_exposure
+from ngcmos.night.trimming import Zero, shape_of_file, trim, without_zero
 
 MAX_FRAMES = 21
 EPOCH_DAYS = 30.0  # frames further from the nearest one are of another time, and only taken where there are few
@@ -62,10 +63,11 @@ class RawFacts:
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class RawFrame:
-    """A calibration frame as read: its facts, its counts, and its level in what its kind is compared by."""
+    """A calibration frame: its facts, counts above its zero level, and its level in what it is compared by."""
 
     facts: RawFacts
     data: Counts
+    zero_adu: Zero = 0.0
     level: float = math.nan
 
     @property
@@ -97,7 +99,7 @@ def read_facts(path: Path, camera: Camera, *, exposed: bool) -> RawFacts:
     FrameError
         Unreadable, of another shape or read mode, or exposed without an exposure time.
     """
-    _, header = read_image(path, shape=camera.detector.shape, pixels=False)
+    _, header = read_image(path, shape=shape_of_file(camera), pixels=False)
     if camera.detector.readmode and camera.headers.readmode not in header:
         raise HeaderError(f"{path.name}: no {camera.headers.readmode} in the header, expected the read mode")
     check_readmode(header, camera, path)
@@ -169,20 +171,23 @@ def tell_unfit(paths: Iterable[Path], camera: Camera, setting: Setting, *, expos
         _log.warning("%d calibration frames left out: %s", count, misfit)
 
 
-def choose(candidates: Sequence[RawFacts], level: Level, is_odd: Callable[[RawFrame, float], str]) -> Chosen:
+def choose(
+    candidates: Sequence[RawFacts], camera: Camera, level: Level, is_odd: Callable[[RawFrame, float], str]
+) -> Chosen:
     """Up to 21 of the candidates, the first of them; what is spoilt or stands out by its level is left out.
 
     Parameters
     ----------
     candidates : sequence of RawFacts
         The nearest in time first.
+    camera : ngcmos.config.Camera
     level : function of a RawFrame
         Its level.
     is_odd : function of a RawFrame and the usual level
         Why it is left out; "" where it is not.
     """
     left: list[str] = []
-    coming = _read_all(candidates, level, left)
+    coming = _read_all(candidates, camera, level, left)
     frames = list(itertools.islice(coming, MAX_FRAMES))
     if frames:
         usual = _usual_level(frames)
@@ -198,10 +203,10 @@ def _unix(facts: RawFacts) -> float:
     return facts.moment.timestamp() if facts.moment else 0.0
 
 
-def _read_all(candidates: Iterable[RawFacts], level: Level, left: list[str]) -> Iterator[RawFrame]:
+def _read_all(candidates: Iterable[RawFacts], camera: Camera, level: Level, left: list[str]) -> Iterator[RawFrame]:
     for facts in candidates:
         try:
-            frame = RawFrame(facts, read_counts(facts.path))
+            frame = read_raw(facts, camera)
             yield dataclasses.replace(frame, level=level(frame))
         except FrameError as error:
             _log.warning("calibration frame left out: %s", error)
@@ -233,18 +238,20 @@ def _without_odd(
     return kept
 
 
-def read_counts(path: Path) -> Counts:
-    """Pixels of a calibration frame.
+def read_raw(facts: RawFacts, camera: Camera) -> RawFrame:
+    """The RawFrame of a file.
 
     Raises
     ------
     FrameError
         Unreadable, or not numbers everywhere.
     """
-    data, _ = read_image(path)
+    path = facts.path
+    whole, header = read_image(path, shape=shape_of_file(camera))
+    data, zero_adu = trim(whole, header, camera, path)
     if data.dtype.kind == "f" and not np.isfinite(data).all():
         raise FrameError(f"{path.name}: has pixels that are not numbers, expected raw counts")
-    return data
+    return RawFrame(facts, without_zero(data, zero_adu), zero_adu)
 
 
 def odd_bias(camera: Camera) -> Callable[[RawFrame, float], str]:

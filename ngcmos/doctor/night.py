@@ -14,13 +14,12 @@ from astropy.utils.exceptions import AstropyWarning
 
 from ngcmos.astrometry.platesolve import PROGRAM, find_solve_field
 from ngcmos.calibration.files import DamagedMasterError, read_master
+from ngcmos.calibration.raw import read_facts
 from ngcmos.config import Camera, Catalog, Directories, Solve
 from ngcmos.doctor.finding import Finding, Findings, bad, good, remark
 from ngcmos.errors import FrameError, MasterError
 from ngcmos.night.filenames import is_fits, stamp_of
 from ngcmos.night.folder import science_files
-from ngcmos.night.headers import check_readmode, exposure_time
-from ngcmos.night.images import read_image
 from ngcmos.night.lock import holder_of
 from ngcmos.night.products import catalog_path, flat_path
 from ngcmos.steps.catalog import KEPT_FOLDER
@@ -31,7 +30,6 @@ NIGHT_STARS = 3000
 NAME_WIDTH = 60
 ROOM_FACTOR = 1.3
 CATALOGS_BYTES = 1e8
-OLD_DAYS = 400
 CONNECT_TIMEOUT_S = 5.0
 SOME = 8
 
@@ -115,7 +113,7 @@ def _check_master(kind: str, camera: Camera, directories: Directories) -> Findin
     except MasterError as error:
         return bad(str(error), f"mv {path} {path}.old" + ("" if usable else f"; {supply}"))
     age = f"{path}, {_age_days(path):.0f} days old; {raw}"
-    if _age_days(path) > OLD_DAYS:
+    if _age_days(path) > camera.calibration.max_age_days:
         return remark(age, f"to have it made anew: mv {path} {path}.old")
     return good(age)
 
@@ -129,13 +127,10 @@ def count_usable(kind: str, camera: Camera, folder: Path) -> tuple[int, int]:
 
 def _is_usable(path: Path, kind: str, camera: Camera) -> bool:
     try:
-        _, header = read_image(path, shape=camera.detector.shape, pixels=False)
-        check_readmode(header, camera, path)
-        if kind == "dark":
-            exposure_time(header, camera.headers.exptime, path)
+        read_facts(path, camera, exposed=kind == "dark")
     except FrameError:
         return False
-    return not camera.detector.readmode or camera.headers.readmode in header
+    return True
 
 
 def _age_days(path: Path) -> float:

@@ -16,6 +16,7 @@ from ngcmos.night.headers import check_readmode, exposure_time, said_first
 from ngcmos.night.images import Pixels, read_pixels
 from ngcmos.night.moments import start_of_exposure
 from ngcmos.night.pointing import pointing_of
+from ngcmos.night.trimming import Zero, shape_of_file, trim
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -56,10 +57,13 @@ class Frame(FrameFacts):
     Attributes
     ----------
     data : ndarray (rows, columns)
-        Raw counts, native byte order, BZERO applied: uint16 for this camera.
+        Raw counts, native byte order, BZERO applied: uint16 for this camera; without what the profile trims off.
+    zero_adu : float or (rows, 1) array
+        Level that overscan or pedestal say, not taken off yet: counts are compared with saturation as they are.
     """
 
     data: Pixels
+    zero_adu: Zero = 0.0
 
 
 @overload
@@ -88,7 +92,8 @@ def read_frame(path: Path, camera: Camera, *, pixels: bool = True) -> FrameFacts
         DATE-OBS or EXPTIME missing or senseless.
     """
     path = Path(path)
-    data, header = read_pixels(path, camera.detector.shape, pixels)
+    whole, header = read_pixels(path, shape_of_file(camera), pixels)
+    data, zero_adu = (None, 0.0) if whole is None else trim(whole, header, camera, path)
     if data is not None and data.dtype.kind == "f" and not np.isfinite(data).all():
         raise FrameError(f"{path.name}: has pixels that are not numbers, expected raw counts")
     check_readmode(header, camera, path)
@@ -101,7 +106,7 @@ def read_frame(path: Path, camera: Camera, *, pixels: bool = True) -> FrameFacts
         exptime=exptime_s,
         pointing=pointing_of(header, camera.headers),
     )
-    return facts if data is None else Frame(**vars(facts), data=data)
+    return facts if data is None else Frame(**vars(facts), data=data, zero_adu=zero_adu)
 
 
 def field_name(path: Path, camera: Camera, header: Header) -> str:

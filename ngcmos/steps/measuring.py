@@ -23,6 +23,7 @@ from ngcmos.night.headers import card_said, header_number
 from ngcmos.night.pointing import pointing_off_deg
 from ngcmos.night.weather import extra_of
 from ngcmos.photometry.air import AirCards, air_cards, under_sky
+from ngcmos.night.trimming import without_zero
 from ngcmos.photometry.apertures import Exposure, Measurement, measure
 from ngcmos.photometry.counts import believable_counts
 from ngcmos.photometry.noise import scintillation
@@ -159,7 +160,7 @@ def place_frame(path: Path, camera: Camera) -> Solved:
     """
     frame = read_frame(path, camera, pixels=False)
     try:
-        solution = own_solution(frame.header)
+        solution = own_solution(frame.header, camera.calibration.origin)
     except UnsolvedError as error:
         raise UnsolvedError(f"{path.name}: {error}") from None
     return Solved(
@@ -190,7 +191,8 @@ def inputs_of_rows(camera: Camera, masters: Masters, *, catalog: str, solution: 
     """
     row = np.dtype([(name, kind) for name, kind, _ in columns(camera.photometry.radii_px, 1)])
     tables = {name: getattr(camera, name) for name in ("detector", "photometry", "site", "telescope", "headers")}
-    tables |= {"calibration.reduced": camera.calibration.reduced}
+    own = camera.calibration
+    tables |= {"calibration.reduced": own.reduced, "calibration.trim": own.sections_said}
     sums = {name: masters.checksums[name] or "none" for name in ("bias", "dark", "flat")}
     least = {"detection.min_objects": camera.detection.min_objects}
     return Inputs.of(ROOMS, row, catalog=catalog, solution=solution, **tables, **sums, **least)
@@ -265,8 +267,10 @@ def measure_frame(placed: Placed, measuring: Measuring) -> tuple[Rows, FrameRow]
     """
     camera, stars, masters = measuring.camera, measuring.stars, measuring.masters
     frame = read_frame(placed.path, camera)
-    image = calibrate(frame.data, frame.exptime, masters, detector=camera.detector)
-    believable = believable_counts(frame.data, measuring.bias_adu, camera.detector.saturation_adu)
+    counts_adu = without_zero(frame.data, frame.zero_adu)
+    image = calibrate(counts_adu, frame.exptime, masters, detector=camera.detector)
+    zero_adu = None if measuring.bias_adu is None else measuring.bias_adu + float(np.median(frame.zero_adu))
+    believable = believable_counts(frame.data, zero_adu, camera.detector.saturation_adu)
     exposure = Exposure(image, frame.data, frame.exptime, masters.bad, believable)
     x, y = to_pixels(placed.solution, measuring.ra, measuring.dec)
     known = measuring.known

@@ -7,8 +7,8 @@ from typing import Protocol
 import numpy as np
 from astropy.table import Table
 
-from ngcmos.names import Record
 from ngcmos.calibration.masters import Masters
+from ngcmos.names import Record
 from ngcmos.night.job import Job
 from ngcmos.night.remarks import TIME, TURN, keep_remark
 from ngcmos.photometry.air import AirCards, clock_lag_s, tell_air, tell_lag

@@ -171,7 +171,7 @@ def sight_frame(path: Path, camera: Camera) -> Sighting:
         exptime_s=frame.exptime,
         pointing=frame.pointing,
         object_name=said_first(frame.header, camera.headers.object),
-        solution=find_own_solution(frame.header),
+        solution=find_own_solution(frame.header, camera.calibration.origin),
         solution_sum=solution_fingerprint(frame.header),
         pointing_like=pointing_cards(frame.header) if frame.pointing is None else "",
         exposure_as_text=text_tolerated(frame.header, camera.headers.exptime),
@@ -182,7 +182,7 @@ def sight_frame(path: Path, camera: Camera) -> Sighting:
 
 def read_solution(path: Path, camera: Camera) -> Solution:
     """The plate solution that ngcmos wrote into a file; errors as of `sight_frame` and `own_solution`."""
-    return own_solution(read_frame(path, camera, pixels=False).header)
+    return own_solution(read_frame(path, camera, pixels=False).header, camera.calibration.origin)
 
 
 def search_solution(path: Path, solving: Solving) -> dict[str, Any]:
@@ -270,7 +270,7 @@ def _write_solution(frame: Frame, solution: Solution, solving: Solving) -> dict[
     zero = _zero_point(frame, solution, solving)
     level, rms = _sky(frame.data)
     cards = [
-        *wcs_cards(solution, frame.data.shape),
+        *wcs_cards(solution, frame.data.shape, solving.camera.calibration.origin),
         *zero_point_cards(zero),
         ("BACK-LVL", level, "[adu] median of the raw sky"),
         ("BACK-RMS", rms, "[adu] scatter of the raw sky"),
