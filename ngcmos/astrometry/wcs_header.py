@@ -25,9 +25,10 @@ TILE_PX = 512
 def wcs_cards(solution: Solution, shape: Shape, origin: Place = (0.0, 0.0)) -> list[Card]:
     """Header cards of a solution: list of (keyword, value, comment).
 
-    CRPIX is 1-based as FITS wants it; `origin` is where in the file the first pixel of the image is (x, y, 0-based). MATCH-* are median residuals of the matched stars in the 512-px
-    tiles at the corners (T = high y, R = high x) and at the centre; a tile without stars has no card, as
-    have WCSRMS and MATCH-* of a solution without matched stars.
+    CRPIX is 1-based as FITS wants it; `origin` is where in the file the first pixel of the image is (x, y,
+    0-based). MATCH-* are median residuals of the matched stars in the 512-px tiles at the corners (T = high y,
+    R = high x) and at the centre; a tile without stars has no card, as have WCSRMS and MATCH-* of a solution
+    without matched stars.
     """
     cards: list[Card] = [
         ("WCSAXES", 2, "number of world axes"),

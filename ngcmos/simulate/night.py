@@ -30,7 +30,7 @@ from ngcmos.simulate.faults import FAULTS, NO_FAULT, Fault, Shot, fault_names
 from ngcmos.simulate.headers import frame_header, object_name, stamp
 from ngcmos.simulate.optics import sky_to_pixels
 from ngcmos.simulate.plan import Plan, plan_fields
-from ngcmos.simulate.profile import resize_camera
+from ngcmos.simulate.profile import simulated_camera
 from ngcmos.simulate.scene import (
     Scene,
     make_scene,
@@ -76,7 +76,7 @@ def simulate_night(
         An option makes no sense, or the folder is in use.
     """
     plan = plan or Plan(**options)
-    camera = camera if size is None else resize_camera(camera, size)
+    camera = simulated_camera(camera, size)
     night = name_parts(Path(base).absolute(), camera, plan.date, plan.telescope)
     names = fault_names(plan.faults)
     counts = [plan.frames + len(names)] + [plan.frames] * (plan.fields - 1)

@@ -12,6 +12,12 @@ SMALLEST_PX = 64
 CATALOG_MARGIN = 1.32
 
 
+def simulated_camera(camera: Camera, size: int | None) -> Camera:
+    """The camera as it is simulated: without overscan, with a chip of another size where one is given."""
+    whole = dataclasses.replace(camera, calibration=dataclasses.replace(camera.calibration, overscan="", trim=""))
+    return whole if size is None else resize_camera(whole, size)
+
+
 def resize_camera(camera: Camera, size: int) -> Camera:
     """The camera with a chip of `size` x `size` pixels; what counts in pixels of the chip shrinks with it.
 

@@ -31,7 +31,7 @@ from ngcmos.simulate.faults import fault_names
 from ngcmos.simulate.night import write_catalog, write_fields
 from ngcmos.simulate.optics import sky_to_pixels
 from ngcmos.simulate.plan import Plan, Schedule, plan_fields
-from ngcmos.simulate.profile import resize_camera
+from ngcmos.simulate.profile import simulated_camera
 from ngcmos.simulate.scene import field_sky, known_stars, make_scene
 from ngcmos.simulate.signals import Floats, Signal
 from ngcmos.simulate.sky import Rows, Sky
@@ -134,7 +134,7 @@ def simulate_season(
     UsageError
         An option makes no sense, the folder is in use, or the field is too low on one of the nights.
     """
-    camera = camera if size is None else resize_camera(camera, size)
+    camera = simulated_camera(camera, size)
     first = name_parts(Path(base).absolute(), camera, season.plan.date, season.plan.telescope)
     plans = [plan_night(season, number, date, camera) for number, date in enumerate(season_dates(season))]
     schedules = _schedule_nights(plans, first.camera)
