@@ -8,14 +8,29 @@ gets it checked.
 import dataclasses
 import hashlib
 import json
-import re
 import typing
 import zoneinfo
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import BeforeValidator, ConfigDict, Field, model_validator
+from pydantic import Field, model_validator
 from pydantic.dataclasses import dataclass
+
+from ngcmos.keys import (
+    TABLE,
+    Cards,
+    NotNegative,
+    Number,
+    Positive,
+    Share,
+    Switch,
+    Text,
+    Whole,
+    WholeNotNegative,
+    WholePositive,
+    demand,
+    section_of,
+)
 
 PROFILE_FORMAT = 1
 SCALE_TOLERANCE = 0.05  # a plate scale may differ by this share, where the profile gives no limits
@@ -81,7 +96,7 @@ class Detector:
     @model_validator(mode="after")
     def _check(self) -> Self:
         low, high = self.scale_limits_arcsec
-        _demand(
+        demand(
             (low <= self.scale_arcsec <= high, "scale_limits_arcsec must enclose scale_arcsec"),
             (self.gain_step_adu > 0 or self.high_range_slope == 1, "high_range_slope needs a gain_step_adu"),
         )
@@ -117,7 +132,7 @@ class Site:
             zoneinfo.ZoneInfo(self.timezone)
         except (zoneinfo.ZoneInfoNotFoundError, ValueError, OSError):
             known = False
-        _demand((known, said))
+        demand((known, said))
         return self
 
 
@@ -165,7 +180,7 @@ class HeaderNames:
 
     @model_validator(mode="after")
     def _check(self) -> Self:
-        _demand(
+        demand(
             (bool(self.pointing), "pointing must name at least one pair of cards"),
             (all(p.count("/") == 1 for p in self.pointing), 'pointing must be pairs as "TELRAD/TELDECD"'),
             (all(map(_is_extra, self.extra)), 'extra must be name, card and unit as "humidity/HUMIDITY/%"'),
@@ -212,7 +227,7 @@ class Files:
 
     @model_validator(mode="after")
     def _check(self) -> Self:
-        _demand((self.reserve_mb <= self.movie_reserve_mb, "reserve_mb must lie between 0 and movie_reserve_mb"))
+        demand((self.reserve_mb <= self.movie_reserve_mb, "reserve_mb must lie between 0 and movie_reserve_mb"))
         return self
 
 
@@ -232,21 +247,21 @@ class Calibration:
     @model_validator(mode="after")
     def _check(self) -> Self:
         said = 'must be a section as "[21:2068,1:2048]", columns first, the first pixel is 1, both ends count'
-        _demand(
-            (not self.overscan or _section(self.overscan) is not None, f"overscan {said}"),
-            (not self.trim or _section(self.trim) is not None, f"trim {said}"),
+        demand(
+            (not self.overscan or section_of(self.overscan) is not None, f"overscan {said}"),
+            (not self.trim or section_of(self.trim) is not None, f"trim {said}"),
         )
         return self
 
     @property
     def overscan_section(self) -> tuple[slice, slice] | None:
         """(rows, columns) that see no light; None without."""
-        return _section(self.overscan)
+        return section_of(self.overscan)
 
     @property
     def trim_section(self) -> tuple[slice, slice] | None:
         """(rows, columns) that are the image; None where the whole frame is."""
-        return _section(self.trim)
+        return section_of(self.trim)
 
     @property
     def origin(self) -> tuple[float, float]:
@@ -302,7 +317,7 @@ class Detection:
 
     @model_validator(mode="after")
     def _check(self) -> Self:
-        _demand(
+        demand(
             (self.min_area_px < self.max_area_px, "min_area_px must lie between 0 and max_area_px"),
             (list(self.defocus_mm) == sorted(self.defocus_mm), "defocus_mm must rise"),
         )
@@ -321,7 +336,7 @@ class Solve:
 
     @model_validator(mode="after")
     def _check(self) -> Self:
-        _demand((self.tmag_min < self.tmag_max, "tmag_min must be below tmag_max"))
+        demand((self.tmag_min < self.tmag_max, "tmag_min must be below tmag_max"))
         return self
 
 
@@ -355,7 +370,7 @@ class Photometry:
 
     @model_validator(mode="after")
     def _check(self) -> Self:
-        _demand(
+        demand(
             (len(set(self.radii_px)) == len(self.radii_px), "radii_px must differ from each other"),
             (self.annulus_px[0] < self.annulus_px[1], "annulus_px must rise"),
         )
@@ -416,7 +431,7 @@ class Profile:
     def _check(self) -> Self:
         section = self.calibration.trim_section
         shape = tuple(part.stop - part.start for part in section) if section else self.detector.shape
-        _demand((shape == self.detector.shape, "calibration.trim must leave detector.columns x detector.rows px"))
+        demand((shape == self.detector.shape, "calibration.trim must leave detector.columns x detector.rows px"))
         return self
 
     @property

@@ -154,7 +154,7 @@ def test_every_older_format_has_its_step():
 
 
 def test_unknown_profile_names_the_known_ones():
-    with pytest.raises(ConfigError, match=r"expected one of microobservatory, ngts_cmos"):
+    with pytest.raises(ConfigError, match=r"expected one of microobservatory, ngts_ccd, ngts_cmos"):
         load_camera("ccd")
 
 
@@ -252,3 +252,9 @@ def test_order_of_the_places_of_directories_json(tmp_path, monkeypatch):
 def test_named_night_that_does_not_exist(tmp_path):
     with pytest.raises(NightError, match=r"no night found: .*gone is not a folder"):
         load_config(directory=tmp_path / "gone")
+
+
+def test_ccd_of_ngts_is_cut_out_of_its_wide_frames():
+    own = load_camera("ngts_ccd")
+    assert own.calibration.trim_section == (slice(0, 2048), slice(20, 2068))
+    assert own.calibration.origin == (20, 0)

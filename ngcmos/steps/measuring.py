@@ -52,6 +52,7 @@ ROOMS = (
     "ngcmos.calibration.reduce",
     "ngcmos.night.containers",
     "ngcmos.night.images",
+    "ngcmos.night.trimming",
     "ngcmos.night.units",
     "ngcmos.photometry",
     "ngcmos.steps.measuring",
