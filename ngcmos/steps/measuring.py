@@ -24,6 +24,7 @@ from ngcmos.night.pointing import pointing_off_deg
 from ngcmos.night.weather import extra_of
 from ngcmos.photometry.air import AirCards, air_cards, under_sky
 from ngcmos.night.trimming import without_zero
+from ngcmos.photometry.air import AirCards, air_cards, under_sky
 from ngcmos.photometry.apertures import Exposure, Measurement, measure
 from ngcmos.photometry.counts import believable_counts
 from ngcmos.photometry.noise import scintillation
