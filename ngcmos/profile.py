@@ -16,6 +16,7 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import Field, model_validator
 from pydantic.dataclasses import dataclass
 
+from ngcmos.calibrating import Calibration
 from ngcmos.keys import (
     TABLE,
     Cards,
@@ -29,7 +30,6 @@ from ngcmos.keys import (
     WholeNotNegative,
     WholePositive,
     demand,
-    section_of,
 )
 
 PROFILE_FORMAT = 1
@@ -37,35 +37,7 @@ SCALE_TOLERANCE = 0.05  # a plate scale may differ by this share, where the prof
 SkyMethod = Literal["map", "annulus", "mean"]
 SKY_METHODS: tuple[SkyMethod, ...] = typing.get_args(SkyMethod)
 
-Text = Annotated[str, Field(strict=True)]
 Extra = tuple[str, str, str]  # name of a column, where it is from, unit
-Cards = Annotated[tuple[Text, ...], BeforeValidator(lambda given: (given,) if isinstance(given, str) else given)]
-Switch = Annotated[bool, Field(strict=True)]
-Whole = Annotated[int, Field(strict=True)]
-WholePositive = Annotated[Whole, Field(gt=0)]
-WholeNotNegative = Annotated[Whole, Field(ge=0)]
-Number = Annotated[float, Field(strict=True, allow_inf_nan=False)]  # a whole number may stand for one
-Positive = Annotated[Number, Field(gt=0)]
-NotNegative = Annotated[Number, Field(ge=0)]
-Share = Annotated[Number, Field(ge=0, le=1)]
-
-TABLE = ConfigDict(extra="forbid")
-
-
-def _demand(*conditions: tuple[bool, str]) -> None:
-    """Raise ValueError with what is said of every condition that does not hold; each begins with its key."""
-    wrong = [said for holds, said in conditions if not holds]
-    if wrong:
-        raise ValueError(*wrong)
-
-
-def _section(text: str) -> tuple[slice, slice] | None:
-    """(rows, columns) of a FITS section; None where that is none."""
-    match = re.fullmatch(r"\[(\d+):(\d+),(\d+):(\d+)\]", text.replace(" ", ""), re.ASCII)
-    left, right, bottom, top = map(int, match.groups()) if match else (0, 0, 0, 0)
-    if not (1 <= left <= right and 1 <= bottom <= top):
-        return None
-    return slice(bottom - 1, top), slice(left - 1, right)
 
 
 def _limits_around(values: dict[str, Any]) -> tuple[float, float]:
@@ -229,55 +201,6 @@ class Files:
     def _check(self) -> Self:
         demand((self.reserve_mb <= self.movie_reserve_mb, "reserve_mb must lie between 0 and movie_reserve_mb"))
         return self
-
-
-@dataclass(frozen=True, config=TABLE)
-class Calibration:
-    """What calibrates the frames of this camera, and what it goes without."""
-
-    bias: Switch = True
-    dark: Switch = True
-    flat: Switch = True
-    reduced: Switch = False
-    max_age_days: Positive = 400.0
-    overscan: Text = ""
-    overscan_by: Literal["frame", "row"] = "frame"
-    trim: Text = ""
-
-    @model_validator(mode="after")
-    def _check(self) -> Self:
-        said = 'must be a section as "[21:2068,1:2048]", columns first, the first pixel is 1, both ends count'
-        demand(
-            (not self.overscan or section_of(self.overscan) is not None, f"overscan {said}"),
-            (not self.trim or section_of(self.trim) is not None, f"trim {said}"),
-        )
-        return self
-
-    @property
-    def overscan_section(self) -> tuple[slice, slice] | None:
-        """(rows, columns) that see no light; None without."""
-        return section_of(self.overscan)
-
-    @property
-    def trim_section(self) -> tuple[slice, slice] | None:
-        """(rows, columns) that are the image; None where the whole frame is."""
-        return section_of(self.trim)
-
-    @property
-    def origin(self) -> tuple[float, float]:
-        """(x, y) of the image's first pixel in the frame, 0-based."""
-        rows, columns = self.trim_section or (slice(0), slice(0))
-        return float(columns.start or 0), float(rows.start or 0)
-
-    @property
-    def is_whole(self) -> bool:
-        """Whether frames are images as they are, without overscan."""
-        return not self.trim and not self.overscan
-
-    @property
-    def sections_said(self) -> str:
-        """All that says what is cut off and taken off, as one text; "" for whole frames."""
-        return "" if self.is_whole else f"{self.overscan} {self.overscan_by} {self.trim}"
 
 
 @dataclass(frozen=True, config=TABLE)

@@ -21,9 +21,8 @@ from ngcmos.night.fingerprint import Inputs
 from ngcmos.night.frames import FrameFacts, read_frame
 from ngcmos.night.headers import card_said, header_number
 from ngcmos.night.pointing import pointing_off_deg
-from ngcmos.night.weather import extra_of
-from ngcmos.photometry.air import AirCards, air_cards, under_sky
 from ngcmos.night.trimming import without_zero
+from ngcmos.night.weather import extra_of
 from ngcmos.photometry.air import AirCards, air_cards, under_sky
 from ngcmos.photometry.apertures import Exposure, Measurement, measure
 from ngcmos.photometry.counts import believable_counts

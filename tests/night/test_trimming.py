@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 from pydantic import ValidationError
 
+from ngcmos.calibrating import Calibration
 from ngcmos.config import load_camera
 from ngcmos.errors import FrameError
 from ngcmos.night.trimming import shape_of_file, trim, without_zero
-from ngcmos.profile import Calibration
 
 ROWS, COLUMNS = 6, 8
 FRAME = Path("a.fits")
