@@ -4,6 +4,7 @@
 is whole, ``table_checksum(path)`` whether it is another one than before. It is written by `writer`.
 """
 
+import functools
 import hashlib
 import logging
 import os
@@ -22,6 +23,10 @@ from ngcmos.tables.sums import SUM_COLUMN, check_rows
 log = logging.getLogger(__name__)
 
 FILTER_CARD = "FILTER"  # of the frames, where it is not the usual one
+KEPT = 16  # layouts and extensions, of the tables that a run asks again and again
+
+Layout = tuple[fits.Header, np.dtype[np.void], int]
+State = tuple[int, int, int]
 
 
 def filter_of_table(path: Path) -> str:
@@ -193,11 +198,30 @@ def sums_of(path: Path, extension: str) -> Ints | None:
 
 def _read_extension(path: Path, name: str) -> Table:
     check_table(path)
+    return _extension(path, name, _state_of(path)).copy()
+
+
+@functools.lru_cache(maxsize=KEPT)
+def _extension(path: Path, name: str, _state: State) -> Table:
     return Table.read(path, hdu=name, mask_invalid=False, character_as_bytes=False)
 
 
-def layout_of_table(path: Path) -> tuple[fits.Header, np.dtype[np.void], int]:
+def layout_of_table(path: Path) -> Layout:
     """(header, numpy type of a row, where the rows begin) of PHOT, after checking that the file is whole."""
+    return _layout(path, _state_of(path))
+
+
+def _state_of(path: Path) -> State:
+    """Which file it is, its size and when it was written: while that is so, nobody reads it twice."""
+    try:
+        state = path.stat()
+    except OSError as error:
+        raise ProductError(f"{path}: not readable, {error.strerror or error}") from None
+    return state.st_ino, state.st_size, state.st_mtime_ns
+
+
+@functools.lru_cache(maxsize=KEPT)
+def _layout(path: Path, _state: State) -> Layout:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("error")  # astropy only warns of a truncated file
