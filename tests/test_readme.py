@@ -42,7 +42,7 @@ SMALLER = {  # a night of so few frames has no scatter to compare, but all else
     "--frames 20": "--frames 13",
     "--fields 2": "--fields 1",
 }
-WITHOUT_A_NIGHT = ("new_camera.py", "make_catalog.py")  # take other options
+WITHOUT_A_NIGHT = ("compare_runs.py", "new_camera.py", "make_catalog.py")  # take other options
 OPTION = re.compile(r"(?<![\w-])--?[a-zA-Z][\w-]*")
 CRON_FIELD = re.compile(r"(\*|\d+(-\d+)?)(/\d+)?(,\d+(-\d+)?)*")
 CRON_RANGES = [(0, 59), (0, 23), (1, 31), (1, 12), (0, 7)]
@@ -118,7 +118,7 @@ def run_command(line, checkout, stars=None):
         line = line.replace(written, smaller)
     line = line.replace(".venv/bin/python", shlex.quote(sys.executable))
     return subprocess.run(
-        ["bash", "-c", line], cwd=checkout, env=BARE, capture_output=True, text=True, check=False, timeout=120
+        ["bash", "-c", line], cwd=checkout, env=BARE, capture_output=True, text=True, check=False, timeout=300
     )
 
 

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 GROUPS: dict[str, tuple[str, ...]] = {
     "Every morning": ("run_night", "why"),
     "By hand": ("run_nights", *Stage),
-    "A scientist": ("analyse_cmos", "fit_transit", "export_star", "stars", "inject_transits"),
+    "A scientist": ("analyse_cmos", "fit_transit", "export_star", "compare_runs", "stars", "inject_transits"),
     "Setting up": ("doctor", "new_camera", "measure_camera", "simulate_night"),
 }
 NAMES = tuple(str(name) for names in GROUPS.values() for name in names)

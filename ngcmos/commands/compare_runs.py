@@ -1,0 +1,51 @@
+"""Tell what another reduction has changed: two nights, or two photometry tables, star by star.
+
+Per magnitude: offset, scatter and errors; stars and frames that came or went; what the tables were made of. Ends
+with 0 where they are alike, with 4 where they differ: offsets of more than 1 mmag, scatter or errors by more than
+2 %, other stars or frames.
+
+Example:  ngcmos compare_runs /ngts/cmos/20240705 /tmp/again/20240705 --output compared.html
+"""
+
+import argparse
+import sys
+from pathlib import Path
+
+from ngcmos.commands.running import Command, write_for_pipes
+
+
+def add_options(parser: argparse.ArgumentParser) -> None:
+    """Options of this command alone."""
+    parser.add_argument("a", metavar="A", help="a night folder, or a table phot_{field}.fits")
+    parser.add_argument("b", metavar="B", help="the other one")
+    parser.add_argument("--aper", type=float, metavar="R", help="radius in px; 5 if not given")
+    parser.add_argument("--output", metavar="FILE", help="a page too: .html")
+
+
+def work(options: argparse.Namespace) -> int:
+    """Compare them; the exit code."""
+    from ngcmos.errors import UsageError, WorkError
+    from ngcmos.night.products import write_text
+    from ngcmos.report.comparison import DIFFERENT, compare_tables, draw_changes, in_lines, tables_of
+
+    if options.output and not options.output.endswith(".html"):
+        raise UsageError(f"--output is {options.output}, expected a name that ends in .html")
+    a, b = Path(options.a), Path(options.b)
+    before, after = tables_of(a), tables_of(b)
+    if len(before) == len(after) == 1:  # two tables may be of any names
+        after = dict(zip(before, after.values(), strict=True))
+    fields = [field for field in before if field in after]
+    if not fields:
+        raise WorkError(f"{a} and {b} have no field in common")
+    changes = [compare_tables(field, before[field], after[field], options.aper) for field in fields]
+    apart = sorted(set(before) ^ set(after))
+    write_for_pipes()
+    lines = [line for change in changes for line in in_lines(change)]
+    lines += [f"only in one of them: {', '.join(apart)}"] if apart else []
+    sys.stdout.write("".join(f"{line}\n" for line in lines))
+    if options.output:
+        write_text(Path(options.output), draw_changes(a, b, changes))
+    return 0 if not apart and all(change.is_alike for change in changes) else DIFFERENT
+
+
+main = Command(__doc__, work, add_options=add_options, night=False, camera=False)
