@@ -6,7 +6,6 @@
 import dataclasses
 
 import numpy as np
-from scipy.special import gammaincinv
 
 from ngcmos.arrays import Bools, Floats, Ints, Reals
 from ngcmos.lightcurves.audit import bin_curves
@@ -110,6 +109,8 @@ def _scatter_of(means: Floats) -> Floats:
 
 def typical(lengths: Lengths, chosen: Bools) -> TimescaleCurve:
     """The median of the chosen stars; a median of scatters of few points is too small, and corrected for it."""
+    from scipy.special import gammaincinv
+
     rms = lengths.rms[:, chosen]
     freedom = lengths.bins - 1.0
     usual = np.sqrt(2 * gammaincinv(freedom / 2, 0.5) / freedom) if chosen.sum() > 1 else np.ones(freedom.size)

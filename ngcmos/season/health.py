@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from scipy.special import stdtrit
 
 from ngcmos.arrays import Bools, Floats, Shape
 from ngcmos.names import Quality
@@ -92,6 +91,8 @@ def find_steps(values: Floats, *, floor: float) -> list[Step]:
 
 def _step_of(before: Floats, pair: Floats, floor: float) -> tuple[float, float, float] | None:
     """(before, after, sigma) where a pair of nights is off; None where it is not."""
+    from scipy.special import stdtrit
+
     usual, sigma = float(before.mean()), max(float(before.std(ddof=1)), floor)
     off = (pair - usual) / sigma
     together = float(off.mean()) / np.sqrt(1 / 2 + 1 / before.size)

@@ -6,7 +6,6 @@ Of constant stars a share of `FALSE_ALARMS` is called variable, a third of it by
 from collections.abc import Sequence
 
 import numpy as np
-from scipy.special import chdtrc, ndtr
 
 from ngcmos.arrays import Bools, Floats, Ints, Reals
 from ngcmos.lightcurves.scatter import of_like
@@ -34,6 +33,8 @@ def chance_of_nights(deviation: Floats, error: Floats) -> Floats:
     (stars,) array
         1 for stars of fewer than three nights.
     """
+    from scipy.special import chdtrc
+
     held = np.isfinite(deviation) & (error > 0)
     weight = np.where(held, error**-2.0, 0)
     mean = quotient((weight * np.where(held, deviation, 0)).sum(axis=0), weight.sum(axis=0))
@@ -59,6 +60,8 @@ def chance_within_nights(flux: Reals, error: Reals, night: Ints, mag: Floats) ->
     (stars,) array
         1 for stars of too few bins.
     """
+    from scipy.special import ndtr
+
     chi2, freedom = _chi2_within(flux, error, night)
     enough = freedom >= FEWEST_BINS
     ratio = 0.5 * np.log(np.where(enough & (chi2 > 0), quotient(chi2, freedom), np.nan))

@@ -10,7 +10,6 @@ import itertools
 import math
 
 import numpy as np
-from scipy.linalg import solve_triangular
 
 from ngcmos.arrays import Floats
 from ngcmos.transits.curve import Curve
@@ -117,6 +116,8 @@ class Whitener:
 
 def fit_linear(whitener: Whitener, flux: Floats, design: Floats) -> Fitted:
     """Least squares of a (points, terms) design under a noise; terms that others make up get coefficients of 0."""
+    from scipy.linalg import solve_triangular
+
     together = whitener(np.column_stack([design, flux]))
     white = together[:, -1]
     basis, triangle = np.linalg.qr(together[:, :-1])

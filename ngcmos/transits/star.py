@@ -3,7 +3,6 @@
 import numpy as np
 from astropy.table import Table
 from numpy.typing import ArrayLike
-from scipy.special import chndtr
 
 from ngcmos.arrays import Bools, Floats
 from ngcmos.errors import WorkError
@@ -85,6 +84,8 @@ def spoilt_frames(observed: Observed) -> str:
 
 def light_within(radius_px: ArrayLike, distance_px: ArrayLike, fwhm_px: float) -> Floats:
     """Share of the light of a round Gaussian star in a circle so far from it."""
+    from scipy.special import chndtr
+
     sigma = _SIGMA_A_FWHM * fwhm_px
     share: Floats = chndtr((np.asarray(radius_px) / sigma) ** 2, 2, (np.asarray(distance_px) / sigma) ** 2)
     return share
