@@ -23,7 +23,7 @@ GROUPS: dict[str, tuple[str, ...]] = {
     "Every morning": ("run_night", "why"),
     "By hand": ("run_nights", *Stage),
     "A scientist": ("analyse_cmos", "fit_transit", "export_star", "compare_runs", "stars", "inject_transits"),
-    "Setting up": ("doctor", "new_camera", "measure_camera", "simulate_night"),
+    "Setting up": ("doctor", "new_camera", "measure_camera", "make_catalog", "simulate_night"),
 }
 NAMES = tuple(str(name) for names in GROUPS.values() for name in names)
 

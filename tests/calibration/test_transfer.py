@@ -90,7 +90,7 @@ def test_gain_step_and_slope_together():
 
 @pytest.mark.slow
 def test_gain_step_of_a_chip_of_usual_size():
-    made = dataclasses.replace(hdr(1.002), shape=(1400, 1400))
+    made = dataclasses.replace(hdr(1.002), shape=(1000, 1000))
     made = dataclasses.replace(made, step=np.random.default_rng(9).normal(1800, 67, made.shape))
     _, bias, pairs = taken(made, LEVELS, seed=7)
     assert gain_change_of(pairs, bias, 65535)[0].place.value == pytest.approx(1800, abs=10)
