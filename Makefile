@@ -82,6 +82,7 @@ test-newest:
 
 bench: $(READY)
 	$(RUN) tests/bench_night.py $(BENCH) $(if $(COMPARE),--compare $(COMPARE))
+	$(RUN) tests/bench_season.py
 
 precision: $(READY)
 	$(RUN) tests/precision_night.py $(PRECISION)

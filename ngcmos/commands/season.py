@@ -27,6 +27,9 @@ def add_options(parser: ArgumentParser) -> None:
     parser.add_argument(
         "--scheduler", metavar="ADDRESS", help="Dask scheduler whose workers search the stars, as tcp://head:8786"
     )
+    parser.add_argument(
+        "--completeness", action="store_true", help="plant transits and tell on the page which are found; minutes"
+    )
     parser.add_argument("--overwrite", action="store_true", help="make the season anew from all its nights")
 
 
@@ -42,7 +45,7 @@ def work(options: Namespace) -> int:
     from ngcmos.night.lock import hold_night
     from ngcmos.night.outcome import Outcome
     from ngcmos.season.sources import find_fields
-    from ngcmos.stages.season import Crew, bring_in
+    from ngcmos.stages.season import Crew, bring_in, map_completeness
 
     config = load_config(camera=options.camera, config=options.config, directory=options.directory)
     outcome, base = Outcome(Stage.SEASON), config.directories.base
@@ -56,6 +59,8 @@ def work(options: Namespace) -> int:
         crew = Crew(options.workers, options.scheduler or "")
         others = [Path(one) for one in options.base]
         bring_in(config, outcome, fields, nights, overwrite=options.overwrite, crew=crew, others=others)
+        if options.completeness:
+            map_completeness(config, outcome, fields, workers=options.workers)
     logging.getLogger("ngcmos").info("%s", outcome.summary())
     return outcome.exit_code
 

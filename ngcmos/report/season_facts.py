@@ -17,6 +17,7 @@ from ngcmos.report.telescope import Health, health_of
 from ngcmos.season.archive import SeasonFolder, read_mark
 from ngcmos.season.binned import BinnedSeason, read_binned
 from ngcmos.season.health import read_numbers
+from ngcmos.season.injection import Completeness, read_completeness
 from ngcmos.season.reader import Season
 from ngcmos.season.search import SURE_SNR
 from ngcmos.season.update import OTHERWISE
@@ -80,6 +81,7 @@ class SeasonFacts:
     health : Health
     otherwise : str
         Which nights were measured in another way; "" for none.
+    completeness : Completeness or None
     """
 
     field: str
@@ -91,6 +93,7 @@ class SeasonFacts:
     binned: BinnedSeason
     health: Health
     otherwise: str = ""
+    completeness: Completeness | None = None
 
     @property
     def sure_dips(self) -> Bools:
@@ -133,18 +136,10 @@ def gather_season(folder: SeasonFolder, shape: Shape, summaries: Sequence[NightS
     told = zip(dates, short, whole, strict=True)
     nights = [_night(season.frames, date, float(fine), float(long), usual) for date, fine, long in told]
     inside = [one for one in summaries if dates and dates[0] <= one.night <= dates[-1]]
+    otherwise = str(read_mark(folder.stars).get(OTHERWISE, ""))
     health = health_of(read_numbers(folder, shape), inside)
-    return SeasonFacts(
-        folder.field,
-        stars,
-        nights,
-        bjd,
-        mean,
-        error,
-        binned,
-        health,
-        str(read_mark(folder.stars).get(OTHERWISE, "")),
-    )
+    kept = read_completeness(folder)
+    return SeasonFacts(folder.field, stars, nights, bjd, mean, error, binned, health, otherwise, kept)
 
 
 def _nightly(binned: BinnedSeason, of_bin: Ints, nights: int) -> tuple[Floats, Floats, Floats, Floats]:

@@ -26,6 +26,7 @@ from ngcmos.report.season_facts import NightOfSeason, SeasonFacts, gather_season
 from ngcmos.report.summary import read_summaries
 from ngcmos.report.telescope import draw_health
 from ngcmos.season.archive import SeasonFolder, read_mark
+from ngcmos.season.injection import Completeness, read_completeness
 
 ROOMS = tuple(
     f"ngcmos.report.{name}"
@@ -64,6 +65,7 @@ def draw_season(facts: SeasonFacts, *, made_of: str) -> str:
         _draw_precision(plots),
         _draw_variables(facts, curves),
         _draw_dips(facts, curves),
+        _draw_completeness(facts.completeness),
         telescope,
         page.paragraph("Plots: drag to zoom, double-click for all, click for the star.", dim=True),
     )
@@ -278,6 +280,23 @@ def _draw_dips(facts: SeasonFacts, curves: list[dict[str, object]]) -> page.Html
     return _list("Dips", "dips", [*head, "light of neighbors"], rows, len(chosen), told)
 
 
+def _draw_completeness(one: Completeness | None) -> page.Html:
+    """Share of planted transits that is found, by magnitude and depth."""
+    if one is None:
+        return page.paragraph("Which transits it would find: season.py --completeness.", dim=True)
+    rows: list[list[object]] = []
+    for (low, high), found, tried in zip(itertools.pairwise(one.magnitudes), one.found, one.tried, strict=True):
+        shares = [f"{100 * is_in / of:.0f} %" if of else "–" for is_in, of in zip(found, tried, strict=True)]
+        rows.append([f"{low:g}–{high:g}", *shares])
+    head = ["Tmag", *(f"{100 * depth:g} % deep" for depth in one.depths)]
+    told = (
+        "Transits of 2.5 h, three or more of them in the hours observed, planted into constant stars: share found."
+    )
+    return page.join(
+        page.heading("Which transits are found"), page.paragraph(told, dim=True), page.table(head, rows)
+    )
+
+
 def _list(
     title: str, anchor: str, head: Sequence[str], rows: Sequence[Sequence[object]], count: int, told: str = ""
 ) -> page.Html:
@@ -368,11 +387,13 @@ def write_season(folder: SeasonFolder, base: Path, shape: Shape) -> bool:
     """
     summaries = read_summaries(base)
     levels = [[one.night, dataclasses.astuple(one.levels)] for one in summaries]
-    made_of = digest_of(json.dumps([read_mark(folder.stars), levels, code_of(*ROOMS)], sort_keys=True))
+    known = read_completeness(folder)
+    found = None if known is None else dataclasses.astuple(known)
+    made_of = digest_of(json.dumps([read_mark(folder.stars), levels, found, code_of(*ROOMS)], sort_keys=True))
     if folder.page.is_file():
         with folder.page.open(encoding="utf-8", errors="replace") as file:
-            known = page.read_summary(file.read(page.HEAD_BYTES)) or {}
-        if known.get("made_of") == made_of:
+            there = page.read_summary(file.read(page.HEAD_BYTES)) or {}
+        if there.get("made_of") == made_of:
             return False
     write_text(folder.page, draw_season(gather_season(folder, shape, summaries), made_of=made_of))
     return True

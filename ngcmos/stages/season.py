@@ -22,10 +22,13 @@ from ngcmos.night.products import photometry_path, sweep_temporaries
 from ngcmos.night.remarks import FOUND, keep_remark
 from ngcmos.report.season_page import write_season
 from ngcmos.season.archive import SeasonFolder, season_folder
+from ngcmos.season.binned import read_binned
 from ngcmos.season.build import Changes, Source
+from ngcmos.season.injection import completeness, write_completeness
 from ngcmos.season.known import KnownStars
 from ngcmos.season.news import news_of
 from ngcmos.season.reader import Season
+from ngcmos.season.search import SURE_SNR
 from ngcmos.season.sources import find_sources, remember_others, wanted_sources
 from ngcmos.season.update import update
 from ngcmos.steps.known import load_known
@@ -115,6 +118,31 @@ def bring_in(
             if before is not None and after is not None and (text := news_of(before, after)):
                 news[field] = text
     return news
+
+
+def map_completeness(config: Config, outcome: Outcome, fields: Iterable[str], *, workers: int = 1) -> None:
+    """Plant transits into the seasons of fields, and tell on their pages which of them are found.
+
+    Parameters
+    ----------
+    config : ngcmos.config.Config
+    outcome : Outcome
+        What goes wrong is entered here.
+    fields : iterable of str
+    workers : int
+    """
+    base = config.directories.base
+    for field in fields:
+        with outcome.attempt(field):
+            folder = season_folder(base, field)
+            with hold_night(folder.path):
+                season = Season(folder)
+                stars = season.stars.as_array()
+                binned = read_binned([folder.bins(name) for name in season.nights], stars)
+                quiet = ~stars["variable"].astype(bool) & ~(stars["dip_snr"] >= SURE_SNR)
+                write_completeness(folder, completeness(binned, quiet, workers=workers))
+                write_season(folder, base, config.camera.detector.shape)
+            outcome.products.append(folder.page)
 
 
 def _sources(config: Config, folder: SeasonFolder, others: Sequence[Path]) -> dict[str, Source]:

@@ -1,0 +1,112 @@
+"""What a season costs: CPU seconds and MB of bringing in a night, of one star, and of the search.
+
+    python tests/bench_season.py            # some minutes; numbers go to docs/season.md
+
+Nights are made up of numbers (`season.made_season`), with the errors and habits of real ones.
+"""
+
+import os
+import resource
+import shutil
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import numpy as np
+
+sys.path.insert(0, str(Path(__file__).parent))
+
+from season.conftest import FIELD
+from season.made_season import Habits, make_night, make_sky, write_night
+
+from ngcmos.config import load_camera
+from ngcmos.season.archive import season_folder
+from ngcmos.season.binned import BinnedSeason
+from ngcmos.season.build import Source, bring_in
+from ngcmos.season.reader import Season
+from ngcmos.season.search import search
+from ngcmos.season.tables import STAR_ROW
+from ngcmos.season.update import update
+
+FRAMES, STARS, NIGHTS = 2500, 1000, 200
+
+
+def tell(line):
+    """A line at once."""
+    sys.stdout.write(f"{line}\n")
+    sys.stdout.flush()
+
+
+def measure(what, work):
+    """Tell CPU seconds and peak memory of work done by a process of its own."""
+    sys.stdout.flush()
+    child = os.fork()
+    if not child:
+        work()
+        os._exit(0)
+    _, status, used = os.wait4(child, 0)
+    tell(f"{what}: {used.ru_utime + used.ru_stime:.1f} s CPU, {used.ru_maxrss / 1024:.0f} MB")
+    assert status == 0
+
+
+def main():
+    base = Path(tempfile.mkdtemp(prefix="bench-season-"))
+    try:
+        folder = bench_night(base)
+        bench_star(folder)
+        bench_search()
+    finally:
+        shutil.rmtree(base)
+
+
+def bench_night(base):
+    """A night of full length, then one more."""
+    rng = np.random.default_rng(1)
+    sky, camera, sources = make_sky(rng, STARS), load_camera(), {}
+    folder = season_folder(base, FIELD)
+    folder.make()
+    for number in range(2):
+        night = make_night(rng, sky, number, frames=FRAMES, habits=Habits(radii=(2.0, 3.0, 4.0, 5.0, 6.0)))
+        place = write_night(base, FIELD, sky, night)
+        del night
+        sources[place.name] = Source(place.name, place, camera)
+        measure(f"bring in night {number + 1}, {FRAMES} frames x {STARS} stars", lambda: bring_in(folder, sources))
+    update(folder, sources)
+    return folder
+
+
+def bench_star(folder):
+    """One star out of many nights, each with the light curves of a full one."""
+    first = folder.nights()[0]
+    for number in range(NIGHTS):
+        name = f"{2000 + number // 300}{1 + number // 28 % 12:02d}{1 + number % 28:02d}"
+        for place in (folder.curves, folder.bins, folder.summary):
+            if not place(name).exists():
+                os.link(place(first), place(name))
+
+    def read():
+        start = time.perf_counter()
+        rows = len(Season(folder).light_curve(tic_id=1500))
+        tell(f"one star, {rows} points: {time.perf_counter() - start:.2f} s of wall time")
+
+    measure(f"one star out of {NIGHTS} nights of {FRAMES} frames", read)
+
+
+def bench_search():
+    """A hundredth of the stars over half of the nights, 36 bins each."""
+    rng, nights, bins, stars = np.random.default_rng(2), NIGHTS // 2, 36, STARS // 50
+    night = np.repeat(np.arange(nights), bins)
+    rows = np.zeros(stars, STAR_ROW)
+    rows["tic_id"], rows["Tmag"] = np.arange(stars) + 1, rng.uniform(9, 14, stars)
+    rows["ra_deg"], rows["dec_deg"] = rng.uniform(0, 2, (2, stars))
+    flux = 1 + rng.normal(0, 0.004, (night.size, stars))
+    error = np.full(flux.shape, 0.004, np.float32)
+    time_d = 2460500 + night + np.tile(np.arange(bins) / 144, nights)
+    season = BinnedSeason(rows, time_d, night, flux.astype(np.float32), error)
+    measure(f"search of {stars} stars over {nights} nights (one in {STARS // stars})", lambda: search(season))
+
+
+if __name__ == "__main__":
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    main()
