@@ -30,6 +30,7 @@ from ngcmos.report.night import gather
 from ngcmos.report.page import draw_index, draw_page
 from ngcmos.report.pictures import draw_field
 from ngcmos.report.season_page import write_season
+from ngcmos.report.solution import draw_solution, read_stars_of_night
 from ngcmos.report.summary import read_summaries
 from ngcmos.season.archive import season_folder
 
@@ -57,8 +58,11 @@ def run(job: Job, *, commands: Sequence[tuple[str, str]] = ()) -> Outcome:
     base = config.directories.base
     make_folder(plots_folder(base))
     facts = gather(config, night, commands)
+    drawn = {field.name: _draw_solution(job, field.name) for field in facts.fields}
     links = {field.name: find_products(base, field.name, night.date) for field in facts.fields}
-    pictured = {field.name: Exhibits(links[field.name], draw_field(field)) for field in facts.fields}
+    pictured = {
+        field.name: Exhibits(links[field.name], [*draw_field(field), *drawn[field.name]]) for field in facts.fields
+    }
     whole = draw_page(facts, pictured)
     if (size := len(whole.encode())) > MAX_BYTES:
         log.warning("%s: %d bytes with thumbnails, expected %d; left out", Stage.NIGHT_REPORT, size, MAX_BYTES)
@@ -73,6 +77,16 @@ def run(job: Job, *, commands: Sequence[tuple[str, str]] = ()) -> Outcome:
     outcome.told, outcome.headline = tell_night(facts, report_path(night.folder)), say_night(facts)
     outcome.is_silent = is_silent(facts)
     return outcome
+
+
+def _draw_solution(job: Job, field: str) -> list[tuple[bytes, str]]:
+    """[(JPEG, caption), ...] of the plate solution and zero point of a field; the large ones are written."""
+    stars = read_stars_of_night(job.folder, field, job.camera)
+    if stars is None:
+        return []
+    drawn = draw_solution(job.config.directories.base, field, job.night.date, stars)
+    job.outcome.products += drawn.large
+    return drawn.small
 
 
 def _draw_seasons(job: Job, fields: Sequence[str]) -> None:
@@ -94,6 +108,8 @@ def find_products(base: Path, field: str, date: str) -> list[tuple[str, str]]:
         (shifts_path(base, field, date, ".pdf"), "shifts (PDF)"),
         (control_path(base, field, date), "movie"),
         (bad_donuts_path(base, field, date), "movie of the frames that moved"),
+        (plots_folder(base) / f"wcs_residuals_{field}_{date}.png", "residuals of the plate solution"),
+        (plots_folder(base) / f"zero_point_{field}_{date}.png", "zero point"),
     ]
     return [(f"PLOTS/{path.name}", label) for path, label in known if path.exists()]
 
