@@ -15,6 +15,7 @@ import re
 from pathlib import Path
 
 import numpy as np
+from astropy import units
 from astropy.table import Table
 from astropy.time import Time
 from astropy.timeseries import TimeSeries
@@ -27,7 +28,7 @@ from ngcmos.night.products import photometry_path, relative_path
 from ngcmos.season.archive import season_folder
 from ngcmos.season.reader import Season
 from ngcmos.tables.relative import read_qualities, read_relative_star
-from ngcmos.tables.table import check_table, read_star
+from ngcmos.tables.table import check_table, exposures_of, read_star
 
 RADIUS_PX = 5.0
 _DATE = re.compile(r"(19|20)\d{6}")
@@ -59,7 +60,7 @@ def read_light_curve(
     -------
     astropy.timeseries.TimeSeries
         A row a frame, in time order: `time` (BJD_TDB of mid exposure), `flux` and `flux_err` (ADU), `x`, `y` (FITS
-        pixels, the first is 1), `sky`, `airmass`, `zp`, `flags`, `frame` (row of the extension FRAMES, from 0).
+        pixels, the first is 1), `sky`, `airmass`, `zp`, `flags`, `exptime_s`, `frame` (row of FRAMES, from 0).
         Where relative_photometry has compared the star with others, `relative_flux` and `relative_flux_err` too
         (about 1, in the best aperture of the star, whatever `aper` is), and `quality` of the frame (0: good, else
         a bit that `meta["QUALITY"]` names).
@@ -98,6 +99,7 @@ def read_light_curve(
     if qualities is not None:
         curve["quality"] = [Quality(word).bit if word else 0 for word in qualities]
         curve.meta["QUALITY"] = ", ".join(f"{quality.bit} {quality}" for quality in Quality)
+    curve["exptime_s"] = exposures_of(path) * units.s
     curve["frame"] = np.arange(len(star))
     curve.meta |= {
         "FIELD": _field(path),

@@ -41,7 +41,7 @@ class StarSeries:
         BJD_TDB of mid exposure.
     airmass : float array
     flux, fluxerr : float arrays
-        ADU above the sky.
+        ADU above the sky, of an exposure or where `is_per_second` of a second of it; so the sky.
     sky : float array
         ADU per pixel.
     x, y : float arrays
@@ -64,6 +64,7 @@ class StarSeries:
     flags: Ints
     relative: Floats | None = None
     relative_err: Floats | None = None
+    is_per_second: bool = False
     compared: ComparisonMap | None = None
 
 
@@ -148,7 +149,7 @@ def plot_star(
 def _draw_flux(axes: "Axes", hours: Floats, series: StarSeries, binned: Points | None) -> None:
     axes.errorbar(hours, series.flux, series.fluxerr, fmt=".", ms=4, color=BLUE, ecolor=_GREY, elinewidth=0.7)
     _add_binned(axes, binned)
-    axes.set_ylabel("flux [ADU]")
+    axes.set_ylabel("flux [ADU s$^{-1}$]" if series.is_per_second else "flux [ADU]")
     axes.ticklabel_format(axis="y", style="plain", useOffset=False)  # a factor would lie among the airmasses
 
 
@@ -163,7 +164,7 @@ def _draw_relative(axes: "Axes", hours: Floats, series: StarSeries, binned: Poin
 
 def _draw_sky(axes: "Axes", hours: Floats, series: StarSeries, _: Points | None) -> None:
     axes.plot(hours, series.sky, ".", ms=4, color=GREEN)
-    axes.set_ylabel("sky [ADU px$^{-1}$]")
+    axes.set_ylabel("sky [ADU px$^{-1}$ s$^{-1}$]" if series.is_per_second else "sky [ADU px$^{-1}$]")
 
 
 def _draw_position(axes: "Axes", hours: Floats, series: StarSeries, _: Points | None) -> None:

@@ -22,6 +22,7 @@ from ngcmos.night.folder import Night, find_frame
 from ngcmos.night.frames import read_frame
 from ngcmos.night.outcome import Outcome
 from ngcmos.night.products import photometry_path, relative_path, write_then_rename
+from ngcmos.qc.comparison_map import ComparisonMap
 from ngcmos.qc.star_plot import CutOut, StarSeries, plot_star
 from ngcmos.report.comparisons import comparisons_of, map_of, write_comparisons
 from ngcmos.report.wanted import STAGE, FoundStar, Wanted, find_star
@@ -96,6 +97,27 @@ def _relative_flux(folder: Path, star: FoundStar) -> tuple[Floats, Floats] | Non
     return np.where(same, flux[nearest], np.nan), np.where(same, error_of_flux[nearest], np.nan)
 
 
+def series_of(
+    star: FoundStar, relative: tuple[Floats, Floats] | None, compared: ComparisonMap | None
+) -> StarSeries:
+    """What is drawn of a star; its counts a second where exposure times differ."""
+    flux, error = relative or (None, None)
+    return StarSeries(
+        bjd=star["jd_bary"],
+        airmass=star["airmass"],
+        flux=star["flux"] / star.per,
+        fluxerr=star["fluxerr"] / star.per,
+        sky=star["sky"] / star.per,
+        x=star["x"] - 1.0,
+        y=star["y"] - 1.0,
+        flags=star["flags"],
+        relative=flux,
+        relative_err=error,
+        is_per_second=star.has_exposures,
+        compared=compared,
+    )
+
+
 def _draw(
     camera: Camera,
     night: Night,
@@ -105,20 +127,8 @@ def _draw(
     compared: Table | None,
 ) -> "Figure":
     """The figure of a star in one field."""
-    flux, error = relative or (None, None)
-    series = StarSeries(
-        bjd=star["jd_bary"],
-        airmass=star["airmass"],
-        flux=star["flux"],
-        fluxerr=star["fluxerr"],
-        sky=star["sky"],
-        x=star["x"] - 1.0,
-        y=star["y"] - 1.0,
-        flags=star["flags"],
-        relative=flux,
-        relative_err=error,
-        compared=map_of(compared, camera, *(float(np.nanmedian(star[name])) - 1.0 for name in ("x", "y"))),
-    )
+    place = (float(np.nanmedian(star[name])) - 1.0 for name in ("x", "y"))
+    series = series_of(star, relative, map_of(compared, camera, *place))
     gaia = f"Gaia {star.gaia_id}, " if star.gaia_id else ""
     who = f"{gaia}TIC {star.tic_id}, Tmag {star['Tmag'][0]:.2f}"
     title = f"{who}: {star.field}, {night.date}, aperture {star.radius_px:g} px"
@@ -184,6 +194,7 @@ def _write_csv(
     names = ("frame_id", "jd_mid", "jd_bary", "airmass", "flux", "fluxerr", "sky", "sky_rms", "x", "y")
     centroid = [name for name in ("dx", "dy", "dxerr", "dyerr") if name in star.rows.colnames]  # not in old tables
     table = Table({name: star[name] for name in (*names, "max_pixel_value", "zp", "flags", *centroid)})
+    table.add_column(star.exptime_s, index=table.colnames.index("fluxerr") + 1, name="exptime_s")
     if relative is not None:
         table["relative_flux"], table["relative_fluxerr"] = relative
     table["quality"] = qualities
@@ -200,7 +211,8 @@ def _count(path: Path, outcome: Outcome) -> None:
 
 def _tell(star: FoundStar) -> None:
     """What the series is worth, for the log."""
-    flux, error = star["flux"], star["fluxerr"]
+    per = star.per / np.median(star.per)
+    flux, error = star["flux"] / per, star["fluxerr"] / per
     measured = np.isfinite(flux)
     log.info(
         "%s: %s: TIC %d, %d frames, %d with a flux", STAGE, star.field, star.tic_id, flux.size, measured.sum()

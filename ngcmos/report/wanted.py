@@ -10,13 +10,14 @@ import numpy as np
 from astropy.table import Row, Table
 from numpy.typing import NDArray
 
+from ngcmos.arrays import Floats
 from ngcmos.config import Camera, Catalog, Config
 from ngcmos.errors import UsageError, WorkError
 from ngcmos.lightcurves.series import BinLength
 from ngcmos.night.outcome import Outcome
 from ngcmos.night.products import input_catalog_path, photometry_path
 from ngcmos.steps.catalog import read_catalog
-from ngcmos.tables.table import read_star, read_stars
+from ngcmos.tables.table import exposures_of, read_star, read_stars
 
 log = logging.getLogger(__name__)
 
@@ -42,6 +43,17 @@ class FoundStar:
     field: str
     rows: Table
     radius_px: float
+    exptime_s: Floats
+
+    @property
+    def has_exposures(self) -> bool:
+        """Whether exposure times differ, so that counts of two exposures do not compare."""
+        return bool(np.ptp(self.exptime_s) > 0)
+
+    @property
+    def per(self) -> Floats:
+        """What counts are divided by to compare: seconds where exposure times differ, else 1."""
+        return self.exptime_s if self.has_exposures else np.ones(len(self.exptime_s))
 
     def __getitem__(self, name: str) -> NDArray[Any]:
         """A column as an array; `flux`, `fluxerr` and `max_pixel_value` are those of the aperture."""
@@ -114,14 +126,14 @@ def check_ending(option: str, path: Path | str | None, endings: Sequence[str]) -
 def find_star(config: Config, folder: Path, wanted: Wanted, outcome: Outcome) -> list[FoundStar]:
     """FoundStar of each field that has the star, in the order of the fields' names."""
     key, number = wanted.key, wanted.number
-    found: list[tuple[str, Table]] = []
+    found: list[tuple[Path, Table]] = []
     tables: dict[str, Table] = {}
     for path in sorted(folder.glob(photometry_path(folder, "*").name)):
         field = path.stem.removeprefix("phot_")
         with outcome.attempt(path.name):
             tables[field] = read_stars(path)
             if number in tables[field][key]:
-                found.append((field, read_star(path, **{key: number})))
+                found.append((path, read_star(path, **{key: number})))
     if not tables:
         raise WorkError(f"{folder}: no readable phot_*.fits, expected one a field; run process_cmos first")
     if not found:
@@ -130,7 +142,12 @@ def find_star(config: Config, folder: Path, wanted: Wanted, outcome: Outcome) ->
     if len(found) > 1:
         log.info("%s: %s %d is in %d fields, a picture each", STAGE, key, number, len(found))
     radius_px = wanted.radius_px
-    return [FoundStar(field, rows, _choose_radius(field, rows.meta, radius_px)) for field, rows in found]
+    return [_found(path, rows, radius_px) for path, rows in found]
+
+
+def _found(path: Path, rows: Table, radius_px: float | None) -> FoundStar:
+    field, exptime_s = path.stem.removeprefix("phot_"), exposures_of(path)
+    return FoundStar(field, rows, _choose_radius(field, rows.meta, radius_px), exptime_s)
 
 
 def _choose_radius(field: str, header: Mapping[str, Any], wanted: float | None) -> float:

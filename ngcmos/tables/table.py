@@ -16,7 +16,7 @@ import numpy as np
 from astropy.io import fits
 from astropy.table import Table
 
-from ngcmos.arrays import Ints, Rows
+from ngcmos.arrays import Floats, Ints, Rows
 from ngcmos.errors import ProductError, WorkError
 from ngcmos.tables.sums import SUM_COLUMN, check_rows
 
@@ -182,6 +182,13 @@ def read_frames(path: Path) -> Table:
         As `check_table`.
     """
     return _read_extension(path, "FRAMES")
+
+
+def exposures_of(path: Path) -> Floats:
+    """(frames,) seconds of exposure; NaN of tables that do not say. Errors as of `check_table`."""
+    frames = read_frames(path)
+    known = "exptime_s" in frames.colnames
+    return np.asarray(frames["exptime_s"], float) if known else np.full(len(frames), np.nan)
 
 
 def sums_of(path: Path, extension: str) -> Ints | None:
