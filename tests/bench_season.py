@@ -21,13 +21,12 @@ from season.conftest import FIELD
 from season.made_season import Habits, make_night, make_sky, write_night
 
 from ngcmos.config import load_camera
-from ngcmos.season.archive import season_folder
+from ngcmos.season.archive import season_folder, write_rows
 from ngcmos.season.binned import BinnedSeason
 from ngcmos.season.build import Source, bring_in
 from ngcmos.season.reader import Season
 from ngcmos.season.search import search
-from ngcmos.season.tables import STAR_ROW
-from ngcmos.season.update import update
+from ngcmos.season.tables import STAR_ROW, frame_rows, night_means, star_rows
 
 FRAMES, STARS, NIGHTS = 2500, 1000, 200
 
@@ -72,7 +71,9 @@ def bench_night(base):
         del night
         sources[place.name] = Source(place.name, place, camera)
         measure(f"bring in night {number + 1}, {FRAMES} frames x {STARS} stars", lambda: bring_in(folder, sources))
-    update(folder, sources)
+    _, season = bring_in(folder, sources)
+    write_rows(folder.stars, star_rows(season, night_means(season)), {})  # without the search
+    write_rows(folder.frames, frame_rows(season), {})
     return folder
 
 
