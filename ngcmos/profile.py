@@ -290,6 +290,7 @@ class Photometry:
     sky_method: SkyMethod = "map"
     mesh_px: WholePositive = 64
     centroids: bool = True
+    psf: Switch = True
 
     @model_validator(mode="after")
     def _check(self) -> Self:

@@ -81,6 +81,8 @@ class Measurement:
         Bits of `Flag`.
     dx, dy, dxerr, dyerr : (n,) float64 arrays
         Own centroid minus forced place and its standard error, pixels; NaN throughout where none is asked for.
+    flux_psf, fluxerr_psf : (n,) float64 arrays
+        Of `ngcmos.photometry.psf_stars.measure_psf`, ADU; NaN until that is done.
     """
 
     radii: Floats
@@ -96,6 +98,8 @@ class Measurement:
     dy: Floats
     dxerr: Floats
     dyerr: Floats
+    flux_psf: Floats
+    fluxerr_psf: Floats
 
     def of(self, stars: Bools) -> "Measurement":
         """The Measurement of some of the stars."""
@@ -163,6 +167,7 @@ def measure(
         "max_pixel_value": np.stack([stamps.largest(radius + HALF_PIXEL) for radius in radii]),
         "sky": sky.level,
         "sky_rms": sky.rms,
+        **{name: np.full(at_x.shape, np.nan) for name in ("flux_psf", "fluxerr_psf")},
         **_centroids(image, at_x, at_y, sky, settings, detector),
     }
     return Measurement(radii=radii, flags=flags, **{key: _among_all(v, on_chip) for key, v in values.items()})

@@ -93,6 +93,14 @@ def noise_terms(
     return Noise(**{name: np.broadcast_to(term, shape) for name, term in terms.items()})
 
 
+def pixel_variance(sky: ArrayLike, *, detector: Detector, exptime_s: float) -> Floats:
+    """Variance of a pixel without stars, ADU^2: sky (ADU), dark, read noise and rounding, as in `noise_terms`."""
+    gain = detector.gain_e_adu
+    electrons = detector.dark_e_s * exptime_s + detector.read_noise_e**2
+    variance: Floats = np.maximum(sky, 0.0) / gain + electrons / gain**2 + QUANTISATION_ADU2
+    return variance
+
+
 def scintillation(exptime_s: ArrayLike, airmass: ArrayLike, *, telescope: Telescope, elevation_m: float) -> Floats:
     """Relative scatter (rms of flux / flux) that scintillation adds to one exposure.
 

@@ -27,6 +27,7 @@ from ngcmos.photometry.air import AirCards, air_cards, under_sky
 from ngcmos.photometry.apertures import Exposure, Measurement, measure
 from ngcmos.photometry.counts import believable_counts
 from ngcmos.photometry.noise import scintillation
+from ngcmos.photometry.psf_stars import PsfPlan, measure_psf, plan_psf
 from ngcmos.photometry.quality import measure_shape, sky_gradient
 from ngcmos.photometry.sky import KnownStars, star_reach
 from ngcmos.photometry.times import (
@@ -66,7 +67,8 @@ class Measuring:
 
     `ra`, `dec` and `directions` are those of `stars`, which are measured; `known` holds right ascensions and
     declinations of all stars among and around them: the sky map leaves them out. `alone` are those of the measured
-    that tell of the frame itself. `bias_adu` is the usual level of the bias, None without one.
+    that tell of the frame itself, `psf` tells which neighbours are fitted by the stars' shape, None: none is.
+    `bias_adu` is the usual level of the bias, None without one.
     """
 
     camera: Camera
@@ -77,6 +79,7 @@ class Measuring:
     directions: np.ndarray
     known: KnownStars
     alone: Bools
+    psf: PsfPlan | None
     name_width: int
     bias_adu: float | None = None
 
@@ -125,7 +128,8 @@ def prepare_measuring(
     known = _known_stars(catalog, ra[alone], dec[alone], MARGIN_PX * camera.detector.scale_arcsec / 3600)
     bias_adu = None if masters.sources["bias"] is None else float(np.median(masters.bias[::4, ::4]))
     towards = star_directions(ra, dec)
-    return Measuring(camera, masters, stars, ra, dec, towards, known, alone, name_width, bias_adu)
+    psf = plan_psf(stars, catalog, camera.detector.scale_arcsec) if camera.photometry.psf else None
+    return Measuring(camera, masters, stars, ra, dec, towards, known, alone, psf, name_width, bias_adu)
 
 
 def stars_alone(stars: Table) -> Bools:
@@ -293,18 +297,46 @@ def measure_frame(placed: Placed, measuring: Measuring) -> tuple[Rows, FrameRow]
     flags = measurement.flags | _flag_stars(trails, x, y, measuring)
     bjd = bjd_of(placed.earth, measuring.directions)[0]
     moment = Moment(frame.name, placed.earth.jd_utc[0], bjd, placed.airmass, placed.zp)
-    flagged = dataclasses.replace(measurement, flags=flags)
+    quality = _quality(exposure, x[alone], y[alone], telling)
+    by_shape = _measure_psf(exposure, x, y, measurement, placed, measuring, quality["fwhm_px"])
+    flagged = dataclasses.replace(measurement, flags=flags, **by_shape)
     rows = rows_of_frame(flagged, stars, x, y, moment, name_width=measuring.name_width)
     return rows, FrameRow(
         **_placed_facts(placed, camera),
         **counts,
-        **_quality(exposure, x[alone], y[alone], telling),
+        **quality,
         sky=sky,
         sky_rms=sky_rms,
         trail=max((trail.share for trail in trails), default=0.0),
         flags=int(np.bitwise_or.reduce(flags[alone] & FRAME_FLAGS)),
         counts=believable.fault,
     )
+
+
+def _measure_psf(
+    exposure: Exposure,
+    x: np.ndarray,
+    y: np.ndarray,
+    measurement: Measurement,
+    placed: Placed,
+    measuring: Measuring,
+    fwhm_px: float,
+) -> dict[str, np.ndarray]:
+    """Fluxes by the shape of the stars, by the names of Measurement; none where the profile wants none."""
+    plan = measuring.psf
+    if plan is None:
+        return {}
+    near_x, near_y = to_pixels(placed.solution, plan.ra, plan.dec)
+    flux, error = measure_psf(
+        exposure,
+        np.concatenate([x, near_x]),
+        np.concatenate([y, near_y]),
+        measurement=measurement,
+        plan=plan,
+        fwhm_px=fwhm_px,
+        detector=measuring.camera.detector,
+    )
+    return {"flux_psf": flux, "fluxerr_psf": error}
 
 
 def _flag_stars(trails: Sequence[Trail], x: np.ndarray, y: np.ndarray, measuring: Measuring) -> np.ndarray:

@@ -39,6 +39,8 @@ _ADDED += [("airmass", ">f4", ""), ("zp", ">f4", "mag"), ("sky", ">f4", "adu"), 
 _ADDED += [("flags", ">i4", "")]
 _CENTROID = ("dx", "dy", "dxerr", "dyerr")
 _ADDED += [(name, ">f4", "pix") for name in _CENTROID]
+_BY_SHAPE = ("flux_psf", "fluxerr_psf")
+_ADDED += [(name, ">f4", "adu") for name in _BY_SHAPE]
 _COMMENTS = [
     "One row a star a frame: frames in time order, the same stars in each.",
     "x, y: FITS pixels, the centre of the first pixel is 1.",
@@ -47,6 +49,7 @@ _COMMENTS = [
     "flux_R: sum within R px minus sky; NaN where the circle leaves the chip.",
     "fluxerr_R: star, sky, dark, read noise, rounding, error of the sky.",
     "max_pixel_value_R: largest raw count in the aperture.",
+    "flux_psf: by the shape of the stars, neighbours at once, as of the largest R.",
     "dx, dy: own windowed centroid minus x, y; dxerr, dyerr: their errors.",
 ]
 
@@ -129,7 +132,7 @@ def rows_of_frame(
     rows["x"], rows["y"] = np.asarray(x) + 1.0, np.asarray(y) + 1.0
     for name in ("jd_mid", "jd_bary", "airmass", "zp"):
         rows[name] = getattr(moment, name)
-    for name in ("sky", "sky_rms", "flags", *_CENTROID):
+    for name in ("sky", "sky_rms", "flags", *_CENTROID, *_BY_SHAPE):
         rows[name] = getattr(measurement, name)
     for index, radius in enumerate(measurement.radii):
         for name, _ in _APERTURE:

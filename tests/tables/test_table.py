@@ -50,7 +50,7 @@ def measurement(number, radii=RADII):
     rng = np.random.default_rng(number)
     many = {field.name: rng.normal(1e4, 1e3, (len(radii), STARS)) for field in dataclasses.fields(Measurement)}
     many |= {"radii": radii, "sky": rng.normal(400, 9, STARS), "sky_rms": rng.normal(20, 1, STARS)}
-    many |= {name: rng.normal(0, 0.1, STARS) for name in ("dx", "dy", "dxerr", "dyerr")}
+    many |= {name: rng.normal(0, 0.1, STARS) for name in ("dx", "dy", "dxerr", "dyerr", "flux_psf", "fluxerr_psf")}
     return Measurement(**many | {"flags": rng.integers(0, 127, STARS).astype(np.int32)})
 
 
@@ -90,7 +90,7 @@ def test_the_columns_are_those_of_the_contract(path):
         names = ("flux", "fluxerr", "flux_w_sky", "fluxerr_w_sky", "max_pixel_value")
         old += [f"{name}_{radius}" for name in names]
     new = ["tic_id", "gaiabp", "gaiarp", "jd_bary", "airmass", "zp", "sky", "sky_rms", "flags"]
-    new += ["dx", "dy", "dxerr", "dyerr"]
+    new += ["dx", "dy", "dxerr", "dyerr", "flux_psf", "fluxerr_psf"]
     assert Table.read(path, hdu=1).colnames == old + new
 
 

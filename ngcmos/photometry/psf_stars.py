@@ -1,0 +1,205 @@
+"""Fluxes by the shape of the stars for one frame: which stars tell the shape, which neighbours are fitted beside.
+
+``plan_psf(stars, catalog, scale_arcsec) -> PsfPlan``, once a field; ``measure_psf(...)`` for every frame.
+"""
+
+import dataclasses
+
+import numpy as np
+from astropy.table import Table
+from scipy.spatial import cKDTree
+
+from ngcmos.arrays import Bools, Floats, Ints
+from ngcmos.config import Detector
+from ngcmos.names import Flag
+from ngcmos.photometry.apertures import Exposure, Measurement
+from ngcmos.photometry.noise import pixel_variance
+from ngcmos.photometry.psf import (
+    FEWEST_TO_VARY,
+    Psf,
+    Stamps,
+    build_psf,
+    cut_stamps,
+    fit_groups,
+    gaussian_psf,
+    half_stamp,
+)
+from ngcmos.sphere import unit_vectors
+
+NEAR_PX = 10.0  # stars further apart share no pixel that matters
+FAINTER_MAG = 3.0  # than the measured star: a neighbour that faint still takes part in the fit
+ALONE_SHARES = (
+    0.01,
+    0.03,
+    0.1,
+)  # light of neighbours, of the star's own; the next where fewer than enough have less
+ENOUGH = 60
+SHAPING_STARS = 150
+SHAPING_SNR = 50.0
+SPOILING = Flag.EDGE | Flag.SATURATED | Flag.BAD_PIXEL | Flag.POOR_SKY | Flag.OFF_CHIP
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class PsfPlan:
+    """What the frames of a field share, of n measured stars and k neighbours that are not measured.
+
+    Attributes
+    ----------
+    ra, dec : (k,) arrays
+        Of those neighbours, degrees.
+    beside : (k,) int array
+        The measured star next to each.
+    tmag : (n + k,) array
+        NaN where unknown.
+    shaping : (m,) int array
+        Measured stars without neighbours, brightest first.
+    """
+
+    ra: Floats
+    dec: Floats
+    beside: Ints
+    tmag: Floats
+    shaping: Ints
+
+
+def plan_psf(stars: Table, catalog: Table, scale_arcsec: float) -> PsfPlan:
+    """The PsfPlan of the stars to measure, brightest first, among all of the catalog."""
+    mag = np.ma.filled(np.ma.asarray(catalog["Tmag"]).astype(float), np.nan)
+    others = np.isfinite(mag) & ~np.isin(np.asarray(catalog["tic_id"]), np.asarray(stars["tic_id"]))
+    own = np.ma.filled(np.ma.asarray(stars["Tmag"]).astype(float), np.nan)
+    at, near = _places(stars), _places(catalog[others])
+    reach = np.radians(NEAR_PX * scale_arcsec / 3600)
+    near_mag, count = mag[others], len(stars)
+    star, other = _pairs(at, near, reach)
+    counts = near_mag[other] < own[star] + FAINTER_MAG
+    chosen, first = np.unique(other[counts], return_index=True)
+    everything = np.concatenate([own, near_mag])
+    one, foreign = _pairs(at, np.concatenate([at, near]), reach)
+    apart = one != foreign
+    light = 10 ** (-0.4 * np.nan_to_num(everything, nan=99.0))
+    share = np.bincount(one[apart], light[foreign[apart]], minlength=count) / light[:count]
+    limit = next((most for most in ALONE_SHARES if (share < most).sum() >= ENOUGH), ALONE_SHARES[-1])
+    picked = catalog[others][chosen]
+    return PsfPlan(
+        ra=np.asarray(picked["ra_deg_corr"], float),
+        dec=np.asarray(picked["dec_deg_corr"], float),
+        beside=star[counts][first],
+        tmag=np.concatenate([own, near_mag[chosen]]),
+        shaping=np.flatnonzero((share < limit) & np.isfinite(own)),
+    )
+
+
+def _places(table: Table) -> Floats:
+    vectors: Floats = unit_vectors(
+        np.asarray(table["ra_deg_corr"], float), np.asarray(table["dec_deg_corr"], float)
+    )
+    return vectors.reshape(-1, 3)
+
+
+def _pairs(some: Floats, others: Floats, reach: float) -> tuple[Ints, Ints]:
+    """(index into `some`, index into `others`) of all that are so near to each other."""
+    if not len(some) or not len(others):
+        return np.zeros(0, np.intp), np.zeros(0, np.intp)
+    found = cKDTree(some).query_ball_tree(cKDTree(others), reach)
+    first = np.repeat(np.arange(len(some)), [len(near) for near in found])
+    return first, np.array([number for near in found for number in sorted(near)], np.intp)
+
+
+def measure_psf(
+    exposure: Exposure,
+    x: Floats,
+    y: Floats,
+    *,
+    measurement: Measurement,
+    plan: PsfPlan,
+    fwhm_px: float,
+    detector: Detector,
+) -> tuple[Floats, Floats]:
+    """(flux, error) of the measured stars by the shape of the frame's own stars, ADU as of the largest aperture.
+
+    Parameters
+    ----------
+    exposure : Exposure
+    x, y : (n + k,) arrays
+        0-based pixels of the measured stars, then of the plan's neighbours.
+    measurement : Measurement
+        Of the n measured stars, by apertures.
+    plan : PsfPlan
+    fwhm_px : float
+        Of the frame.
+    detector : Detector
+
+    Returns
+    -------
+    flux, error : (n,) arrays
+        NaN where the star is off the chip, or too few of its pixels are good; all where the width is not known.
+    """
+    count = measurement.flags.size
+    beside = np.concatenate([np.arange(count), plan.beside])
+    sky = measurement.sky[beside]
+    half = half_stamp(fwhm_px) if np.isfinite(fwhm_px) else 0
+    kept = np.flatnonzero(_is_near_chip(x, y, exposure.image.shape, half) & np.isfinite(sky))
+    result = np.full((2, x.size), np.nan)
+    if half == 0 or not kept.size:
+        return result[0, :count], result[1, :count]
+    shaping = _shaping(measurement, plan)
+    stamps = cut_stamps(
+        exposure.image,
+        x[kept],
+        y[kept],
+        half,
+        sky=sky[kept],
+        variance=pixel_variance(sky[kept], detector=detector, exptime_s=exposure.exptime_s),
+        spoilt=_spoilt(exposure, detector),
+        varies=shaping.size >= FEWEST_TO_VARY,
+    )
+    psf = _shape_of(stamps, np.searchsorted(kept, shaping), measurement.flux[-1, shaping], fwhm_px, detector)
+    error = _sky_error(measurement)[beside]
+    expected = _expected(measurement, plan, shaping)
+    result[:, kept] = fit_groups(stamps, psf, expected[kept], error[kept], detector.gain_e_adu)
+    result[:, :count][:, (measurement.flags & Flag.OFF_CHIP) != 0] = np.nan
+    return result[0, :count], result[1, :count]
+
+
+def _is_near_chip(x: Floats, y: Floats, shape: tuple[int, int], margin: int) -> Bools:
+    with np.errstate(invalid="ignore"):
+        inside: Bools = (x > -margin) & (x < shape[1] - 1 + margin) & (y > -margin) & (y < shape[0] - 1 + margin)
+    return inside
+
+
+def _shaping(measurement: Measurement, plan: PsfPlan) -> Ints:
+    """Stars that tell the shape in this frame."""
+    flux, error = measurement.flux[-1, plan.shaping], measurement.fluxerr[-1, plan.shaping]
+    with np.errstate(invalid="ignore"):
+        fit = ((measurement.flags[plan.shaping] & SPOILING) == 0) & (flux > SHAPING_SNR * error)
+    chosen: Ints = plan.shaping[fit][:SHAPING_STARS]
+    return chosen
+
+
+def _shape_of(stamps: Stamps, shaping: Ints, flux: Floats, fwhm_px: float, detector: Detector) -> Psf:
+    start = gaussian_psf(fwhm_px, stamps.half, stamps.terms)
+    return build_psf(stamps.of(shaping), flux, start, detector.gain_e_adu) if shaping.size else start
+
+
+def _spoilt(exposure: Exposure, detector: Detector) -> Bools:
+    """Pixels that are bad, saturated or not to be believed."""
+    spoilt: Bools = exposure.raw >= min(detector.saturation_adu, exposure.believable.high)
+    spoilt |= exposure.raw < exposure.believable.low
+    return spoilt if exposure.bad is None else spoilt | exposure.bad
+
+
+def _sky_error(measurement: Measurement) -> Floats:
+    """(n,) standard error of the sky, ADU a pixel: what the apertures' errors hold of it."""
+    area = np.pi * measurement.radii[0] ** 2
+    error = np.sqrt(np.maximum(measurement.fluxerr[0] ** 2 - measurement.fluxerr_w_sky[0] ** 2, 0)) / area
+    known = np.isfinite(error)
+    return np.where(known, error, np.median(error[known]) if known.any() else 0.0)
+
+
+def _expected(measurement: Measurement, plan: PsfPlan, shaping: Ints) -> Floats:
+    """(n + k,) fluxes by the catalog and the zero point of this frame's stars; 0 where nothing tells."""
+    told = shaping if shaping.size else np.arange(measurement.flags.size)
+    scale = measurement.flux[-1, told] * 10 ** (0.4 * plan.tmag[told])
+    known = scale[np.isfinite(scale)]
+    zero = max(float(np.median(known)), 0.0) if known.size else 0.0
+    return np.nan_to_num(zero * 10 ** (-0.4 * plan.tmag))

@@ -1,0 +1,140 @@
+"""Fluxes by the shape of the stars: pairs painted with known light, theory from the painted shapes, photutils."""
+
+import warnings
+
+import numpy as np
+import pytest
+from astropy.table import Table
+from scipy.special import erf
+
+from ngcmos.photometry.noise import pixel_variance
+from ngcmos.photometry.psf import build_psf, cut_stamps, fit_groups, gaussian_psf, half_stamp
+
+SIZE, FRAMES, SKY, GRID = 420, 12, 90.0, 30
+SIGMA_A_FWHM = 1 / np.sqrt(8 * np.log(2))
+
+
+def light_of(x, y, fwhm):
+    """(rows, columns) share of each pixel in the light of a round Gaussian star."""
+
+    def share(place):
+        edges = (np.arange(SIZE + 1) - 0.5 - place) / (np.sqrt(2) * SIGMA_A_FWHM * fwhm)
+        return np.diff(erf(edges)) / 2
+
+    return share(y)[:, None] * share(x)
+
+
+class Sky:
+    """Stars that stand alone on a grid, every third with a fainter companion; frames of them with their noise."""
+
+    def __init__(self, fwhm, distance, dmag, detector):
+        rng = np.random.default_rng(5)
+        self.fwhm, self.detector = fwhm, detector
+        x, y = (place.ravel() for place in np.meshgrid(*[np.arange(25, SIZE - 20, GRID, float)] * 2))
+        x, y = x + rng.uniform(-0.5, 0.5, x.size), y + rng.uniform(-0.5, 0.5, x.size)
+        flux, angle = 10 ** rng.uniform(3.8, 5.0, x.size), rng.uniform(0, 2 * np.pi, x.size)
+        self.first = np.flatnonzero(np.arange(x.size) % 3 == 0)
+        self.second = x.size + np.arange(self.first.size)
+        self.alone = np.flatnonzero(np.arange(x.size) % 3 != 0)
+        near = self.first
+        self.x = np.append(x, x[near] + distance * np.cos(angle[near]))
+        self.y = np.append(y, y[near] + distance * np.sin(angle[near]))
+        self.flux = np.append(flux, flux[near] * 10 ** (-0.4 * dmag))
+        self.shapes = [light_of(*place, fwhm) for place in zip(self.x, self.y, strict=True)]
+        self.clean = SKY + sum(f * shape for f, shape in zip(self.flux, self.shapes, strict=True))
+        self.rng = rng
+
+    def frame(self):
+        gain, read = self.detector.gain_e_adu, self.detector.read_noise_e
+        return (self.rng.poisson(self.clean * gain) + self.rng.normal(0, read, self.clean.shape)) / gain
+
+    def stamps(self, image):
+        variance = pixel_variance(np.full(self.x.size, SKY), detector=self.detector, exptime_s=0.0)
+        return cut_stamps(
+            image.astype(np.float32),
+            self.x,
+            self.y,
+            half_stamp(self.fwhm),
+            sky=np.full(self.x.size, SKY),
+            variance=variance,
+            spoilt=np.zeros(image.shape, bool),
+            varies=True,
+        )
+
+    def fit(self, image):
+        """(flux, error) with the shape of the stars that stand alone."""
+        stamps, gain = self.stamps(image), self.detector.gain_e_adu
+        start = gaussian_psf(1.2 * self.fwhm, stamps.half, stamps.terms)  # a wrong guess of the width
+        psf = build_psf(stamps.of(self.alone), self.flux[self.alone], start, gain)
+        return fit_groups(stamps, psf, self.flux, np.zeros(self.x.size), gain)
+
+    def theory(self, one, other):
+        """Least errors of the fluxes of two stars whose shapes and places are known (Cramer & Rao)."""
+        variance = (
+            self.clean / self.detector.gain_e_adu + (self.detector.read_noise_e / self.detector.gain_e_adu) ** 2
+        )
+        shapes = np.array([self.shapes[one].ravel(), self.shapes[other].ravel()])
+        return np.sqrt(np.diag(np.linalg.inv((shapes / variance.ravel()) @ shapes.T)))
+
+
+@pytest.mark.parametrize(
+    ("fwhm", "distance", "dmag"),
+    [(1.6, 2.0, 1.5), (1.6, 4.0, 0.0), (2.5, 2.0, 0.5), (2.5, 2.5, 1.5), (2.5, 6.0, 1.5)],
+)
+def test_pairs_have_their_own_light_and_scatter_as_theory_says(detector, fwhm, distance, dmag):
+    sky = Sky(fwhm, distance, dmag, detector)
+    found = np.array([sky.fit(sky.frame()) for _ in range(FRAMES)])
+    flux, told = found[:, 0], found[:, 1].mean(axis=0)
+    least = np.array([sky.theory(*pair) for pair in zip(sky.first, sky.second, strict=True)]).T
+    for stars, theory in zip((sky.first, sky.second), least, strict=True):
+        mean, scatter = flux[:, stars].mean(axis=0), flux[:, stars].std(axis=0, ddof=1)
+        assert np.average(mean / sky.flux[stars], weights=(sky.flux[stars] / theory) ** 2) == pytest.approx(
+            1, abs=0.005
+        )
+        assert np.sqrt(np.mean((scatter / theory) ** 2)) < 1.15
+        np.testing.assert_allclose(told[stars], theory, rtol=0.1)
+
+
+def test_photutils_finds_the_same_fluxes(detector):
+    psf = pytest.importorskip("photutils.psf")
+    sky = Sky(2.5, 3.0, 1.0, detector)
+    image = sky.frame()
+    flux, error = sky.fit(image)
+    model = psf.CircularGaussianPRF(fwhm=sky.fwhm)
+    model.x_0.fixed = model.y_0.fixed = True
+    photometry = psf.PSFPhotometry(model, (11, 11), grouper=psf.SourceGrouper(8.0))
+    guesses = Table({"x": sky.x, "y": sky.y, "flux": sky.flux})
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        theirs = photometry(image - SKY, error=np.sqrt(sky.clean / detector.gain_e_adu), init_params=guesses)
+    theirs.sort("id")
+    pulls = (flux - np.asarray(theirs["flux_fit"])) / error
+    assert np.sqrt(np.mean(pulls**2)) < 0.3  # the same pixels: they differ by less than their noise
+    alone = sky.alone  # in a group photutils counts the pixels that stars share more than once
+    np.testing.assert_allclose(error[alone], np.asarray(theirs["flux_err"])[alone], rtol=0.1)
+
+
+def test_a_bad_pixel_is_left_out_and_a_star_of_few_pixels_has_no_flux(detector):
+    sky = Sky(2.0, 4.0, 0.5, detector)
+    image = sky.frame()
+    whole = sky.fit(image)[0]
+    star, lost = sky.alone[:2]
+    image[round(sky.y[star]) + 1, round(sky.x[star])] = np.nan
+    image[round(sky.y[lost]) - 1 : round(sky.y[lost]) + 2, round(sky.x[lost]) - 1 : round(sky.x[lost]) + 2] = (
+        np.nan
+    )
+    flux, error = sky.fit(image)
+    assert flux[star] == pytest.approx(whole[star], rel=0.05)
+    assert np.isnan(flux[lost]) and np.isnan(error[lost])
+    others = np.setdiff1d(np.arange(sky.x.size), [star, lost])
+    np.testing.assert_allclose(flux[others], whole[others], rtol=0.01)
+
+
+def test_the_function_follows_stars_that_are_not_gaussian(detector):
+    sky = Sky(2.0, 5.0, 1.0, detector)
+    wide = Sky(3.5, 5.0, 1.0, detector)  # a tenth of the light lies in wings
+    image = 0.9 * sky.frame() + 0.1 * wide.frame()
+    flux, _ = sky.fit(image)
+    bright = np.append(sky.first, sky.alone)
+    bright = bright[sky.flux[bright] > 3e4]
+    np.testing.assert_allclose(flux[bright], sky.flux[bright], rtol=0.02)
