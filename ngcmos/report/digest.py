@@ -40,6 +40,7 @@ def tell_night(facts: NightFacts, page: Path) -> list[str]:
     head = f"Night {facts.date}: {facts.summary.verdict.upper()}, {say_counts(facts.summary)}."
     foot = [f"Page: {page}", *_tell_commands(facts)]
     blocks = [_wrap(reason.level, reason.what) for reason in facts.reasons]
+    blocks += _tell_targets(facts)
     blocks += [_wrap(Level.GOOD, text) for text in _tell_good(facts)]
     blocks += [_wrap("files", facts.files)] if facts.unseen else []
     return [head, *_fit(blocks, MOST_LINES - 1 - len(foot)), *foot]
@@ -76,6 +77,12 @@ def _fit(blocks: Sequence[list[str]], room: int) -> list[str]:
             return [*shown, f"  and {len(blocks) - number} more on the page"]
         shown += block
     return shown
+
+
+def _tell_targets(facts: NightFacts) -> list[list[str]]:
+    """What is found of each target that has a curve."""
+    seen = [one for field in facts.targets for one in field.targets if one.series is not None]
+    return [_wrap("star", f"{one.name}: {one.said[0]}") for one in seen]
 
 
 def _tell_good(facts: NightFacts) -> list[str]:

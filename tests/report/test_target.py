@@ -11,6 +11,7 @@ from astropy.table import Table
 from PIL import Image
 
 from ngcmos.night.folder import open_night
+from ngcmos.report.digest import tell_night
 from ngcmos.report.night import gather
 from ngcmos.report.page import draw_page
 from ngcmos.report.target import FieldTargets, TargetFacts, draw_targets, say_troubles
@@ -101,3 +102,10 @@ def test_flags_are_said_with_their_frames(transit_night):
         if (flags & 2).any():
             break
     assert f"It is saturated in {np.count_nonzero(flags & 2)} of 40 frames." in say_troubles(observed)
+
+
+def test_mail_tells_the_transit_in_its_lines(transit_night, shown):
+    config, folder, _ = transit_night
+    told = tell_night(gather(config, open_night(config, folder)), folder / "night_report.html")
+    assert len(told) <= 25
+    assert sum(line.startswith(f"  star  TIC {shown.star['tic_id']}: ") for line in told) == 1
