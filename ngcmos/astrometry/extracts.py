@@ -1,16 +1,17 @@
 """Rows of the TESS Input Catalog from local files with VizieR's column names, of the TIC or of Gaia DR3."""
 
+import io
 import warnings
 import zlib
 from collections.abc import Sequence
 from pathlib import Path
 
-from astropy.io import votable
+from astropy.io import fits, votable
 from astropy.table import Table, vstack
 from astropy.utils.exceptions import AstropyWarning
 
 from ngcmos.arrays import Place
-from ngcmos.astrometry.catalog import tidy_rows, within_box
+from ngcmos.astrometry.catalog import CATALOG_COLUMNS, tidy_rows, within_box
 from ngcmos.astrometry.gaia import as_tic_rows, is_gaia
 from ngcmos.astrometry.vizier import DAMAGE
 from ngcmos.errors import CatalogError
@@ -72,3 +73,27 @@ def read_table(path: Path) -> Table:
             reason = str(error).strip().split("\n")[0]
             raise CatalogError(f"not readable as a table ({reason or type(error).__name__})") from error
     raise CatalogError(f"expected a name that ends in {' '.join(_FITS_SUFFIXES + _VOTABLE_SUFFIXES)}")
+
+
+def read_kept(path: Path, needed: Sequence[str]) -> Table:
+    """A catalog as it lies in a night; `needed` are cards that its header must have.
+
+    Raises
+    ------
+    CatalogError
+        Missing, damaged or without a column.
+    """
+    if not path.exists():
+        raise CatalogError(f"{path}: no such catalog, expected that of simple_wrapper")
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("error", AstropyWarning)  # astropy only warns of a damaged file
+            with fits.open(io.BytesIO(path.read_bytes()), checksum=True) as units:
+                table = Table.read(units, format="fits", mask_invalid=False)
+    except (OSError, ValueError, TypeError, KeyError, IndexError, AstropyWarning, fits.VerifyError) as error:
+        raise CatalogError(f"{path}: damaged ({error})") from error
+    missing = [name for name in CATALOG_COLUMNS if name not in table.colnames]
+    missing += [key for key in needed if key not in table.meta]
+    if missing or not len(table):
+        raise CatalogError(f"{path}: {len(table)} rows, lacks {', '.join(missing) or 'stars'}")
+    return table

@@ -35,7 +35,7 @@ from ngcmos.night.outcome import Outcome
 from ngcmos.night.products import photometry_path
 from ngcmos.night.session import log_in, sweep
 from ngcmos.night.terminal import tell_summary
-from ngcmos.stages.season import Crew, bring_in
+from ngcmos.stages.season import Crew, Wish, bring_in
 from ngcmos.tables.table import check_table
 
 log = logging.getLogger(__name__)
@@ -332,7 +332,7 @@ def _bring_into_seasons(config: Config, dates: Sequence[str], workers: int) -> N
     base, outcome = config.directories.base, Outcome(Stage.SEASON)
     tables = [path for date in dates for path in (base / date).glob(photometry_path(base, "*").name)]
     fields = sorted({path.stem.removeprefix("phot_") for path in tables})
-    bring_in(config, outcome, fields, dates, crew=Crew(workers))
+    bring_in(config, outcome, fields, Wish(dates), Crew(workers))
     log.info("%s", outcome.summary())
 
 

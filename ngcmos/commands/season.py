@@ -45,7 +45,7 @@ def work(options: Namespace) -> int:
     from ngcmos.night.lock import hold_night
     from ngcmos.night.outcome import Outcome
     from ngcmos.season.sources import find_fields
-    from ngcmos.stages.season import Crew, bring_in, map_completeness
+    from ngcmos.stages.season import Crew, Wish, bring_in, map_completeness
 
     config = load_config(camera=options.camera, config=options.config, directory=options.directory)
     outcome, base = Outcome(Stage.SEASON), config.directories.base
@@ -57,8 +57,8 @@ def work(options: Namespace) -> int:
         if not fields:
             raise WorkError(f"{base}: no night has a phot_*.fits; run {Stage.PROCESS_CMOS} first")
         crew = Crew(options.workers, options.scheduler or "")
-        others = [Path(one) for one in options.base]
-        bring_in(config, outcome, fields, nights, overwrite=options.overwrite, crew=crew, others=others)
+        wish = Wish(nights, overwrite=options.overwrite, others=[Path(one) for one in options.base])
+        bring_in(config, outcome, fields, wish, crew)
         if options.completeness:
             map_completeness(config, outcome, fields, workers=options.workers)
     logging.getLogger("ngcmos").info("%s", outcome.summary())

@@ -39,7 +39,7 @@ from ngcmos.steps.measuring import (
     with_times,
 )
 from ngcmos.steps.remarking import remark_on_counts, remark_on_headers, remark_on_masters, remark_on_table
-from ngcmos.steps.table import is_same, join_table, keep_part, places_known, refused_before, table_stands
+from ngcmos.steps.table import Making, is_same, join_table, keep_part, places_known, refused_before, table_stands
 from ngcmos.tables.parts import FRAMES_A_PART, Place, RowReader, open_parts, parts_folder, remove_parts
 from ngcmos.tables.writer import Facts
 
@@ -197,9 +197,9 @@ class FieldPhotometer:
         assert self._inputs is not None and self._stars is not None  # no frame was taken otherwise
         shifts = self._job.recall(Record.SHIFTS, self._field)
         placed = [with_shift(frame, shifts) for frame in _in_time(self._placed.values())]
-        options: dict[str, Any] = {"camera": self._job.camera, "inputs": self._inputs, "describe": self._describe}
-        options["filter_name"] = self._job.night.filter_of(self._field)
-        join_table(self._path, placed, self._known, Table(self._stars.chosen, copy=False, meta={}), **options)
+        filter_name = self._job.night.filter_of(self._field)
+        making = Making(self._job.camera, self._inputs, self._describe, filter_name)
+        join_table(self._path, placed, self._known, Table(self._stars.chosen, copy=False, meta={}), making)
         keep_product(self._job.ledger, self._path, self._field, self._inputs)
         remark_on_table(self._job, self._field, self._path)
         self._job.outcome.products.append(self._path)

@@ -46,6 +46,28 @@ class Crew:
     scheduler: str = ""
 
 
+@dataclasses.dataclass(frozen=True)
+class Wish:
+    """Which nights come into a season.
+
+    Attributes
+    ----------
+    nights : sequence of str, optional
+        All that are there by default.
+    most_others : int
+        Nights that nobody has asked for which may come in too.
+    overwrite : bool
+        Make the seasons anew, from the tables of all their nights.
+    others : sequence of Path
+        Base paths of other telescopes, whose nights join from now on.
+    """
+
+    nights: Sequence[str] | None = None
+    most_others: int = 0
+    overwrite: bool = False
+    others: Sequence[Path] = ()
+
+
 def run(job: Job) -> Outcome:
     """Bring the night into the season of each of its fields; an Outcome.
 
@@ -61,9 +83,8 @@ def run(job: Job) -> Outcome:
     if job.folder.parent.resolve() != base.resolve():
         raise WorkError(f"{job.folder}: not under {base}, which holds the nights of its seasons")
     fields = [path.stem.removeprefix("phot_") for path in tables]
-    news = bring_in(
-        job.config, job.outcome, fields, [job.folder.name], most_others=MOST_OTHERS, crew=Crew(job.workers)
-    )
+    wish = Wish([job.folder.name], most_others=MOST_OTHERS)
+    news = bring_in(job.config, job.outcome, fields, wish, Crew(job.workers))
     for field, text in news.items():
         keep_remark(job.ledger, field, FOUND, text)
     return job.outcome
@@ -73,12 +94,8 @@ def bring_in(
     config: Config,
     outcome: Outcome,
     fields: Iterable[str],
-    nights: Sequence[str] | None,
-    *,
-    most_others: int = 0,
-    overwrite: bool = False,
+    wish: Wish = Wish(),
     crew: Crew = Crew(),
-    others: Sequence[Path] = (),
 ) -> dict[str, str]:
     """Bring nights into the seasons of fields; what is newly found in each.
 
@@ -88,15 +105,8 @@ def bring_in(
     outcome : Outcome
         What is done and what is not is entered here.
     fields : iterable of str
-    nights : sequence of str, optional
-        All that are there by default.
-    most_others : int
-        Nights that nobody has asked for which may come in too.
-    overwrite : bool
-        Make the seasons anew, from the tables of all their nights.
+    wish : Wish
     crew : Crew
-    others : sequence of Path
-        Base paths of other telescopes, whose nights join from now on.
     """
     base = config.directories.base
     news = {}
@@ -106,11 +116,11 @@ def bring_in(
             folder.make()
             with hold_night(folder.path):
                 _sweep(folder)
-                sources = _sources(config, folder, others)
-                wanted = [name for name in sources if nights is None or name[:8] in nights]
-                chosen, rest = wanted_sources(folder, sources, wanted, most_others=most_others)
+                sources = _sources(config, folder, wish.others)
+                wanted = [name for name in sources if wish.nights is None or name[:8] in wish.nights]
+                chosen, rest = wanted_sources(folder, sources, wanted, most_others=wish.most_others)
                 before = _stars_of(folder)
-                changes = update(folder, chosen, overwrite=overwrite, **dataclasses.asdict(crew))
+                changes = update(folder, chosen, overwrite=wish.overwrite, **dataclasses.asdict(crew))
                 drawn = write_season(folder, base, config.camera.detector.shape)
             _enter(outcome, folder, changes, rest)
             outcome.products += [folder.page] if drawn else []

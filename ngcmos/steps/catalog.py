@@ -3,25 +3,21 @@
 import dataclasses
 import datetime
 import hashlib
-import io
 import logging
-import warnings
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Protocol
 
 import numpy as np
-from astropy.io import fits
 from astropy.table import Table
 from astropy.time import Time
-from astropy.utils.exceptions import AstropyWarning
 
 from ngcmos.arrays import Bools, Floats, Place
-from ngcmos.astrometry.catalog import CATALOG_COLUMNS, ds9_regions, select_input, star_catalog, targets_of
+from ngcmos.astrometry.catalog import ds9_regions, select_input, star_catalog, targets_of
 from ngcmos.astrometry.coverage import Lie, box_around, share_among, share_in_box
 from ngcmos.astrometry.crowding import USUAL_FWHM_PX, contamination
 from ngcmos.astrometry.distortion import Solution, to_pixels
-from ngcmos.astrometry.extracts import read_local
+from ngcmos.astrometry.extracts import read_kept, read_local
 from ngcmos.astrometry.tic import Extract, load_tic
 from ngcmos.astrometry.vizier import VIZIER, Service, fetch_tic, region_of
 from ngcmos.config import Camera
@@ -153,7 +149,7 @@ def share_covered(catalog: Table, lie: Lie) -> float:
 
 def _load(job: Job, field: str, frames: Sequence[Sighted], source: CatalogSource, lie: Lie | None) -> Extract:
     """The Extract around where the chip lies, else around where the cards say."""
-    settings, cards = job.camera.catalog, _told_centre(frames, source)
+    settings, cards = job.camera.catalog, source.center or field_centre(frames)
     place = cards if lie is None else lie.centre
     targets, box_deg = field_targets(frames), chip_box_deg(job.camera)
     wanted = region_of(place, settings, targets=targets, box_deg=box_deg, cards=cards)
@@ -169,7 +165,7 @@ def load_wide(job: Job, frames: Sequence[Sighted], source: CatalogSource) -> Tab
     CatalogError
         As `keep_catalog`.
     """
-    camera, cards = job.camera, _told_centre(frames, source)
+    camera, cards = job.camera, source.center or field_centre(frames)
     box_deg = wide_box_deg(camera)
     local = tuple(source.local) or camera.catalog.local
     region = region_of(cards, camera.catalog, box_deg=box_deg)
@@ -209,10 +205,6 @@ def _catalog_of(extract: Extract, settings: CatalogSettings, start: str) -> Tabl
         "SOURCE": _ascii(extract.source),
     }
     return catalog
-
-
-def _told_centre(frames: Sequence[Sighted], source: CatalogSource) -> Place:
-    return source.center or field_centre(frames)
 
 
 def _age_days(fetched: str) -> int:
@@ -351,29 +343,12 @@ def read_catalog(folder: Path, field: str) -> Table:
     CatalogError
         Missing, damaged or without a column.
     """
-    return _read(catalog_path(folder, field), ["RA_CEN", "DEC_CEN"])
+    return read_kept(catalog_path(folder, field), ["RA_CEN", "DEC_CEN"])
 
 
 def read_input_catalog(folder: Path, field: str) -> Table:
     """The stars of a field that are measured, as they lie in the night; errors as `read_catalog`."""
-    return _read(input_catalog_path(folder, field), [])
-
-
-def _read(path: Path, needed: Sequence[str]) -> Table:
-    if not path.exists():
-        raise CatalogError(f"{path}: no such catalog, expected that of simple_wrapper")
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("error", AstropyWarning)  # astropy only warns of a damaged file
-            with fits.open(io.BytesIO(path.read_bytes()), checksum=True) as units:
-                table = Table.read(units, format="fits", mask_invalid=False)
-    except (OSError, ValueError, TypeError, KeyError, IndexError, AstropyWarning, fits.VerifyError) as error:
-        raise CatalogError(f"{path}: damaged ({error})") from error
-    missing = [name for name in CATALOG_COLUMNS if name not in table.colnames]
-    missing += [key for key in needed if key not in table.meta]
-    if missing or not len(table):
-        raise CatalogError(f"{path}: {len(table)} rows, lacks {', '.join(missing) or 'stars'}")
-    return table
+    return read_kept(input_catalog_path(folder, field), [])
 
 
 def field_centre(frames: Sequence[Sighted]) -> tuple[float, float]:

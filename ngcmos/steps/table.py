@@ -1,5 +1,6 @@
 """The photometry table of a field put together: what was measured before, what is missing, and the join."""
 
+import dataclasses
 import logging
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -151,21 +152,30 @@ def keep_part(path: Path, measured: Sequence[tuple[Path, Rows, Facts]], field: s
     return {frame.name: Place(part, index) for index, (frame, _, _) in enumerate(measured)}
 
 
+@dataclasses.dataclass(frozen=True)
+class Making:
+    """What a table is made with.
+
+    Attributes
+    ----------
+    camera : Camera
+    inputs : Inputs
+    describe : callable
+        Gives further columns of STARS from the facts of all frames.
+    filter_name : str
+        The filter that its field is named by, "" of the usual one.
+    """
+
+    camera: Camera
+    inputs: Inputs
+    describe: Callable[[Sequence[Facts]], Mapping[str, Floats]] = lambda _: {}
+    filter_name: str = ""
+
+
 def join_table(
-    path: Path,
-    placed: Sequence[Measurable],
-    known: Mapping[str, Place],
-    stars: Table,
-    *,
-    camera: Camera,
-    inputs: Inputs,
-    describe: Callable[[Sequence[Facts]], Mapping[str, Floats]],
-    filter_name: str = "",
+    path: Path, placed: Sequence[Measurable], known: Mapping[str, Place], stars: Table, making: Making
 ) -> None:
     """Write the table of the frames in `known`, in time order, and remove its parts.
-
-    `describe` gives further columns of STARS from the facts of all frames; `filter_name` is the filter that its
-    field is named by, "" of the usual one.
 
     Raises
     ------
@@ -176,10 +186,11 @@ def join_table(
     if not there:
         raise WorkError(f"none of {len(placed)} frames could be measured")
     width = max(len(frame.path.name) for frame in there)
+    camera, filter_name = making.camera, making.filter_name
     radii, reader = camera.photometry.radii_px, RowReader()
     needed_mb = len(there) * len(stars) * bytes_of_row(radii, width) / 1e6
     require_space(path.parent, camera.files.reserve_mb, needed_mb=needed_mb)
-    cards = cards_of(camera, inputs)
+    cards = cards_of(camera, making.inputs)
     cards += [(FILTER_CARD, filter_name, "filter of its frames")] if filter_name else []
     headers = camera.headers
     series = {name: read_outside(path.parent, name, source) for name, source, _ in headers.extra_series}
@@ -190,5 +201,5 @@ def join_table(
             outside = {name: values.at(float(str(facts["jd_mid"]))) for name, values in series.items()}
             shift = {"shift_x": frame.shift[0], "shift_y": frame.shift[1]}
             writer.add(rows, {**facts, **shift, **frame.extra, **outside})
-        writer.describe(describe(writer.facts))
+        writer.describe(making.describe(writer.facts))
     remove_parts(parts_folder(path))

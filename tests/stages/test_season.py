@@ -101,7 +101,7 @@ def test_nights_one_by_one_are_those_at_once(season):
         run_stage(stage, config_of(season), night_of(season, name))
     one_by_one = content(season)
     shutil.rmtree(season.folder.path)
-    stage.bring_in(config_of(season), Outcome("season"), [FIELD], None)
+    stage.bring_in(config_of(season), Outcome("season"), [FIELD])
     assert content(season) == one_by_one
 
 

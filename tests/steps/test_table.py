@@ -11,7 +11,7 @@ from astropy.table import Table
 from ngcmos.config import load_camera
 from ngcmos.errors import WriteError
 from ngcmos.night.fingerprint import Inputs
-from ngcmos.steps.table import join_table, places_known
+from ngcmos.steps.table import Making, join_table, places_known
 from ngcmos.tables.table import layout_of_table
 from ngcmos.tables.writer import bytes_of_row, columns, write_photometry
 
@@ -49,9 +49,7 @@ def test_table_for_which_there_is_no_room_is_not_begun(path, monkeypatch):
     left = int(camera.files.reserve_mb * 1e6) + needed - 1
     monkeypatch.setattr(shutil, "disk_usage", lambda folder: types.SimpleNamespace(free=left))
     with pytest.raises(WriteError, match="make room and run again"):
-        join_table(
-            path, frames, places_known(path, INPUTS), Table({"a": range(STARS)}), camera=camera, inputs=INPUTS
-        )
+        join_table(path, frames, places_known(path, INPUTS), Table({"a": range(STARS)}), Making(camera, INPUTS))
 
 
 def test_a_frame_whose_bytes_rotted_is_measured_again(path, caplog):
