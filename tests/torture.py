@@ -27,6 +27,7 @@ from running import BARE, ROOT, night_options, raw_checksums, run_chain, run_scr
 
 from ngcmos.config import load_camera, load_config
 from ngcmos.simulate.night import simulate_night
+from ngcmos.simulate.troubles import contain
 
 FAULTS = ["empty-file", "starless", "jump-120"]
 UNITS = ("PHOT", "STARS", "FRAMES")
@@ -37,10 +38,16 @@ NO_ROOM = re.compile(
 )
 
 
-def prepare(folder):
-    """(raw base folder, tables of an undisturbed run, its seconds) of a small night of two fields."""
+def prepare(folder, containers=()):
+    """(raw base folder, tables of an undisturbed run, its seconds) of a small night of two fields.
+
+    Frames are put into `containers` by turns, where these are named.
+    """
     raw, golden = folder / "raw", folder / "base"
     simulate_night(raw, load_camera(), size=384, frames=6, fields=2, seed=17, faults=FAULTS, calibrations=3)
+    whole = [path for path in sorted(raw.glob("nights/*/NG*_TIC-*.fits")) if path.stat().st_size]
+    for number, path in enumerate(whole if containers else ()):
+        contain(path, containers[number % len(containers)])
     lay_out(raw, golden)
     started = time.monotonic()
     run_script("run_night", *night_options(golden, camera=golden / "camera.toml"))
@@ -279,11 +286,14 @@ def main():
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--first", type=int, default=1, metavar="N", help="first file on which the disk fails")
     parser.add_argument("--only", choices=["kills", "writes", "rooms", "damage"], help="one kind of trial")
+    parser.add_argument(
+        "--contain", action="append", default=[], metavar="KIND", help="as fz, bz2, nul (repeatable)"
+    )
     options = parser.parse_args()
     folder = options.folder.absolute()
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
-    raw, tables, took = prepare(folder)
+    raw, tables, took = prepare(folder, options.contain)
     base = folder / "base"
     if options.only in (None, "kills"):
         kill_often(raw, tables, base, took, options.kills, options.seed)

@@ -192,7 +192,7 @@ def _tell_what_next(story: NightStory, files: Sequence[FrameFile], holder: str) 
     if holder:
         return [f"{holder} is at this night, with those not yet seen too: ask again when it has ended"]
     return [
-        f"For those not yet seen run again: scripts/run_night.py --directory {story.folder}",
+        f"For those not yet seen run again: ngcmos run_night --directory {story.folder}",
         "If a stage stopped, the last lines of ngcmos.log there say why.",
     ]
 
