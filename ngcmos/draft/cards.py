@@ -18,6 +18,8 @@ _SATURATION = ("SATURATE", "SATLEVEL", "SATURAT", "MAXLIN", "DATAMAX")
 _BITS = ("BITDEPTH", "ADCBITS", "BITCAMPX")
 _FILTER = ("FILTER", "FILTER1", "FILTNAM", "INSFLNAM", "FILTERS")
 _READ_MODE = ("READMODE", "READOUTM", "READOUT")
+_FLATTENED, _BIAS_TAKEN = ("FLATCOR", "FLATCORR"), ("ZEROCOR", "BIASCOR", "BIASCORR")
+_SECTION = re.compile(r"\[(\d+):(\d+),(\d+):(\d+)\]")
 _SITES = (
     ("SITELAT", "SITELONG", "SITEELEV"),
     ("LAT-OBS", "LONG-OBS", "ALT-OBS"),
@@ -103,6 +105,33 @@ def _read_noise(sheet: Sheet, gain_e_adu: Value) -> Found:
     if card:
         return Found("detector.read_noise_e", rounded(card.number), said_by(card))
     return Found("detector.read_noise_e", gain_e_adu, "nothing: assumed, one count", MEASURE)
+
+
+def of_calibration(sheet: Sheet, shape: tuple[int, int]) -> list[Found]:
+    """Whether the frames are free of bias and flat already; else the overscan and what it leaves of the image."""
+    flat, zero = sheet.first(*_FLATTENED), sheet.first(*_BIAS_TAKEN)
+    if flat and zero and flat.text not in ("F", "False") and zero.text not in ("F", "False"):
+        return [Found("calibration.reduced", True, f"{zero.key} and {flat.key} of the header")]
+    done = sheet.first("CALSTAT")
+    if done and {"B", "F"} <= set(done.text.upper()):
+        return [Found("calibration.reduced", True, said_by(done))]
+    found = []
+    for key, names in (("overscan", ("BIASSEC",)), ("trim", ("TRIMSEC",))):
+        card = sheet.first(*names)
+        section = card.text.replace(" ", "") if card else ""
+        if card and _is_part(section, shape):
+            found.append(Found(f"calibration.{key}", section, said_by(card)))
+    return found
+
+
+def _is_part(section: str, shape: tuple[int, int]) -> bool:
+    """Whether a section as "[21:2068,1:2048]" is a part of the image, not all of it and nothing beyond it."""
+    match = _SECTION.fullmatch(section)
+    if match is None:
+        return False
+    left, right, bottom, top = map(int, match.groups())
+    inside = 1 <= left <= right <= shape[1] and 1 <= bottom <= top <= shape[0]
+    return inside and (right - left + 1, top - bottom + 1) != (shape[1], shape[0])
 
 
 def of_telescope(sheet: Sheet) -> Found:

@@ -63,6 +63,7 @@ def draft(paths: Sequence[Path], given: Given, measured: Iterable[Found] = ()) -
     found = [
         *sky.of_pixels(facts, len(frames)),
         *cards.of_detector(sheet, facts.shape),
+        *cards.of_calibration(sheet, facts.shape),
         cards.of_telescope(sheet),
         *cards.of_site(sheet),
         *dialect.of_dialect(sheet, paths[0]),

@@ -5,7 +5,7 @@ import math
 import pytest
 from astropy.io import fits
 
-from ngcmos.draft.cards import of_detector, of_site, of_telescope, zone_at
+from ngcmos.draft.cards import of_calibration, of_detector, of_site, of_telescope, zone_at
 from ngcmos.draft.sheet import Card, Sheet
 
 SHAPE = (500, 650)
@@ -57,6 +57,24 @@ def test_other_names_of_cards_come_into_the_profile():
     found = of_detector(sheet([("READOUTM", "Fast"), ("FILTER1", "R")]), SHAPE)
     assert value(found, "headers.readmode").value == "READOUTM"
     assert value(found, "headers.filter").value == ("FILTER1",)
+
+
+@pytest.mark.parametrize(
+    ("cards", "expected"),
+    [
+        ([("ZEROCOR", "image z"), ("FLATCOR", "image f")], {"calibration.reduced": True}),
+        ([("CALSTAT", "BDF")], {"calibration.reduced": True}),
+        ([("CALSTAT", "BD")], {}),
+        ([("FLATCOR", "image f")], {}),
+        (
+            [("BIASSEC", "[1:20,1:500]"), ("TRIMSEC", "[21:650, 1:500]")],
+            {"calibration.overscan": "[1:20,1:500]", "calibration.trim": "[21:650,1:500]"},
+        ),
+        ([("BIASSEC", "[651:670,1:500]"), ("TRIMSEC", "[1:650,1:500]")], {}),  # trimmed already
+    ],
+)
+def test_frames_that_are_reduced_or_have_an_overscan(cards, expected):
+    assert {one.key: one.value for one in of_calibration(sheet(cards), SHAPE)} == expected
 
 
 @pytest.mark.parametrize(
