@@ -147,7 +147,9 @@ def is_outdated(path: Path, camera: Camera, setting: Setting, night_folder: Path
     if not str(header.get("CREATOR", "")).startswith("ngcmos") or not used:
         return ""
     kind = next((kind for kind in KINDS if used[0].lower().startswith(kind)), "")
-    there = {one.path.name for one in _facts_of(night_folder, camera, setting, kind)} if kind else set()
+    there = (
+        {one.path.name for one in _facts_of(night_folder, camera, setting, kind, is_quiet=True)} if kind else set()
+    )
     if not there:
         return ""
     if not {*used} <= there:
@@ -211,7 +213,9 @@ def write_flat(flat: MasterFlat, path: Path) -> Path:
     return path
 
 
-def _facts_of(folder: Path, camera: Camera, setting: Setting, kind: str) -> list[RawFacts]:
+def _facts_of(
+    folder: Path, camera: Camera, setting: Setting, kind: str, *, is_quiet: bool = False
+) -> list[RawFacts]:
     """The flats of a kind by name that are of the frames' filter and setup.
 
     Where the frames tell no filter, those of the profile's, else all if these are of one filter.
@@ -221,7 +225,7 @@ def _facts_of(folder: Path, camera: Camera, setting: Setting, kind: str) -> list
         try:
             one = read_facts(path, camera, exposed=True)
         except FrameError as error:
-            _log.warning("flat left out: %s", error)
+            _log.log(logging.DEBUG if is_quiet else logging.WARNING, "flat left out: %s", error)
             continue
         if setting.fits(one.setup):
             found.append(one)

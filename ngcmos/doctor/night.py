@@ -79,8 +79,12 @@ def check_locks(nights: Sequence[Path]) -> Findings:
 
 def check_masters(camera: Camera, directories: Directories) -> Findings:
     """Findings about bias, dark and flat: sound, or what they can be made of."""
+    needed = camera.calibration
     for kind in ("bias", "dark"):
-        yield _check_master(kind, camera, directories)
+        if getattr(needed, kind) and not needed.reduced:
+            yield _check_master(kind, camera, directories)
+    if needed.reduced or not needed.flat:
+        return
     flat = flat_path(directories.out)
     if not flat.exists():
         what = f"no {flat}: a night without good twilight flats stays unflattened"

@@ -214,7 +214,8 @@ def _draw_used(used: Sequence[UsedMaster]) -> page.Html:
     rows: list[list[object]] = []
     for one in used:
         age = "–" if one.age_days is None else f"{one.age_days:.1f}"
-        rows.append([one.kind, str(one), one.frames or "–", age, ", ".join(one.fields)])
+        frames = f"{one.frames} ({one.left_out} left out)" if one.left_out else one.frames or "–"
+        rows.append([one.kind, str(one), frames, age, ", ".join(one.fields)])
     gone = [one.is_missed or (one.was_there and not one.path) for one in used]
     marks = [Level.LOOK if one else Level.GOOD for one in gone]
     return page.table(["master", "file", "frames", "days before", "used for"], rows, marks=marks)

@@ -39,6 +39,8 @@ class UsedMaster:
         Whether the fields were measured with one at all.
     is_missed : bool
         Whether there was none though the camera usually has one.
+    left_out : int
+        Frames that were looked at and not used.
     frames : int
         It was made of; 0 where it does not tell.
     age_days : float or None
@@ -50,6 +52,7 @@ class UsedMaster:
     path: Path | None
     was_there: bool = True
     frames: int = 0
+    left_out: int = 0
     age_days: float | None = None
     is_missed: bool = False
 
@@ -92,7 +95,9 @@ def _describe(kind: str, fields: Sequence[str], path: Path | None, checksum: str
     stamps = [stamp_of(Path(str(name))) for name in header["INPUT*"].values()]
     ages = [_age_days(night.date, stamp) for stamp in stamps if stamp]
     known = [age for age in ages if age is not None]
-    return UsedMaster(kind, tuple(fields), path, frames=len(stamps), age_days=min(known, key=abs, default=None))
+    left_out = int(header.get("LEFTOUT", 0))
+    age_days = min(known, key=abs, default=None)
+    return UsedMaster(kind, tuple(fields), path, frames=len(stamps), left_out=left_out, age_days=age_days)
 
 
 def _age_days(date: str, stamp: datetime.datetime) -> float | None:

@@ -452,3 +452,10 @@ def test_python_without_ngcmos_is_told_in_one_line():
     [line] = done.stderr.splitlines()
     assert line.startswith("BAD     Python ")
     assert ".venv/bin/python" in line
+
+
+def test_camera_without_masters_misses_none(sound):
+    own = dataclasses.replace(sound.camera.calibration, bias=False, dark=False, flat=False)
+    assert [*check_masters(dataclasses.replace(sound.camera, calibration=own), sound.folders)] == []
+    reduced = dataclasses.replace(sound.camera.calibration, reduced=True)
+    assert [*check_masters(dataclasses.replace(sound.camera, calibration=reduced), sound.folders)] == []
