@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
+import pyarrow as pa
 from astropy.table import Table
 
 from ngcmos.arrays import Ints
@@ -121,15 +122,18 @@ class Season:
         there = self.nights if nights is None else [name for name in self.nights if name[:8] in nights]
         paths = [self.folder.curves(name) for name in there]
         rows = read_star_rows(paths, gaia_id=int(row["gaia_id"]), tic_id=int(row["tic_id"]))
-        columns = {name: rows[name].to_numpy() for name in rows.column_names}
-        curve = TimeSeries(time=Time(columns["bjd_tdb"], format="jd", scale="tdb"))
-        curve["flux"], curve["flux_err"] = columns["relative_flux"], columns["relative_flux_err"]
-        cameras = sorted(set(columns["camera"]))
-        curve["quality"] = _places(columns["quality"], QUALITIES)
+        curve = TimeSeries(time=Time(rows["bjd_tdb"].to_numpy(), format="jd", scale="tdb"))
+        curve["flux"], curve["flux_err"] = (
+            rows[name].to_numpy() for name in ("relative_flux", "relative_flux_err")
+        )
+        words = {name: _coded(rows[name]) for name in ("quality", "night", "camera")}
+        cameras = sorted(set(words["camera"][1]))
+        curve["quality"] = _places(*words["quality"], QUALITIES)
         for name in _NUMBERS:
-            curve[name] = columns[name]
-        curve["night"] = columns["night"].astype(int)
-        curve["camera"] = _places(columns["camera"], cameras)
+            curve[name] = rows[name].to_numpy()
+        codes, nights_told = words["night"]
+        curve["night"] = np.array(nights_told, int)[codes]
+        curve["camera"] = _places(*words["camera"], cameras)
         curve.meta |= {"FIELD": self.field, "QUALITIES": list(QUALITIES), "CAMERAS": cameras}
         values = zip(row.colnames, row.as_void().item(), strict=True)
         curve.meta |= {name.upper(): value for name, value in values}
@@ -141,7 +145,15 @@ def _as_table(path: Path) -> Table:
     return Table({name: rows[name].to_numpy() for name in rows.column_names})
 
 
-def _places(words: Sequence[str], known: Sequence[str]) -> Ints:
-    """Where each word stands among those known."""
+def _coded(column: pa.ChunkedArray) -> tuple[Ints, list[str]]:
+    """(which word each row has, the words) of a column of words, without a text for each row."""
+    whole = column.unify_dictionaries().combine_chunks()
+    if isinstance(whole, pa.ChunkedArray):  # without a row
+        return np.zeros(0, np.int32), []
+    return whole.indices.to_numpy().astype(np.int32), whole.dictionary.to_pylist()
+
+
+def _places(codes: Ints, words: Sequence[str], known: Sequence[str]) -> Ints:
+    """Where the word of each row stands among those known."""
     place = {word: at for at, word in enumerate(known)}
-    return np.array([place[word] for word in words], np.int32)
+    return np.array([place[word] for word in words], np.int32)[codes]
