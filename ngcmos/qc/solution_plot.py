@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 RINGS = 12
 LEAST_AIRMASSES = 0.1  # that a night must span to say anything of the air
-_ARROW = 0.1  # of the width of the chip, for the largest usual residual
+_ARROW = 0.06  # of the width of the chip, for the largest usual residual
 _USUAL = 90  # percentile
 
 
@@ -65,6 +65,7 @@ def _draw_arrows(axes: "Axes", shape: Shape, x: Floats, y: Floats, off: Floats) 
     key = float(f"{largest:.1g}")
     scale = largest / (_ARROW * columns)
     arrows = axes.quiver(x, y, *off, angles="xy", scale_units="xy", scale=scale, color=BLUE, width=0.003)
+    axes.set_title(" ", fontsize=10)  # room for the key
     axes.quiverkey(arrows, 0.86, 1.03, key, f"{key:g} px", labelpos="E", fontproperties={"size": 9})
 
 

@@ -495,6 +495,7 @@ def test_page_of_a_full_night_is_small(facts):
         large=np.zeros(frames, bool),
         numbers=FrameNumbers(*(rng.normal(20, 1, frames) for _ in dataclasses.fields(FrameNumbers))),
         noise=parse_noise(noise),
+        extras={"ccd_temp_c": ("C", rng.normal(-20, 0.1, frames))},
     )
     fields = [dataclasses.replace(whole, name=f"NG000{number}-0000") for number in range(3)]
     exhibits = {one.name: Exhibits(pictures=[(bytes(40_000), "picture")] * 4) for one in fields}
