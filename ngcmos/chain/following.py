@@ -23,9 +23,9 @@ from ngcmos.sphere import sides_of
 from ngcmos.stages.check_cmos import FieldSorter
 from ngcmos.stages.process_cmos import FieldPhotometer
 from ngcmos.stages.simple_wrapper import FieldSolver
-from ngcmos.steps.measuring import FrameRow
 from ngcmos.steps.shifts import FieldShifts
 from ngcmos.steps.solve_options import USUAL, SolveOptions
+from ngcmos.tables.frame_row import FrameRow
 
 log = logging.getLogger(__name__)
 

@@ -89,8 +89,16 @@ def half_stamp(fwhm_px: float) -> int:
     return int(np.clip(np.ceil(REACH_FWHM * fwhm_px), *REACH_PX))
 
 
+@dataclasses.dataclass(frozen=True, eq=False)
+class Under:
+    """Sky under each of n stars, ADU a pixel, and the variance of its pixels, ADU^2."""
+
+    sky: Floats
+    variance: Floats
+
+
 def cut_stamps(
-    image: Reals, x: Floats, y: Floats, half: int, *, sky: Floats, variance: Floats, spoilt: Bools, varies: bool
+    image: Reals, x: Floats, y: Floats, half: int, *, under: Under, spoilt: Bools, varies: bool
 ) -> Stamps:
     """Stamps of stars.
 
@@ -102,8 +110,7 @@ def cut_stamps(
         0-based pixels, finite.
     half : int
         Of `half_stamp`.
-    sky, variance : (n,) arrays
-        ADU and ADU^2 a pixel.
+    under : Under
     spoilt : (rows, columns) bool array
         Pixels that tell nothing.
     varies : bool
@@ -114,9 +121,9 @@ def cut_stamps(
     at_column, at_row = column[:, None] + dx, row[:, None] + dy
     inside = (at_column >= 0) & (at_column < image.shape[1]) & (at_row >= 0) & (at_row < image.shape[0])
     index = np.where(inside, at_row * image.shape[1] + at_column, 0)
-    counts = image.reshape(-1)[index] - sky[:, None].astype(np.float32)
+    counts = image.reshape(-1)[index] - under.sky[:, None].astype(np.float32)
     good = inside & ~spoilt.reshape(-1)[index] & np.isfinite(counts)
-    spread = np.broadcast_to(variance[:, None].astype(np.float32), counts.shape)
+    spread = np.broadcast_to(under.variance[:, None].astype(np.float32), counts.shape)
     blend = _blend(x - column, y - row, _terms(x, y, image.shape) if varies else np.ones((x.size, 1)))
     return Stamps(half, np.where(good, counts, np.float32(0)), spread, good, column, row, blend)
 

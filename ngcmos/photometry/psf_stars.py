@@ -18,6 +18,7 @@ from ngcmos.photometry.psf import (
     FEWEST_TO_VARY,
     Psf,
     Stamps,
+    Under,
     build_psf,
     cut_stamps,
     fit_groups,
@@ -148,8 +149,7 @@ def measure_psf(
         x[kept],
         y[kept],
         half,
-        sky=sky[kept],
-        variance=pixel_variance(sky[kept], detector=detector, exptime_s=exposure.exptime_s),
+        under=Under(sky[kept], pixel_variance(sky[kept], detector=detector, exptime_s=exposure.exptime_s)),
         spoilt=_spoilt(exposure, detector),
         varies=shaping.size >= FEWEST_TO_VARY,
     )

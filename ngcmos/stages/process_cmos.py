@@ -28,7 +28,6 @@ from ngcmos.steps.catalog import contaminations, file_checksum, read_catalog, re
 from ngcmos.steps.clock import TOLERANCE_S, lag_s
 from ngcmos.steps.clouds import mark_clouds
 from ngcmos.steps.measuring import (
-    FrameRow,
     Measuring,
     Placed,
     Solved,
@@ -40,6 +39,7 @@ from ngcmos.steps.measuring import (
 )
 from ngcmos.steps.remarking import remark_on_counts, remark_on_headers, remark_on_masters, remark_on_table
 from ngcmos.steps.table import Making, is_same, join_table, keep_part, places_known, refused_before, table_stands
+from ngcmos.tables.frame_row import FrameRow
 from ngcmos.tables.parts import FRAMES_A_PART, Place, RowReader, open_parts, parts_folder, remove_parts
 from ngcmos.tables.writer import Facts
 

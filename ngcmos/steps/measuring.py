@@ -39,6 +39,7 @@ from ngcmos.photometry.times import (
     star_directions,
 )
 from ngcmos.photometry.trails import Trail, find_trails
+from ngcmos.tables.frame_row import FrameRow
 from ngcmos.tables.writer import Moment, columns, rows_of_frame
 
 SEEN_SNR = 5.0
@@ -57,7 +58,7 @@ ROOMS = (
     "ngcmos.night.units",
     "ngcmos.photometry",
     "ngcmos.steps.measuring",
-    "ngcmos.tables.writer",
+    *[f"ngcmos.tables.{name}" for name in ("frame_row", "writer")],
 )
 
 
@@ -224,42 +225,6 @@ def _in_air(frame: Solved, earth: EarthVectors, shape: tuple[int, int]) -> Place
 def _number(header: Mapping[str, Any], key: str, path: Path) -> float:
     """Value of a card that may be missing: NaN then."""
     return header_number(header, key, path) if key in header else np.nan
-
-
-@dataclasses.dataclass(frozen=True)
-class FrameRow:
-    """A measured frame: its row of FRAMES, whose columns docs/tables.md describes, in their order."""
-
-    frame_id: str
-    date_obs: str
-    jd_mid: float
-    exptime_s: float
-    airmass: float
-    zp: float
-    shift_x: float
-    shift_y: float
-    wcs_rms_px: float
-    wcs_stars: int
-    rotation_deg: float
-    pointing_off_deg: float
-    sky: float
-    sky_rms: float
-    stars_on_chip: int
-    stars_seen: int
-    stars_saturated: int
-    scintillation: float
-    fwhm_px: float
-    place_x: float
-    place_y: float
-    elongation: float
-    sky_gradient: float
-    trail: float
-    flags: int
-    counts: str
-
-    def as_dict(self) -> dict[str, str | float | None]:
-        """As tables and the ledger keep it."""
-        return dataclasses.asdict(self)
 
 
 def measure_frame(placed: Placed, measuring: Measuring) -> tuple[Rows, FrameRow]:

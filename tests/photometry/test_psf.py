@@ -8,7 +8,7 @@ from astropy.table import Table
 from scipy.special import erf
 
 from ngcmos.photometry.noise import pixel_variance
-from ngcmos.photometry.psf import build_psf, cut_stamps, fit_groups, gaussian_psf, half_stamp
+from ngcmos.photometry.psf import Under, build_psf, cut_stamps, fit_groups, gaussian_psf, half_stamp
 
 SIZE, FRAMES, SKY, GRID = 420, 12, 90.0, 30
 SIGMA_A_FWHM = 1 / np.sqrt(8 * np.log(2))
@@ -55,8 +55,7 @@ class Sky:
             self.x,
             self.y,
             half_stamp(self.fwhm),
-            sky=np.full(self.x.size, SKY),
-            variance=variance,
+            under=Under(np.full(self.x.size, SKY), variance),
             spoilt=np.zeros(image.shape, bool),
             varies=True,
         )
