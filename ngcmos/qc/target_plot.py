@@ -155,8 +155,12 @@ def _days(unix: _Moment) -> _Moment:
 
 
 def _name_hours(axes: "Axes") -> None:
-    """Clock times, UTC, on the axis of days."""
+    """Clock times, UTC, on the axis of days; dates where the frames of a folder span several."""
     first, last = (24 * limit for limit in axes.get_xlim())
+    if (last - first) / _HOUR_STEPS[-1] > _MOST_HOURS:
+        axes.xaxis_date()
+        axes.set_xlabel("date", fontsize=8)
+        return
     step = next((one for one in _HOUR_STEPS if (last - first) / one <= _MOST_HOURS), _HOUR_STEPS[-1])
     hours = np.arange(np.ceil(first / step), np.floor(last / step) + 1) * step
     axes.set_xticks(hours / 24, [clock(hour * 3600) for hour in hours.tolist()])
