@@ -19,7 +19,8 @@ _Moment = TypeVar("_Moment", float, Floats)
 _GREY = "0.7"
 _MARGIN_SIGMA = 6.0  # of the bins: points far off do not flatten the curve
 _SHADE = 0.15
-_HOUR_STEPS, _MOST_HOURS = (0.25, 0.5, 1.0, 2.0, 4.0), 7
+_HOUR_STEPS, _MOST_HOURS = (1 / 60, 1 / 12, 0.25, 0.5, 1.0, 2.0, 4.0), 7
+_LEEWAY_H = 0.02  # before the first and after the last frame
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -90,8 +91,7 @@ def plot_target(series: TargetSeries, *, title: str, width: float, height: float
     for one in axes:
         _shade(one, series)
         one.tick_params(labelsize=8)
-        one.margins(x=0.01)
-    _name_hours(axes[-1])
+    _name_hours(axes[-1], series.unix)
     axes[0].set_title(title, fontsize=9)
     return figure
 
@@ -107,8 +107,9 @@ def plot_small(curves: Sequence[tuple[str, Points]], *, width: float, columns: i
         one.tick_params(labelsize=7)
     for one in axes.flat[len(curves) :]:
         one.set_visible(False)
+    times = np.concatenate([time for _, (time, _, _) in curves])
     for one in axes[-1]:
-        _name_hours(one)
+        _name_hours(one, times)
     return figure
 
 
@@ -154,14 +155,19 @@ def _days(unix: _Moment) -> _Moment:
     return unix / 86400.0
 
 
-def _name_hours(axes: "Axes") -> None:
-    """Clock times, UTC, on the axis of days; dates where the frames of a folder span several."""
-    first, last = (24 * limit for limit in axes.get_xlim())
+def _name_hours(axes: "Axes", unix: Floats) -> None:
+    """Clock times, UTC, on the axis of days, from the first to the last of these moments; dates over several days.
+
+    The limits are set: those that matplotlib finds for one moment alone are years apart.
+    """
+    first, last = (float(limit) / 3600 for limit in (unix.min(), unix.max()))
+    first, last = first - _LEEWAY_H, last + _LEEWAY_H
+    axes.set_xlim(first / 24, last / 24)
     if (last - first) / _HOUR_STEPS[-1] > _MOST_HOURS:
         axes.xaxis_date()
         axes.set_xlabel("date", fontsize=8)
         return
     step = next((one for one in _HOUR_STEPS if (last - first) / one <= _MOST_HOURS), _HOUR_STEPS[-1])
     hours = np.arange(np.ceil(first / step), np.floor(last / step) + 1) * step
-    axes.set_xticks(hours / 24, [clock(hour * 3600) for hour in hours.tolist()])
+    axes.set_xticks(hours / 24, [clock(round(hour * 3600)) for hour in hours.tolist()])
     axes.set_xlabel("UTC", fontsize=8)

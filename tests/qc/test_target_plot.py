@@ -1,4 +1,4 @@
-"""Times on the curves of stars: clock times of a night, dates where a folder holds months."""
+"""Times on the curves of stars: clock times of a night however short, dates where a folder holds months."""
 
 import numpy as np
 import pytest
@@ -13,3 +13,22 @@ def test_axis_names_few_times(days, label):
     axes = figure.axes[0]
     assert axes.get_xlabel() == label
     assert 2 <= len(axes.get_xticks()) <= 20
+
+
+EVENING = 1720238400.0  # 2024-07-06T04:00:00
+
+
+@pytest.mark.parametrize(
+    ("minutes", "named"),
+    [
+        ([0.0], ["03:59", "04:00", "04:01"]),
+        ([0.0, 3.0], ["03:59", "04:00", "04:01", "04:02", "04:03", "04:04"]),
+        ([0.0, 60.0, 300.0], ["04:00", "05:00", "06:00", "07:00", "08:00", "09:00"]),
+    ],
+)
+def test_axis_is_as_long_as_the_night_and_names_its_hours(minutes, named):
+    """One bin alone, whose axis matplotlib would make years long."""
+    time = EVENING + 60 * np.array(minutes)
+    curve = ("TIC 1", (time, np.ones(time.size), np.full(time.size, 0.01)))
+    axes = plot_small([curve], width=4.0, columns=2).axes[0]
+    assert [label.get_text() for label in axes.get_xticklabels()] == named
