@@ -102,7 +102,7 @@ def exposure_time(header: Header, keys: Sequence[str], path: Path) -> float:
     """
     key, value = first_card(header, keys, path, "a number of seconds")
     if not key:
-        like = cards_like(header, _EXPOSURE_CARDS, "exptime")
+        like = cards_like(header, _EXPOSURE_CARDS, "exptime", tried=keys)
         raise HeaderError(f"{path.name}: no {keys[0]} in the header, expected a number of seconds{like}")
     seconds = _seconds(value)
     if not math.isfinite(seconds):

@@ -95,6 +95,11 @@ def test_missing_exposure_names_what_is_there(tmp_path):
         exposure_time(fits.Header({"TEXPTIME": 10.0}), NAMES.exptime, tmp_path / "a.fits")
 
 
+def test_exposure_without_a_value_is_not_offered_again(tmp_path):
+    with pytest.raises(HeaderError, match=r"no EXPTIME in the header, expected a number of seconds$"):
+        exposure_time(fits.Header({"EXPTIME": ""}), NAMES.exptime, tmp_path / "a.fits")
+
+
 @pytest.mark.parametrize(
     ("cards", "names"),
     [
