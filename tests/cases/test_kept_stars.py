@@ -1,4 +1,4 @@
-"""Stars that the list of targets names are measured, however faint or blended they are."""
+"""Stars that the list of targets names, by their id or their place, are measured however faint they are."""
 
 import numpy as np
 import pytest
@@ -12,25 +12,24 @@ MIDDLE = 0.05  # degrees: well on the chip
 
 @pytest.fixture(scope="module")
 def kept(untouched, usual, tmp_path_factory):
-    """(case, faint star, blended star) of a night whose list names these, and has a line of nonsense."""
+    """(case, star, star) of a night whose list names one by its id and one by its place, and has nonsense."""
     stars = Table.read(next(usual.folder.glob("*_catalog.fits")))
     middle = [np.median(usual.table("STARS")[name]) for name in ("ra_deg_corr", "dec_deg_corr")]
     away = np.hypot(stars["ra_deg_corr"] - middle[0], stars["dec_deg_corr"] - middle[1])
     new = stars[(away < MIDDLE) & ~np.isin(stars["tic_id"], list(usual.stars()))]
-    [faint, *_] = new[(new["Tmag"] > 16) & (new["tic_id"] > 0)]
-    [blended, *_] = new[new["blended"] & (new["Tmag"] < 15.5)]
+    [faint, *_, fainter] = new[(new["Tmag"] > 16) & (new["tic_id"] > 0)]
     case = copy_case(untouched, tmp_path_factory.mktemp("kept") / "base")
-    rows = f"{faint['tic_id']},,\n,{blended['ra_deg_corr']},{blended['dec_deg_corr']}\nnonsense,,\n"
+    rows = f"{faint['tic_id']},,\n,{fainter['ra_deg_corr']},{fainter['dec_deg_corr']}\nnonsense,,\n"
     (case.folder.parents[1] / "out" / "targets.csv").write_text(f"tic_id,ra,dec\n{rows}")
     assert case.reduce(Stage.SIMPLE_WRAPPER, Stage.PROCESS_CMOS, Stage.RELATIVE_PHOTOMETRY).exit_code == 0
-    return case, faint, blended
+    return case, faint, fainter
 
 
 def test_they_are_measured_beside_all_others(kept, usual):
-    case, faint, blended = kept
-    assert case.stars() == usual.stars() | {faint["tic_id"], blended["tic_id"]}
+    case, faint, fainter = kept
+    assert case.stars() == usual.stars() | {faint["tic_id"], fainter["tic_id"]}
     stars = case.table("STARS")
-    assert {faint["tic_id"], blended["tic_id"]} < set(stars["tic_id"][stars["target"]].tolist())
+    assert {faint["tic_id"], fainter["tic_id"]} < set(stars["tic_id"][stars["target"]].tolist())
 
 
 def test_they_are_compared_with_others(kept):
