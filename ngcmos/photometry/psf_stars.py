@@ -26,8 +26,9 @@ from ngcmos.photometry.psf import (
     half_stamp,
 )
 from ngcmos.sphere import unit_vectors
+from ngcmos.stats import mad_sigma
 
-NEAR_PX = 10.0  # stars further apart share no pixel that matters
+NEAR_RADII = 2.0  # of the largest aperture: stars further apart share no pixel that matters
 FAINTER_MAG = 3.0  # than the measured star: a neighbour that faint still takes part in the fit
 ALONE_SHARES = (
     0.01,
@@ -35,8 +36,10 @@ ALONE_SHARES = (
     0.1,
 )  # light of neighbours, of the star's own; the next where fewer than enough have less
 ENOUGH = 60
+OWN_SHARE = 0.5  # with so much light of neighbours a centroid is no longer that of the star
 SHAPING_STARS = 150
 SHAPING_SNR = 50.0
+GOOD_PLACE_PX = 0.1  # a catalog whose places are that good is believed more than any centroid
 SPOILING = Flag.EDGE | Flag.SATURATED | Flag.BAD_PIXEL | Flag.POOR_SKY | Flag.OFF_CHIP
 
 
@@ -54,6 +57,8 @@ class PsfPlan:
         NaN where unknown.
     shaping : (m,) int array
         Measured stars without neighbours, brightest first.
+    alone : (n,) bool array
+        Measured stars whose centroid is their own.
     """
 
     ra: Floats
@@ -61,15 +66,19 @@ class PsfPlan:
     beside: Ints
     tmag: Floats
     shaping: Ints
+    alone: Bools
 
 
-def plan_psf(stars: Table, catalog: Table, scale_arcsec: float) -> PsfPlan:
-    """The PsfPlan of the stars to measure, brightest first, among all of the catalog."""
+def plan_psf(stars: Table, catalog: Table, *, radius_px: float, scale_arcsec: float) -> PsfPlan:
+    """The PsfPlan of the stars to measure, brightest first, among all of the catalog.
+
+    `radius_px` is that of the largest aperture.
+    """
     mag = np.ma.filled(np.ma.asarray(catalog["Tmag"]).astype(float), np.nan)
     others = np.isfinite(mag) & ~np.isin(np.asarray(catalog["tic_id"]), np.asarray(stars["tic_id"]))
     own = np.ma.filled(np.ma.asarray(stars["Tmag"]).astype(float), np.nan)
     at, near = _places(stars), _places(catalog[others])
-    reach = np.radians(NEAR_PX * scale_arcsec / 3600)
+    reach = np.radians(NEAR_RADII * radius_px * scale_arcsec / 3600)
     near_mag, count = mag[others], len(stars)
     star, other = _pairs(at, near, reach)
     counts = near_mag[other] < own[star] + FAINTER_MAG
@@ -87,6 +96,7 @@ def plan_psf(stars: Table, catalog: Table, scale_arcsec: float) -> PsfPlan:
         beside=star[counts][first],
         tmag=np.concatenate([own, near_mag[chosen]]),
         shaping=np.flatnonzero((share < limit) & np.isfinite(own)),
+        alone=share < OWN_SHARE,
     )
 
 
@@ -136,6 +146,10 @@ def measure_psf(
         NaN where the star is off the chip, or too few of its pixels are good; all where the width is not known.
     """
     count = measurement.flags.size
+    x, y = (
+        _better_places(x, measurement.dx, measurement, plan),
+        _better_places(y, measurement.dy, measurement, plan),
+    )
     beside = np.concatenate([np.arange(count), plan.beside])
     sky = measurement.sky[beside]
     half = half_stamp(fwhm_px) if np.isfinite(fwhm_px) else 0
@@ -165,6 +179,23 @@ def _is_near_chip(x: Floats, y: Floats, shape: tuple[int, int], margin: int) -> 
     with np.errstate(invalid="ignore"):
         inside: Bools = (x > -margin) & (x < shape[1] - 1 + margin) & (y > -margin) & (y < shape[0] - 1 + margin)
     return inside
+
+
+def _better_places(place: Floats, off: Floats, measurement: Measurement, plan: PsfPlan) -> Floats:
+    """Places on an axis, of stars that stand alone nearer to their own centroids the worse the catalog's are.
+
+    A centroid counts by the scatter of all stars beyond the errors of the centroids and `GOOD_PLACE_PX`.
+    """
+    error2 = np.maximum(measurement.dxerr, measurement.dyerr) ** 2
+    known = plan.alone & np.isfinite(off) & np.isfinite(error2)
+    if not known.any():
+        return place
+    catalog2 = mad_sigma(off[known]) ** 2 - float(np.median(error2[known])) - GOOD_PLACE_PX**2
+    if catalog2 <= 0:
+        return place
+    better = place.copy()
+    better[: off.size] += np.where(known, np.nan_to_num(off * catalog2 / (catalog2 + error2)), 0.0)
+    return better
 
 
 def _shaping(measurement: Measurement, plan: PsfPlan) -> Ints:

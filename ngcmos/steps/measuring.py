@@ -129,7 +129,12 @@ def prepare_measuring(
     known = _known_stars(catalog, ra[alone], dec[alone], MARGIN_PX * camera.detector.scale_arcsec / 3600)
     bias_adu = None if masters.sources["bias"] is None else float(np.median(masters.bias[::4, ::4]))
     towards = star_directions(ra, dec)
-    psf = plan_psf(stars, catalog, camera.detector.scale_arcsec) if camera.photometry.psf else None
+    settings, scale_arcsec = camera.photometry, camera.detector.scale_arcsec
+    psf = (
+        plan_psf(stars, catalog, radius_px=max(settings.radii_px), scale_arcsec=scale_arcsec)
+        if settings.psf
+        else None
+    )
     return Measuring(camera, masters, stars, ra, dec, towards, known, alone, psf, name_width, bias_adu)
 
 

@@ -1,5 +1,6 @@
 """Fluxes by the shape of the stars: pairs painted with known light, theory from the painted shapes, photutils."""
 
+import dataclasses
 import warnings
 
 import numpy as np
@@ -7,8 +8,11 @@ import pytest
 from astropy.table import Table
 from scipy.special import erf
 
+from ngcmos.config import Photometry
+from ngcmos.photometry.apertures import Exposure, measure
 from ngcmos.photometry.noise import pixel_variance
 from ngcmos.photometry.psf import Under, build_psf, cut_stamps, fit_groups, gaussian_psf, half_stamp
+from ngcmos.photometry.psf_stars import PsfPlan, measure_psf
 
 SIZE, FRAMES, SKY, GRID = 420, 12, 90.0, 30
 SIGMA_A_FWHM = 1 / np.sqrt(8 * np.log(2))
@@ -137,3 +141,22 @@ def test_the_function_follows_stars_that_are_not_gaussian(detector):
     bright = np.append(sky.first, sky.alone)
     bright = bright[sky.flux[bright] > 3e4]
     np.testing.assert_allclose(flux[bright], sky.flux[bright], rtol=0.02)
+
+
+def test_stars_are_fitted_at_their_own_centroids_where_the_places_of_the_catalog_are_bad(detector):
+    sky = Sky(2.0, 4.0, 0.5, detector)
+    image = sky.frame()
+    raw = np.clip(image, 0, 60000).astype(np.uint16)
+    exposure = Exposure(image.astype(np.float32), raw, 0.0)
+    off = np.random.default_rng(1).normal(0, 0.3, (2, sky.x.size))
+    x, y = sky.x + off[0], sky.y + off[1]
+    counted = measure(exposure, x, y, settings=Photometry(), detector=detector)
+    nothing = np.zeros(0)
+    alone = np.isin(np.arange(sky.x.size), sky.alone)
+    plan = PsfPlan(nothing, nothing, nothing.astype(int), 20 - 2.5 * np.log10(sky.flux), sky.alone, alone)
+    blind = dataclasses.replace(counted, dx=np.full(x.size, np.nan))
+    options = {"plan": plan, "fwhm_px": 2.0, "detector": detector}
+    fluxes = [measure_psf(exposure, x, y, measurement=one, **options)[0] for one in (counted, blind)]
+    bright = alone & (sky.flux > 2e4)
+    scatter = [np.std(flux[bright] / sky.flux[bright]) for flux in fluxes]
+    assert scatter[0] < 0.6 * scatter[1]
