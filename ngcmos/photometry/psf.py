@@ -268,9 +268,9 @@ def fit_groups(
 
 
 def _neighbours(stamps: Stamps) -> tuple[Ints, Ints]:
-    """Stars whose stamps overlap: each pair both ways round."""
+    """Stars whose stamps overlap by more than a corner: each pair both ways round."""
     tree = cKDTree(np.column_stack([stamps.column, stamps.row]))
-    pairs = tree.query_pairs(2 * stamps.half + 0.5, p=np.inf, output_type="ndarray")
+    pairs = tree.query_pairs(2 * stamps.half - 0.5, output_type="ndarray")
     pairs = pairs[np.lexsort(pairs.T[::-1])]
     return np.concatenate([pairs[:, 0], pairs[:, 1]]), np.concatenate([pairs[:, 1], pairs[:, 0]])
 

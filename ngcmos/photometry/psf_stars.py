@@ -215,7 +215,8 @@ def _shape_of(stamps: Stamps, shaping: Ints, flux: Floats, fwhm_px: float, detec
 def _spoilt(exposure: Exposure, detector: Detector) -> Bools:
     """Pixels that are bad, saturated or not to be believed."""
     spoilt: Bools = exposure.raw >= min(detector.saturation_adu, exposure.believable.high)
-    spoilt |= exposure.raw < exposure.believable.low
+    if np.isfinite(exposure.believable.low):
+        spoilt |= exposure.raw < exposure.believable.low
     return spoilt if exposure.bad is None else spoilt | exposure.bad
 
 
