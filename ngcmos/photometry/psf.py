@@ -15,10 +15,10 @@ import numpy as np
 from scipy.ndimage import spline_filter
 from scipy.sparse import coo_matrix, csr_matrix
 from scipy.sparse.csgraph import connected_components
-from scipy.spatial import cKDTree
 from scipy.special import erf
 
 from ngcmos.arrays import Bools, Floats, Floats32, Ints, Reals, Shape
+from ngcmos.neighbours import tree_of
 
 REACH_FWHM = 2.0  # half a stamp
 REACH_PX = (3, 8)
@@ -269,7 +269,7 @@ def fit_groups(
 
 def _neighbours(stamps: Stamps) -> tuple[Ints, Ints]:
     """Stars whose stamps overlap by more than a corner: each pair both ways round."""
-    tree = cKDTree(np.column_stack([stamps.column, stamps.row]))
+    tree = tree_of(np.column_stack([stamps.column, stamps.row]))
     pairs = tree.query_pairs(2 * stamps.half - 0.5, output_type="ndarray")
     pairs = pairs[np.lexsort(pairs.T[::-1])]
     return np.concatenate([pairs[:, 0], pairs[:, 1]]), np.concatenate([pairs[:, 1], pairs[:, 0]])

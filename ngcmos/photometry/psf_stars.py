@@ -7,11 +7,11 @@ import dataclasses
 
 import numpy as np
 from astropy.table import Table
-from scipy.spatial import cKDTree
 
 from ngcmos.arrays import Bools, Floats, Ints
 from ngcmos.config import Detector
 from ngcmos.names import Flag
+from ngcmos.neighbours import tree_of
 from ngcmos.photometry.apertures import Exposure, Measurement
 from ngcmos.photometry.noise import pixel_variance
 from ngcmos.photometry.psf import (
@@ -111,7 +111,7 @@ def _pairs(some: Floats, others: Floats, reach: float) -> tuple[Ints, Ints]:
     """(index into `some`, index into `others`) of all that are so near to each other."""
     if not len(some) or not len(others):
         return np.zeros(0, np.intp), np.zeros(0, np.intp)
-    found = cKDTree(some).query_ball_tree(cKDTree(others), reach)
+    found = tree_of(some).query_ball_tree(tree_of(others), reach)
     first = np.repeat(np.arange(len(some)), [len(near) for near in found])
     return first, np.array([number for near in found for number in sorted(near)], np.intp)
 

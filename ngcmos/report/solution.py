@@ -6,7 +6,9 @@ its own zero point, from some frames of the photometry table.
 
 import dataclasses
 import io
+from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -14,15 +16,21 @@ from ngcmos.arrays import Bools, Floats, Reals, Rows, Shape
 from ngcmos.config import Camera
 from ngcmos.errors import ProductError
 from ngcmos.names import Flag
+from ngcmos.night.fingerprint import code_of, digest_of
 from ngcmos.night.products import photometry_path, plots_folder, write_then_rename
 from ngcmos.qc.solution_plot import SolutionPicture, ZeroPointPicture, plot_solution, plot_zero_point
 from ngcmos.sphere import sides_of
 from ngcmos.stats import column_medians
 from ngcmos.tables.table import read_frames, rows_of_table
 
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
 FRAMES_READ = 40  # evenly through the night: what is usual shows in these
 SURE_PX = 0.1  # residuals of stars whose centroid is less sure are noise
 LARGE_DPI, SMALL_DPI = 110, 45
+_PNG_END = b"IEND\xaeB`\x82"
+_ROOMS = ("ngcmos.report.solution", "ngcmos.qc.solution_plot", "ngcmos.qc.plots")
 _SPOILT = Flag.EDGE | Flag.SATURATED | Flag.BAD_PIXEL | Flag.BLENDED | Flag.OFF_CHIP | Flag.TRAIL | Flag.CLOUD
 
 
@@ -103,18 +111,40 @@ def draw_solution(base: Path, field: str, date: str, stars: NightStars) -> Drawn
     """Large pictures in `shifts_plots`: residuals of the plate solution, zero point by air and colour."""
     residuals = SolutionPicture(stars.x, stars.y, stars.dx, stars.dy, stars.shape)
     zero_point = ZeroPointPicture(stars.airmass, stars.zp, stars.colour, stars.offset_mag)
-    title = f"{field}, {date}"
-    figures = {
-        "wcs_residuals": (plot_solution(residuals, title=title), "residuals of the plate solution"),
-        "zero_point": (plot_zero_point(zero_point, title=title), "zero point against airmass and color"),
+    title, made_of = f"{field}, {date}", _made_of(stars)
+    pictures: dict[str, tuple[Callable[[], Figure], str]] = {
+        "wcs_residuals": (lambda: plot_solution(residuals, title=title), "residuals of the plate solution"),
+        "zero_point": (lambda: plot_zero_point(zero_point, title=title), "zero point against airmass and color"),
     }
     small, large = [], []
-    for name, (figure, caption) in figures.items():
+    for name, (plot, caption) in pictures.items():
         path = plots_folder(base) / f"{name}_{field}_{date}.png"
-        with write_then_rename(path) as temporary:
-            figure.savefig(temporary, format="png", dpi=LARGE_DPI)
-        content = io.BytesIO()
-        figure.savefig(content, format="jpeg", dpi=SMALL_DPI)
-        small.append((content.getvalue(), caption))
+        if not _stands(path, made_of):
+            with write_then_rename(path) as temporary:
+                plot().savefig(temporary, format="png", dpi=LARGE_DPI, metadata={"Comment": made_of})
+        small.append((_smaller(path), caption))
         large.append(path)
     return DrawnSolution(small, large)
+
+
+def _made_of(stars: NightStars) -> str:
+    """Digest of what the pictures show, and of the code that draws them."""
+    values = b"".join(np.asarray(value).tobytes() for value in vars(stars).values())
+    return digest_of(values + code_of(*_ROOMS).encode())
+
+
+def _stands(path: Path, made_of: str) -> bool:
+    """Whether a whole picture of the same lies there: drawing takes longer than the rest of the page."""
+    content = path.read_bytes() if path.is_file() else b""
+    return made_of.encode() in content and content.endswith(_PNG_END)
+
+
+def _smaller(path: Path) -> bytes:
+    """A picture as a small JPEG for the page."""
+    from PIL import Image
+
+    content = io.BytesIO()
+    with Image.open(path) as picture:
+        size = (round(picture.width * SMALL_DPI / LARGE_DPI), round(picture.height * SMALL_DPI / LARGE_DPI))
+        picture.convert("RGB").resize(size).save(content, format="jpeg")
+    return content.getvalue()

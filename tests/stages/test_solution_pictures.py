@@ -1,5 +1,7 @@
 """The pictures of the plate solution and the zero point of a simulated night, from its tables alone."""
 
+import dataclasses
+
 import numpy as np
 import pytest
 
@@ -36,3 +38,15 @@ def test_pictures_are_written_small_and_large(stars, tmp_path):
 
 def test_no_table_is_no_picture(solved_night, tmp_path):
     assert read_stars_of_night(tmp_path, "NG2320-1302", solved_night[0].camera) is None
+
+
+def test_pictures_of_the_same_are_not_drawn_again(stars, tmp_path):
+    (tmp_path / "shifts_plots").mkdir()
+    first = draw_solution(tmp_path, "NG2320-1302", "20240705", stars)
+    drawn = [path.stat().st_mtime_ns for path in first.large]
+    first.large[1].write_bytes(first.large[1].read_bytes()[:-1])
+    again = draw_solution(tmp_path, "NG2320-1302", "20240705", stars)
+    assert again.small == first.small
+    assert again.large[0].stat().st_mtime_ns == drawn[0]
+    other = dataclasses.replace(stars, zp=stars.zp + 0.1)
+    assert draw_solution(tmp_path, "NG2320-1302", "20240705", other).small[1] != first.small[1]
