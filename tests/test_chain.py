@@ -122,7 +122,8 @@ def test_columns_of_the_contract_in_their_order(night):
         for name in ("flux", "fluxerr", "flux_w_sky", "fluxerr_w_sky", "max_pixel_value")
     ]
     old = ["frame_id", "gaia_id", "Tmag", "jd_mid", "x", "y", *apertures]
-    assert names == [*old, "tic_id", "gaiabp", "gaiarp", "jd_bary", "airmass", "zp", "sky", "sky_rms", "flags"]
+    new = ["tic_id", "gaiabp", "gaiarp", "jd_bary", "airmass", "zp", "sky", "sky_rms", "flags"]
+    assert names == [*old, *new, "dx", "dy", "dxerr", "dyerr", "flux_psf", "fluxerr_psf"]
 
 
 def test_frames_say_where_they_moved_as_donuts_saw_it(night):
