@@ -10,13 +10,13 @@ import sys
 
 import numpy as np
 import pytest
+from pages import anchors, links
 from running import BARE, ROOT
 
 from ngcmos.night.ledger import DONE, REFUSED, read_ledger
 
 PAGES = {name: (ROOT / name).read_text(encoding="utf-8") for name in ("CONTRIBUTING.md", "docs/algorithms.md")}
 CONTRIBUTING = PAGES["CONTRIBUTING.md"]
-README = (ROOT / "README.md").read_text(encoding="utf-8")
 BLOCKS = re.findall(r"^```(\w*)\n(.*?)^```$", CONTRIBUTING, re.MULTILINE | re.DOTALL)
 COMMANDS = [line for language, text in BLOCKS if language == "sh" for line in text.splitlines()]
 
@@ -24,11 +24,6 @@ COMMANDS = [line for language, text in BLOCKS if language == "sh" for line in te
 def inline(text):
     """What stands between single backquotes, outside of blocks."""
     return re.findall(r"`([^`\n]+)`", re.sub(r"^```.*?^```$", "", text, flags=re.MULTILINE | re.DOTALL))
-
-
-def anchors(text):
-    titles = re.findall(r"^#+ (.+)$", text, re.MULTILINE)
-    return {re.sub(r"[^\w -]", "", title.lower()).replace(" ", "-") for title in titles}
 
 
 @pytest.mark.parametrize("page", PAGES)
@@ -52,11 +47,11 @@ def test_functions_that_a_page_names_are_there(page):
 
 
 @pytest.mark.parametrize("page", PAGES)
-def test_chapters_that_a_page_links_are_there(page):
-    own = set(re.findall(r"\]\(#([\w-]+)\)", PAGES[page]))
-    readme = set(re.findall(r"README\.md#([\w-]+)\)", PAGES[page]))
-    assert own <= anchors(PAGES[page])
-    assert readme <= anchors(README)
+def test_files_and_chapters_that_a_page_links_are_there(page):
+    for name, at in links(PAGES[page]):
+        target = (ROOT / page).parent / name if name else ROOT / page
+        assert target.exists(), name
+        assert not at or at in anchors(target.read_text(encoding="utf-8")), f"{name}#{at}"
 
 
 def test_every_package_has_its_place_in_the_house():

@@ -5,12 +5,11 @@ import re
 import typing
 
 import pytest
+from pages import chapter
 from pydantic import ValidationError
-from running import ROOT
 
 from ngcmos.profile import Detection, Detector, Files, HeaderNames, Photometry, Profile, Site, Solve, Telescope
 
-README = (ROOT / "README.md").read_text(encoding="utf-8")
 KINDS = {float: "number", int: "whole number", str: "text", bool: "true or false"}
 CHIP = {"rows": 20, "columns": 30, "scale_arcsec": 4, "gain_e_adu": 1, "read_noise_e": 2, "saturation_adu": 4095}
 NEEDED = {"": {"name"}, "detector": {*CHIP}, "telescope": {"aperture_m"}}
@@ -53,7 +52,7 @@ def written(value):
 
 
 def test_keys_types_and_defaults_of_the_readme_are_those_of_the_model(least):
-    section = README.split("\n## Another camera\n")[1].split("\n## ")[0]
+    section = chapter("Another camera")
     told = {key: rest for key, *rest in re.findall(r"^\| `([^|]*)` \| ([^|]*) \| ([^|]*) \| \S", section, re.M)}
     asked = {}
     for table, key, kind in keys_of_the_model():

@@ -1,4 +1,4 @@
-"""What the README, docs/tables.md and crontab.example say, held against the suite itself."""
+"""What the README, the pages it leads to and crontab.example say, held against the suite itself."""
 
 import ast
 import concurrent.futures
@@ -16,6 +16,8 @@ from pathlib import Path
 
 import pytest
 from astropy.io import fits
+from pages import PAGES, WHOLE, anchors, links
+from pages import README as FIRST_PAGE
 from running import BARE, ROOT, run_script
 
 from ngcmos.astrometry.catalog import CATALOG_COLUMNS
@@ -28,8 +30,7 @@ from ngcmos.stages import relative_photometry
 from ngcmos.tables.table import read_frames, read_stars
 from ngcmos.tables.writer import columns
 
-README = (ROOT / "README.md").read_text(encoding="utf-8")
-DETAILS = (ROOT / "docs" / "tables.md").read_text(encoding="utf-8")
+README, DETAILS = WHOLE, PAGES["docs/tables.md"]
 CRONTAB = (ROOT / "config" / "crontab.example").read_text(encoding="utf-8")
 SCRIPTS = sorted(path.name for path in (ROOT / "scripts").glob("*.py") if path.stem not in NEW_SCRIPTS)
 
@@ -58,8 +59,8 @@ def described(text, names):
 
 def messages():
     """Messages of the tables of 'When something goes wrong', with … for what varies."""
-    section = README.split("## When something goes wrong")[1].split("\n## ")[0]
-    rows = re.findall(r"^\| (`.*?) \| ", "".join(section.partition("### ")[1:]), re.MULTILINE)
+    section = PAGES["docs/trouble.md"]
+    rows = re.findall(r"^\| (`.*?) \| ", "".join(section.partition("\n## ")[1:]), re.MULTILINE)
     return [re.findall(r"`([^`]+)`", row)[0] for row in rows]
 
 
@@ -256,18 +257,24 @@ def test_product_is_named(path):
     assert f"`{path.name}`" in README
 
 
-def test_files_that_the_readme_names_are_there():
-    links = re.findall(r"\]\(([^)#\s]+)(?:#[\w-]+)?\)", README)
+def test_files_that_the_pages_name_are_there():
     named = [text for text in CODE if re.fullmatch(r"(scripts|config|docs|tests|ngcmos)/[\w./-]*", text)]
-    assert links and named
-    assert [name for name in links + named if not (ROOT / name).exists()] == []
+    assert named and [name for name in named if not (ROOT / name).exists()] == []
 
 
-def test_chapters_that_the_readme_links_are_there():
-    titles = re.findall(r"^#+ (.+)$", README, re.MULTILINE)
-    anchors = {re.sub(r"[^\w -]", "", title.lower()).replace(" ", "-") for title in titles}
-    linked = set(re.findall(r"\]\(#([\w-]+)\)", README)) | set(re.findall(r"README\.md#([\w-]+)\)", DETAILS))
-    assert linked <= anchors
+@pytest.mark.parametrize("page", ["README.md", *PAGES])
+def test_files_and_chapters_that_a_page_links_are_there(page):
+    text = (ROOT / page).read_text(encoding="utf-8")
+    for name, at in links(text):
+        target = (ROOT / page).parent / name if name else ROOT / page
+        assert target.exists(), name
+        assert not at or at in anchors(target.read_text(encoding="utf-8")), f"{name}#{at}"
+
+
+def test_readme_is_short_and_leads_to_every_page():
+    assert len(FIRST_PAGE.splitlines()) <= 250
+    pages = {f"docs/{path.name}" for path in (ROOT / "docs").glob("*.md")}
+    assert pages <= {name for name, _ in links(FIRST_PAGE)}
 
 
 def test_make_targets_of_the_readme_are_there():

@@ -81,7 +81,7 @@ def _check_camera(name: str) -> Generator[Finding, None, Camera | None]:
     try:
         camera = load_camera(name)
     except ConfigError as error:
-        yield bad(str(error), "correct the profile, the README tells every key; or name another by --camera")
+        yield bad(str(error), "correct the profile, docs/camera.md tells every key; or name another by --camera")
         return None
     rows, columns = camera.detector.shape
     yield good(f"camera profile {camera.name}, {camera.source}: {columns}x{rows} px")
