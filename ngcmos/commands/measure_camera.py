@@ -16,7 +16,8 @@ from typing import TYPE_CHECKING
 from ngcmos.commands.running import Command, log, write_for_pipes
 
 if TYPE_CHECKING:
-    from ngcmos.draft.detector import Detected
+    from ngcmos.config import Camera
+    from ngcmos.draft.detector import Detected, Range
 
 
 def add_options(parser: ArgumentParser) -> None:
@@ -38,7 +39,7 @@ def work(options: Namespace) -> int:
     folders, target = _places(options)
     camera = load_camera(options.camera)
     frames = detector.frames_of(folders, camera.headers)
-    detected = detector.measure_all(frames, camera.detector.saturation_adu)
+    detected = detector.measure_all(frames, _range_of(camera))
     date = f"{datetime.datetime.now(datetime.UTC):%Y%m%d}"
     before = detector.earlier_of(target, camera.name, date)
     lines = [line for one in detected for line in detector.lines_of(one, camera, before.get(one.mode))]
@@ -51,6 +52,15 @@ def work(options: Namespace) -> int:
     sys.stdout.write("".join(f"{line}\n" for line in shown))
     log.info("wrote %s and its figure", path)
     return 0
+
+
+def _range_of(camera: "Camera") -> "Range":
+    """Raw counts that the profile calls saturated, and those below its gain step."""
+    from ngcmos.draft.detector import Range
+
+    detector = camera.detector
+    low_adu = detector.gain_step_adu - detector.gain_step_half_width_adu
+    return Range(detector.saturation_adu, low_adu) if detector.gain_step_adu else Range(detector.saturation_adu)
 
 
 def _places(options: Namespace) -> tuple[list[Path], Path]:

@@ -62,12 +62,12 @@ def work(options: Namespace) -> int:
 
 def _measured(folder: str) -> "list[Found]":
     """What calibration frames tell of the detector, of their first read mode."""
-    from ngcmos.draft.detector import found_of, frames_of, measure_all
+    from ngcmos.draft.detector import Range, found_of, frames_of, measure_all
     from ngcmos.profile import HeaderNames
 
     frames = frames_of([Path(folder)], HeaderNames())
     saturation_adu = max(float(frame.data.max()) for frame in frames) + 1.0
-    first, *others = measure_all(frames, saturation_adu)
+    first, *others = measure_all(frames, Range(saturation_adu))
     for one in others:
         log.warning("%s: not in this profile, one of its own is needed", one.mode)
     return found_of(first)

@@ -42,6 +42,14 @@ class Taken:
     data: Counts
 
 
+@dataclasses.dataclass(frozen=True)
+class Range:
+    """Raw counts of a detector: where it is saturated, and up to where it counts below its gain step, if known."""
+
+    saturation_adu: float
+    low_adu: float = np.inf
+
+
 @dataclasses.dataclass(frozen=True, eq=False)
 class Detected:
     """What the frames of one mode tell: numbers by the profile's keys, hot pixels, and the curves behind them."""
@@ -92,15 +100,15 @@ def kind_of(text: str) -> str:
     return next((kind for kind, words in _KINDS if words.search(text)), "")
 
 
-def measure_all(frames: Sequence[Taken], saturation_adu: float) -> list[Detected]:
+def measure_all(frames: Sequence[Taken], span: Range) -> list[Detected]:
     """Detected of each read mode."""
     modes: dict[str, list[Taken]] = collections.defaultdict(list)
     for frame in frames:
         modes[frame.mode].append(frame)
-    return [measure(mode, own, saturation_adu) for mode, own in modes.items()]
+    return [measure(mode, own, span) for mode, own in modes.items()]
 
 
-def measure(mode: str, frames: Sequence[Taken], saturation_adu: float) -> Detected:
+def measure(mode: str, frames: Sequence[Taken], span: Range) -> Detected:
     """Detected of the frames of one mode.
 
     Raises
@@ -118,25 +126,25 @@ def measure(mode: str, frames: Sequence[Taken], saturation_adu: float) -> Detect
     if not zeros:
         raise MasterError(f"{frames[0].name}: no bias or dark frames of mode {mode}, expected two or more")
     bias = np.asarray(np.mean([frame.data for frame in zeros], axis=0, dtype=np.float32))
-    points = transfer.transfer_of(list(_pairs(flats, bias)), bias, saturation_adu)
-    numbers = _numbers([one.data for one in biases], flats, bias, points, saturation_adu)
+    points = transfer.transfer_of(list(_pairs(flats, bias)), bias, span.saturation_adu)
+    numbers = _numbers([one.data for one in biases], flats, bias, points, span)
     dark, hot = transfer.dark_of([one.data for one in darks], [one.exptime_s for one in darks], bias)
     numbers["dark_e_s"] = times(dark, numbers["gain_e_adu"]) if biases else unknown("no bias frames")
     times_s = [one.exptime_s for one in flats]
-    below = LINEAR_SHARE * saturation_adu
+    below = LINEAR_SHARE * span.saturation_adu
     bent, signal, deviation = transfer.nonlinearity_of([one.data for one in flats], times_s, bias, below)
     numbers["nonlinearity"] = bent
     return Detected(mode, numbers, hot, points, signal, deviation)
 
 
 def _numbers(
-    biases: list[Counts], flats: list[Taken], bias: Floats32, points: Points, saturation_adu: float
+    biases: list[Counts], flats: list[Taken], bias: Floats32, points: Points, span: Range
 ) -> dict[str, Measure]:
     """Gain, read noise, gain step, slope above it and saturation."""
     noise = transfer.read_noise_of(biases)
-    change = transfer.gain_change_of(list(_pairs(flats, bias)), bias, saturation_adu)
+    change = transfer.gain_change_of(list(_pairs(flats, bias)), bias, span.saturation_adu)
     step, slope = change or (None, unknown("no gain step is seen"))
-    below = LINEAR_SHARE * saturation_adu
+    below = min(LINEAR_SHARE * span.saturation_adu, span.low_adu - float(bias.mean()))
     if step is not None:
         below = step.place.value - step.half_width - float(bias.mean())
     gain = transfer.gain_of(points, noise, below)

@@ -11,7 +11,17 @@ from ngcmos.calibration.transfer import Measure, Points, unknown
 from ngcmos.commands.measure_camera import main
 from ngcmos.commands.new_camera import main as new_camera
 from ngcmos.config import load_camera
-from ngcmos.draft.detector import Detected, earlier_of, found_of, lines_of, says_more, text_of
+from ngcmos.draft.detector import (
+    Detected,
+    Range,
+    Taken,
+    earlier_of,
+    found_of,
+    lines_of,
+    measure,
+    says_more,
+    text_of,
+)
 from ngcmos.simulate.detector import LOW_GAIN_SLOPE, expose, make_chip
 from ngcmos.simulate.profile import write_camera
 
@@ -113,6 +123,16 @@ def test_numbers_become_keys_of_a_profile(camera):
         ("detector.gain_e_adu", 1.235),
         ("detector.gain_step_adu", 1801),
     ]
+
+
+def test_gain_is_not_told_by_flats_above_the_gain_step(camera):
+    rng = np.random.default_rng(3)
+    small = dataclasses.replace(camera.detector, rows=64, columns=64)
+    chip = make_chip(small, rng)
+    zeros = [Taken(f"b{n}", "bias", "one", 0.0, expose(chip, np.float32(0), 0.0, rng)) for n in range(2)]
+    flats = [Taken(f"f{n}", "flat", "one", 1.0, expose(chip, np.float32(2e4), 1.0, rng)) for n in range(2)]
+    assert "too few flats" in measure("one", [*zeros, *flats], Range(65535, 1600.0)).numbers["gain_e_adu"].why
+    assert measure("one", [*zeros, *flats], Range(65535)).numbers["gain_e_adu"].known
 
 
 def test_no_earlier_measurement(tmp_path):
