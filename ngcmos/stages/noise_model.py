@@ -240,7 +240,7 @@ def model_noise(counts: FieldCounts, camera: Camera) -> FieldNoise:
     tmag, exptime_s = np.asarray(counts.stars["Tmag"], float), np.median(np.asarray(counts.frames["exptime_s"]))
     with np.errstate(invalid="ignore", divide="ignore"):
         zero_points = column_medians(
-            (tmag + 2.5 * np.log10(levels / exptime_s)).T
+            (tmag + 2.5 * np.log10(levels / exptime_s)).T[_alone(counts)]
         )  # each aperture has its share of light
     known = tmag[np.isfinite(tmag)]
     grid = np.arange(known.min(), known.max() + CURVE_STEP_MAG, CURVE_STEP_MAG) if known.size else np.zeros(0)
@@ -250,6 +250,12 @@ def model_noise(counts: FieldCounts, camera: Camera) -> FieldNoise:
     model = {name: np.choose(quietest, [one[name] for one in models]) for name in models[0]}
     flux = np.take_along_axis(levels, best[None], axis=0)[0]
     return FieldNoise(counts, curves, np.asarray(counts.radii)[best], flux, zero_points[best], grid, model)
+
+
+def _alone(counts: FieldCounts) -> np.ndarray:
+    """Whether the light of each star is its own; all where none is alone."""
+    alone = ~np.asarray(counts.stars["blended"], bool)
+    return alone if alone.any() else ~alone
 
 
 def _model(counts: FieldCounts, camera: Camera, index: int, light: np.ndarray) -> dict[str, np.ndarray]:
