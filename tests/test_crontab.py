@@ -2,7 +2,6 @@
 
 import datetime
 import re
-import shutil
 import subprocess
 import sys
 import types
@@ -49,8 +48,9 @@ def test_line_works_and_is_silent(last_night, line):
     command = command.replace("/path/to/ngcmos", str(ROOT)).replace("188620407", str(last_night.target))
     command += f" --camera {last_night.base / 'camera.toml'}"
     if "--follow" in command:  # would wait for tonight's frames, after midnight until the sunrise of last night
-        shutil.copytree(last_night.folder, last_night.folder.with_name("20240705"), dirs_exist_ok=True)
-        command += " --night 20240705"
+        over = last_night.base.with_name("over")
+        simulate_night(over, load_camera(), size=384, frames=4, seed=3, date="20240705")
+        command = command.replace(str(last_night.base), str(over)) + " --night 20240705"
     settings = [f"{name}={value}" for name, value in BLAS.items()]
     done = subprocess.run(
         ["env", "-i", *settings, "/bin/sh", "-c", command], cwd="/", capture_output=True, text=True, check=False

@@ -94,5 +94,6 @@ def test_old_command_lines_work(night):
             list(map(str, command)), env=env, cwd=folder, capture_output=True, text=True, check=False
         )
         assert done.returncode == 0, f"{line}: {done.stderr[-2000:]}"
-    [field] = {path.name.removesuffix("_catalog.fits") for path in folder.glob("*_catalog.fits")}
+    catalogs = [path.name for path in folder.glob("*_catalog.fits") if "_matched_" not in path.name]
+    [field] = {name.removesuffix("_catalog.fits") for name in catalogs}
     assert gaia_id in read_catalog(folder, field)["gaia_id"]

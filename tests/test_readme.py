@@ -14,6 +14,7 @@ import sys
 import types
 from pathlib import Path
 
+import numpy as np
 import pytest
 from astropy.io import fits
 from pages import PAGES, WHOLE, anchors, links
@@ -113,7 +114,11 @@ def run_command(line, checkout, stars=None):
     if "scripts/" in line and line not in MAKING and not any(name in line for name in WITHOUT_A_NIGHT):
         line += " --config demo-night/directories.json --workers 1"
     for key in ("gaia_id", "tic_id") if stars is not None else ():
-        usual = stars[(stars["gaia_id"] > 0) & (stars["Tmag"] > 11)][0]  # brighter ones are saturated
+        known = stars[
+            (stars["gaia_id"] > 0) & (stars["Tmag"] > 11) & ~stars["blended"]
+        ]  # brighter ones are saturated
+        aside = [known[name] - np.median(known[name]) for name in ("ra_deg_corr", "dec_deg_corr")]
+        usual = known[np.argmin(np.hypot(*aside))]  # that in the middle is on every frame
         line = re.sub(rf"--{key} \d+", f"--{key} {usual[key]}", line)
     for written, smaller in SMALLER.items():
         line = line.replace(written, smaller)

@@ -57,7 +57,7 @@ def test_directory_that_is_not_there(base):
 
 def test_unknown_camera_names_the_known_ones(base):
     said = run_script("process_cmos", "--config", base / "directories.json", "--camera", "ccd", code=2).stderr
-    assert "expected one of microobservatory, ngts_cmos" in said
+    assert "expected one of microobservatory, ngts_ccd, ngts_cmos" in said
 
 
 def test_workers_below_one(base):

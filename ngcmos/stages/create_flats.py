@@ -1,4 +1,4 @@
-"""Make master_flat.fits of a night from its evening (else morning) twilight flats, one for each filter.
+"""Make the master flat of a night of its evening (else morning) twilight flats, one a filter.
 
 Example:  ngcmos create_flats --night 20240705
 """

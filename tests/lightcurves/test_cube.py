@@ -22,6 +22,7 @@ def field_of(flag=0, *, factor=1.0, blended=False):
     flags = np.zeros(flux.shape, np.int32)
     flags[WRONG] = flag
     stars = Table({"Tmag": np.full(STARS, 11.0), "gaiabp": np.full(STARS, 12.0), "gaiarp": np.full(STARS, 11.0)})
+    stars["gaia_id"] = stars["tic_id"] = np.arange(1, STARS + 1)
     stars["blended"] = blended & (np.arange(STARS) == WRONG[1])
     columns = {"flux_3": flux.astype(np.float32), "fluxerr_3": np.full(flux.shape, 30, np.float32), "flags": flags}
     frames = Table({"jd_mid": 2460000 + np.arange(FRAMES) / 8640})

@@ -240,9 +240,10 @@ def test_faults_are_told_apart_in_99_of_100_frames(scene):
         image, x, y = picture(field, seen, path, rng, trail=fault == Quality.TRAIL)
         facts.append(facts_of(image, x[rows], y[rows], field.sky.tmag[rows], field.camera.detector))
     said = judge_frames(Table(facts), jump_px=0.5).verdict
-    matrix = {(a, b): int(np.sum((true == a) & (said == b))) for a in Quality for b in Quality}
+    kinds = set(Quality) - {Quality.EXCLUDED}  # which nobody but the observer says
+    matrix = {(a, b): int(np.sum((true == a) & (said == b))) for a in kinds for b in kinds}
     wrong = {pair: count for pair, count in matrix.items() if count and pair[0] != pair[1]}
-    assert min(matrix[name, name] for name in Quality) >= 15
+    assert min(matrix[name, name] for name in kinds) >= 15
     assert np.mean(true == said) >= 0.99, wrong
 
 

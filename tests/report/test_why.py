@@ -172,7 +172,7 @@ def test_restored_frames_are_not_yet_seen(copy):
     text = ask(copy)
     assert sum_of(text) == (before[0], before[1], before[2] - aside, aside)
     assert re.search(rf"^ +{aside}  brought back, not tried again yet$", text, re.MULTILINE)
-    assert f"run_night.py --directory {copy.folder}" in text
+    assert f"run_night --directory {copy.folder}" in text
 
 
 def test_restored_frames_are_refused_again_by_the_next_run(copy):
