@@ -114,9 +114,8 @@ def run_command(line, checkout, stars=None):
     if "scripts/" in line and line not in MAKING and not any(name in line for name in WITHOUT_A_NIGHT):
         line += " --config demo-night/directories.json --workers 1"
     for key in ("gaia_id", "tic_id") if stars is not None else ():
-        known = stars[
-            (stars["gaia_id"] > 0) & (stars["Tmag"] > 11) & ~stars["blended"]
-        ]  # brighter ones are saturated
+        own = (stars["gaia_id"] > 0) & ~stars["blended"]
+        known = stars[own & (stars["Tmag"] > 11) & (stars["Tmag"] < 13)]  # not saturated, and compared with others
         aside = [known[name] - np.median(known[name]) for name in ("ra_deg_corr", "dec_deg_corr")]
         usual = known[np.argmin(np.hypot(*aside))]  # that in the middle is on every frame
         line = re.sub(rf"--{key} \d+", f"--{key} {usual[key]}", line)

@@ -95,7 +95,7 @@ def walk(tmp_path):
     env = checkout(tmp_path, "photometry/apertures.py", r"(?m)^( +)sky_rms: Floats$", rf"\g<0>\n\1{field}")
     for name, pattern, new in [
         ("photometry/apertures.py", r'(?m)^( +)"sky_rms": .*$', rf"\g<0>\n\1{value},"),
-        ("tables/writer.py", r'(?m)^_ADDED .*"flags".*$', rf"\g<0>\n{column}"),
+        ("tables/writer.py", r"(?m)^_ADDED .*_BY_SHAPE.*$", rf"\g<0>\n{column}"),
         ("tables/writer.py", r'"sky_rms", "flags", ', r'"sky_rms", "flags", "sky_count", '),
     ]:
         change(tmp_path / "ngcmos" / name, pattern, new)
