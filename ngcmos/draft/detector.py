@@ -146,7 +146,7 @@ def _numbers(
     step, slope = change or (None, unknown("no gain step is seen"))
     below = min(LINEAR_SHARE * span.saturation_adu, span.low_adu - float(bias.mean()))
     if step is not None:
-        below = step.place.value - step.half_width - float(bias.mean())
+        below = min(below, step.place.value - step.half_width - float(bias.mean()))
     gain = transfer.gain_of(points, noise, below)
     none = unknown("the variance of the flats shows none")
     return {
