@@ -36,6 +36,7 @@ log = logging.getLogger(__name__)
 TASK = "fit_transit"
 PICTURES = (".png", ".pdf", ".svg")
 DOTS_PER_INCH = 120
+DEEPEST = 0.5  # relative flux: no planet takes so much
 BIN = BinLength(minutes=5.0)
 MOST_PANELS = 4
 MINUTES_A_DAY, HOURS_A_DAY = 1440.0, 24.0
@@ -186,7 +187,7 @@ def _neighbour(one: Checked) -> dict[str, object]:
 def sentence(result: Result) -> str:
     """The result in a line or two."""
     fit, expected = result.fit, result.expected
-    limit = f"a transit of {_limit_h(expected):.1f} h deeper than {fit.depth_limit:.2%} would have been seen"
+    limit = limit_in_words(fit.depth_limit, _limit_h(expected))
     if not fit.is_transit:
         wanted = "" if expected is None else _expectation(expected.is_seen, expected.mid_bjd)
         sure = "" if fit.bic_difference < 0 else " beyond doubt"
@@ -202,6 +203,13 @@ def sentence(result: Result) -> str:
         f"duration {fit.duration_d * HOURS_A_DAY:.2f} ± {fit.duration_err_d * HOURS_A_DAY:.2f} h, "
         f"BIC difference {fit.bic_difference:.0f}"
     )
+
+
+def limit_in_words(depth: float, length_h: float) -> str:
+    """Which transit would have been seen; limits deeper than any transit say that the frames tell nothing."""
+    if not depth < DEEPEST:
+        return f"these frames are too few to show a transit of {length_h:.1f} h"
+    return f"a transit of {length_h:.1f} h deeper than {depth:.2%} would have been seen"
 
 
 def _limit_h(expected: Expected | None) -> float:

@@ -10,7 +10,7 @@ from running import run_script, run_stage
 from ngcmos.config import load_config
 from ngcmos.errors import UsageError, WorkError
 from ngcmos.night.folder import open_night
-from ngcmos.report.transit import Asked, run
+from ngcmos.report.transit import Asked, limit_in_words, run
 from ngcmos.stages import process_cmos, relative_photometry
 from ngcmos.tables.observed import StarId
 from ngcmos.tables.table import read_stars
@@ -150,3 +150,15 @@ def test_a_star_that_nobody_measured_is_told(transit_night):
 def test_a_picture_of_unknown_kind_is_refused():
     with pytest.raises(UsageError, match=r"--output is a\.gif"):
         Asked(StarId(gaia_id=5), output=Path("a.gif"))
+
+
+@pytest.mark.parametrize(
+    ("depth", "said"),
+    [
+        (0.0089, "a transit of 1.0 h deeper than 0.89% would have been seen"),
+        (15.7, "too few to show a transit of 1.0 h"),
+        (float("nan"), "too few to show a transit of 1.0 h"),
+    ],
+)
+def test_limit_that_no_transit_reaches_is_none(depth, said):
+    assert said in limit_in_words(depth, 1.0)
