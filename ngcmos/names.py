@@ -113,3 +113,8 @@ class Flag(enum.IntFlag):
 def flag_names() -> list[tuple[int, str]]:
     """[(bit, name), ...] as tables and headers list them."""
     return [(flag.value, str(flag.name).lower()) for flag in Flag]
+
+
+def star_name(tic_id: int) -> str:
+    """What a star is called; one that is not in the TIC bears minus its Gaia id."""
+    return f"TIC {tic_id}" if tic_id >= 0 else f"Gaia {-tic_id}"

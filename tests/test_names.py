@@ -1,6 +1,6 @@
 """Numbers and words that stand in files of users: what they mean can never change."""
 
-from ngcmos.names import Quality, Verdict, flag_names
+from ngcmos.names import Quality, Verdict, flag_names, star_name
 
 BITS = {
     1: "edge",
@@ -30,3 +30,7 @@ def test_a_good_frame_is_zero_and_every_other_quality_has_a_bit():
 
 def test_verdicts_are_the_words_of_the_ledgers_that_exist():
     assert list(Verdict) == ["done", "refused"]
+
+
+def test_star_without_a_tic_id_is_called_by_its_gaia_id():
+    assert [star_name(188620407), star_name(-2395685455587424512)] == ["TIC 188620407", "Gaia 2395685455587424512"]

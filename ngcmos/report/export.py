@@ -13,6 +13,7 @@ from astropy.table import Table, vstack
 
 from ngcmos.config import Config
 from ngcmos.errors import UsageError, WorkError
+from ngcmos.names import star_name
 from ngcmos.night.fingerprint import digest_of
 from ngcmos.night.outcome import Outcome
 from ngcmos.night.products import relative_path, write_text, write_then_rename
@@ -170,7 +171,7 @@ def export(config: Config, observed: list[Observed], name: str, found: Found | N
     checks = [_check_star(one) for one in ordered]
     made_of = "".join(str(one.rows.meta.get("FINGERPR", "")) for one in ordered)
     return Exported(
-        name=name or f"TIC {int(first.star['tic_id'])}",
+        name=name or star_name(int(first.star["tic_id"])),
         planet=planets[0] if planets else "",
         gaia_id=int(first.star["gaia_id"]),
         tic_id=int(first.star["tic_id"]),

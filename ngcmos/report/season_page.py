@@ -16,7 +16,7 @@ import numpy as np
 from astropy.table import Row
 
 from ngcmos.arrays import Floats, Ints, Shape
-from ngcmos.names import Level
+from ngcmos.names import Level, star_name
 from ngcmos.night.fingerprint import code_of, digest_of
 from ngcmos.night.products import write_text
 from ngcmos.report import html as page
@@ -70,7 +70,7 @@ def draw_season(facts: SeasonFacts, *, made_of: str) -> str:
         page.paragraph("Plots: drag to zoom, double-click for all, click for the star.", dim=True),
     )
     data = {"season": _stars_as_json(facts) | {"curves": curves}}
-    names = {"stars": [f"TIC {tic}" for tic in facts.stars["tic_id"].tolist()], "nights": facts.health.nights}
+    names = {"stars": [star_name(tic) for tic in facts.stars["tic_id"].tolist()], "nights": facts.health.nights}
     plots = [*plots, *of_telescope]
     title = f"Season of {facts.field}"
     return page.document(

@@ -17,14 +17,14 @@ from ngcmos.astrometry.catalog import targets_of
 from ngcmos.config import Config
 from ngcmos.errors import NgcmosError, ProductError
 from ngcmos.lightcurves.series import BinLength, assign_bins, bin_points
-from ngcmos.names import Flag, Quality
+from ngcmos.names import Flag, Quality, star_name
 from ngcmos.night.products import photometry_path, relative_path
 from ngcmos.night.spans import clock
 from ngcmos.qc.target_plot import Points, TargetSeries, plot_small, plot_target
 from ngcmos.report import html as page
 from ngcmos.report.facts import FieldFacts
 from ngcmos.report.transit import look, sentence, targets_at
-from ngcmos.tables.observed import Observed, StarId, observed_in
+from ngcmos.tables.observed import Observed, id_of_row, observed_in
 from ngcmos.tables.relative import read_scatter, read_variable
 from ngcmos.tables.table import read_stars
 from ngcmos.transits.ephemeris import Expected
@@ -88,12 +88,12 @@ def _named_first(flagged: Sequence[int], field: FieldFacts) -> list[int]:
 
 
 def _observed(folder: Path, field: str, tic_id: int) -> Observed:
-    return next(one for one in observed_in(folder, StarId(tic_id=tic_id)) if one.field == field)
+    return next(one for one in observed_in(folder, id_of_row(tic_id)) if one.field == field)
 
 
 def _read_target(config: Config, folder: Path, field: str, tic_id: int) -> TargetFacts:
     observed = _observed(folder, field, tic_id)
-    name = f"TIC {tic_id}"
+    name = star_name(tic_id)
     try:
         known = [one.name for one in targets_at(config, observed)]
         name = ", ".join(dict.fromkeys([name, *known]))
@@ -131,7 +131,7 @@ def _say_curve(result: Result) -> list[str]:
     if result.culprit is not None:
         star = result.culprit
         where = f"{star.separation_arcsec:.0f} arcsec away, Tmag {star.tmag:.1f}"
-        said.append(f"It is not this star that dips but TIC {star.tic_id}, {where}.")
+        said.append(f"It is not this star that dips but {star_name(star.tic_id)}, {where}.")
     return said
 
 
@@ -205,7 +205,7 @@ def _read_others(folder: Path, field: str, targets: Sequence[int]) -> list[tuple
             continue
         points = _binned(observed)
         if points[0].size:
-            shown.append((f"TIC {tic_id}, Tmag {float(observed.star['Tmag']):.1f}", points))
+            shown.append((f"{star_name(tic_id)}, Tmag {float(observed.star['Tmag']):.1f}", points))
     return shown
 
 

@@ -14,7 +14,7 @@ from astropy.table import Row
 from ngcmos.arrays import Bools, Floats
 from ngcmos.config import Config
 from ngcmos.errors import NightError, ProductError
-from ngcmos.names import Level
+from ngcmos.names import Level, star_name
 from ngcmos.report.summary import NightSummary
 from ngcmos.report.telescope import health_of, say_step
 from ngcmos.report.verdict import Reason
@@ -132,7 +132,7 @@ def dips_of(stars: Sequence[Row], binned: BinnedSeason) -> Iterable[str]:
         row = stars[star]
         told = _say_dip(row, binned, star)
         if told:
-            yield f"TIC {row['tic_id']} (Tmag {row['Tmag']:.1f}): {told}"
+            yield f"{star_name(int(row['tic_id']))} (Tmag {row['Tmag']:.1f}): {told}"
 
 
 def _say_dip(row: Row, binned: BinnedSeason, star: int) -> str:

@@ -7,6 +7,7 @@ import numpy as np
 from astropy.table import Row, Table
 
 from ngcmos.arrays import Bools
+from ngcmos.names import star_name
 from ngcmos.season.search import SURE_SNR
 from ngcmos.season.summary import star_keys
 from ngcmos.season.variability import FALSE_ALARMS
@@ -55,4 +56,4 @@ def _say(what: str, stars: Table) -> str:
 def _name(row: Row) -> str:
     wave = f", {row['period_d']:.4g} d" if row["period_fap"] < FALSE_ALARMS else ""
     dip = f", {row['dip_depth']:.1%} deep" if row["dip_snr"] >= SURE_SNR else ""
-    return f"TIC {row['tic_id']} (Tmag {row['Tmag']:.1f}{wave}{dip})"
+    return f"{star_name(int(row['tic_id']))} (Tmag {row['Tmag']:.1f}{wave}{dip})"

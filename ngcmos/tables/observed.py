@@ -41,6 +41,11 @@ class StarId:
         return str(self.gaia_id) if self.gaia_id else f"TIC_{self.tic_id}"
 
 
+def id_of_row(tic_id: int) -> StarId:
+    """StarId of a star by the tic_id of its row, which is minus its Gaia id where the TIC does not know it."""
+    return StarId(tic_id=tic_id) if tic_id > 0 else StarId(gaia_id=-tic_id)
+
+
 @dataclasses.dataclass(frozen=True, eq=False)
 class Observed:
     """A star in the photometry table of a night.
