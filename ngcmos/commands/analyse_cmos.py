@@ -14,6 +14,7 @@ Example:  ngcmos analyse_cmos --night 20240705 --gaia_id 2395685455587424512 --b
 from argparse import ArgumentParser, ArgumentTypeError, Namespace
 from typing import TYPE_CHECKING
 
+from ngcmos.commands.parser import no_frame
 from ngcmos.commands.running import NightCommand
 from ngcmos.config import Config
 from ngcmos.night.outcome import Outcome
@@ -37,8 +38,8 @@ def add_options(parser: ArgumentParser) -> None:
         metavar="R",
         help="radius in pixels, one of the table's (default: 5, else the middle one)",
     )
-    parser.add_argument("--output", metavar="FILE", help="the picture: .png, .pdf or .svg")
-    parser.add_argument("--csv", metavar="FILE", help="write the series as a table too: .csv")
+    parser.add_argument("--output", type=no_frame, metavar="FILE", help="the picture: .png, .pdf or .svg")
+    parser.add_argument("--csv", type=no_frame, metavar="FILE", help="write the series as a table too: .csv")
     parser.add_argument("--show", action="store_true", help="open a window where there is a display")
     parser.add_argument(
         "--nights", metavar="NIGHTS", help="over the season: all, from and to as 20240701:20240930, or a list"

@@ -11,6 +11,7 @@ import argparse
 import sys
 from pathlib import Path
 
+from ngcmos.commands.parser import no_frame
 from ngcmos.commands.running import Command, write_for_pipes
 
 
@@ -19,7 +20,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("a", metavar="A", help="a night folder, or a table phot_{field}.fits")
     parser.add_argument("b", metavar="B", help="the other one")
     parser.add_argument("--aper", type=float, metavar="R", help="radius in px; 5 if not given")
-    parser.add_argument("--output", metavar="FILE", help="a page too: .html")
+    parser.add_argument("--output", type=no_frame, metavar="FILE", help="a page too: .html")
 
 
 def work(options: argparse.Namespace) -> int:

@@ -10,6 +10,7 @@ Example:  ngcmos export_star --night 20240705 --gaia_id 2395685455587424512 --fo
 import argparse
 from pathlib import Path
 
+from ngcmos.commands.parser import no_frame
 from ngcmos.commands.running import Command
 from ngcmos.commands.star import add_nights, add_star, folders_of, star_of
 
@@ -21,7 +22,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     add_star(parser)
     add_nights(parser)
     parser.add_argument("--format", choices=FORMATS, default="csv", help="who reads it; csv if not given")
-    parser.add_argument("--output", metavar="FILE", help="another name for the file")
+    parser.add_argument("--output", type=no_frame, metavar="FILE", help="another name for the file")
     parser.add_argument("--obscode", default="", metavar="CODE", help="the observer's code with the AAVSO")
     parser.add_argument("--name", default="", metavar="NAME", help="what the receiver calls the star")
 

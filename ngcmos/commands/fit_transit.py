@@ -11,6 +11,7 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from ngcmos.commands.parser import no_frame
 from ngcmos.commands.running import Command
 from ngcmos.commands.star import add_nights, add_star, folders_of, star_of
 
@@ -24,8 +25,8 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     add_nights(parser)
     parser.add_argument("--period", type=float, metavar="D", help="days from transit to transit")
     parser.add_argument("--epoch", type=float, metavar="BJD", help="mid-time of one of them, BJD_TDB")
-    parser.add_argument("--json", metavar="FILE", help="the result: .json")
-    parser.add_argument("--output", metavar="FILE", help="the figure: .png, .pdf or .svg")
+    parser.add_argument("--json", type=no_frame, metavar="FILE", help="the result: .json")
+    parser.add_argument("--output", type=no_frame, metavar="FILE", help="the figure: .png, .pdf or .svg")
     parser.add_argument("--mcmc", action="store_true", help="errors by Markov chains (emcee) too; takes minutes")
 
 

@@ -36,6 +36,8 @@ def work(options: Namespace) -> int:
         raise UsageError(f"--output is {target}, expected a name that ends in .fits")
     if target.exists() and not options.overwrite:
         raise UsageError(f"{target}: is there already; give another --output, or --overwrite")
+    if target.exists() and not is_table(target):
+        raise UsageError(f"{target}: is no table of stars, and is not replaced; give another --output")
     rows = vstack([rows_of(Path(table)) for table in options.tables])
     bright = np.ma.filled(np.ma.asarray(rows["Tmag"]), np.nan) <= (options.tmag_max or np.inf)
     if not bright.any():
@@ -43,6 +45,17 @@ def work(options: Namespace) -> int:
     write_table(target, rows[bright])
     log.info("wrote %s: %d of %d stars", target, bright.sum(), len(rows))
     return 0
+
+
+def is_table(path: Path) -> bool:
+    """Whether a FITS file is a table as catalogs are: no image that could be a frame, and readable."""
+    from astropy.io import fits
+
+    try:
+        with fits.open(path) as units:
+            return not any(unit.is_image and unit.header["NAXIS"] for unit in units)
+    except (OSError, KeyError):
+        return False
 
 
 main = Command(__doc__, work, add_options=add_options, night=False, camera=False)

@@ -14,7 +14,7 @@ from argparse import ArgumentParser, Namespace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ngcmos.commands.parser import add_catalog, add_center, center_of
+from ngcmos.commands.parser import add_catalog, add_center, center_of, no_frame
 from ngcmos.commands.running import Command, log
 
 if TYPE_CHECKING:
@@ -30,7 +30,9 @@ def add_options(parser: ArgumentParser) -> None:
     parser.add_argument(
         "--set", action="append", default=[], metavar="KEY=VALUE", help="a key that is known (repeatable)"
     )
-    parser.add_argument("--output", metavar="FILE", help="the profile (default: the camera's name, here)")
+    parser.add_argument(
+        "--output", type=no_frame, metavar="FILE", help="the profile (default: by the camera's name)"
+    )
     parser.add_argument("--overwrite", action="store_true", help="replace a profile of that name")
 
 

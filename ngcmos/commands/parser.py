@@ -6,8 +6,22 @@ import re
 
 from ngcmos.config import DEFAULT_CAMERA
 from ngcmos.errors import UsageError
+from ngcmos.night.filenames import is_fits
 
 _EXAMPLE = re.compile(r"^(Example:  | {10})ngcmos (\w+)", re.MULTILINE)
+
+
+def no_frame(text: str) -> str:
+    """Name of a file that an option may write: no FITS file, which could be a frame.
+
+    Raises
+    ------
+    argparse.ArgumentTypeError
+        The name ends as those of frames do.
+    """
+    if is_fits(text):
+        raise argparse.ArgumentTypeError(f"{text} has the name of a FITS file, which may be a frame; give another")
+    return text
 
 
 def parser_of(

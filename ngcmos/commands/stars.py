@@ -10,6 +10,7 @@ Example:  ngcmos stars --night 20240705 --near 350.12 -13.03
 import sys
 from argparse import ArgumentParser, ArgumentTypeError, Namespace
 
+from ngcmos.commands.parser import no_frame
 from ngcmos.commands.running import Command, write_for_pipes
 
 
@@ -22,7 +23,7 @@ def add_options(parser: ArgumentParser) -> None:
         "--near", nargs=2, type=float, metavar=("RA", "DEC"), help="the nearest first; degrees, ICRS"
     )
     parser.add_argument("--most", type=_count, metavar="N", help="at most so many")
-    parser.add_argument("--csv", metavar="FILE", help="write the list as a table instead: .csv")
+    parser.add_argument("--csv", type=no_frame, metavar="FILE", help="write the list as a table instead: .csv")
 
 
 def _count(text: str) -> int:

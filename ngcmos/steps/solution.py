@@ -181,8 +181,12 @@ def sight_frame(path: Path, camera: Camera) -> Sighting:
 
 
 def read_solution(path: Path, camera: Camera) -> Solution:
-    """The plate solution that ngcmos wrote into a file; errors as of `sight_frame` and `own_solution`."""
-    return own_solution(read_frame(path, camera, pixels=False).header, camera.calibration.origin)
+    """The plate solution that ngcmos wrote into a file; errors as of `sight_frame` and `own_solution`, by name."""
+    header = read_frame(path, camera, pixels=False).header
+    try:
+        return own_solution(header, camera.calibration.origin)
+    except UnsolvedError as error:
+        raise UnsolvedError(f"{path.name}: {error}") from None
 
 
 def search_solution(path: Path, solving: Solving) -> dict[str, Any]:

@@ -106,4 +106,4 @@ def test_spoilt_header_is_refused_or_read_by_every_stage(frame, spoilt, share):
         except FrameError as error:
             told = str(error)
             assert "\n" not in told
-            assert path.name in told or "in its header" in told or "plate solution in the header" in told
+            assert path.name in told
