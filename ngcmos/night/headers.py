@@ -103,7 +103,9 @@ def exposure_time(header: Header, keys: Sequence[str], path: Path) -> float:
     key, value = first_card(header, keys, path, "a number of seconds")
     if not key:
         like = cards_like(header, _EXPOSURE_CARDS, "exptime", tried=keys)
-        raise HeaderError(f"{path.name}: no {keys[0]} in the header, expected a number of seconds{like}")
+        remedy = like or "; write the card, or name another that has it in headers.exptime"
+        fact = f"{keys[0]} says nothing" if keys[0] in header else f"no {keys[0]} in the header"
+        raise HeaderError(f"{path.name}: {fact}, expected a number of seconds{remedy}")
     seconds = _seconds(value)
     if not math.isfinite(seconds):
         raise HeaderError(f"{path.name}: {key} is {str(value)!r}, expected a finite number of seconds")

@@ -61,7 +61,8 @@ class Terminal(logging.StreamHandler[TextIO]):
         """Say how many lines were not shown, as they were like others."""
         for pattern, count in self._alike.items():
             if count > 1:
-                self._show(f"{count - 1} more lines are like this one, all in ngcmos.log: {pattern}")
+                more = "1 more line is" if count == 2 else f"{count - 1} more lines are"
+                self._show(f"{more} like this one, all in ngcmos.log: {pattern}")
         self._alike.clear()
         super().close()
 

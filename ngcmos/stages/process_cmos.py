@@ -25,7 +25,7 @@ from ngcmos.night.outcome import Outcome
 from ngcmos.night.products import input_catalog_path, photometry_path
 from ngcmos.night.provenance import keep_product, keep_standing
 from ngcmos.steps.catalog import contaminations, file_checksum, read_catalog, read_input_catalog
-from ngcmos.steps.clock import TOLERANCE_S, lag_s
+from ngcmos.steps.clock import TOLERANCE_S, lag_s, likely_cause
 from ngcmos.steps.clouds import mark_clouds
 from ngcmos.steps.measuring import (
     Measuring,
@@ -322,8 +322,10 @@ def find_wrong_times(placed: Sequence[Placed], key: str) -> dict[Path, HeaderErr
     for frame in placed:
         name, start = frame.path.name, frame.start.isot
         if abs(lags[frame.path] - usual) > frame.exptime_s / 2 + rounded * TOLERANCE_S:
-            off = f"{lags[frame.path]:+.3f} s from the time in its name"
-            wrong[frame.path] = HeaderError(f"{name}: {key} {start} is {off}, expected {usual:+.3f} s")
+            off = f"{lags[frame.path]:+.3f} s from the time in its name, expected {usual:+.3f} s"
+            cause = likely_cause(lags[frame.path] - usual, frame.exptime_s)
+            remedy = cause or ": put right whichever of the two is wrong, the card or the name"
+            wrong[frame.path] = HeaderError(f"{name}: {key} {start} is {off}{remedy}")
             continue
         first = taken.setdefault(start, frame.path)
         own_stamp = rounded and None not in (stamp_of(first), stamp_of(frame.path))

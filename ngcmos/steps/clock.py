@@ -72,7 +72,7 @@ def tell_clock(frames: Sequence[Clocked], card: str) -> str:
     limit_s = TOLERANCE_S * (1.5 if whole else 1.0)
     if np.isfinite(lags).any() and abs(usual := float(np.nanmedian(lags))) >= limit_s:
         side = "after" if usual > 0 else "before"
-        told.append(f"{card} is {abs(usual):.3f} s {side} the stamps in the names{_likely(usual, exptime_s)}")
+        told.append(f"{card} is {abs(usual):.3f} s {side} the stamps in the names{likely_cause(usual, exptime_s)}")
     lasts = np.array([frame.end_s for frame in frames])
     if np.isfinite(lasts).any() and float(np.nanmedian(lasts)) < exptime_s - TOLERANCE_S:
         last = float(np.nanmedian(lasts))
@@ -96,13 +96,15 @@ def lag_s(path: Path, start: str) -> float:
     return (minute - stamp).total_seconds() + float(start[17:])  # a datetime knows no leap second
 
 
-def _likely(lag: float, exptime_s: float) -> str:
-    """What such a lag looks like, and the key of the profile that says so."""
+def likely_cause(lag: float, exptime_s: float) -> str:
+    """What such a lag (seconds) looks like, and the key of the profile that says so; "" if like nothing."""
     for seconds, what in (
         (exptime_s, ', one exposure: if it is the end, headers.time_meaning = "end"'),
         (exptime_s / 2, ', half an exposure: if it is the middle, headers.time_meaning = "middle"'),
         (TAI_AHEAD_S, ', as TAI is ahead of UTC: headers.time_scale = "TAI"'),
         (TT_AHEAD_S, ', as TT is ahead of UTC: headers.time_scale = "TT"'),
+        (-TAI_AHEAD_S, ', as if TIMESYS called TAI what is UTC: headers.time_scale = "UTC"'),
+        (-TT_AHEAD_S, ', as if TIMESYS called TT what is UTC: headers.time_scale = "UTC"'),
     ):
         if abs(lag - seconds) < TOLERANCE_S:
             return what

@@ -30,7 +30,16 @@ def test_time_unlike_the_name_is_told_to_the_millisecond():
     late = frame("20240706072816751", "2024-07-06T07:29:00.000")
     [error] = find_wrong_times([*USUAL, late], "DATE-OBS").values()
     expected = "2024-07-06T07:29:00.000 is +43.249 s from the time in its name, expected +0.000 s"
-    assert str(error) == f"{late.path.name}: DATE-OBS {expected}"
+    remedy = ": put right whichever of the two is wrong, the card or the name"
+    assert str(error) == f"{late.path.name}: DATE-OBS {expected}{remedy}"
+
+
+def test_time_in_another_scale_is_refused_with_what_puts_it_right():
+    """TAI by its TIMESYS, in one frame alone: read as UTC it would agree."""
+    early = frame("20240706072816751", "2024-07-06T07:27:39.751")
+    [error] = find_wrong_times([*USUAL, early], "DATE-OBS").values()
+    assert "-37.000 s from the time in its name, expected" in str(error)
+    assert str(error).endswith('headers.time_scale = "UTC"')
 
 
 def test_lag_that_all_frames_share_is_none():

@@ -32,6 +32,7 @@ def night(*, late_s=0.0, exptime_s=10.0, end_s=np.nan, middle_s=np.nan, whole=Fa
         ({"late_s": -10.0}, ["10.000 s before the stamps", "the names seem to hold its end"]),
         ({"late_s": -4 * 3600.0}, ["as local time", "headers.utc_offset_h = -4"]),
         ({"late_s": 37.0}, ["as TAI is ahead of UTC", 'headers.time_scale = "TAI"']),
+        ({"late_s": -37.0}, ["as if TIMESYS called TAI what is UTC", 'headers.time_scale = "UTC"']),
         ({"late_s": 1.5}, ["1.500 s after the stamps in the names"]),
         ({"end_s": 0.0}, ["DATE-END is 0.000 s after DATE-OBS", 'headers.time_meaning = "end"']),
         ({"middle_s": 10.0}, ["DATE-AVG is 10.000 s after the start of exposure, expected 5 s"]),
