@@ -9,15 +9,18 @@ import zoneinfo
 
 import numpy as np
 import pytest
-from running import night_options, raw_checksums, run_chain, run_script
+from running import night_options, raw_checksums, run_chain, run_script, run_stage
 from torture import lay_out, read_tables
 
 from ngcmos.chain import follow
 from ngcmos.config import load_camera, load_config
 from ngcmos.errors import NightError, UsageError
+from ngcmos.names import State
 from ngcmos.night.filenames import stamp_of
 from ngcmos.night.folder import open_night, science_files
+from ngcmos.report.story import read_story
 from ngcmos.simulate.night import simulate_night
+from ngcmos.stages import night_report
 
 pytestmark = pytest.mark.slow
 
@@ -99,16 +102,38 @@ def check(nights):
 
 def test_followed_night_is_that_of_the_morning(nights, caplog):
     config, folder = begin(nights)
+    seen = types.SimpleNamespace(page="", measured=0)
+
+    def look():
+        seen.page = (folder / "night_report.html").read_text(encoding="utf-8")
+        story = read_story(config, folder, is_held=True)
+        seen.measured = sum(file.state == State.MEASURED for file in story.files)
+
     with caplog.at_level("INFO", "ngcmos.chain.follow"):
-        follow_night(config, folder, Camera(nights.raw / "nights" / DATE, folder))
+        follow_night(config, folder, Camera(nights.raw / "nights" / DATE, folder, at={6: look}))
     lags = [int(lag) for lag in re.findall(r"waiting, lag (\d+) s;", caplog.text)]
     assert len(lags) > 5
     assert max(lags) <= config.camera.files.settling_s + 2  # of ten seconds of exposure
     parts = [path.name for path in folder.glob(".phot_*.parts/part-*.npz")]
     assert len(parts) >= 2  # measured before the chain of the morning
+    assert "while it is observed" in seen.page and seen.page.endswith("</html>\n")
+    assert re.search(r"Newest frame: \d\d:\d\d UTC", seen.page) and "Relative flux" in seen.page
+    assert seen.measured >= 8  # of those in parts beside the table that is not there yet
     outcome = run_chain(config, folder, quiet=True)
     assert outcome.exit_code == 0
     check(nights)
+    assert_page_is_that_of_a_chain_run(config, folder)
+
+
+def assert_page_is_that_of_a_chain_run(config, folder):
+    """The morning page is the same byte for byte with the live page in its place, and with none."""
+    path, texts = folder / "night_report.html", []
+    path.write_text("the live page")
+    for _ in range(2):
+        run_stage(night_report, config, open_night(config, folder))
+        texts.append(re.sub(r"Made at \S+", "", path.read_text(encoding="utf-8")))
+        path.unlink()
+    assert texts[0] == texts[1] and 'http-equiv="refresh"' not in texts[0]
 
 
 def stop():

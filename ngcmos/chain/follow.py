@@ -20,8 +20,9 @@ from tqdm import tqdm
 from ngcmos.calibration.belonging import Setting, settings_of
 from ngcmos.calibration.masters import Masters, load_masters
 from ngcmos.chain.following import FieldFollower, Seen
+from ngcmos.chain.live import LivePage
 from ngcmos.config import Config, Site
-from ngcmos.errors import FrameError, NightError, UsageError, WorkError, WriteError
+from ngcmos.errors import FrameError, NgcmosError, NightError, UsageError, WorkError, WriteError
 from ngcmos.names import Stage
 from ngcmos.night.accounting import USUAL_TYPES
 from ngcmos.night.filenames import time_key
@@ -37,7 +38,8 @@ NICENESS = 10
 LOOK_EVERY_S = 1.0
 TELL_EVERY_S = 60.0
 TRY_AGAIN_S = 60.0
-FLUSH_AFTER_S = 300.0  # without a frame
+PAGE = "the live page"
+FLUSH_EVERY_S = 60.0  # so long `why` does not know that a frame is measured
 FOLDER_EVERY_S = 10.0
 
 
@@ -131,8 +133,10 @@ def run(
     log.info("following %s until sunrise, %s UTC", night.folder, _clock(end))
     with open_job(Stage.PROCESS_CMOS, config, night) as job, LiveLine(now, quiet=quiet) as line:
         watch = _Watch(job, dataclasses.replace(options, time_cards=True), line, now)
+        page = LivePage(job, end, now)
         try:
             while watch.work() or now() < end:
+                watch.show(page)
                 sleep(LOOK_EVERY_S)
         finally:
             watch.flush()
@@ -205,7 +209,7 @@ class _Watch:
         self._refused: set[str] = set()
         self._paused: dict[str, float] = {}
         self._told: dict[str, str] = {}
-        self._newest = now()
+        self._flushed = now()
         self._night = job.night
         self._masters: dict[Setting, Masters] = {}
 
@@ -232,7 +236,7 @@ class _Watch:
                 self._arrivals.settle(path, state)
             elif self._now() >= max(self._paused.get(field, 0.0), self._paused.get("", 0.0)):
                 taken += self._take(field, path, state, len(ready) - number)
-        if not taken and self._now() - self._newest > FLUSH_AFTER_S:
+        if self._now() - self._flushed > FLUSH_EVERY_S:
             self.flush()
         return taken > 0
 
@@ -250,11 +254,23 @@ class _Watch:
 
     def flush(self) -> None:
         """Put what was measured on the disk."""
+        self._flushed = self._now()
         for follower in self._followers.values():
             try:
                 follower.flush()
             except WriteError as error:
                 log.error("%s: %s; these frames will be measured again", follower.field, error)
+
+    def show(self, page: LivePage) -> None:
+        """Keep the page up to date; what goes wrong with it does not cost the night."""
+        try:
+            page.renew([*self._followers.values()], self._line.text)
+        except NgcmosError as error:
+            if self._told.get(PAGE) != str(error):
+                self._told[PAGE] = str(error)
+                log.warning("live page: %s", error)
+        except Exception:  # a bug of ours in the page must not cost the night
+            log.exception("live page: a bug in ngcmos, please report it with this traceback")
 
     def _take(self, field: str, path: Path, state: FileState, waiting: int) -> bool:
         """Take one frame; whether it was dealt with."""
@@ -271,7 +287,6 @@ class _Watch:
             self._arrivals.settle(path, state)
             return True
         self._arrivals.settle(path, file_state(path) if seen.measured else state)
-        self._newest = self._now()
         (self._refused.discard if seen.measured else self._refused.add)(path.name)
         self._line.tell(self._describe(seen, waiting, self._now() - state[0]))
         return True

@@ -16,6 +16,7 @@ import numpy as np
 from astropy.table import Table
 
 from ngcmos.calibration.masters import Masters
+from ngcmos.lightcurves.live import LiveCounts
 from ngcmos.names import Stage
 from ngcmos.night.job import Job
 from ngcmos.photometry.quality import judge_frames
@@ -80,6 +81,12 @@ class FieldFollower:
         self._sorter = FieldSorter(job.beside(Stage.CHECK_CMOS), field)
         self._photometer = FieldPhotometer(job.beside(Stage.PROCESS_CMOS), field, masters)
         self._recent: collections.deque[FrameRow] = collections.deque(maxlen=RECENT)
+        self.live = LiveCounts(job.camera)
+
+    @property
+    def stars(self) -> Table | None:
+        """The stars that are measured; None before the first frame is."""
+        return self._photometer.stars
 
     @property
     def measured(self) -> int:
@@ -106,10 +113,20 @@ class FieldFollower:
         measured = self._photometer.take(solved)
         self._job.ledger.commit()
         newest = self._photometer.newest
+        if measured:
+            self._keep(path.name)
         if measured and newest is not None and newest.frame_id == path.name:
             self._recent.append(newest)
             self._check(newest)
         return self._tell(path)
+
+    def _keep(self, name: str) -> None:
+        """Keep what the page of the night shows of a measured frame."""
+        rows, facts = self._photometer.rows_of(name)
+        stars, shift = self._photometer.stars, self._shifts.shift_of(name)
+        assert stars is not None
+        known = {} if shift is None else {"shift_x": shift.x, "shift_y": shift.y}
+        self.live.add(rows, {**facts, **known}, stars["tic_id"][np.asarray(stars["target"], bool)].tolist())
 
     def flush(self) -> None:
         """Put measured frames that are still in memory on the disk."""

@@ -182,6 +182,12 @@ def document(
 """
 
 
+def reloading(whole: str, seconds: int) -> str:
+    """A page that browsers load again after so many seconds."""
+    head, title, rest = whole.partition("<title>")
+    return f'{head}<meta http-equiv="refresh" content="{seconds}">\n{title}{rest}'
+
+
 def read_summary(head: str) -> dict[str, object] | None:
     """The summary of a page from its first `HEAD_BYTES` characters; None where there is none."""
     _, found, rest = head.partition(_SUMMARY)

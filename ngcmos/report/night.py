@@ -20,6 +20,7 @@ from ngcmos.night.accounting import sum_up as sum_up_files
 from ngcmos.night.disk import free_mb
 from ngcmos.night.folder import Night
 from ngcmos.night.ledger import Entry, read_ledger
+from ngcmos.night.products import report_path
 from ngcmos.night.provenance import stale_products
 from ngcmos.night.remarks import Remark, read_remarks
 from ngcmos.qc.almanac import Almanac, night_almanac
@@ -122,7 +123,10 @@ def gather(config: Config, night: Night, commands: Sequence[tuple[str, str]] = (
     odd = judge_masters(calibration, earlier, runs) + judge_reduction(fields, stale_products(entries))
     odd += judge_remarks(read_remarks(entries))
     frames = sum(map(len, night.whole_fields.values()))
-    odd += judge_files(unseen_among(night.others), frames)
+    others = [
+        one for one in night.others if one.path != report_path(night.folder)
+    ]  # an earlier page changes nothing
+    odd += judge_files(unseen_among(others), frames)
     tonight = _read_tonight(config, night.date, fields)
     seen = [NightSummary(night.date, levels=calibration.levels), *earlier]
     for name, one in tonight.items():
@@ -143,8 +147,8 @@ def gather(config: Config, night: Night, commands: Sequence[tuple[str, str]] = (
         commands=commands,
         made=f"Made at {now} by ngcmos {__version__}, camera {config.camera.name}",
         ledger_trouble=trouble,
-        files=sum_up_files(night.others, frames),
-        unseen=unseen_among(night.others),
+        files=sum_up_files(others, frames),
+        unseen=unseen_among(others),
         tonight=tonight,
         targets=[own for field in fields if (own := read_field_targets(config, night.folder, field))],
     )
@@ -172,7 +176,8 @@ def _earlier_nights(config: Config, night: Night) -> list[str]:
 
 def _look_at_disks(config: Config, night: Night) -> list[Disk]:
     """That of the night, then that of the masters where they lie on another one."""
-    used_mb = sum(path.stat().st_size for path in night.folder.rglob("*") if path.is_file()) / 1e6
+    files = {path for path in night.folder.rglob("*") if path.is_file()} - {report_path(night.folder)}
+    used_mb = sum(path.stat().st_size for path in files) / 1e6
     disks: dict[int, Disk] = {}
     for path, used in ((night.folder, used_mb), (config.directories.out, 0.0)):
         if path.exists():

@@ -5,7 +5,7 @@ measured, refused or not yet seen:
 
 - refused: check_cmos set it aside, simple_wrapper or process_cmos refused it, or it lies in a folder of those set
   aside for another reason;
-- measured: the table of its field holds it;
+- measured: the table of its field holds it, or, while a run is at the night, what that has measured so far;
 - not yet seen: all others, also those that were brought back since.
 """
 
@@ -24,6 +24,7 @@ from ngcmos.night.ledger import Entry, read_ledger
 from ngcmos.night.products import photometry_path
 from ngcmos.night.reasons import plain_reason
 from ngcmos.night.remarks import Remark, read_remarks
+from ngcmos.tables.parts import frames_in_parts
 from ngcmos.tables.table import read_frames
 
 BROUGHT_BACK = "brought back"
@@ -35,7 +36,7 @@ Told = Mapping[str, Entry]  # what the ledger says of a frame, by stage
 
 @dataclasses.dataclass(frozen=True)
 class TableFrames:
-    """Names of the frames in the photometry table of a field; without one, `trouble` says what is wrong."""
+    """Frames measured of a field, in its table or beside it; without a table, `trouble` says what is wrong."""
 
     names: frozenset[str] = frozenset()
     trouble: str = ""
@@ -118,7 +119,9 @@ class NightStory:
         return sorted({file.name for file in self.files} | set(self.told))
 
 
-def read_story(config: Config, folder: Path, entries: Iterable[Entry] | None = None) -> NightStory:
+def read_story(
+    config: Config, folder: Path, entries: Iterable[Entry] | None = None, *, is_held: bool = False
+) -> NightStory:
     """The NightStory of a night folder.
 
     Parameters
@@ -127,6 +130,8 @@ def read_story(config: Config, folder: Path, entries: Iterable[Entry] | None = N
     folder : Path
     entries : iterable of ngcmos.night.ledger.Entry, optional
         What the ledger says; read from it by default.
+    is_held : bool
+        A run is at the night: frames that it has measured lie beside the table.
 
     Raises
     ------
@@ -144,19 +149,20 @@ def read_story(config: Config, folder: Path, entries: Iterable[Entry] | None = N
         if (folder / place).is_dir():
             aside = open_night(config, folder / place, settle=False).whole_fields
             found += [(path, field, place) for field, paths in aside.items() for path in paths]
-    tables = {field: _read_table(folder, field) for field in sorted({field for _, field, _ in found})}
+    tables = {field: _read_table(folder, field, is_held) for field in sorted({field for _, field, _ in found})}
     files = tuple(_judge(path, field, place, told, tables[field]) for path, field, place in found)
     return NightStory(folder, night.date, files, dict(told), tables, night.others, tuple(read_remarks(entries)))
 
 
-def _read_table(folder: Path, field: str) -> TableFrames:
+def _read_table(folder: Path, field: str, is_held: bool) -> TableFrames:
     path = photometry_path(folder, field)
+    known = frozenset(frames_in_parts(path)) if is_held else frozenset()
     if not path.exists():
-        return TableFrames(trouble=f"{path.name} is not there")
+        return TableFrames(known, f"{path.name} is not there" + (" yet" if known else ""))
     try:
-        return TableFrames(frozenset(str(name).strip() for name in read_frames(path)["frame_id"]))
+        return TableFrames(known | {str(name).strip() for name in read_frames(path)["frame_id"]})
     except ProductError as error:
-        return TableFrames(trouble=str(error))
+        return TableFrames(known, str(error))
 
 
 def _judge(path: Path, field: str, place: str, told: Mapping[str, Told], table: TableFrames) -> FrameFile:

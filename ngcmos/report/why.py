@@ -64,9 +64,10 @@ def run(
     if directory is None and night is None:
         night = _night_in(wanted, settings)
     folder = find_folder(settings, directory=directory, night=night)
-    story = read_story(settings, folder)
+    holder = holder_of(folder)
+    story = read_story(settings, folder, is_held=bool(holder))
     subject = "" if wanted in (night, folder.name) else wanted
-    return _tell(story, subject, holder_of(folder))
+    return _tell(story, subject, holder)
 
 
 def _split_path(wanted: str) -> tuple[Path | None, str]:

@@ -123,11 +123,22 @@ class FieldPhotometer:
         self._waiting: list[tuple[Path, Rows, Facts]] = []
         self._faults: dict[str, str] = {}  # of the counts of the frames measured now
         self.newest: FrameRow | None = None  # the frame measured last
+        self._last: dict[str, tuple[Rows, Facts]] = {}  # its rows
+        self._reader = RowReader()
 
     @property
     def measured(self) -> set[str]:
         """Names of the frames measured so far, those of an earlier run too."""
         return {*self._known, *(path.name for path, _, _ in self._waiting)}
+
+    @property
+    def stars(self) -> Table | None:
+        """The stars that are measured; None before the first frame is."""
+        return None if self._stars is None else self._stars.chosen
+
+    def rows_of(self, name: str) -> tuple[Rows, Facts]:
+        """(rows, facts) of the frame measured last, or of one on the disk; errors as of `RowReader.read`."""
+        return self._last[name] if name in self._last else self._reader.read(self._known[name])
 
     def stands(self, paths: Sequence[Path]) -> bool:
         """Whether a sound table holds exactly the frames that are fit; what it was made of otherwise is said.
@@ -169,7 +180,9 @@ class FieldPhotometer:
                 self._job.settle(item.path, self._field, result, {"inputs": inputs.fingerprint})
                 continue
             rows, self.newest = result
-            self._waiting.append((item.path, rows, self.newest.as_dict()))
+            facts = self.newest.as_dict()
+            self._last = {item.path.name: (rows, facts)}
+            self._waiting.append((item.path, rows, facts))
             self._faults[item.path.name] = self.newest.counts
             if len(self._waiting) == FRAMES_A_PART:
                 self.flush()
@@ -271,13 +284,12 @@ class FieldPhotometer:
 
     def _missing(self, placed: Sequence[Placed]) -> list[Placed]:
         """Those of the frames that are not measured yet from the header they have now."""
-        reader, measured = RowReader(), self.measured
-        missing = []
+        measured, missing = self.measured, []
         for frame in placed:
             name = frame.path.name
             if name in measured or name in self._refused:
                 continue
-            if name in self._places and is_same(frame, reader.read(self._places[name])[1]):
+            if name in self._places and is_same(frame, self._reader.read(self._places[name])[1]):
                 self._known[name] = self._places[name]
                 self._job.outcome.skipped.append(name)
             else:

@@ -4,6 +4,7 @@ A part is an uncompressed `.npz` (checked by its CRC) with some frames' rows and
 folder of the parts says with what they were measured, and parts measured otherwise are never used.
 """
 
+import contextlib
 import dataclasses
 import json
 import shutil
@@ -22,6 +23,7 @@ from ngcmos.tables.writer import Facts
 
 FRAMES_A_PART = 32
 _INPUTS = "inputs.json"
+_CUT = (OSError, ValueError, KeyError, zipfile.BadZipFile)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -68,6 +70,15 @@ def open_parts(folder: Path, inputs: Mapping[str, object]) -> dict[str, Place]:
     return known
 
 
+def frames_in_parts(table_path: Path) -> set[str]:
+    """Names of the frames in the parts of a table, as far as they can be read; rows are not looked at."""
+    found: set[str] = set()
+    for path in parts_folder(table_path).glob("part-*.npz"):
+        with contextlib.suppress(*_CUT), np.load(path) as part:  # gone, or cut: not on the disk
+            found |= {str(name) for name in json.loads(str(part["names"]))}
+    return found
+
+
 def _has_inputs(folder: Path, text: str) -> bool:
     try:
         return (folder / _INPUTS).read_text(encoding="utf-8") == text
@@ -83,7 +94,7 @@ def _names(path: Path) -> list[str]:
                 raise ProductError(f"{path}: damaged")
         with np.load(path) as part:
             return [str(name) for name in json.loads(str(part["names"]))]
-    except (OSError, ValueError, KeyError, zipfile.BadZipFile) as error:
+    except _CUT as error:
         raise ProductError(f"{path}: damaged ({error})") from None
 
 
@@ -165,5 +176,5 @@ def _load_part(path: Path) -> tuple[Rows, list[Facts]]:
     try:
         with np.load(path) as part:
             return part["rows"], json.loads(str(part["facts"]))
-    except (OSError, ValueError, KeyError, zipfile.BadZipFile) as error:
+    except _CUT as error:
         raise ProductError(f"{path}: damaged ({error})") from None
