@@ -87,6 +87,7 @@ bench: $(READY)
 precision: $(READY)
 	$(RUN) tests/precision_night.py $(PRECISION)
 	$(RUN) tests/precision_sky.py $(PRECISION)
+	$(if $(NGCMOS_REAL_DATA),$(RUN) tests/precision_real.py)
 
 torture: $(READY)
 	$(RUN) tests/torture.py $(TORTURE)

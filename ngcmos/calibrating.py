@@ -17,6 +17,7 @@ class Calibration:
     flat: Switch = True
     reduced: Switch = False
     max_age_days: Positive = 400.0
+    night_hot_pixels: Switch = False
     overscan: Text = ""
     overscan_by: Literal["frame", "row"] = "frame"
     trim: Text = ""

@@ -73,6 +73,8 @@ class Masters:
         What a human should know of them.
     reduced : bool
         Whether the frames are calibrated already.
+    hot_pixels : str
+        Fingerprint of the hot pixels that the night's own frames show and dark and mask hold; "" without.
     """
 
     bias: Floats32
@@ -83,6 +85,7 @@ class Masters:
     checksums: Mapping[str, str | None]
     notes: tuple[str, ...] = ()
     reduced: bool = False
+    hot_pixels: str = ""
 
     def __post_init__(self) -> None:
         shapes = {name: getattr(self, name).shape for name in ("bias", "dark", "flat", "bad")}

@@ -29,11 +29,12 @@ _SAID = {
     "dark": "master dark",
     "flat": "master flat",
     "catalog": "input catalog",
+    "hot_pixels": "hot pixels",
     "solution": "plate solutions",
     "table": "photometry table",
     "refused": "refused frames",
 }
-_OF_ONE_NIGHT = ("bias", "dark", "flat", "catalog", "solution", "table", "refused", "clear_zp")
+_OF_ONE_NIGHT = ("bias", "dark", "flat", "catalog", "hot_pixels", "solution", "table", "refused", "clear_zp")
 _NO_MEANING = ("type_comment", "kind", "type_ignores", "returns")  # and annotations of arguments
 
 

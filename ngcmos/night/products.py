@@ -58,6 +58,11 @@ def flat_path(folder: Path) -> Path:
     return folder / "master_flat.fits"
 
 
+def hot_pixels_path(night: Path, field: str) -> Path:
+    """The hot pixels that the frames of a field show."""
+    return night / f"hot_pixels_{field}.fits"
+
+
 def plots_folder(base: Path) -> Path:
     """Where the pictures, movies and shifts of all nights lie."""
     return base / "shifts_plots"

@@ -22,11 +22,12 @@ from ngcmos.night.job import Job
 from ngcmos.night.ledger import Entry
 from ngcmos.night.loop import HEADERS_TOGETHER
 from ngcmos.night.outcome import Outcome
-from ngcmos.night.products import input_catalog_path, photometry_path
+from ngcmos.night.products import catalog_path, input_catalog_path, photometry_path
 from ngcmos.night.provenance import keep_product, keep_standing
 from ngcmos.steps.catalog import contaminations, file_checksum, read_catalog, read_input_catalog
 from ngcmos.steps.clock import TOLERANCE_S, lag_s, likely_cause
 from ngcmos.steps.clouds import mark_clouds
+from ngcmos.steps.hot_pixels import spread_frames, with_hot_pixels
 from ngcmos.steps.measuring import (
     Measuring,
     Placed,
@@ -54,13 +55,27 @@ def run(job: Job, *, overwrite: bool = False) -> Outcome:
     masters = _masters_of_fields(job)
     for field, own in masters.items():
         with job.attempt(field):
-            photometer = FieldPhotometer(job, field, functools.partial(_given, own), overwrite=overwrite)
             paths = job.night.fields[field]
+            corrected = _with_hot_pixels(job, field, own)
+            photometer = FieldPhotometer(job, field, functools.partial(_given, corrected), overwrite=overwrite)
             if not photometer.stands(paths):
                 photometer.take(paths)
                 photometer.finish()
     mark_clouds(job)
     return job.outcome
+
+
+def _with_hot_pixels(job: Job, field: str, masters: Masters) -> Masters:
+    """The masters of a field with the hot pixels of the night, where the profile asks for them."""
+    if not job.camera.calibration.night_hot_pixels:
+        return masters
+    paths = spread_frames(job.night.fields[field])
+    headers = job.through(
+        place_frame, paths, shared=(job.camera,), together=HEADERS_TOGETHER, label=f"hot {field}"
+    )
+    solved = [frame for _, frame in headers if not isinstance(frame, FrameError)]  # others are told of later
+    checksum = file_checksum(catalog_path(job.folder, field))
+    return with_hot_pixels(job, field, masters, solved, read_catalog(job.folder, field), checksum)
 
 
 def _given(masters: Masters) -> Masters:

@@ -205,6 +205,7 @@ def inputs_of_rows(camera: Camera, masters: Masters, *, catalog: str, solution: 
     own = camera.calibration
     tables |= {"calibration.reduced": own.reduced, "calibration.trim": own.sections_said}
     sums = {name: masters.checksums[name] or "none" for name in ("bias", "dark", "flat")}
+    sums |= {"hot_pixels": masters.hot_pixels} if masters.hot_pixels else {}
     least = {"detection.min_objects": camera.detection.min_objects}
     return Inputs.of(ROOMS, row, catalog=catalog, solution=solution, **tables, **sums, **least)
 
