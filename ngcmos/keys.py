@@ -5,6 +5,11 @@ from typing import Annotated
 
 from pydantic import BeforeValidator, ConfigDict, Field
 
+# moments: a time of the day (hour, minute, UTC), or sunrise (sign, number, unit)
+CLOCK = re.compile(r"([01]?\d|2[0-3]):([0-5]\d)\s*(utc|z)?", re.IGNORECASE)
+SUNRISE = re.compile(r"sunrise(?:\s*([+-])\s*(\d+(?:\.\d+)?)\s*(h|min))?", re.IGNORECASE)
+MOMENT_EXPECTED = "expected a time of the day as 09:30 (of the site) or 13:30 UTC, or sunrise + 2 h"
+
 Text = Annotated[str, Field(strict=True)]
 Cards = Annotated[tuple[Text, ...], BeforeValidator(lambda given: (given,) if isinstance(given, str) else given)]
 Switch = Annotated[bool, Field(strict=True)]

@@ -18,6 +18,7 @@ from pydantic.dataclasses import dataclass
 
 from ngcmos.calibrating import Calibration
 from ngcmos.keys import (
+    SUNRISE,
     TABLE,
     Cards,
     NotNegative,
@@ -330,6 +331,19 @@ class Movie:
 
 
 @dataclass(frozen=True, config=TABLE)
+class Chain:
+    """How the stages of a night are run."""
+
+    deadline: Text = ""
+
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        known = not self.deadline or bool(SUNRISE.fullmatch(self.deadline.strip()))
+        demand((known, f'deadline is {self.deadline!r}, expected sunrise as "sunrise + 2 h"'))
+        return self
+
+
+@dataclass(frozen=True, config=TABLE)
 class Profile:
     """What the file of a camera says."""
 
@@ -349,6 +363,7 @@ class Profile:
     light_curves: LightCurves = LightCurves()
     quality: QualityLimits = QualityLimits()
     movie: Movie = Movie()
+    chain: Chain = Chain()
     format: WholePositive = PROFILE_FORMAT
 
     @model_validator(mode="after")
@@ -367,10 +382,10 @@ class Profile:
     def fingerprint(self) -> str:
         """SHA-256 of the values (hex, 16 digits): remarks, order and defaults written out do not change it.
 
-        Nor does where catalogs come from: what they hold is known by the checksum of the catalog made of them.
+        Nor do when runs end, and where catalogs come from: what was made of them has a checksum of its own.
         """
         values = dataclasses.asdict(self)
-        for key in ("format", "source", "checksum"):
+        for key in ("format", "source", "checksum", "chain"):
             values.pop(key, None)
         for key in ("local", "mirrors"):
             values["catalog"].pop(key)

@@ -84,7 +84,11 @@ def begin(nights):
     folder = nights.base / "nights" / DATE
     for path in science_files(folder):
         path.unlink()
-    return load_config(camera=str(nights.base / "camera.toml"), config=nights.base / "directories.json"), folder
+    return config_of(nights), folder
+
+
+def config_of(nights):
+    return load_config(camera=str(nights.base / "camera.toml"), config=nights.base / "directories.json")
 
 
 def follow_night(config, folder, camera):
@@ -203,6 +207,39 @@ def test_quiet_script_that_follows_is_silent_but_for_what_was_refused(nights):
     done = run_script("run_night", *night_options(nights.base), "--follow", "--quiet")
     assert done.stdout == ""
     assert not re.search("INFO|frames done", done.stderr)
+
+
+class Clock:
+    """Each look at it takes a while."""
+
+    def __init__(self, seconds):
+        morning = datetime.datetime(2024, 7, 6, 6, 0, tzinfo=zoneinfo.ZoneInfo(load_camera().site.timezone))
+        self.unix, self.seconds = morning.timestamp(), seconds
+
+    def __call__(self):
+        self.unix += self.seconds
+        return self.unix
+
+
+@pytest.mark.parametrize("seconds", [0.1, 1000.0])
+def test_night_that_is_done_by_a_deadline_is_finished_by_another_run(nights, caplog, seconds):
+    """With a clock that runs fast some frames are left, and movies; with a slow one everything is there."""
+    lay_out(nights.raw, nights.base)
+    config, folder = config_of(nights), nights.base / "nights" / DATE
+    with caplog.at_level("INFO", "ngcmos.chain"):
+        outcome = run_chain(config, folder, quiet=True, deadline="09:30", now=Clock(seconds))
+    assert (outcome.exit_code == 0 and "in 210 min: the target's field first" in caplog.text) or seconds > 1
+    movies = list((nights.base / "nights" / "shifts_plots").glob("control_*.mp4"))
+    if seconds < 1:
+        assert "Left at the deadline" not in caplog.text and len(movies) == 2
+    else:
+        [line] = [one.message for one in caplog.records if one.message.startswith("Left at the deadline")]
+        assert "frames of NG" in line and "QC_control" in line and not movies
+        measured = read_tables(nights.base)
+        assert measured and measured != nights.golden.tables
+        assert "QC_control" in line
+        run_chain(config, folder, quiet=True)
+    check(nights)
 
 
 @pytest.mark.parametrize(

@@ -17,9 +17,8 @@ from pathlib import Path
 import numpy as np
 from tqdm import tqdm
 
-from ngcmos.calibration.belonging import Setting, settings_of
-from ngcmos.calibration.masters import Masters, load_masters
-from ngcmos.chain.following import FieldFollower, Seen
+from ngcmos.calibration.masters import Masters
+from ngcmos.chain.following import FieldFollower, NightMasters, Seen
 from ngcmos.chain.live import LivePage
 from ngcmos.config import Config, Site
 from ngcmos.errors import FrameError, NgcmosError, NightError, UsageError, WorkError, WriteError
@@ -29,7 +28,6 @@ from ngcmos.night.filenames import time_key
 from ngcmos.night.folder import Night, evening_of, file_state, find_folder, open_night, science_files
 from ngcmos.night.job import Job, open_job
 from ngcmos.qc.almanac import sunrise
-from ngcmos.stages import create_flats
 from ngcmos.steps.solve_options import USUAL, SolveOptions
 
 log = logging.getLogger(__name__)
@@ -211,15 +209,10 @@ class _Watch:
         self._told: dict[str, str] = {}
         self._flushed = now()
         self._night = job.night
-        self._masters: dict[Setting, Masters] = {}
+        self._masters = NightMasters(job)
 
     def _masters_of(self, field: str) -> Masters:
-        """The masters of a field; the flats of the evening are made before they are read first."""
-        setting = settings_of(self._night, self._job.camera).get(field, Setting(self._night.date))
-        if setting not in self._masters:
-            create_flats.run(dataclasses.replace(self._job.beside(Stage.CREATE_FLATS), night=self._night))
-            self._masters[setting] = load_masters(self._job.config, self._job.folder, setting)
-        return self._masters[setting]
+        return self._masters.of(field, self._night)
 
     def work(self) -> bool:
         """Take the frames that are there; whether there were any."""

@@ -9,18 +9,21 @@ to them.
 import collections
 import dataclasses
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
 from astropy.table import Table
 
-from ngcmos.calibration.masters import Masters
+from ngcmos.calibration.belonging import Setting, settings_of
+from ngcmos.calibration.masters import Masters, load_masters
 from ngcmos.lightcurves.live import LiveCounts
 from ngcmos.names import Stage
+from ngcmos.night.folder import Night
 from ngcmos.night.job import Job
 from ngcmos.photometry.quality import judge_frames
 from ngcmos.sphere import sides_of
+from ngcmos.stages import create_flats
 from ngcmos.stages.check_cmos import FieldSorter
 from ngcmos.stages.process_cmos import FieldPhotometer
 from ngcmos.stages.simple_wrapper import FieldSolver
@@ -56,6 +59,29 @@ class Seen:
     shift: tuple[float, float] | None = None
     light: float = float("nan")
     quality: str = ""
+
+
+class NightMasters:
+    """The masters of the fields of a night; the flats of the evening are made before they are read first."""
+
+    def __init__(self, job: Job) -> None:
+        self._job = job
+        self._known: dict[Setting, Masters] = {}
+
+    def of(self, field: str, night: Night | None = None) -> Masters:
+        """Those of a field, in the night as it is now (by default as the job knows it).
+
+        Raises
+        ------
+        MasterError
+            They cannot be had.
+        """
+        night = night or self._job.night
+        setting = settings_of(night, self._job.camera).get(field, Setting(night.date))
+        if setting not in self._known:
+            create_flats.run(dataclasses.replace(self._job.beside(Stage.CREATE_FLATS), night=night))
+            self._known[setting] = load_masters(self._job.config, self._job.folder, setting)
+        return self._known[setting]
 
 
 class FieldFollower:
@@ -104,14 +130,7 @@ class FieldFollower:
             What the whole field needs cannot be had now (catalog, masters, room on the disk); the frame can be
             taken again later.
         """
-        self._shifts.take([path])
-        solved = self._solver.take([path])
-        if self._solver.needs_selection:
-            self._photometer.flush()  # stars measured so far stay; the morning measures again what differs
-            self._solver.select()
-        self._sorter.take([path])
-        measured = self._photometer.take(solved)
-        self._job.ledger.commit()
+        measured = self.take_all([path])
         newest = self._photometer.newest
         if measured:
             self._keep(path.name)
@@ -119,6 +138,18 @@ class FieldFollower:
             self._recent.append(newest)
             self._check(newest)
         return self._tell(path)
+
+    def take_all(self, paths: Sequence[Path]) -> list[Path]:
+        """Do with some frames everything that can be done; those that are measured. Errors as of `take`."""
+        self._shifts.take(paths)
+        solved = self._solver.take(paths)
+        if self._solver.needs_selection:
+            self._photometer.flush()  # stars measured so far stay; the morning measures again what differs
+            self._solver.select()
+        self._sorter.take(paths)
+        measured = self._photometer.take(solved)
+        self._job.ledger.commit()
+        return measured
 
     def _keep(self, name: str) -> None:
         """Keep what the page of the night shows of a measured frame."""

@@ -4,15 +4,17 @@ import contextlib
 import dataclasses
 import logging
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 from ngcmos.arrays import Place
+from ngcmos.chain.deadline import find_deadline
 from ngcmos.chain.registry import Entry, chosen_stages
+from ngcmos.chain.schedule import Schedule, hurried_schedule
 from ngcmos.chain.telling import StageRun, tell_end, tell_stages
 from ngcmos.config import Config
-from ngcmos.errors import ProductError, WorkError, WriteError
+from ngcmos.errors import ProductError, UsageError, WorkError, WriteError
 from ngcmos.names import Record, Stage, Verdict
 from ngcmos.night.accounting import Kind, sum_up
 from ngcmos.night.disk import require_space
@@ -46,6 +48,10 @@ class RunOptions:
         Solve, measure and compare anew what was done before.
     commands : sequence of (str, str)
         For the morning page: what for, and the line to type.
+    deadline : str
+        When it has to end, see `ngcmos.chain.deadline`; "" is that of the profile.
+    now : callable
+        The clock, Unix seconds.
     """
 
     catalogs: Sequence[str | Path] = ()
@@ -54,6 +60,12 @@ class RunOptions:
     skip: Sequence[str] = ()
     overwrite: bool = False
     commands: Sequence[tuple[str, str]] = ()
+    deadline: str = ""
+    now: Callable[[], float] = time.time
+
+    def __post_init__(self) -> None:
+        if self.deadline and self.overwrite:
+            raise UsageError("--overwrite makes all anew, however long it takes: expected no --deadline with it")
 
 
 WHOLE = RunOptions()
@@ -92,34 +104,61 @@ def run(
     total = ChainOutcome(RUN)
     runs: list[StageRun] = []
     chosen = chosen_stages(options.only, options.skip)
-    names = [entry.name for entry in chosen]
     place = _Place(config, folder)
-    for entry in chosen:
+    schedule = place.schedule = _schedule(place, chosen, options, (workers, quiet))
+    names = [entry.name for entry in chosen]
+    for entry in schedule.stages:
         if any(one.outcome.out_of_disk for one in runs) and entry.name != Stage.NIGHT_REPORT:
             continue
         if entry.of_table and not _tables(folder) and not _are_extras(chosen):
             log.info("%s: no photometry table, nothing to make", entry.name)
             continue
+        if not schedule.has_time_for(entry.name):
+            continue
         started = time.monotonic()
         processes = workers if entry.parallel else 1
-        outcome = _run_stage(place, entry, _arguments(entry, options, names), (processes, quiet))
+        arguments = _arguments(entry, options, names) | _hurried(entry, schedule)
+        outcome = _run_stage(place, entry, arguments, (processes, quiet))
         runs.append(StageRun(entry, outcome, time.monotonic() - started))
         _remember(folder, runs[-1])
         _add(total, runs[-1], chosen)
     total.stale = _stale(folder)
     _account(place, total)
-    page = _tell(runs, folder, total.stale)
+    page = _tell(runs, folder, total.stale, schedule.say_left())
     if page is not None:
         total.headline, total.is_silent = page.headline, page.is_silent
     return total
 
 
+def _schedule(place: "_Place", chosen: Sequence[Entry], options: RunOptions, work: tuple[int, bool]) -> Schedule:
+    """What is worked on; where everything is made anew there is no deadline."""
+    asked = "" if options.overwrite else options.deadline or place.config.camera.chain.deadline
+    if not asked:
+        return Schedule(chosen)
+    night = place.open()
+    deadline = find_deadline(asked, night.date, place.config.site, options.now)
+    if deadline is None:
+        log.info("deadline %s: passed, everything is done now", asked)
+        return Schedule(chosen)
+    workers, quiet = work
+    with open_job(Stage.PROCESS_CMOS, place.config, night, workers=workers, quiet=quiet) as job:
+        return hurried_schedule(job, chosen, _solving(options, [entry.name for entry in chosen]), deadline)
+
+
+def _solving(options: RunOptions, names: Sequence[Stage]) -> SolveOptions:
+    both = Stage.ADDING_HEADERS in names  # then a frame is written once for both
+    return SolveOptions(options.catalogs, options.center, overwrite=options.overwrite, time_cards=both)
+
+
+def _hurried(entry: Entry, schedule: Schedule) -> dict[str, Any]:
+    """What a stage is told where time has run out."""
+    return {"movies": False} if entry.name == Stage.QC_DONUTS and schedule.is_late else {}
+
+
 def _arguments(entry: Entry, options: RunOptions, names: Sequence[Stage]) -> dict[str, Any]:
     """What a stage is told beside its job."""
     if entry.name == Stage.SIMPLE_WRAPPER:
-        both = Stage.ADDING_HEADERS in names  # then a frame is written once for both
-        solving = SolveOptions(options.catalogs, options.center, overwrite=options.overwrite, time_cards=both)
-        return {"options": solving}
+        return {"options": _solving(options, names)}
     if entry.name == Stage.NIGHT_REPORT:
         return {"commands": options.commands}
     if entry.name == Stage.SEASON:  # it sees by itself that the night is another one now
@@ -148,11 +187,12 @@ class _Place:
     config: Config
     folder: Path
     night: Night | None = None
+    schedule: Schedule = dataclasses.field(default_factory=lambda: Schedule([]))
 
-    def open(self) -> Night:
-        """The night as it is now."""
+    def open(self, stage: Stage = Stage.NIGHT_REPORT) -> Night:
+        """The night as it is now, with the frames that a stage is to work on."""
         self.night = open_night(self.config, self.folder, known=self.night)
-        return self.night
+        return self.schedule.restricted(self.night, stage)
 
 
 def _run_stage(place: _Place, entry: Entry, arguments: dict[str, Any], work: tuple[int, bool]) -> Outcome:
@@ -162,7 +202,7 @@ def _run_stage(place: _Place, entry: Entry, arguments: dict[str, Any], work: tup
     try:
         if entry.name != Stage.NIGHT_REPORT:  # a page is small, and tells that the disk is full
             require_space(place.folder, place.config.camera.files.reserve_mb)
-        with open_job(entry.name, place.config, place.open(), workers=workers, quiet=quiet) as job:
+        with open_job(entry.name, place.config, place.open(entry.name), workers=workers, quiet=quiet) as job:
             outcome = job.outcome
             return entry.run(job, **arguments)
     except WriteError as error:
@@ -238,11 +278,11 @@ def _account(place: _Place, total: ChainOutcome) -> None:
         log.error("%s", told)
 
 
-def _tell(runs: Sequence[StageRun], folder: Path, stale: Sequence[StaleProduct]) -> Outcome | None:
+def _tell(runs: Sequence[StageRun], folder: Path, stale: Sequence[StaleProduct], left: str) -> Outcome | None:
     """The table at the end, then what is stale, where the photometry lies, and how the night is; by its page."""
     tell_stages(runs)
     for product in stale:
         log.info("stale: %s; --overwrite makes it anew", product)
     for path in _tables(folder):
         log.info("photometry: %s", path)
-    return tell_end(runs, _remarks(folder))
+    return tell_end(runs, _remarks(folder), left)

@@ -31,8 +31,12 @@ def tell_stages(runs: Iterable[StageRun]) -> None:
         log.info("%-19s %8d %8d %8d %8.1f%s", one.entry.name, *counts, "  in trouble" if outcome.troubles else "")
 
 
-def tell_end(runs: Sequence[StageRun], remarks: Iterable[Remark] = ()) -> Outcome | None:
-    """Tell how the night is: by its page, where that was made now (its Outcome), else by what stages met."""
+def tell_end(runs: Sequence[StageRun], remarks: Iterable[Remark] = (), left: str = "") -> Outcome | None:
+    """Tell how the night is: by its page, where that was made now (its Outcome), else by what stages met.
+
+    `left` is what there was no time for; it stands first.
+    """
+    tell_summary([left] if left else [], logging.WARNING)
     pages = [one.outcome for one in runs if one.entry.name == Stage.NIGHT_REPORT and one.outcome.told]
     for page in pages:
         page.tell()

@@ -6,6 +6,7 @@ import re
 
 from ngcmos.config import DEFAULT_CAMERA
 from ngcmos.errors import UsageError
+from ngcmos.keys import CLOCK, MOMENT_EXPECTED, SUNRISE
 from ngcmos.night.filenames import is_fits
 
 _EXAMPLE = re.compile(r"^(Example:  | {10})ngcmos (\w+)", re.MULTILINE)
@@ -21,6 +22,19 @@ def no_frame(text: str) -> str:
     """
     if is_fits(text):
         raise argparse.ArgumentTypeError(f"{text} has the name of a FITS file, which may be a frame; give another")
+    return text
+
+
+def deadline(text: str) -> str:
+    """When a run has to end, as `ngcmos.chain.deadline` reads it.
+
+    Raises
+    ------
+    argparse.ArgumentTypeError
+        It says no moment.
+    """
+    if not (CLOCK.fullmatch(text.strip()) or SUNRISE.fullmatch(text.strip())):
+        raise argparse.ArgumentTypeError(f"{text!r} is no moment, {MOMENT_EXPECTED}")
     return text
 
 

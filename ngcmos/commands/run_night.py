@@ -5,6 +5,7 @@ noise_model, season, night_report, in this order. A stage that fails does not st
 exit code tells, and the table at the end.
 
 With --follow, started in the evening, it works on each frame as it comes, and does the rest at sunrise.
+With --deadline it ends on time: the target's field first, movies last. It says what is left, for another run.
 
 Example:  ngcmos run_night --night 20240705 --skip QC_control
 """
@@ -14,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ngcmos.commands.again import commands_again
-from ngcmos.commands.parser import add_chain_options, center_of
+from ngcmos.commands.parser import add_chain_options, center_of, deadline
 from ngcmos.commands.running import NightCommand
 from ngcmos.config import Config
 from ngcmos.night.outcome import Outcome
@@ -30,6 +31,12 @@ def add_options(parser: ArgumentParser) -> None:
         "--follow",
         action="store_true",
         help="begin tonight's (or the named) night now, frame by frame; ends by itself after sunrise",
+    )
+    parser.add_argument(
+        "--deadline",
+        type=deadline,
+        metavar="WHEN",
+        help="end by then with what matters: 09:30 (of the site), 13:30 UTC or 'sunrise + 2 h'",
     )
 
 
@@ -61,6 +68,7 @@ def work(config: Config, night: "Night", options: Namespace) -> Outcome:
         skip=options.skip,
         overwrite=options.overwrite,
         commands=commands_again(options, night.folder),
+        deadline=options.deadline or "",
     )
     return chain.run(config, night.folder, chosen, workers=options.workers, quiet=options.quiet)
 

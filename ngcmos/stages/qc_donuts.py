@@ -33,8 +33,8 @@ from ngcmos.steps.shifts import FieldShifts
 log = logging.getLogger(__name__)
 
 
-def run(job: Job) -> Outcome:
-    """Write shifts, figure and movie of each field where they lack a frame; an Outcome."""
+def run(job: Job, *, movies: bool = True) -> Outcome:
+    """Write shifts, figure and (`movies`) movie of each field where they lack a frame; an Outcome."""
     make_folder(plots_folder(job.config.directories.base))
     for field, paths in job.night.fields.items():
         with job.outcome.attempt(field):
@@ -42,12 +42,12 @@ def run(job: Job) -> Outcome:
             shifts.take(paths)
             shifts.settle()
             references = shifts.require_reference(), shifts.turned_reference
-            _report_field(job, field, references, shifts.shifts)
+            _report_field(job, field, references, shifts.shifts, movies=movies)
     return job.outcome
 
 
 def _report_field(
-    job: Job, field: str, references: tuple[str, str | None], shifts: Sequence[MeasuredShift]
+    job: Job, field: str, references: tuple[str, str | None], shifts: Sequence[MeasuredShift], *, movies: bool
 ) -> None:
     base, date, outcome = job.config.directories.base, job.night.date, job.outcome
     large_px = job.camera.donuts.large_px
@@ -63,7 +63,8 @@ def _report_field(
     large = [measured for measured in shifts if measured.shift.verdict == ShiftVerdict.LARGE]
     told = "%s: %s: %d of %d frames moved by %g px or more"
     log.info(told, Stage.QC_DONUTS, field, len(large), len(shifts), large_px)
-    _write_bad_movie(job, bad_donuts_path(base, field, date), large)
+    if movies:
+        _write_bad_movie(job, bad_donuts_path(base, field, date), large)
     write_text(json_path, format_json(summary))  # last: where it stands, the others do
     outcome.products += [pdf_path, json_path]
 

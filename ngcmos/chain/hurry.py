@@ -1,0 +1,129 @@
+"""The frames of a night that has to be done by a deadline: the most wanted field first, some frames at a time.
+
+``hurry(job, options, deadline) -> Taken``. What it does with frames is what following does with them; the chain
+then finds them done and makes tables, light curves and page of them. Where time runs out, the last frames of a
+field, and the fields behind it, are left for a later run.
+"""
+
+import dataclasses
+import functools
+import logging
+from collections.abc import Sequence
+from pathlib import Path
+
+from ngcmos.astrometry.catalog import targets_of
+from ngcmos.chain.deadline import FRAME_S, Deadline
+from ngcmos.chain.following import FieldFollower, NightMasters
+from ngcmos.config import Config
+from ngcmos.errors import ConfigError, WorkError
+from ngcmos.night.folder import Night
+from ngcmos.night.job import Job
+from ngcmos.night.products import targets_path
+from ngcmos.night.spans import clock
+from ngcmos.steps.solve_options import SolveOptions
+from ngcmos.transits.targets import read_targets
+
+log = logging.getLogger(__name__)
+
+FRAMES_TOGETHER = 64  # the clock is looked at after so many, and for each of the workers
+
+
+@dataclasses.dataclass(frozen=True)
+class Taken:
+    """What was done with the frames of a night.
+
+    Attributes
+    ----------
+    frames : frozenset of Path
+        Those that were worked on.
+    left : dict of str to int
+        {field: frames that were not}; fields without any are not in it.
+    """
+
+    frames: frozenset[Path]
+    left: dict[str, int]
+
+
+def hurry(job: Job, options: SolveOptions, deadline: Deadline) -> Taken:
+    """Measure frames until only the time for their tables, light curves and page is left; the Taken.
+
+    Parameters
+    ----------
+    job : Job
+        Of any stage.
+    options : SolveOptions
+        How frames are solved.
+    deadline : Deadline
+        It learns how slow the machine is.
+    """
+    night, taken = job.night, set[Path]()
+    masters, pace = NightMasters(job), _Pace(deadline, len(night.frames), job.workers)
+    for field in by_wish(job.config, night):
+        follower = FieldFollower(job, field, functools.partial(masters.of, field), options)
+        frames, together = night.fields[field], FRAMES_TOGETHER * job.workers
+        for start in range(0, len(frames), together):
+            paths = frames[start : start + together]
+            if not pace.has_time(len(taken)):
+                break
+            taken |= {*paths}
+            if not _take(follower, paths):
+                break
+            pace.tell(len(taken))
+        follower.flush()
+    left = {field: sum(path not in taken for path in paths) for field, paths in night.fields.items()}
+    return Taken(frozenset(taken), {field: count for field, count in left.items() if count})
+
+
+def _take(follower: FieldFollower, paths: Sequence[Path]) -> bool:
+    """Work on some frames; whether the field can be worked on. What keeps it from that is told by the stages."""
+    try:
+        follower.take_all(paths)
+    except WorkError as error:
+        log.debug("%s: %s", follower.field, error)
+        return False
+    return True
+
+
+def by_wish(config: Config, night: Night) -> list[str]:
+    """The fields of a night: those with a target of the list first, then those that name one, the largest."""
+    try:
+        listed = {one.tic_id for one in read_targets(targets_path(config.directories.out))[0]} - {0}
+    except ConfigError:  # told by the stage that needs the list
+        listed = set()
+
+    def wish(field: str) -> tuple[bool, bool, int]:
+        paths = night.fields[field]
+        named = {tic_id for path in paths for tic_id in targets_of(path.name)}
+        return not named & listed, not named, -len(paths)
+
+    return sorted(night.fields, key=wish)
+
+
+@dataclasses.dataclass
+class _Pace:
+    """How fast frames are done, and whether there is time for more."""
+
+    deadline: Deadline
+    frames: int
+    workers: int
+    begun: float = dataclasses.field(init=False)
+    longest_s: float = 0.0  # of some frames together
+    last: float = dataclasses.field(init=False)
+
+    def __post_init__(self) -> None:
+        self.begun = self.last = self.deadline.now()
+
+    def has_time(self, taken: int) -> bool:
+        """Whether some more frames can be taken."""
+        return self.deadline.left_s > self.deadline.closing_s(taken) + self.longest_s
+
+    def tell(self, taken: int) -> None:
+        """Learn from the frames just taken, and say when the run would end."""
+        now = self.deadline.now()
+        self.longest_s, self.last = max(self.longest_s, now - self.last), now
+        a_frame = (now - self.begun) / taken
+        self.deadline.slowness = max(1.0, a_frame * self.workers / FRAME_S)
+        end = now + a_frame * (self.frames - taken) + self.deadline.closing_s(self.frames)
+        late = ", after the deadline: frames and movies will be left" if end > self.deadline.at else ""
+        told = "deadline %s: %d of %d frames, all would be done at %s UTC%s"
+        log.info(told, self.deadline, taken, self.frames, clock(end), late)
