@@ -38,6 +38,7 @@ WIDENINGS = (1.0, 2.0, 4.0, np.inf)  # of all three, until the ensemble is quiet
 ADDED_VARIANCE = 0.1  # of the star's own that its ensemble may add: 5 % of scatter
 ROUNDS = 4
 FEWEST_SHARE = 0.5  # of the frames a comparison star needs a count in
+POINTS_OF_LIKE = 20  # that stars of like magnitude count for where a star's best aperture is chosen
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -171,7 +172,8 @@ def choose_best(curves: Iterable[Relative], mag: Floats, barred: Bools | None = 
     factors: list[Reals] = []
     chosen: dict[str, NDArray[Any]] = {}
     for index, curve in enumerate(curves):
-        noise = curve.rms * np.fmax(1, of_like(redness(pulls_of(curve.flux, curve.error)), mag, barred))
+        noise = _likely_rms(curve, mag, barred)
+        noise = noise * np.fmax(1, of_like(redness(pulls_of(curve.flux, curve.error)), mag, barred))
         noise = np.where(np.isfinite(noise), noise, np.inf)
         factors.append(curve.factor)
         if not chosen:
@@ -185,6 +187,18 @@ def choose_best(curves: Iterable[Relative], mag: Floats, barred: Bools | None = 
     telling = slice(None) if barred is None or barred.all() else ~barred
     usual = np.bincount(best[telling], minlength=len(factors)).argmax()
     return Relative(factor=factors[usual], **chosen), best
+
+
+def _likely_rms(curve: Relative, mag: Floats, barred: Bools | None) -> Floats:
+    """(stars,) scatter of curves, the fewer their points the more as that of stars of like magnitude.
+
+    The least of several scatters by few points is that of luck; the weight of the like is that of so many points.
+    """
+    points = np.isfinite(curve.flux).sum(axis=0)
+    like = curve.predicted * of_like(quotient(curve.rms, curve.predicted), mag, barred)
+    known = np.where(np.isfinite(like), POINTS_OF_LIKE, 0)
+    squares = points * curve.rms**2 + known * np.nan_to_num(like) ** 2
+    return np.sqrt(quotient(squares, points + known))
 
 
 def choose_comparisons(sigma: Floats, predicted: Floats, able: Bools, kinship: Kinship) -> Weights:

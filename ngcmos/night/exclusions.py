@@ -22,6 +22,7 @@ from astropy.table import Table
 
 from ngcmos.arrays import Bools
 from ngcmos.night.fingerprint import digest_of
+from ngcmos.night.spans import DAY_S, JD_1970
 
 NAME = "exclude.csv"
 HEAD = ("what", "which", "until", "note")
@@ -34,9 +35,6 @@ class What(enum.StrEnum):
     TIME = "time"
     STAR = "star"
     COMPARISON = "comparison"
-
-
-_JD_1970, _DAY_S = 2_440_587.5, 86_400.0
 
 
 @dataclasses.dataclass(frozen=True)
@@ -158,4 +156,4 @@ def _julian(text: str) -> float:
         raise ValueError(f"{text!r} is no time, expected UTC as 2024-07-06T04:10") from None
     if time.tzinfo is None:
         time = time.replace(tzinfo=datetime.UTC)
-    return _JD_1970 + time.timestamp() / _DAY_S
+    return JD_1970 + time.timestamp() / DAY_S

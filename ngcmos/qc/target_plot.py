@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, TypeVar
 import numpy as np
 
 from ngcmos.arrays import Bools, Floats
-from ngcmos.night.spans import clock
+from ngcmos.night.spans import DAY_S, clock
 from ngcmos.qc.plots import BLACK, BLUE, GREEN, ORANGE, PURPLE, SKYBLUE, VERMILION, new_figure
 
 if TYPE_CHECKING:
@@ -19,7 +19,7 @@ _Moment = TypeVar("_Moment", float, Floats)
 _GREY = "0.7"
 _MARGIN_SIGMA = 6.0  # of the bins: points far off do not flatten the curve
 _SHADE = 0.15
-_HOUR_STEPS, _MOST_HOURS = (1 / 60, 1 / 12, 0.25, 0.5, 1.0, 2.0, 4.0), 7
+_HOUR_STEPS, _MOST_HOURS, _DATES = (1 / 60, 1 / 12, 0.25, 0.5, 1.0, 2.0, 4.0), 7, 3
 _LEEWAY_H = 0.02  # before the first and after the last frame
 
 
@@ -152,7 +152,7 @@ def _shade(axes: "Axes", series: TargetSeries) -> None:
 
 def _days(unix: _Moment) -> _Moment:
     """Days since 1970, as matplotlib counts dates."""
-    return unix / 86400.0
+    return unix / DAY_S
 
 
 def _name_hours(axes: "Axes", unix: Floats) -> None:
@@ -164,7 +164,8 @@ def _name_hours(axes: "Axes", unix: Floats) -> None:
     first, last = first - _LEEWAY_H, last + _LEEWAY_H
     axes.set_xlim(first / 24, last / 24)
     if (last - first) / _HOUR_STEPS[-1] > _MOST_HOURS:
-        axes.xaxis_date()
+        days = np.linspace(np.ceil(first / 24), np.floor(last / 24), _DATES).round()
+        axes.set_xticks(days, [clock(day * DAY_S, dated=True)[:10] for day in days.tolist()])
         axes.set_xlabel("date", fontsize=8)
         return
     step = next((one for one in _HOUR_STEPS if (last - first) / one <= _MOST_HOURS), _HOUR_STEPS[-1])

@@ -14,13 +14,15 @@ from numpy.typing import NDArray
 
 from ngcmos.arrays import Bools, Floats
 from ngcmos.config import Config, DonutsSettings, QualityLimits
-from ngcmos.errors import ProductError
+from ngcmos.errors import NgcmosError, ProductError
 from ngcmos.names import Record, ShiftVerdict, Stage, State, Verdict
 from ngcmos.night.filenames import stamp_of
 from ngcmos.night.folder import Night
+from ngcmos.night.frames import read_frame
 from ngcmos.night.ledger import Entry
 from ngcmos.night.products import photometry_path
 from ngcmos.night.reasons import kind_of, shared_reason
+from ngcmos.night.spans import DAY_S, JD_1970
 from ngcmos.photometry.quality import (
     CLEAR_QUANTILE,
     USUAL_LIMITS,
@@ -38,7 +40,7 @@ JUMP_WINDOW = 5
 JUMP_LIMITS = 2.0  # times what counts as a large shift: from one frame to the next, and staying there
 _USUAL_DONUTS = DonutsSettings()
 _OF_TABLE = (
-    *("shift_x", "shift_y", "wcs_rms_px", "sky", "fwhm_px", "zp", "airmass", "exptime_s"),
+    *("jd_mid", "shift_x", "shift_y", "wcs_rms_px", "sky", "fwhm_px", "zp", "airmass", "exptime_s"),
     *("stars_seen", "stars_on_chip", "rotation_deg", "pointing_off_deg"),
 )
 _OF_SOLUTION = {"wcs_rms_px": "rms_px", "zp": "zp"}
@@ -103,7 +105,7 @@ class FieldFacts:
     name : str
     files : tuple of ngcmos.report.story.FrameFile
     unix : array
-        Start of exposure by the file's name, seconds; NaN where that has no time.
+        Start of exposure by the file's name, else by the table or the header, seconds; NaN where none tells it.
     solved, large : bool arrays
     numbers : FrameNumbers
     noise : ngcmos.report.noise.NoiseModel or None
@@ -178,9 +180,9 @@ def read_fields(config: Config, night: Night, entries: Sequence[Entry]) -> list[
 def _read_field(
     config: Config, folder: Path, name: str, files: Iterable[FrameFile], told: Mapping[str, Told]
 ) -> FieldFacts:
-    dated = sorted(((_unix_of(file), file) for file in files), key=_by_time)
-    ordered = tuple(file for _, file in dated)
     table = _table_rows(folder, name)
+    dated = sorted(((_unix_of(file, table.get(file.name, {}), config), file) for file in files), key=_by_time)
+    ordered = tuple(file for _, file in dated)
     stages = [told.get(file.name, {}) for file in ordered]
     rows = [_numbers_of(own, table.get(file.name, {})) for own, file in zip(stages, ordered, strict=True)]
     solved = [_is_solved(own, file.name in table) for own, file in zip(stages, ordered, strict=True)]
@@ -208,9 +210,15 @@ def _read_extras(
     return {one: (unit, np.array([row.get(one, np.nan) for row in rows], float)) for one, unit in units.items()}
 
 
-def _unix_of(file: FrameFile) -> float:
-    stamp = stamp_of(file.path.with_name(file.name))
-    return stamp.timestamp() if stamp else np.nan
+def _unix_of(file: FrameFile, row: Mapping[str, float], config: Config) -> float:
+    if stamp := stamp_of(file.path.with_name(file.name)):
+        return stamp.timestamp()
+    if row:
+        return float((row["jd_mid"] - JD_1970) * DAY_S - row["exptime_s"] / 2)
+    try:
+        return float(read_frame(file.path, config.camera, pixels=False).start.unix)
+    except NgcmosError:  # why it cannot be read stands with the frame
+        return np.nan
 
 
 def _by_time(dated: tuple[float, FrameFile]) -> tuple[float, str]:

@@ -10,7 +10,7 @@ import numpy as np
 
 from ngcmos.arrays import Floats
 from ngcmos.names import Level
-from ngcmos.night.spans import clock
+from ngcmos.night.spans import span_of
 from ngcmos.report import html as page
 from ngcmos.report.facts import clear_zero_points_of, transparency
 from ngcmos.report.field import Exhibits, draw_field_section
@@ -111,7 +111,7 @@ def _draw_overview(facts: NightFacts) -> page.Html:
     for field in facts.fields:
         counts = field.counts
         known = field.unix[np.isfinite(field.unix)]
-        span = f"{clock(known.min())}–{clock(known.max())}" if known.size else "unknown"
+        span = span_of(known).removesuffix(" UTC") or "unknown"
         numbers = [counts.measured, counts.taken, counts.refused, counts.waiting, counts.solved]
         own = field.numbers
         middle = [_median(values) for values in (own.fwhm_px, own.sky, own.wcs_rms_px)]

@@ -19,7 +19,7 @@ from ngcmos.errors import NgcmosError, ProductError
 from ngcmos.lightcurves.series import BinLength, assign_bins, bin_points
 from ngcmos.names import Flag, Quality, star_name
 from ngcmos.night.products import photometry_path, relative_path
-from ngcmos.night.spans import clock
+from ngcmos.night.spans import DAY_S, JD_1970, clock
 from ngcmos.qc.target_plot import Points, TargetSeries, plot_small, plot_target
 from ngcmos.report import html as page
 from ngcmos.report.facts import FieldFacts
@@ -38,7 +38,7 @@ BIN = BinLength(minutes=5.0)
 MOST_LARGE, MOST_SMALL = 3, 12
 WIDE_IN, NARROW_IN = (9.6, 7.4), (4.2, 7.0)  # figures on a laptop and on paper, and on a phone
 DOTS_PER_INCH = 110
-_JD_1970, _DAY_S, _MINUTE_S, _HOURS_A_DAY = 2_440_587.5, 86_400.0, 60.0, 24.0
+_MINUTE_S, _HOURS_A_DAY = 60.0, 24.0
 _SPOILING = {
     Flag.SATURATED: "saturated",
     Flag.EDGE: "over the edge of the chip",
@@ -147,14 +147,14 @@ def say_troubles(observed: Observed) -> list[str]:
 
 def _moments(expected: Expected, observed: Observed) -> tuple[float, float, float, float]:
     """Start, middle and end of the expected transit in seconds UTC, and the error of the middle in s."""
-    later_s = float(np.nanmedian(_unix_of(observed) - observed.column("jd_bary") * _DAY_S))
-    middle, half = expected.mid_bjd * _DAY_S + later_s, expected.duration_d * _DAY_S / 2
-    return middle - half, middle, middle + half, expected.mid_err_d * _DAY_S
+    later_s = float(np.nanmedian(_unix_of(observed) - observed.column("jd_bary") * DAY_S))
+    middle, half = expected.mid_bjd * DAY_S + later_s, expected.duration_d * DAY_S / 2
+    return middle - half, middle, middle + half, expected.mid_err_d * DAY_S
 
 
 def _unix_of(observed: Observed) -> Floats:
     """Mid exposures, seconds UTC."""
-    return (observed.column("jd_mid") - _JD_1970) * _DAY_S
+    return (observed.column("jd_mid") - JD_1970) * DAY_S
 
 
 def _series_of(result: Result) -> TargetSeries:
@@ -187,9 +187,9 @@ def _binned(observed: Observed) -> Points:
     """Means of 5 minutes of the good frames, over seconds UTC."""
     curve, bjd = curve_of(observed), observed.column("jd_bary")
     order = np.argsort(bjd)
-    time_d = np.interp(curve.bjd_tdb, bjd[order], _unix_of(observed)[order]) / _DAY_S
+    time_d = np.interp(curve.bjd_tdb, bjd[order], _unix_of(observed)[order]) / DAY_S
     points = bin_points(assign_bins(time_d, BIN), time_d, curve.flux, curve.error)
-    return points.time_d * _DAY_S, points.value, points.error
+    return points.time_d * DAY_S, points.value, points.error
 
 
 def _read_others(folder: Path, field: str, targets: Sequence[int]) -> list[tuple[str, Points]]:

@@ -13,7 +13,7 @@ import numpy as np
 
 from ngcmos.names import Level, Stage, State
 from ngcmos.night.reasons import kind_of, say_share
-from ngcmos.night.spans import clock, span_of, spells
+from ngcmos.night.spans import clock, several_nights, span_of, spells
 from ngcmos.report.facts import FieldFacts, clear_zero_points_of, cloudy_frames, find_jumps, transparency
 from ngcmos.report.runs import StageRun
 from ngcmos.report.summary import NightSummary
@@ -200,7 +200,8 @@ def _judge_pointing(field: FieldFacts, large_px: float) -> list[Reason]:
     places = np.column_stack([field.numbers.shift_x, field.numbers.shift_y])
     jumps = find_jumps(field.unix, places, large_px)
     if jumps:
-        told = ", ".join(f"{px:.1f} px at {clock(unix)}" for unix, px in jumps[:3])
+        dated = several_nights(field.unix)
+        told = ", ".join(f"{px:.1f} px at {clock(unix, dated=dated)}" for unix, px in jumps[:3])
         more = f" and {len(jumps) - 3} more" if len(jumps) > 3 else ""
         return [Reason(Level.LOOK, JUMP, f"{field.name}: the telescope jumped by {told} UTC{more}")]
     known = np.isfinite(field.numbers.shift_x)

@@ -29,7 +29,7 @@ from ngcmos.season.known import KnownStars
 from ngcmos.season.news import news_of
 from ngcmos.season.reader import Season
 from ngcmos.season.search import SURE_SNR
-from ngcmos.season.sources import find_sources, remember_others, wanted_sources
+from ngcmos.season.sources import NIGHT, find_sources, remember_others, wanted_sources
 from ngcmos.season.update import update
 from ngcmos.steps.known import load_known
 
@@ -71,6 +71,8 @@ class Wish:
 def run(job: Job) -> Outcome:
     """Bring the night into the season of each of its fields; an Outcome.
 
+    Nights are known by their date: frames in a folder of another name are in no season, which is said.
+
     Raises
     ------
     WorkError
@@ -80,6 +82,9 @@ def run(job: Job) -> Outcome:
     if not tables:
         raise WorkError(f"{job.folder}: no phot_*.fits, expected one a field; run {Stage.PROCESS_CMOS} first")
     base = job.config.directories.base
+    if not NIGHT.fullmatch(job.folder.name):
+        log.info("%s: no season, its folder is not named by the date of a night (YYYYMMDD)", job.folder.name)
+        return job.outcome
     if job.folder.parent.resolve() != base.resolve():
         raise WorkError(f"{job.folder}: not under {base}, which holds the nights of its seasons")
     fields = [path.stem.removeprefix("phot_") for path in tables]

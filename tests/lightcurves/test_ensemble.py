@@ -5,6 +5,7 @@ import dataclasses
 import numpy as np
 import pytest
 
+from ngcmos.lightcurves.audit import usual_scatter
 from ngcmos.lightcurves.ensemble import (
     Counts,
     Kinship,
@@ -32,10 +33,10 @@ def kinship(rng):
     return Kinship(mag, colour, *rng.uniform(0, 1000, (2, STARS)), np.zeros(STARS, bool))
 
 
-def count(rng, kinship, *, factor=1.0, signal=1.0, noise=NOISE):
+def count(rng, kinship, *, factor=1.0, signal=1.0, noise=NOISE, frames=FRAMES):
     """Counts of these stars under a common factor of each frame, with signals of their own."""
     level = 10 ** (0.4 * (20 - kinship.mag))
-    true = level * np.asarray(factor) * signal * np.ones((FRAMES, STARS))
+    true = level * np.asarray(factor) * signal * np.ones((frames, STARS))
     flux = true * (1 + rng.normal(0, noise, true.shape))
     return Counts(flux, true * noise, np.isfinite(flux))
 
@@ -278,6 +279,14 @@ def test_best_aperture_is_that_of_the_least_scatter(rng, kinship):
     assert index.tolist() == [1] * 50 + [0] * 70
     np.testing.assert_array_equal(best.flux[:, :50], curves[1].flux[:, :50])
     np.testing.assert_array_equal(best.error[:, 50:], curves[0].error[:, 50:])
+
+
+def test_best_aperture_of_few_frames_is_not_that_of_luck(rng, kinship):
+    noises = NOISE * np.array([1.0, 1.3, 1.6, 1.9])
+    apertures = [relate(count(rng, kinship, noise=n, frames=8), kinship, np.zeros(8)) for n in noises]
+    best, _ = choose_best(apertures, kinship.mag)
+    ratio = np.median(best.rms / best.predicted) / usual_scatter(7)
+    assert ratio == pytest.approx(1, abs=0.1)
 
 
 def test_scatter_leaves_out_wild_points(rng):

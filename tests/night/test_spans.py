@@ -21,5 +21,11 @@ def test_span_goes_from_the_first_to_the_last_that_is_known():
     assert span_of([np.nan]) == ""
 
 
+def test_times_of_several_nights_are_told_with_their_dates():
+    assert span_of([0.0, 86_400.0 * 40]) == "1970-01-01 00:00–1970-02-10 00:00 UTC"
+    unix = np.arange(4) * 86_400.0 + 3600
+    assert spells(unix, np.array([False, False, True, True])) == ["1970-01-03 01:00–1970-01-04 01:00"]
+
+
 def test_clock_of_no_time_says_so():
     assert clock(np.nan) == "an unknown time"

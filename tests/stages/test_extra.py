@@ -9,6 +9,7 @@ import pytest
 from astropy.io import fits
 from running import run_stage
 
+from ngcmos.night.filenames import stamp_of
 from ngcmos.night.folder import open_night
 from ngcmos.report.facts import read_fields
 from ngcmos.report.field import Exhibits, draw_field_section
@@ -60,6 +61,19 @@ def test_page_plots_them(measured):
     [facts] = [one for one in read_fields(config, night, []) if one.name == field]
     _, plots = draw_field_section("f0", facts, 20.0, Exhibits())
     assert {"ccd_temp_c": "C", "pwv_mm": "mm"}.items() <= {plot.title: plot.unit for plot in plots}.items()
+
+
+def test_times_on_the_page_are_those_of_the_frames_where_names_tell_none(measured, tmp_path):
+    config, night, field, _ = measured
+    first, second, *_ = sorted(night.folder.glob(f"{field}_TIC*.fits"))
+    folder = tmp_path / night.date
+    folder.mkdir()
+    for number, path in enumerate((second, first)):
+        shutil.copy(path, folder / f"{field}_{number}.fits")
+    [facts] = read_fields(config, open_night(config, folder), [])
+    stamps = [stamp_of(path).timestamp() for path in (first, second)]
+    assert [file.name for file in facts.files] == [f"{field}_1.fits", f"{field}_0.fits"]
+    np.testing.assert_allclose(facts.unix, stamps, atol=1)
 
 
 def test_season_keeps_them(measured):

@@ -76,6 +76,14 @@ def test_stage_of_a_night_elsewhere_is_told(season, tmp_path):
         run_stage(stage, config_of(season), open_night(config_of(season), tmp_path / "20240705"))
 
 
+def test_folder_that_is_named_by_no_night_has_no_season(season, caplog):
+    folder = shutil.move(season.nights / "20240705", season.nights / "my frames")
+    with caplog.at_level("INFO"):
+        outcome = run_stage(stage, config_of(season), open_night(config_of(season), folder))
+    assert outcome.exit_code == 0 and not season.folder.nights()
+    assert "no season, its folder is not named by the date of a night" in caplog.text
+
+
 def test_script_brings_all_nights_in(season):
     run_script("season", *season.options)
     assert len(season.folder.nights()) == 5

@@ -8,6 +8,9 @@
     const d = new Date(t * 1000);
     return two(d.getUTCHours()) + ":" + two(d.getUTCMinutes()) + (seconds ? ":" + two(d.getUTCSeconds()) : "");
   };
+  const DAY_S = 86400;
+  const moment = (t, apart) => (apart < DAY_S ? clock(t, apart < 60) : new Date(t * 1000).toISOString().slice(0, 10));
+  const told = (spec, t) => (spec.x[spec.x.length - 1] - spec.x[0] > DAY_S ? moment(t, DAY_S) + " " : "") + clock(t, true);
   const short = (v) => (v == null ? "–" : String(+v.toPrecision(5)));
   let drawn = [];
 
@@ -31,8 +34,9 @@
     const lines = { grid: { stroke: css("--grid"), width: 1 }, ticks: { stroke: css("--grid"), width: 1, size: 4 } };
     const x = { ...look, ...lines, label: spec.xLabel, labelSize: 16, size: 28 };
     const y = { ...look, grid: { ...lines.grid }, ticks: { ...lines.ticks }, size: 56, label: spec.yLabel, labelSize: 16 };
-    if (spec.time) x.incrs = [1, 5, 10, 30, 60, 300, 600, 1800, 3600, 7200, 10800, 21600];
-    if (spec.time) x.values = (u, ticks) => ticks.map((t) => clock(t, ticks.length > 1 && ticks[1] - ticks[0] < 60));
+    if (spec.time) x.incrs = [1, 5, 10, 30, 60, 300, 600, 1800, 3600, 7200, 10800, 21600, 43200,
+      ...[1, 2, 5, 10, 20, 50, 100, 200, 500].map((days) => days * DAY_S)];
+    if (spec.time) x.values = (u, ticks) => ticks.map((t) => moment(t, ticks.length > 1 ? ticks[1] - ticks[0] : 60));
     if (spec.log) {
       y.splits = (u, axis, low, high) => logTicks(low, high);
       y.filter = (u, ticks) => ticks;
@@ -93,7 +97,7 @@
     const parts = [];
     if (spec.names) parts.push(names[spec.names][spec.ids ? spec.ids[index] : index]);
     else if (spec.labels) parts.push(spec.labels[index]);
-    parts.push(spec.time ? clock(spec.x[index], true) + " UTC" : spec.xLabel + " " + short(spec.x[index]));
+    parts.push(spec.time ? told(spec, spec.x[index]) + " UTC" : spec.xLabel + " " + short(spec.x[index]));
     spec.series.forEach((s) => s.y[index] != null && parts.push(s.label + " " + short(s.y[index])));
     return parts.filter(Boolean).join("   ");
   }
@@ -107,7 +111,7 @@
       legend: { live: true },
       cursor: { points: { size: 7 }, drag: { x: true, y: false }, sync: spec.sync ? { key: spec.sync, scales: ["x", null] } : undefined },
       axes: axesOf(spec),
-      series: [{ label: spec.time ? "UTC" : spec.xLabel, value: (u, v) => (v == null ? "" : spec.time ? clock(v, true) : short(v)) },
+      series: [{ label: spec.time ? "UTC" : spec.xLabel, value: (u, v) => (v == null ? "" : spec.time ? told(spec, v) : short(v)) },
         ...spec.series.map(seriesOf)],
       hooks: { drawClear: spec.bands ? [(u) => drawBands(u, spec.bands)] : [], draw: [(u) => drawBars(u, spec)] },
     };
