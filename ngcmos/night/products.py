@@ -48,6 +48,11 @@ def photometry_path(night: Path, field: str) -> Path:
     return night / f"phot_{field}.fits"
 
 
+def summary_path(table: Path) -> Path:
+    """What a photometry table held in short before it was made anew."""
+    return table.with_name(f"{table.stem}.before.json")
+
+
 def relative_path(night: Path, field: str) -> Path:
     """The light curves of a field against comparison stars."""
     return night / f"rel_phot_{field}.fits"

@@ -1,12 +1,14 @@
 """What another reduction has changed: two photometry tables of a field, star by star and frame by frame.
 
-``compare_tables(a, b) -> Change``; ``in_lines(change)`` and ``draw_changes(changes)`` tell it.
+``compare_tables(field, a, b) -> Change``, and ``compare_with_before(field, table)`` with what that was before it
+was made anew; ``in_lines(change)`` and ``draw_changes(changes)`` tell it.
 """
 
 import dataclasses
 import math
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from astropy.io.fits import Header
@@ -15,19 +17,16 @@ from numpy.typing import NDArray
 from ngcmos.arrays import Floats, Ints
 from ngcmos.errors import WorkError
 from ngcmos.lightcurves.cube import read_cube
-from ngcmos.lightcurves.series import frame_to_frame
-from ngcmos.names import Flag
+from ngcmos.lightcurves.summary import SPOILT, USUAL_RADIUS_PX, read_summary, scatter_and_errors, summarise
 from ngcmos.night.fingerprint import Inputs
-from ngcmos.night.products import photometry_path
+from ngcmos.night.products import photometry_path, summary_path
 from ngcmos.report import html as page
-from ngcmos.report.wanted import USUAL_RADIUS_PX
 from ngcmos.tables.table import check_table, read_frames, read_stars
 
 MOST_OFFSET_MMAG = 1.0  # of the median of a bin
 MOST_WORSE = 0.02  # of scatter or errors
 FEWEST_STARS = 5  # of a bin that is judged
 MAG_A_FLUX = 2.5 / math.log(10)
-SPOILT = Flag.SATURATED | Flag.OFF_CHIP | Flag.EDGE
 DIFFERENT = 4  # the exit code
 NAMES_SHOWN = 5
 _HEAD = ["Tmag", "stars", "offset [mmag]", "scatter A [mmag]", "scatter B", "errors A", "errors B"]
@@ -149,12 +148,52 @@ def compare_tables(field: str, a: Path, b: Path, radius_px: float | None = None)
         field,
         radius,
         tuple(_bins(tmag, counts[0], counts[1])),
-        tuple(np.setdiff1d(one.tic_id, other.tic_id).tolist()),
-        tuple(np.setdiff1d(other.tic_id, one.tic_id).tolist()),
-        tuple(np.setdiff1d(one.frames, other.frames).tolist()),
-        tuple(np.setdiff1d(other.frames, one.frames).tolist()),
-        tuple(Inputs.read(made_of).differences(before)) if made_of != before else (),
+        *_gone_and_come(one.tic_id, other.tic_id),
+        *_gone_and_come(one.frames, other.frames),
+        _made_otherwise(before, made_of),
     )
+
+
+def compare_with_before(field: str, table: Path, before: Path | None = None) -> Change:
+    """The Change of a table from what it was before it was made anew (by the file `before`, that beside it).
+
+    Levels are medians of all frames of each, not of those that both have.
+
+    Raises
+    ------
+    ProductError
+        One of them is damaged, or nothing was kept.
+    WorkError
+        They have no star or aperture in common.
+    """
+    one = read_summary(before or summary_path(table))
+    other = summarise(table, one.radius_px)
+    tic_id, in_one, in_other = np.intersect1d(one.tic_id, other.tic_id, return_indices=True)
+    if not tic_id.size:
+        raise WorkError(f"{table}: no star in common with what it was before")
+    offset = -np.log(other.level[in_other] / one.level[in_one])
+    scatter, errors = (
+        (getattr(one, name)[in_one], getattr(other, name)[in_other]) for name in ("scatter", "error")
+    )
+    known = np.isfinite(offset)
+    pairs = [tuple(values[known] for values in pair) for pair in (scatter, errors)]
+    return Change(
+        field,
+        one.radius_px,
+        tuple(_bins_of(one.tmag[in_one][known], offset[known], *pairs)),
+        *_gone_and_come(one.tic_id, other.tic_id),
+        *_gone_and_come(np.array(one.frames), np.array(other.frames)),
+        _made_otherwise(one.inputs, other.inputs),
+    )
+
+
+def _gone_and_come(before: NDArray[Any], after: NDArray[Any]) -> tuple[tuple[Any, ...], tuple[Any, ...]]:
+    """What is only in the one, and only in the other."""
+    return tuple(np.setdiff1d(before, after).tolist()), tuple(np.setdiff1d(after, before).tolist())
+
+
+def _made_otherwise(before: str, after: str) -> tuple[str, ...]:
+    return tuple(Inputs.read(after).differences(before)) if after != before else ()
 
 
 def _common_radius(common: set[float], wanted: float | None) -> float:
@@ -174,22 +213,18 @@ def _bins(tmag: Floats, a: _Counts, b: _Counts) -> Iterator[Bin]:
     sides = [
         _Counts(*(np.where(both, one, np.nan)[:, known] for one in (side.flux, side.error))) for side in (a, b)
     ]
-    scatter, errors = zip(*(_scatter_and_errors(side) for side in sides), strict=True)
+    scatter, errors = zip(*(scatter_and_errors(side.flux, side.error) for side in sides), strict=True)
     offset = -np.nanmedian(np.log(sides[1].flux / sides[0].flux), axis=0)
-    whole = np.floor(tmag[known])
+    yield from _bins_of(tmag[known], offset, scatter, errors)
+
+
+def _bins_of(tmag: Floats, offset: Floats, scatter: Sequence[Floats], errors: Sequence[Floats]) -> Iterator[Bin]:
+    """A Bin a magnitude, of numbers of stars; those of A and of B in each pair."""
+    whole = np.floor(tmag)
     for magnitude in np.unique(whole[np.isfinite(whole)]).tolist():
         here = whole == magnitude
         middle = [_mmag(values[here]) for values in (offset, *scatter, *errors)]
         yield Bin(int(magnitude), int(here.sum()), middle[0], (middle[1], middle[2]), (middle[3], middle[4]))
-
-
-def _scatter_and_errors(counts: _Counts) -> tuple[Floats, Floats]:
-    """(scatter from frame to frame without what all stars do, usual error), relative, a star."""
-    level = np.nanmedian(counts.flux, axis=0)
-    relative = counts.flux / level
-    frames = np.array([np.nanmedian(row) if np.isfinite(row).any() else np.nan for row in relative])
-    scatter = np.array([frame_to_frame(star) for star in (relative / frames[:, None]).T])
-    return scatter, np.nanmedian(counts.error, axis=0) / level
 
 
 def _mmag(values: Floats) -> float:
@@ -230,7 +265,7 @@ def _say_rest(change: Change) -> list[str]:
     return said
 
 
-def draw_changes(a: Path, b: Path, changes: Sequence[Change]) -> str:
+def draw_changes(a: str | Path, b: str | Path, changes: Sequence[Change]) -> str:
     """The page of a comparison."""
     sections = [
         page.section(

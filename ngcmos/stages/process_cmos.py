@@ -13,7 +13,8 @@ from astropy.table import Table
 from ngcmos.arrays import Rows
 from ngcmos.calibration.belonging import Setting, settings_of
 from ngcmos.calibration.masters import Masters, load_masters
-from ngcmos.errors import FrameError, HeaderError, MasterError, WorkError
+from ngcmos.errors import FrameError, HeaderError, MasterError, ProductError, WorkError
+from ngcmos.lightcurves.summary import keep_summary
 from ngcmos.names import Record, Stage
 from ngcmos.night.filenames import stamp_of
 from ngcmos.night.fingerprint import Inputs
@@ -39,7 +40,16 @@ from ngcmos.steps.measuring import (
     with_times,
 )
 from ngcmos.steps.remarking import remark_on_counts, remark_on_headers, remark_on_masters, remark_on_table
-from ngcmos.steps.table import Making, is_same, join_table, keep_part, places_known, refused_before, table_stands
+from ngcmos.steps.table import (
+    Making,
+    differences,
+    is_same,
+    join_table,
+    keep_part,
+    places_known,
+    refused_before,
+    table_stands,
+)
 from ngcmos.tables.frame_row import FrameRow
 from ngcmos.tables.parts import FRAMES_A_PART, Place, RowReader, open_parts, parts_folder, remove_parts
 from ngcmos.tables.writer import Facts
@@ -227,10 +237,21 @@ class FieldPhotometer:
         placed = [with_shift(frame, shifts) for frame in _in_time(self._placed.values())]
         filter_name = self._job.night.filter_of(self._field)
         making = Making(self._job.camera, self._inputs, self._describe, filter_name)
+        self._keep_summary(self._inputs)
         join_table(self._path, placed, self._known, Table(self._stars.chosen, copy=False, meta={}), making)
         keep_product(self._job.ledger, self._path, self._field, self._inputs)
         remark_on_table(self._job, self._field, self._path)
         self._job.outcome.products.append(self._path)
+
+    def _keep_summary(self, inputs: Inputs) -> None:
+        """Keep in short what a table held that is replaced by one of other inputs, or made anew as was asked."""
+        if not self._path.exists():
+            return
+        try:
+            if self._overwrite or differences(self._path, inputs):
+                keep_summary(self._path)
+        except ProductError as error:
+            log.warning("%s; nothing is kept of it", error)
 
     def _describe(self, facts: Sequence[Facts]) -> dict[str, np.ndarray]:
         """Columns of STARS that ask for the width of the stars in all frames."""

@@ -8,8 +8,10 @@ from astropy.io import fits
 from astropy.table import Table
 from running import run_script
 
-from ngcmos.errors import WorkError
-from ngcmos.report.comparison import compare_tables, draw_changes, in_lines, tables_of
+from ngcmos.errors import ProductError, WorkError
+from ngcmos.lightcurves.summary import keep_summary
+from ngcmos.night.products import summary_path
+from ngcmos.report.comparison import compare_tables, compare_with_before, draw_changes, in_lines, tables_of
 
 
 @pytest.fixture(scope="module")
@@ -87,3 +89,45 @@ def test_exit_codes_of_the_command(table, changed, tmp_path):
     done = run_script("compare_runs", table, changed, "--output", tmp_path / "a.html", code=4)
     assert "DIFFERENT" in done.stdout and "different" in (tmp_path / "a.html").read_text()
     assert np.all([name in done.stdout for name in ("offset", "frames only in A")])
+
+
+@pytest.fixture
+def made_anew(table, changed, tmp_path):
+    """The changed table in place of the first one, of which the summary was kept."""
+    path = tmp_path / table.name
+    shutil.copyfile(table, path)
+    keep_summary(path)
+    shutil.copyfile(changed, path)
+    return path
+
+
+def test_table_is_compared_with_what_it_was_before(made_anew, table, changed):
+    """As with the table that is gone, but for the last frame, which only one of them has."""
+    change, known = compare_with_before("f", made_anew), compare_tables("f", table, changed)
+    assert (change.stars_lost, change.frames_lost) == (known.stars_lost, known.frames_lost)
+    for one, other in zip(change.bins, known.bins, strict=True):
+        assert one.offset == pytest.approx(other.offset, abs=0.3 * one.errors[0])
+        assert one.errors == pytest.approx(other.errors, rel=0.01)
+        if one.stars > 5:
+            assert one.scatter == pytest.approx(other.scatter, rel=0.15)
+
+
+def test_summary_holds_what_the_table_does(table, tmp_path):
+    path = shutil.copyfile(table, tmp_path / table.name)
+    keep_summary(path)
+    change = compare_with_before("f", path)
+    assert change.is_alike and max(abs(one.offset) for one in change.bins) < 0.001
+    assert change.made_otherwise == () and change.stars_gained == change.frames_gained == ()
+
+
+def test_damaged_summary_is_said(made_anew):
+    summary_path(made_anew).write_text('{"tic_id": [1]}')
+    with pytest.raises(ProductError, match="no summary of a photometry table"):
+        compare_with_before("f", made_anew)
+
+
+def test_script_compares_a_night_with_itself_before(made_anew):
+    said = run_script("compare_runs", made_anew.parent, code=4).stdout
+    assert "DIFFERENT" in said and "1 frames only in A" in said
+    summary_path(made_anew).unlink()
+    assert "no table there was made anew" in run_script("compare_runs", made_anew.parent, code=1).stderr

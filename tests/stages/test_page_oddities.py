@@ -13,6 +13,7 @@ from ngcmos.config import load_config
 from ngcmos.night.folder import open_night
 from ngcmos.night.ledger import open_ledger
 from ngcmos.night.remarks import keep_remark
+from ngcmos.report.comparison import compare_with_before
 from ngcmos.report.html import HEAD_BYTES, read_summary
 from ngcmos.report.night import gather
 from ngcmos.stages import create_flats, night_report, process_cmos
@@ -108,6 +109,8 @@ def test_product_of_another_reduction_wants_a_human(sound):
     assert f"{names} were made with another sky_method; run_night --overwrite makes anew" in said(text)
     run_stage(process_cmos, changed, open_night(changed, folder), overwrite=True)
     assert summary_of(write_page(config, folder))["verdict"] == "good"
+    since = [compare_with_before(field, folder / f"phot_{field}.fits") for field in fields]
+    assert all("sky_method" in change.made_otherwise and not change.frames_lost for change in since)
 
 
 def test_remarks_are_told_and_want_a_human(sound):
