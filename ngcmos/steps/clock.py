@@ -2,6 +2,7 @@
 
 import dataclasses
 import datetime
+import zoneinfo
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Protocol
@@ -53,10 +54,11 @@ def remark_on_times(job: Job, field: str, frames: Sequence[Timed]) -> None:
     texts = [frame.exposure_as_text for frame in frames if frame.exposure_as_text]
     keep_remark(job.ledger, field, "exposure", f"{texts[0]} in {len(texts)} frames" if texts else "")
     clocked = [Clocked(one.path, one.start, one.exptime_s, one.middle_s, one.end_s) for one in frames]
-    keep_remark(job.ledger, field, TIME, tell_clock(clocked, job.camera.headers.date_obs[0]))
+    card, timezone = job.camera.headers.date_obs[0], job.config.site.timezone
+    keep_remark(job.ledger, field, TIME, tell_clock(clocked, card, timezone=timezone))
 
 
-def tell_clock(frames: Sequence[Clocked], card: str) -> str:
+def tell_clock(frames: Sequence[Clocked], card: str, *, timezone: str = "UTC") -> str:
     """What does not agree about the times of a field, in one line; "" where all agrees.
 
     Parameters
@@ -64,6 +66,8 @@ def tell_clock(frames: Sequence[Clocked], card: str) -> str:
     frames : sequence of Clocked
     card : str
         The card of the time, as "DATE-OBS".
+    timezone : str
+        Of the site, as "America/Santiago".
     """
     lags = np.array([lag_s(frame.path, frame.start) for frame in frames])
     exptime_s = float(np.median([frame.exptime_s for frame in frames])) if frames else np.nan
@@ -72,7 +76,8 @@ def tell_clock(frames: Sequence[Clocked], card: str) -> str:
     limit_s = TOLERANCE_S * (1.5 if whole else 1.0)
     if np.isfinite(lags).any() and abs(usual := float(np.nanmedian(lags))) >= limit_s:
         side = "after" if usual > 0 else "before"
-        told.append(f"{card} is {abs(usual):.3f} s {side} the stamps in the names{likely_cause(usual, exptime_s)}")
+        cause = _local_names(usual, frames[0].start, timezone) or likely_cause(usual, exptime_s)
+        told.append(f"{card} is {abs(usual):.3f} s {side} the stamps in the names{cause}")
     lasts = np.array([frame.end_s for frame in frames])
     if np.isfinite(lasts).any() and float(np.nanmedian(lasts)) < exptime_s - TOLERANCE_S:
         last = float(np.nanmedian(lasts))
@@ -94,6 +99,14 @@ def lag_s(path: Path, start: str) -> float:
         return float("nan")
     minute = datetime.datetime.fromisoformat(f"{start[:17]}00").replace(tzinfo=datetime.UTC)
     return (minute - stamp).total_seconds() + float(start[17:])  # a datetime knows no leap second
+
+
+def _local_names(lag: float, start: str, timezone: str) -> str:
+    """That the names seem to hold the local time of the site, "" where they do not."""
+    moment = datetime.datetime.fromisoformat(f"{start[:17]}00").replace(tzinfo=datetime.UTC)
+    offset = moment.astimezone(zoneinfo.ZoneInfo(timezone)).utcoffset() or datetime.timedelta()
+    ahead_s = offset.total_seconds()
+    return f", as if these were in local time ({timezone})" if ahead_s and abs(lag + ahead_s) < TOLERANCE_S else ""
 
 
 def likely_cause(lag: float, exptime_s: float) -> str:

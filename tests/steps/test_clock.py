@@ -55,5 +55,13 @@ def test_right_nights_are_not_told(number):
     assert tell_clock(night(exptime_s=exptime_s, **options), "DATE-OBS") == ""
 
 
+def test_names_in_the_local_time_of_the_site_are_no_fault_of_the_cards():
+    told = tell_clock(night(late_s=4 * 3600.0), "DATE-OBS", timezone="America/Santiago")
+    assert "after the stamps in the names, as if these were in local time (America/Santiago)" in told
+    assert "headers." not in told
+    wrong_way = tell_clock(night(late_s=-4 * 3600.0), "DATE-OBS", timezone="America/Santiago")
+    assert "headers.utc_offset_h = -4" in wrong_way
+
+
 def test_names_without_stamps_tell_nothing():
     assert tell_clock([Clocked(Path("frame-1.fits"), "2024-07-06T03:00:00.000", 10.0)], "DATE-OBS") == ""
