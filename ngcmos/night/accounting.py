@@ -16,6 +16,10 @@ from ngcmos.night.images import read_image
 NOT_SCIENCE = ("evening", "morning", "flat", "bias", "dark", "master", "catalog", "phot")
 USUAL_TYPES = HeaderNames().imagetyp
 _CALIBRATION = re.compile("flat|bias|zero|dark", re.IGNORECASE)
+_CALIBRATION_NAME = re.compile(
+    r"(?<![a-z])(evening|morning|((sky|dome|twilight|master)[-_ ]?)?(flat|bias|dark|dark[-_ ]?flat))s?(?![a-z])"
+    r"|flat[-_ ]?field"
+)
 _SCIENCE = re.compile("light|object|science", re.IGNORECASE)
 _PRODUCT = re.compile(
     r"((rel_)?phot_.*|hot_pixels_.*|master_(bias|dark|flat)\w*\.fits.*|.*_(matched_)?catalog(_input)?\.fits.*|ngcmos\.(log|db).*"
@@ -89,6 +93,8 @@ def _account(path: Path, is_growing: bool) -> LeftOut:
     if not (name.isascii() and name.isprintable() and len(name) <= 200):
         return LeftOut(path, Kind.NOT_LOOKED_AT, "its name is not printable ASCII of at most 200 characters")
     words = [word for word in NOT_SCIENCE if word in name.lower()]
+    if words and not _CALIBRATION_NAME.search(name.lower()):
+        return LeftOut(path, Kind.NOT_LOOKED_AT, f"its name has {words[0]}, no IMAGETYP calls it a light frame")
     return LeftOut(path, Kind.CALIBRATION, f"its name has {words[0]}" if words else "its IMAGETYP")
 
 

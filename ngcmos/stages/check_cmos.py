@@ -120,7 +120,7 @@ class FieldSorter:
         off, jumped = _judge_sides(offsets, [rotation_of(solution) for solution in solved.values()], limit_px)
         told = "%s: %s: scatter of %d frames x %.3f, y %.3f px"
         log.info(told, Stage.CHECK_CMOS, self._field, (~jumped).sum(), *off[~jumped].std(axis=0))
-        reason = "{:.1f}, {:.1f} px off by its plate solution, expected at most {:g}"
+        reason = "too far off by its plate solution: {:.1f}, {:.1f} px, expected at most {:g}"
         return {
             path: Belonging(FAILED_DONUTS, reason.format(*distance, limit_px)) if is_off else Belonging(None, "")
             for path, distance, is_off in zip(solved, off, jumped, strict=True)

@@ -22,7 +22,7 @@ def judge_by_shift(shift: Shift | None, reason: str, limit_px: float) -> Belongi
     """Where a frame without a plate solution belongs; `shift` is its donuts Shift, None where it has none."""
     if shift is None or shift.x is None or shift.y is None or max(abs(shift.x), abs(shift.y)) <= limit_px:
         return Belonging(NO_WCS, reason)
-    off = f"{shift.x:.1f}, {shift.y:.1f} px off by donuts, expected at most {limit_px:g}"
+    off = f"too far off by donuts: {shift.x:.1f}, {shift.y:.1f} px, expected at most {limit_px:g}"
     return Belonging(FAILED_DONUTS, off)
 
 

@@ -103,7 +103,28 @@ def test_what_is_a_science_frame(night, name, card, science):
     assert bool(opened.frames) == science
     if not science:
         [one] = opened.others
-        assert one.kind == (Kind.PRODUCT if name.startswith(("phot", "NG", "master")) else Kind.CALIBRATION)
+        unsure = {"biassed-star-20240706073137751.fits": Kind.NOT_LOOKED_AT}
+        product = name.startswith(("phot", "NG", "master"))
+        assert one.kind == unsure.get(name, Kind.PRODUCT if product else Kind.CALIBRATION)
+
+
+@pytest.mark.parametrize(
+    ("name", "kind"),
+    [
+        ("evening-flat-20240705230000000.fits", Kind.CALIBRATION),
+        ("SkyFlat_V_001.fits.gz", Kind.CALIBRATION),
+        ("darks_10s_3.fit", Kind.CALIBRATION),
+        ("bias20240705.fts", Kind.CALIBRATION),
+        ("masterdark_10s.fits", Kind.CALIBRATION),
+        ("photon-1-20240706073137751.fits", Kind.NOT_LOOKED_AT),
+        ("Flatiron-20240706073137751.fits", Kind.NOT_LOOKED_AT),
+        ("webmaster-20240706073137751.fits", Kind.NOT_LOOKED_AT),
+    ],
+)
+def test_a_name_that_only_holds_such_a_word_is_no_calibration_frame(night, name, kind):
+    [one] = night({}, names=[name]).others
+    assert one.kind == kind
+    assert ("no IMAGETYP calls it a light frame" in one.reason) == (kind == Kind.NOT_LOOKED_AT)
 
 
 def test_every_file_is_accounted_for(night):
