@@ -47,6 +47,7 @@ from ngcmos.errors import FrameError, StarlessError, UnmatchedError, UnsolvedErr
 
 POLISHED_STARS = 600
 FEWEST_SOURCES = 5
+SURE_SOURCES = 8  # where fewer are not solved, they are too few to tell why
 FEW_SOURCES = 30  # where fewer are seen, fainter ones and those nearer to the edge are looked for too
 FAINTER_AREA_PX, NEARER_BORDER_PX = 5, 3
 FEWEST_POLISHED = 5
@@ -178,6 +179,9 @@ def _solve_triangles(plate: _Plate, pointing: Place, kernel: Floats | None) -> S
         solution = _polish_first(plate, found, reasons)
         if solution is not None:
             return solution
+    if len(sources) < SURE_SOURCES:
+        reasons.append(f"too few sources: {len(sources)}, expected at least {SURE_SOURCES}")
+        raise StarlessError("; ".join(reasons))
     raise UnmatchedError("; ".join(reasons))
 
 

@@ -341,7 +341,7 @@ class FieldSolver:
     def _why_unsolved(self) -> str:
         """What may be wrong with a field of which no frame is solved."""
         if 2 * len(self._starless) >= len(self._sightings):
-            return f"{len(self._starless)} show hardly any stars – cloud or dome closed"
+            return f"{len(self._starless)} show hardly any stars – cloud or dome closed, or too small a field"
         return "stars are seen: are the pointing cards right? is the telescope out of focus (--defocus)?"
 
     def _settle(self, path: Path, result: dict[str, Any] | FrameError, made_of: str) -> None:

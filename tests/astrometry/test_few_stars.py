@@ -11,7 +11,7 @@ from ngcmos.astrometry.distortion import to_pixels
 from ngcmos.astrometry.solve import solve_frame
 from ngcmos.astrometry.spots import ReferenceStars
 from ngcmos.config import load_camera
-from ngcmos.errors import UnsolvedError
+from ngcmos.errors import StarlessError, UnmatchedError, UnsolvedError
 
 RIGHT_PX = 0.5
 PIXEL = 4.05 / 3600  # degrees
@@ -121,6 +121,22 @@ def test_what_chance_may_have_made_is_told_with_its_probability():
     )
     with pytest.raises(UnsolvedError, match=r"[56] of \d\d stars agree, which chance does with the probability"):
         solve_frame(image, poor, camera_of(192), pointing=field.pointing)
+
+
+@pytest.mark.parametrize(("seen", "error"), [(7, StarlessError), (9, UnmatchedError)])
+def test_too_few_stars_to_be_sure_are_told_as_too_few(seen, error):
+    """On a sky where they are not, as a field whose cards are wrong would say nothing of so few."""
+    field, _ = make_chip(192, 1002, density=2.0)
+    rows, x, y = field.visible(19.0)
+    apart = field.mag[rows].argsort()[:seen]
+    image = render(
+        np.random.default_rng(3), x[apart], y[apart], electrons_of(field.mag[rows[apart]]), shape=field.shape
+    )
+    foreign, _ = make_chip(192, 6002)
+    with pytest.raises(error) as told:
+        solve_frame(image, known_stars(foreign), camera_of(192), pointing=foreign.pointing)
+    assert told.type is error
+    assert ("too few sources: 7, expected at least 8" in str(told.value)) == (seen == 7)
 
 
 def test_a_distortion_is_only_believed_where_the_stars_show_it():
