@@ -20,7 +20,7 @@ _GREY = "0.7"
 _MARGIN_SIGMA = 6.0  # of the bins: points far off do not flatten the curve
 _SHADE = 0.15
 _HOUR_STEPS, _MOST_HOURS, _DATES = (1 / 60, 1 / 12, 0.25, 0.5, 1.0, 2.0, 4.0), 7, 3
-_LEEWAY_H = 0.02  # before the first and after the last frame
+_LEEWAY_H, _LEEWAY = 0.02, 0.02  # before the first and after the last frame, and as a share of all hours
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -161,7 +161,8 @@ def _name_hours(axes: "Axes", unix: Floats) -> None:
     The limits are set: those that matplotlib finds for one moment alone are years apart.
     """
     first, last = (float(limit) / 3600 for limit in (unix.min(), unix.max()))
-    first, last = first - _LEEWAY_H, last + _LEEWAY_H
+    leeway = max(_LEEWAY_H, _LEEWAY * (last - first))
+    first, last = first - leeway, last + leeway
     axes.set_xlim(first / 24, last / 24)
     if (last - first) / _HOUR_STEPS[-1] > _MOST_HOURS:
         days = np.linspace(np.ceil(first / 24), np.floor(last / 24), _DATES).round()

@@ -36,6 +36,7 @@
     const y = { ...look, grid: { ...lines.grid }, ticks: { ...lines.ticks }, size: 56, label: spec.yLabel, labelSize: 16 };
     if (spec.time) x.incrs = [1, 5, 10, 30, 60, 300, 600, 1800, 3600, 7200, 10800, 21600, 43200,
       ...[1, 2, 5, 10, 20, 50, 100, 200, 500].map((days) => days * DAY_S)];
+    if (spec.time && spec.x[spec.x.length - 1] - spec.x[0] > DAY_S) x.space = 80;
     if (spec.time) x.values = (u, ticks) => ticks.map((t) => moment(t, ticks.length > 1 ? ticks[1] - ticks[0] : 60));
     if (spec.log) {
       y.splits = (u, axis, low, high) => logTicks(low, high);
