@@ -9,12 +9,13 @@ from pathlib import Path
 
 from ngcmos.config import HeaderNames
 from ngcmos.errors import FrameError
-from ngcmos.night.filenames import is_fits
+from ngcmos.night.filenames import is_fits, stamp_of
 from ngcmos.night.headers import said_first
 from ngcmos.night.images import read_image
 
 NOT_SCIENCE = ("evening", "morning", "flat", "bias", "dark", "master", "catalog", "phot")
 USUAL_TYPES = HeaderNames().imagetyp
+_TABLE, _START_BYTES = b"XTENSION= 'BINTABLE'", 8 * 2880
 _CALIBRATION = re.compile("flat|bias|zero|dark", re.IGNORECASE)
 _CALIBRATION_NAME = re.compile(
     r"(?<![a-z])(evening|morning|((sky|dome|twilight|master)[-_ ]?)?(flat|bias|dark|dark[-_ ]?flat))s?(?![a-z])"
@@ -57,7 +58,7 @@ def is_science(path: Path, imagetyp: Sequence[str] = USUAL_TYPES) -> bool:
     if _PRODUCT.match(name):
         return False
     if not any(word in name for word in NOT_SCIENCE):
-        return True
+        return not _is_table(path)
     return bool(_SCIENCE.search(_type_of(path, imagetyp)))
 
 
@@ -72,6 +73,22 @@ def _type_of(path: Path, imagetyp: Sequence[str]) -> str:
     except FrameError:
         return ""
     return said_first(header, imagetyp)
+
+
+def _is_table(path: Path) -> bool:
+    """Whether a file without a time stamp holds tables and no image: a catalog among the frames."""
+    if stamp_of(path) is not None:
+        return False
+    try:
+        with path.open("rb") as file:
+            if _TABLE not in file.read(_START_BYTES):
+                return False
+        read_image(path, pixels=False)
+    except OSError:
+        return False
+    except FrameError:
+        return True
+    return False
 
 
 def left_out(entries: Iterable[Path], science: Collection[Path], growing: Collection[Path]) -> tuple[LeftOut, ...]:
@@ -92,6 +109,8 @@ def _account(path: Path, is_growing: bool) -> LeftOut:
         )
     if not (name.isascii() and name.isprintable() and len(name) <= 200):
         return LeftOut(path, Kind.NOT_LOOKED_AT, "its name is not printable ASCII of at most 200 characters")
+    if _is_table(path):
+        return LeftOut(path, Kind.NOT_LOOKED_AT, "a table without an image")
     words = [word for word in NOT_SCIENCE if word in name.lower()]
     if words and not _CALIBRATION_NAME.search(name.lower()):
         return LeftOut(path, Kind.NOT_LOOKED_AT, f"its name has {words[0]}, no IMAGETYP calls it a light frame")

@@ -5,7 +5,10 @@ import datetime
 import os
 import time
 
+import numpy as np
 import pytest
+from astropy.io import fits
+from astropy.table import Table
 
 from ngcmos.errors import FrameError, NightError, UsageError
 from ngcmos.night.folder import bring_back, evening_of, find_folder, open_night, science_files, set_aside
@@ -48,6 +51,18 @@ def test_what_is_no_science_frame(tmp_path, name):
 def test_what_is_a_science_frame(tmp_path, name):
     touch(tmp_path, name)
     assert [path.name for path in science_files(tmp_path)] == [name]
+
+
+def test_table_among_frames_is_not_looked_at(small_config, tmp_path):
+    night = tmp_path / "20240705"
+    touch(night, FRAME)
+    Table({"ra": [1.0]}).write(night / "stars of Gaia.fits")
+    fits.HDUList([fits.PrimaryHDU(), fits.BinTableHDU(), fits.ImageHDU(np.zeros((4, 4)))]).writeto(night / "m31.fits")
+    found = open_night(small_config, night)
+    assert [path.name for path in science_files(night)] == [FRAME, "m31.fits"]
+    assert [(one.path.name, one.reason) for one in found.others] == [
+        ("stars of Gaia.fits", "a table without an image")
+    ]
 
 
 def test_word_in_the_path_of_the_night_hides_nothing(tmp_path):
