@@ -103,6 +103,7 @@ def compare_field(path: Path, truth: Truth, camera: Camera) -> Comparison:
         The table is missing or damaged.
     """
     table = read_measured(path)
+    table = dataclasses.replace(table, ids=_ids_of(table, truth))
     names = list(truth.frames["file"])
     seen = truth.cut(frames=[names.index(name) for name in table.frame_ids])
     _, in_table, in_truth = np.intersect1d(table.ids, truth.stars["tic_id"], return_indices=True)
@@ -140,6 +141,12 @@ def read_measured(path: Path) -> Measured:
             return Measured(frame_ids, np.array(stars["tic_id"]), np.array(stars["blended"], bool), **cubes)
     except (OSError, KeyError, ValueError, TypeError, AstropyUserWarning) as error:
         raise ProductError(f"{path}: cannot be compared ({error}), expected a whole photometry table") from None
+
+
+def _ids_of(measured: Measured, truth: Truth) -> NDArray[np.int64]:
+    """TIC ids of the stars; those of a catalog of Gaia are called by minus their Gaia ids."""
+    known = dict(zip(truth.stars["gaia_id"].tolist(), truth.stars["tic_id"].tolist(), strict=True))
+    return np.array([known.get(-one, one) for one in measured.ids.tolist()], np.int64)
 
 
 def _lonely(measured: Measured, true: Truth) -> NDArray[np.bool_]:
