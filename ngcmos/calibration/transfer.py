@@ -339,6 +339,8 @@ def saturation_of(flats: Sequence[Counts]) -> Measure:
     """Raw counts at which flats stop: the largest of all, where so many pixels hold it that they were cut off."""
     if not flats:
         return unknown("no flats")
+    if all(flat.min() == flat.max() for flat in flats):
+        return unknown("every flat holds one value only, as if none had been taken")
     largest = max(float(flat.max()) for flat in flats)
     cut = sum(int(np.count_nonzero(flat == largest)) for flat in flats)
     if cut < 1e-3 * flats[0].size:

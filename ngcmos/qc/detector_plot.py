@@ -43,11 +43,14 @@ def plot_transfer(panels: Sequence[TransferPanel], *, title: str) -> "Figure":
 
 def _draw_curve(axes: "Axes", panel: TransferPanel) -> None:
     """Variance over signal, and what gain and read noise make of it."""
+    axes.set(xlabel="signal, ADU", ylabel="variance, ADU²", title=panel.mode)
+    if not (panel.variance > 0).any():
+        axes.text(0.5, 0.5, "no pair of flats tells a variance", ha="center", transform=axes.transAxes)
+        return
     axes.loglog(panel.signal, panel.variance, ".", ms=3, color=BLUE, label="pairs of flats")
     if np.isfinite(panel.gain_e_adu) and panel.signal.size:
         model = panel.signal / panel.gain_e_adu + np.nan_to_num(panel.noise_adu) ** 2
         axes.loglog(panel.signal, model, color=VERMILION, lw=1, label=f"{panel.gain_e_adu:.4g} e/ADU")
     if np.isfinite(panel.step_adu):
         axes.axvline(panel.step_adu, color=BLACK, ls="--", lw=0.8, label=f"gain step, {panel.step_adu:.0f} ADU")
-    axes.set(xlabel="signal, ADU", ylabel="variance, ADU²", title=panel.mode)
     axes.legend()

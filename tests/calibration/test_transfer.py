@@ -146,6 +146,11 @@ def test_saturation(full, known):
     assert found.value == 4095 if known else "not reached" in found.why
 
 
+def test_flats_of_one_value_are_not_saturated():
+    found = saturation_of([np.full(SHAPE, 2300, np.uint16)])
+    assert not found.known and "one value only" in found.why
+
+
 def test_response_that_bends():
     bias = np.zeros(SHAPE, np.float32)
     times = [1.0, 2.0, 3.0, 4.0]

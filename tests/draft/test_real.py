@@ -2,6 +2,7 @@
 
 import pytest
 
+from ngcmos.commands import measure_camera
 from ngcmos.commands.new_camera import main
 from ngcmos.config import load_camera
 
@@ -41,3 +42,13 @@ def test_hatp32(draft):
     for key in ("gain_e_adu", "saturation_adu", "filter", "readmode", "shape"):
         assert getattr(camera.detector, key) == getattr(made.detector, key)
     assert camera.site.longitude_deg == made.site.longitude_deg
+
+
+@pytest.mark.real
+def test_neutral_calibration_measures_nothing(real_data, tmp_path, capsys):
+    folders = [str(real_data / "hatp32" / name) for name in ("calibration", "20171219")]
+    code = measure_camera.main([*folders, "--camera", "microobservatory", "--output", str(tmp_path), "-q"])
+    assert code == 0
+    lines = [line for line in capsys.readouterr().out.splitlines() if line.startswith("  ")]
+    assert len(lines) == 7 and all("not known: " in line for line in lines)
+    assert len(list(tmp_path.glob("*.png"))) == 1

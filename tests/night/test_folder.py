@@ -57,7 +57,9 @@ def test_table_among_frames_is_not_looked_at(small_config, tmp_path):
     night = tmp_path / "20240705"
     touch(night, FRAME)
     Table({"ra": [1.0]}).write(night / "stars of Gaia.fits")
-    fits.HDUList([fits.PrimaryHDU(), fits.BinTableHDU(), fits.ImageHDU(np.zeros((4, 4)))]).writeto(night / "m31.fits")
+    fits.HDUList([fits.PrimaryHDU(), fits.BinTableHDU(), fits.ImageHDU(np.zeros((4, 4)))]).writeto(
+        night / "m31.fits"
+    )
     found = open_night(small_config, night)
     assert [path.name for path in science_files(night)] == [FRAME, "m31.fits"]
     assert [(one.path.name, one.reason) for one in found.others] == [
