@@ -340,7 +340,7 @@ def saturation_of(flats: Sequence[Counts]) -> Measure:
     if not flats:
         return unknown("no flats")
     if all(flat.min() == flat.max() for flat in flats):
-        return unknown("every flat holds one value only, as if none had been taken")
+        return unknown("every flat holds one value only, by a program or by too much light")
     largest = max(float(flat.max()) for flat in flats)
     cut = sum(int(np.count_nonzero(flat == largest)) for flat in flats)
     if cut < 1e-3 * flats[0].size:

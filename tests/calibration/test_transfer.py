@@ -141,7 +141,8 @@ def test_dark_current_and_hot_pixels():
 @pytest.mark.parametrize(("full", "known"), [(4095, True), (65535, False)])
 def test_saturation(full, known):
     made = Made(full=full)
-    found = saturation_of([made.flat(9000, np.random.default_rng(1))])
+    rng = np.random.default_rng(1)
+    found = saturation_of([made.flat(2000, rng), made.flat(9000, rng)])
     assert found.known == known
     assert found.value == 4095 if known else "not reached" in found.why
 

@@ -47,7 +47,7 @@ def test_hatp32(draft):
 @pytest.mark.real
 def test_neutral_calibration_measures_nothing(real_data, tmp_path, capsys):
     folders = [str(real_data / "hatp32" / name) for name in ("calibration", "20171219")]
-    code = measure_camera.main([*folders, "--camera", "microobservatory", "--output", str(tmp_path), "-q"])
+    code = measure_camera.main([*folders, "--camera", "microobservatory", "--output", str(tmp_path)])
     assert code == 0
     lines = [line for line in capsys.readouterr().out.splitlines() if line.startswith("  ")]
     assert len(lines) == 7 and all("not known: " in line for line in lines)
