@@ -135,7 +135,7 @@ class HeaderNames:
     imagetyp: Cards = ("IMAGETYP", "OBSTYPE", "FRAME")
     readmode: Text = "READMODE"
     filter: Cards = ("FILTER",)
-    gain: Cards = ("GAIN",)
+    gain: Cards = ("GAIN", "EGAIN")
     offset: Cards = ("OFFSET",)
     binning: Cards = ("XBINNING", "YBINNING")
     window: Cards = ("SUBRECT", "XORGSUBF", "YORGSUBF", "ROI", "CCDSEC", "DETSEC")

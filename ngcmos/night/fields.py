@@ -6,7 +6,7 @@ stands apart from the others of its field.
 
 import collections
 import dataclasses
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from pathlib import Path
 
 import numpy as np
@@ -164,5 +164,12 @@ def _odd_ones(paths: list[Path], known: Mapping[Path, Identity]) -> dict[Path, s
         differs = differing(known[path].setup, usual)
         if differs:
             said, most = (say_setup(setup, differs) for setup in (known[path].setup, usual))
-            odd[path] = f"{said}, expected {most} as in most of its field: not mixed with them"
+            odd[path] = f"another setup: {said}, expected {most} as in most of its field"
     return odd
+
+
+def say_misfits(reasons: Iterable[str], of: int) -> str:
+    """How many of so many frames stand apart from their field, setup by setup; "" without any."""
+    kinds = collections.Counter(reason.partition(": ")[2] for reason in reasons)
+    told = [f"{count} of {of} frames have {kind}" for kind, count in kinds.items()]
+    return "; ".join([*told, "they are not measured"]) if told else ""

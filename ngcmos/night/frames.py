@@ -11,7 +11,7 @@ from astropy.time import Time
 from ngcmos.config import Camera
 from ngcmos.errors import FrameError
 from ngcmos.night.cards import Header
-from ngcmos.night.filenames import series_of
+from ngcmos.night.filenames import series_of, split_ending, stamp_of, unstamped
 from ngcmos.night.headers import check_readmode, exposure_time, said_first
 from ngcmos.night.images import Pixels, read_pixels
 from ngcmos.night.moments import start_of_exposure
@@ -110,10 +110,15 @@ def read_frame(path: Path, camera: Camera, *, pixels: bool = True) -> FrameFacts
 
 
 def field_name(path: Path, camera: Camera, header: Header) -> str:
-    """Field of a frame: the first characters of its name; where the profile says 0 its OBJECT, else its series."""
+    """Field of a frame: the first characters of its name; where the profile says 0 its OBJECT, else its series.
+
+    A shorter name is a field as it is: neither its time stamp nor its running number tells where it belongs.
+    """
     length = camera.files.field_length
     if length:
-        return path.name[:length]
+        stem = unstamped(path.name) if stamp_of(path) else split_ending(path.name)[0]
+        is_whole = len(stem) >= length or stamp_of(path)
+        return stem[:length] if is_whole else series_of(path.name)
     return as_name(said_first(header, camera.headers.object) or series_of(path.name))
 
 

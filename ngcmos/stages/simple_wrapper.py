@@ -24,6 +24,7 @@ from ngcmos.errors import (
     WorkError,
 )
 from ngcmos.names import Stage, Verdict
+from ngcmos.night.fields import say_misfits
 from ngcmos.night.job import Job
 from ngcmos.night.ledger import record
 from ngcmos.night.loop import HEADERS_TOGETHER
@@ -81,9 +82,7 @@ def _refuse_misfits(job: Job, field: str) -> None:
     for path, reason in misfits.items():
         job.settle(path, field, FrameError(f"{path.name}: {reason}"))
     all_frames = len(misfits) + len(job.night.fields[field])
-    first = next(iter(misfits.values()), "").partition(":")[0]
-    told = f"{len(misfits)} of {all_frames} frames have {first}; they are not measured" if misfits else ""
-    keep_remark(job.ledger, field, "setup", told)
+    keep_remark(job.ledger, field, "setup", say_misfits(misfits.values(), all_frames))
 
 
 class FieldSolver:

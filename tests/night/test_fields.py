@@ -5,6 +5,7 @@ import dataclasses
 import pytest
 
 from ngcmos.night.accounting import Kind, sum_up
+from ngcmos.night.fields import say_misfits
 from ngcmos.night.folder import open_night, science_files
 
 NAME = "NG2320-1302_TIC-1_S43-2024070607{:02d}37751.fits"
@@ -68,7 +69,36 @@ def test_another_setup_stands_apart(night, card):
     assert counts(opened) == {"NG2320-1302": 3}
     [(path, reason)] = opened.misfits["NG2320-1302"].items()
     assert path.name == NAME.format(2)
-    assert reason == f"{card} 200, expected {card} 100 as in most of its field: not mixed with them"
+    assert reason == f"another setup: {card} 200, expected {card} 100 as in most of its field"
+
+
+def test_gain_in_electrons_is_a_setup_too(night):
+    opened = night({"EGAIN": 1.1}, {"EGAIN": 0.5}, {"EGAIN": 1.1})
+    assert counts(opened) == {"NG2320-1302": 2} and len(opened.misfits["NG2320-1302"]) == 1
+
+
+def test_several_other_setups_are_counted_each_for_itself(night):
+    opened = night({"GAIN": 1}, {"GAIN": 2}, {"GAIN": 1}, {"GAIN": 3}, {"GAIN": 3}, {"GAIN": 1})
+    told = say_misfits(opened.misfits["NG2320-1302"].values(), 6)
+    assert told.startswith("1 of 6 frames have GAIN 2, expected GAIN 1 as in most of its field; ")
+    assert "; 2 of 6 frames have GAIN 3, expected GAIN 1" in told and told.endswith("; they are not measured")
+    assert say_misfits([], 6) == ""
+
+
+@pytest.mark.parametrize(
+    ("names", "fields"),
+    [
+        (["M67-20240709235959751.fits", "M67-20240710000012751.fits"], {"M67": 2}),
+        (["M67-2-20240709235959751.fits", "M67-20240710000012751.fits"], {"M67": 1, "M67-2": 1}),
+        (["M67_0001.fits", "M67_0002.fits.gz"], {"M67": 2}),
+        (["NG2320-1302.fits", "NG2320-1302_TIC-1_S43-20240710000012751.fits"], {"NG2320-1302": 2}),
+    ],
+)
+def test_a_name_shorter_than_a_field_s_is_the_field(night, names, fields):
+    """Not so much of its time stamp as makes it long enough: that is another one after midnight."""
+    for name in names:
+        (night.folder / name).touch()
+    assert counts(night()) == fields
 
 
 def test_exposure_times_may_differ(night):

@@ -5,6 +5,7 @@ import html
 import re
 import shutil
 
+import numpy as np
 import pytest
 from astropy.io import fits
 from running import run_stage
@@ -71,6 +72,17 @@ def test_masters_that_were_used_are_named_with_their_age(sound):
     assert re.search(rf"bias\s+{config.directories.out}/master_bias.fits\s+3\s+29.8\s+{used}", chapter)
     assert re.search(rf"dark\s+{config.directories.out}/master_dark.fits\s+3\s+29.8\s+{used}", chapter)
     assert re.search(rf"flat\s+{folder}/master_flat.fits\s+\d+\s+0.1\s+{used}", chapter)
+
+
+def test_calibration_frames_that_were_left_out_are_counted(sound):
+    """A bias as of before a repair, 60 ADU higher than those that were taken with it."""
+    config, folder, _ = sound
+    [bias, *_] = sorted(config.directories.calibration.glob("bias*.fits"))
+    high = bias.with_name(bias.name.replace("000.fits", "500.fits"))
+    fits.writeto(high, fits.getdata(bias) + np.uint16(60), fits.getheader(bias))
+    run_stage(process_cmos, config, open_night(config, folder), overwrite=True)
+    chapter = said(write_page(config, folder).partition('id="calibration"')[2])
+    assert re.search(r"master_bias.fits\s+3 \(1 left out\)", chapter)
 
 
 def test_levels_are_those_of_the_masters_used(sound):
