@@ -17,7 +17,7 @@ _QUANTITY = re.compile(
     r"\s*(?P<number>[+-]?(\d+([.,]\d*)?|[.,]\d+)([EeDd][+-]?\d+)?)\s*(?P<unit>[A-Za-z]*)\.?\s*\Z", re.ASCII
 )
 _UNITS_S = {"": 1.0, "s": 1.0, "sec": 1.0, "secs": 1.0, "second": 1.0, "seconds": 1.0, "ms": 1e-3, "min": 60.0}
-_EXPOSURE_CARDS = re.compile("EXP|ITIME|INTTIME|DURATION")
+_EXPOSURE_CARDS = re.compile("EXP|XPOS|ITIME|INTTIME|DURATION|TELAPSE|ONTIME")
 
 
 def header_number(header: Header, key: str, path: Path) -> float:
@@ -102,18 +102,24 @@ def exposure_time(header: Header, keys: Sequence[str], path: Path) -> float:
     """
     key, value = first_card(header, keys, path, "a number of seconds")
     if not key:
-        like = cards_like(header, _EXPOSURE_CARDS, "exptime", tried=keys)
-        remedy = like or "; write the card, or name another that has it in headers.exptime"
+        remedy = _other_exposures(header, keys)
         fact = f"{keys[0]} says nothing" if keys[0] in header else f"no {keys[0]} in the header"
         raise HeaderError(f"{path.name}: {fact}, expected a number of seconds{remedy}")
     seconds = _seconds(value)
     if not math.isfinite(seconds):
-        raise HeaderError(f"{path.name}: {key} is {str(value)!r}, expected a finite number of seconds")
+        expected = f"a finite number of seconds{_other_exposures(header, keys)}"
+        raise HeaderError(f"{path.name}: {key} is {str(value)!r}, expected {expected}")
     if seconds <= 0:
         raise HeaderError(f"{path.name}: {key} is {seconds:g} s, expected more than 0")
     if seconds > LONGEST_EXPOSURE_S:
         raise HeaderError(f"{path.name}: {key} is {seconds:g} s, expected at most {LONGEST_EXPOSURE_S:g}")
     return seconds
+
+
+def _other_exposures(header: Header, keys: Sequence[str]) -> str:
+    """How an exposure time may be told, where none of these cards tells it."""
+    like = cards_like(header, _EXPOSURE_CARDS, "exptime", tried=keys)
+    return like or "; write the card, or name another that has it in headers.exptime"
 
 
 def _seconds(value: CardValue | None) -> float:

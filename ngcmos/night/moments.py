@@ -27,10 +27,10 @@ _SCALES = {
 }
 _KIN = re.compile(r"DATE|^UT|TIME|^M?JD|JUL")
 _DATE = re.compile(
-    r"\s*((?P<year>\d{4})[-/](?P<month>\d\d?)[-/](?P<day>\d\d?)"
+    r"['\"\s]*((?=\d{4}[-/.]|\d{8}(?!\d))(?P<year>\d{4})(?P<between>[-/.]?)(?P<month>\d\d?)(?P=between)(?P<day>\d\d?)"
     r"|(?P<old_day>\d\d?)[-/](?P<old_month>\d\d?)[-/](?P<old_year>\d\d(\d\d)?))"
-    r"((T|\s+)(?P<clock>(([01]?\d|2[0-3]):[0-5]\d:[0-5]\d|23:59:60)([.,]\d*)?)"
-    r"\s*(?P<zone>Z|UTC?|GMT|(?P<hours>[+-]\d\d)(:?(?P<minutes>\d\d))?)?)?\s*\Z",
+    r"((T|\s+)(?P<clock>(([01]?\d|2[0-3]):[0-5]\d:[0-5]\d|([01]\d|2[0-3])[0-5]\d[0-5]\d|23:59:60)([.,]\d*)?)"
+    r"\s*(?P<zone>Z|UTC?|\(UTC?\)|GMT|(?P<hours>[+-]\d\d)(:?(?P<minutes>\d\d))?)?)?['\"\s]*\Z",
     re.ASCII,
 )
 EXPECTED = "UTC as 2024-07-06T07:27:37.751"
@@ -68,7 +68,9 @@ def start_of_exposure(header: Header, names: HeaderNames, exptime_s: float, path
         like = cards_like(header, _KIN, "time_obs")
         raise HeaderError(f"{path.name}: {key} is {value!r}, {or_clock}{like}") from None
     except ValueError:
-        raise HeaderError(f"{path.name}: {key} is {str(value)!r}, expected {EXPECTED}") from None
+        like = cards_like(header, _KIN, "date_obs", tried=[key])
+        remedy = like or "; write it so, or name another card in headers.date_obs"
+        raise HeaderError(f"{path.name}: {key} is {str(value)!r}, expected {EXPECTED}{remedy}") from None
     moment = _STANDARD.get(key[-3:], _MOMENTS[names.time_meaning])
     return time - TimeDelta(moment * exptime_s, format="sec") if moment else time
 
@@ -117,8 +119,7 @@ def _time_of(value: CardValue | None, scale: str, offset_h: float) -> Time:
     elif date["clock"] is None:
         raise _NoClockError
     else:
-        hours, _, rest = date["clock"].replace(",", ".").partition(":")
-        time = Time(f"{_day_of(date)}T{hours:0>2}:{rest}", format="isot", scale=scale)
+        time = Time(f"{_day_of(date)}T{_clock_of(date)}", format="isot", scale=scale)
         offset_h = offset_h or _offset_of(date)
     if scale != "utc":
         time = time.utc
@@ -135,6 +136,15 @@ def _day_of(date: re.Match[str]) -> str:
     if not "1990" <= year <= "2099":
         raise ValueError(year)
     return f"{year}-{month:0>2}-{day:0>2}"
+
+
+def _clock_of(date: re.Match[str]) -> str:
+    """HH:MM:SS and its fraction."""
+    clock = date["clock"].replace(",", ".")
+    if ":" not in clock:
+        return f"{clock[:2]}:{clock[2:4]}:{clock[4:]}"
+    hours, _, rest = clock.partition(":")
+    return f"{hours:0>2}:{rest}"
 
 
 def _offset_of(date: re.Match[str]) -> float:

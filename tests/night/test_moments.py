@@ -37,6 +37,11 @@ def seconds_off(time, expected=MOMENT):
         {"DATE-OBS": MOMENT + "+00:00"},
         {"DATE-OBS": MOMENT + " UTC"},
         {"DATE-OBS": MOMENT.replace("-", "/")},
+        {"DATE-OBS": MOMENT + " (UTC)"},
+        {"DATE-OBS": f"'{MOMENT}'"},
+        {"DATE-OBS": MOMENT.replace("-", "").replace(":", "")},
+        {"DATE-OBS": f"{DAY.replace('-', '.')} {CLOCK}"},
+        {"DATE-OBS": DAY.replace("-", ""), "TIME-OBS": CLOCK.replace(":", "")},
         {"DATE-OBS": f"{DAY}T00:27:37.751-0700"},
         {"DATE-OBS": f"{DAY}T03:27:37.751-04:00"},
         {"DATE-OBS": f"{DAY}T12:57:37.751+05:30"},
@@ -51,6 +56,7 @@ def seconds_off(time, expected=MOMENT):
         {"DATE-OBS": DAY, "MJD-OBS": MJD},
         {"MJD-OBS": MJD},
         {"MJD-OBS": f"{MJD:.9f}"},
+        {"JD": f"{JD:.9f}"},
         {"JD": MJD + 2400000.5},
         {"DATE-BEG": MOMENT},
         {"DATE-AVG": f"{DAY}T07:27:42.751"},
@@ -103,6 +109,10 @@ def test_year_of_two_digits_before_2000(tmp_path):
     assert found.isot == "1997-08-17T01:02:03.000"
 
 
+def test_whole_julian_date_as_text_is_no_compact_date(tmp_path):
+    assert start(tmp_path, {"JD": "2460498"}).isot == "2024-07-06T12:00:00.000"
+
+
 def test_leap_second(tmp_path):
     assert start(tmp_path, {"DATE-OBS": "2016-12-31T23:59:60.5"}).isot == "2016-12-31T23:59:60.500"
 
@@ -124,6 +134,8 @@ def test_leap_second(tmp_path):
         ({"DATE-OBS": "2024-07-06T24:00:00"}, "DATE-OBS is '2024-07-06T24:00:00', expected UTC"),
         ({"DATE-OBS": "13/14/24", "UT": CLOCK}, "DATE-OBS is '13/14/24 07:27:37.751', expected UTC"),
         ({"DATE-OBS": "0001-01-01T00:00:00"}, "DATE-OBS is '0001-01-01T00:00:00', expected UTC"),
+        ({"DATE-OBS": "7/6/2024 3:45:12 AM"}, "3:45:12 AM', expected UTC .*; write it so, or name another card"),
+        ({"DATE-OBS": "x", "DATE-LOC": "y"}, "expected UTC .*; the header has DATE-LOC: name the right one in"),
         ({"DATE-OBS": True}, "DATE-OBS is 'True', expected UTC"),
         ({"MJD-OBS": 0.0}, "MJD-OBS is '0.0', expected UTC"),
         ({"JD": 2400000.5}, "JD is '2400000.5', expected UTC"),
