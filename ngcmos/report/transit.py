@@ -166,6 +166,8 @@ def facts_of(result: Result) -> dict[str, object]:
         "degrees_of_freedom": fit.degrees_of_freedom,
         **{name: _known(value) if result.is_measured else None for name, value in more.items()},
         "dips": int(star["tic_id"]) if culprit is None else culprit.tic_id,
+        "centre_shift_px": None if result.motion is None else result.motion.shift.tolist(),
+        "centre_shift_err_px": None if result.motion is None else result.motion.error.tolist(),
         "neighbours": [_neighbour(one) for one in result.checked],
         "units": "fluxes relative, mid_time_bjd BJD_TDB, _d days, _h hours, _min minutes, aperture px",
         "creator": f"ngcmos {__version__}",
@@ -246,8 +248,12 @@ def tell(result: Result) -> None:
             star.tmag,
             "its own curve says so"
             if np.isfinite(star.depth)
-            else "the dip grows with the aperture as its light does",
+            else "the dip grows with the aperture, and the centre of the light moves, as its light would",
         )
+    if result.motion is not None:
+        told = "%s: at mid-dip the centre of its light lies %+.4f ± %.4f px in x and %+.4f ± %.4f px in y off"
+        (x, y), (x_err, y_err) = result.motion.shift, result.motion.error
+        log.info(told, TASK, x, x_err, y, y_err)
     open_cases = [one for one in result.checked if one.witness is Witness.UNKNOWN]
     if open_cases:
         named = ", ".join(f"TIC {one.star.tic_id} ({one.star.separation_arcsec:.0f} arcsec)" for one in open_cases)

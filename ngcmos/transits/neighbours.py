@@ -1,7 +1,7 @@
 """Which star dips: the target, or one of its neighbours whose light reaches into the target's aperture.
 
 Three witnesses, where they are: the curves of the neighbours that are measured, how the depth of the target's dip
-grows with its aperture, and where the centre of its light moves.
+grows with its aperture, and where the centre of its light moves (`ngcmos.transits.centre`).
 """
 
 import dataclasses
@@ -10,6 +10,7 @@ import enum
 import numpy as np
 
 from ngcmos.arrays import Floats
+from ngcmos.transits.centre import Motion
 
 REACH_ARCSEC = 150.0  # as follow-up of candidates of TESS asks
 MOST_DEPTH = 1.0  # nothing loses more than all its light
@@ -42,6 +43,8 @@ class Star:
         All its light over that of the target.
     shares : (apertures,) array
         Light of it in the target's apertures, over the light of the target in them.
+    x_px, y_px : float
+        Place from that of the target; NaN where it is not known.
     depth, depth_err : float
         Share of its own light that it loses at the time of the target's dip; NaN where it has no curve.
     """
@@ -52,6 +55,8 @@ class Star:
     tmag: float
     light: float
     shares: Floats
+    x_px: float = float("nan")
+    y_px: float = float("nan")
     depth: float = float("nan")
     depth_err: float = float("nan")
 
@@ -66,7 +71,7 @@ class Checked:
 
 
 def check_neighbours(
-    neighbours: list[Star], depths: Floats, depth_errs: Floats, aperture: int
+    neighbours: list[Star], depths: Floats, depth_errs: Floats, aperture: int, motion: Motion | None = None
 ) -> tuple[list[Checked], Star | None]:
     """(every neighbour and what is known of it, the neighbour that dips in place of the target or None).
 
@@ -77,11 +82,22 @@ def check_neighbours(
         Of the target's dip in each aperture, as measured, with all light that is in it.
     aperture : int
         Index of the aperture in which the target's own curve is.
+    motion : Motion or None
+        How the centre of the target's light moved; None where that is not known.
     """
     errors = np.hypot(depth_errs, DEPTH_ERROR * np.abs(depths))
     total = 1 + sum((star.shares for star in neighbours), np.zeros(depths.size))
-    grown = {index: _misfit(star.shares / total, depths, errors) for index, star in enumerate(neighbours)}
-    own = _misfit(1 / total, depths, errors)
+    moving = np.array([(star.x_px, star.y_px, star.light) for star in neighbours]).reshape(-1, 3)
+
+    def misfit(dipping: int | None) -> float:
+        """chi^2 of depths and of the motion if a neighbour (None: the target) is the one that dips."""
+        shares = (1.0 if dipping is None else neighbours[dipping].shares) / total
+        depth = _depth_of(shares, depths, errors)
+        chi2 = float((((depths - depth * shares) / errors) ** 2).sum())
+        return chi2 if motion is None else chi2 + motion.misfit(moving, dipping, depth)
+
+    grown = {index: misfit(index) for index in range(len(neighbours))}
+    own = misfit(None)
     best = min(grown, key=lambda index: grown[index], default=None)
     by_growth = best if best is not None and own - grown[best] > CERTAIN_CHI2 else None
     lost = float(depths[aperture] * total[aperture])
@@ -113,12 +129,11 @@ def check_expected(neighbours: list[Star], depth: float) -> tuple[list[Checked],
     return checked, max(culprits, key=lambda star: star.depth * star.light, default=None)
 
 
-def _misfit(shares: Floats, depths: Floats, errors: Floats) -> float:
-    """chi^2 of the depths in all apertures if one star made them, its own depth fitted between 0 and 1."""
+def _depth_of(shares: Floats, depths: Floats, errors: Floats) -> float:
+    """Depth of a star of which apertures hold these shares, fitted to the depths in them between 0 and 1."""
     weight = shares / errors**2
     norm = float(weight @ shares)
-    depth = float(np.clip(weight @ depths / norm, 0.0, MOST_DEPTH)) if norm > 0 else 0.0
-    return float((((depths - depth * shares) / errors) ** 2).sum())
+    return float(np.clip(weight @ depths / norm, 0.0, MOST_DEPTH)) if norm > 0 else 0.0
 
 
 def _witness(star: Star, needed: float, lost: float, grows: bool) -> Witness:

@@ -9,13 +9,14 @@ from astropy.table import Table
 from ngcmos.errors import WorkError
 from ngcmos.tables.observed import Observed
 from ngcmos.tables.table import read_star
+from ngcmos.transits.centre import Motion, motion_of
 from ngcmos.transits.curve import Curve, join_nights
 from ngcmos.transits.ephemeris import Ephemeris, Expected, expect
 from ngcmos.transits.fit import FEWEST_POINTS, TransitFit, depth_in, fit_transit, undiluted
 from ngcmos.transits.mcmc import sample_transit
 from ngcmos.transits.neighbours import Checked, Star, check_expected, check_neighbours
 from ngcmos.transits.shape import Limb, limb_of
-from ngcmos.transits.star import curve_in, curve_of, neighbours_of, spoilt_frames
+from ngcmos.transits.star import curve_in, curve_of, neighbours_of, spoilt_frames, width_px
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -36,6 +37,8 @@ class Result:
         Neighbours, nearest first.
     culprit : Star or None
         The neighbour that dips in place of the star.
+    motion : Motion or None
+        Of the centre of the star's light; None where no dip is beyond doubt, or nothing tells.
     by_chain : bool
         Whether Markov chains made the errors.
     """
@@ -47,6 +50,7 @@ class Result:
     contamination: float
     checked: list[Checked]
     culprit: Star | None
+    motion: Motion | None = None
     by_chain: bool = False
 
     @property
@@ -100,8 +104,10 @@ def find_transit(
     neighbours = neighbours_of(there, catalog, scale_arcsec)
     checked: list[Checked] = []
     culprit: Star | None = None
+    motion: Motion | None = None
     if fit.is_transit:
-        checked, culprit = _check(there, fit, limb, neighbours)
+        motion = motion_of(there, fit, limb, width_px(there))
+        checked, culprit = _check(there, fit, limb, neighbours, motion)
     elif expected is not None and expected.is_seen and expected.depth > 0:
         asked = dataclasses.replace(
             fit, mid_bjd=expected.mid_bjd, width_d=expected.duration_d if expected.duration_d > 0 else fit.width_d
@@ -109,7 +115,7 @@ def find_transit(
         measured = [_with_depth(there, star, asked, limb) for star in neighbours]
         checked, culprit = check_expected(measured, expected.depth)
     share = _share(there, neighbours)
-    return Result(undiluted(fit, share), nights, expected, limb, share, checked, culprit)
+    return Result(undiluted(fit, share), nights, expected, limb, share, checked, culprit, motion)
 
 
 def with_chain(result: Result) -> Result:
@@ -166,7 +172,7 @@ def _share(observed: Observed, neighbours: list[Star]) -> float:
 
 
 def _check(
-    observed: Observed, fit: TransitFit, limb: Limb, neighbours: list[Star]
+    observed: Observed, fit: TransitFit, limb: Limb, neighbours: list[Star], motion: Motion | None
 ) -> tuple[list[Checked], Star | None]:
     """What is known of each neighbour, and the one that dips in place of the star."""
     assert observed.compared is not None
@@ -178,7 +184,7 @@ def _check(
         for star in neighbours
     ]
     aperture = observed.radii_px.index(observed.compared.radius_px)
-    return check_neighbours(stars, depths[known], errors[known], int(known[:aperture].sum()))
+    return check_neighbours(stars, depths[known], errors[known], int(known[:aperture].sum()), motion)
 
 
 def _with_depth(observed: Observed, star: Star, fit: TransitFit, limb: Limb) -> Star:

@@ -9,6 +9,7 @@ from ngcmos.errors import WorkError
 from ngcmos.names import Flag, Quality
 from ngcmos.sphere import separation_deg
 from ngcmos.tables.observed import Observed
+from ngcmos.transits.centre import places_px
 from ngcmos.transits.curve import Curve
 from ngcmos.transits.neighbours import REACH_ARCSEC, Star
 
@@ -107,10 +108,11 @@ def neighbours_of(observed: Observed, catalog: Table, scale_arcsec: float) -> li
     near = (away <= REACH_ARCSEC) & (np.asarray(catalog["tic_id"]) != int(observed.star["tic_id"]))
     near &= tmag < own + FAINTER_BY
     radii, fwhm = np.array(observed.radii_px), width_px(observed)
-    stars = []
-    for row in sorted(np.flatnonzero(near), key=lambda row: float(away[row])):
+    stars, rows = [], np.array(sorted(np.flatnonzero(near), key=lambda row: float(away[row])), np.int64)
+    for row, place in zip(rows, places_px(observed, catalog, rows), strict=True):
         light = 10 ** (-0.4 * (tmag[row] - own))
         shares = light * light_within(radii, away[row] / scale_arcsec, fwhm) / light_within(radii, 0.0, fwhm)
         ids = (int(catalog["tic_id"][row]), int(catalog["gaia_id"][row]))
-        stars.append(Star(*ids, float(away[row]), float(tmag[row]), float(light), shares))
+        x_px, y_px = map(float, place)
+        stars.append(Star(*ids, float(away[row]), float(tmag[row]), float(light), shares, x_px, y_px))
     return stars

@@ -10,10 +10,12 @@ from running import run_script, run_stage
 from ngcmos.config import load_config
 from ngcmos.errors import UsageError, WorkError
 from ngcmos.night.folder import open_night
+from ngcmos.photometry.centroids import window_sigma
 from ngcmos.report.transit import Asked, limit_in_words, run
 from ngcmos.stages import process_cmos, relative_photometry
 from ngcmos.tables.observed import StarId
 from ngcmos.tables.table import read_stars
+from ngcmos.transits.centre import Motion
 from ngcmos.transits.ephemeris import Ephemeris
 
 PROMISED = [
@@ -29,6 +31,7 @@ PROMISED = [
 PROMISED += ["chi2", "beta", "bic_difference", "depth_limit", "contamination", "comparison_stars", "aperture"]
 NEAR_TARGET, BINARY = 608722752, 1724701376  # a pair of the simulated sky, 18 arcsec apart
 WIDTH_PX = 1.9  # of its stars
+OFF_PX = (2.0, -1.0)
 
 
 def target_of(truth):
@@ -100,7 +103,10 @@ def test_a_planted_binary_near_the_target_is_named(transit_night, tmp_path):
     night = base / "nights" / folder.name
     for path in (*night.glob("phot_*.fits"), *night.glob("rel_phot_*.fits")):
         path.unlink()
-    dim(night, truth, BINARY, config.camera.detector.gain_e_adu)
+    gain = config.camera.detector.gain_e_adu
+    dim(night, truth, BINARY, gain)
+    lone = lone_star(truth)
+    dim(night, truth, lone, gain, share=0.12, off_px=OFF_PX)  # a star beside it that goes dark
     copy = load_config(camera=str(base / "camera.toml"), config=str(base / "directories.json"))
     for stage in (process_cmos, relative_photometry):
         assert run_stage(stage, copy, open_night(copy, night)).exit_code == 0
@@ -112,19 +118,43 @@ def test_a_planted_binary_near_the_target_is_named(transit_night, tmp_path):
     assert said["transit"] is False and said["dips"] == BINARY
     [binary] = [one for one in said["neighbours"] if one["tic_id"] == BINARY]
     assert binary["verdict"] == "dips" and binary["depth"] == pytest.approx(0.5, abs=0.12)
+    run(copy, [night], Asked(StarId(tic_id=lone), **files))
+    said = json.loads(files["json"].read_text())
+    before = np.array([[*OFF_PX, 0.12]])
+    assert said["transit"] is True
+    motion = Motion(np.zeros(2), np.zeros(2), window_sigma([2, 3, 4, 5, 6]), WIDTH_PX / 2.3548)
+    expected = motion.expected(before, 0, 1.0)
+    errors = np.hypot(said["centre_shift_err_px"], 0.15 * np.abs(expected))
+    assert np.all(np.abs(said["centre_shift_px"] - expected) < 3 * errors)
+    assert np.hypot(*expected) > 8 * np.max(said["centre_shift_err_px"])
 
 
-def dim(night, truth, tic_id, gain):
-    """Take half of the light of a star from the frames of the middle third of a night."""
+def lone_star(truth):
+    """A bright constant star far from all others of some brightness and from the edge."""
+    stars, x, y = truth.stars, truth.x[0], truth.y[0]
+    light = truth.electrons[0]
+    for star in np.argsort(-light):
+        near = np.hypot(x - x[star], y - y[star]) < 12
+        inside = min(x[star], y[star], 319 - x[star], 319 - y[star]) > 40
+        tmag = stars["Tmag"][star]
+        if inside and light[near].sum() < 1.01 * light[star] and stars["signal"][star] == "constant" and tmag > 10:
+            return int(stars["tic_id"][star])
+    raise AssertionError("no such star")
+
+
+def dim(night, truth, tic_id, gain, *, share=-0.5, off_px=(0.0, 0.0)):
+    """Take (below 0) a share of a star's light from the middle third of a night, or add it, at a place so far from
+    the star, to the other two thirds."""
     star = np.flatnonzero(truth.stars["tic_id"] == tic_id)[0]
     frames = sorted(path for path in night.glob("NG*_TIC-*.fits"))
-    for index in range(len(frames) // 3, 2 * len(frames) // 3):
+    middle = range(len(frames) // 3, 2 * len(frames) // 3)
+    for index in middle if share < 0 else set(range(len(frames))) - set(middle):
         with fits.open(frames[index], mode="update") as units:
             y, x = np.mgrid[: units[0].data.shape[0], : units[0].data.shape[1]]
-            away = (x - truth.x[index, star]) ** 2 + (y - truth.y[index, star]) ** 2
+            away = (x - truth.x[index, star] - off_px[0]) ** 2 + (y - truth.y[index, star] - off_px[1]) ** 2
             sigma = WIDTH_PX / 2.3548
             light = truth.electrons[index, star] / gain * np.exp(-away / (2 * sigma**2)) / (2 * np.pi * sigma**2)
-            units[0].data = np.rint(units[0].data - light / 2).astype(units[0].data.dtype)
+            units[0].data = np.rint(units[0].data + share * light).astype(units[0].data.dtype)
 
 
 def test_command_writes_into_the_night(transit_night, tmp_path):

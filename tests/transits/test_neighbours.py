@@ -1,6 +1,9 @@
+import dataclasses
+
 import numpy as np
 import pytest
 
+from ngcmos.transits.centre import Motion
 from ngcmos.transits.neighbours import Star, Witness, check_expected, check_neighbours
 from ngcmos.transits.star import light_within
 
@@ -78,3 +81,31 @@ def test_light_within_is_the_integral_of_a_gaussian():
     x, y = np.meshgrid(np.arange(-20, 20, 0.02), np.arange(-20, 20, 0.02))
     light = np.exp(-((x - 4.0) ** 2 + y**2) / (2 * sigma**2))
     assert light_within(5.0, 4.0, 2.5) == pytest.approx(light[np.hypot(x, y) <= 5].sum() / light.sum(), rel=1e-3)
+
+
+def beside(star, x_px, y_px):
+    return dataclasses.replace(star, x_px=x_px, y_px=y_px)
+
+
+@pytest.mark.parametrize("dipping", [0, 1])
+def test_centre_of_the_light_tells_two_neighbours_apart(dipping):
+    """Two alike on both sides, 10 arcsec away: apertures cannot tell them apart, the motion of the centre does."""
+    both = [beside(star(2.5, 0.1, tic_id=7), 2.5, 0.0), beside(star(2.5, 0.1, tic_id=8), -2.5, 0.0)]
+    depths = dips(both[dipping], 0.2, *both)
+    places = np.array([(one.x_px, one.y_px, one.light) for one in both])
+    still = Motion(np.zeros(2), np.full(2, 0.002), 1.5, 1.06)
+    moved = dataclasses.replace(still, shift=still.expected(places, dipping, 0.2))
+    _, culprit = check_neighbours(both, depths, ERRORS, 3, moved)
+    assert culprit is both[dipping]
+
+
+def test_centre_that_moves_as_by_the_target_clears_the_neighbours():
+    """A target that dips draws the balance to its neighbour, one that dips lets it go."""
+    near = beside(star(1.5, 0.3), 1.5, 0.0)
+    still = Motion(np.zeros(2), np.full(2, 0.002), 1.5, 1.06)
+    places = np.array([(near.x_px, near.y_px, near.light)])
+    moved = dataclasses.replace(still, shift=still.expected(places, None, 0.05))
+    assert moved.misfit(places, None, 0.05) == pytest.approx(0, abs=1e-9)
+    assert moved.misfit(places, 0, 0.15) > 12
+    _, culprit = check_neighbours([near], dips(None, 0.05, near), ERRORS, 3, moved)
+    assert culprit is None
