@@ -64,7 +64,8 @@ class LiveField:
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class LiveFacts:
-    """All that the page tells: how following goes, in a line; now, and when it ends, in seconds UTC."""
+    """All that the page tells: how following goes, in a line; now, and when it ends, in seconds UTC; the newest
+    field first."""
 
     date: str
     told: str
@@ -190,10 +191,11 @@ def draw_live(facts: LiveFacts) -> str:
         section, own = _draw_field(f"f{number}", field)
         sections.append(section)
         plots += own
+    is_good = bool(facts.fields) and not facts.fields[0].frames.bad[-1:].any()
     ends = f"it is followed until sunrise, {clock(facts.end)} UTC, and becomes the morning page then"
     body = page.join(
         page.Html(f"<h1>Night {page.text(facts.date)}, while it is observed</h1>"),
-        page.verdict(Level.GOOD, facts.told or "no frame yet"),
+        page.verdict(Level.GOOD if is_good else Level.LOOK, facts.told),
         page.paragraph(f"As of {_clock_s(facts.now)} UTC; {ends}. This page reloads itself every {REFRESH_S} s."),
         *sections,
         page.paragraph(f"{facts.made}. Curves are preliminary: they are compared anew in the morning.", dim=True),

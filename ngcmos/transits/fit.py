@@ -45,7 +45,7 @@ LIMIT_STEPS = 50
 TINY = 1e-30
 TRANSIT_TERMS = 4  # depth, mid-time, length, impact parameter
 CERTAIN_BIC = 10.0  # "very strong" of Kass & Raftery 1995, JASA 90, 773
-LEAST_TREND = 0.37  # of the likeliest: a BIC difference of 2, "not worth more than a bare mention" (ibid.)
+LEAST_TREND = 0.03  # of the likeliest: less likely ones are left out
 LIMIT_PERCENTILE = 90.0
 USUAL_DURATION_D = 1 / 24  # of the transit a limit speaks of, where none is expected
 OUTLIER_SIGMA = 5.0
@@ -192,16 +192,18 @@ def _bic_difference(points: Curve, look: _Look, whiteners: list[Whitener], dip: 
 
 
 def _summed_up(curve: Curve, look: _Look, cells: Cells, dip: Dip, chance: tuple[float, float]) -> TransitFit:
-    """The fit by all cells: means and standard deviations, but errors not below those by permutation."""
+    """The fit by all cells: medians and half of what holds 68 %, but errors not below those by permutation."""
     model, trend_flux = _drawn(curve, look, dip)
-    depth, impact = cells.mean(cells.depth), cells.mean(cells.impact)
+    impact = cells.mean(cells.impact)
+    (depth, depth_err), (offset, mid_err_d) = cells.depth_middle(), cells.middle(cells.mid - dip.mid)
+    duration_d, duration_err_d = cells.middle(cells.duration_d)
     return TransitFit(
         depth=depth,
-        depth_err=max(cells.depth_err, chance[0]),
-        mid_bjd=dip.mid + cells.mean(cells.mid - dip.mid),
-        mid_err_d=max(cells.spread(cells.mid - dip.mid), chance[1]),
-        duration_d=cells.mean(cells.duration_d),
-        duration_err_d=cells.spread(cells.duration_d),
+        depth_err=max(depth_err, chance[0]),
+        mid_bjd=dip.mid + offset,
+        mid_err_d=max(mid_err_d, chance[1]),
+        duration_d=duration_d,
+        duration_err_d=duration_err_d,
         width_d=cells.mean(cells.width_d),
         impact=impact,
         radius_ratio=radius_ratio_of(depth, impact, look.model.limb),

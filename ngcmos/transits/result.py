@@ -6,6 +6,7 @@ import dataclasses
 import numpy as np
 from astropy.table import Table
 
+from ngcmos.arrays import Floats
 from ngcmos.errors import WorkError
 from ngcmos.tables.observed import Observed
 from ngcmos.tables.table import read_star
@@ -13,6 +14,7 @@ from ngcmos.transits.centre import Motion, motion_of
 from ngcmos.transits.curve import Curve, join_nights
 from ngcmos.transits.ephemeris import Ephemeris, Expected, expect
 from ngcmos.transits.fit import FEWEST_POINTS, TransitFit, depth_in, fit_transit, undiluted
+from ngcmos.transits.grid import MIDDLE_SHARES
 from ngcmos.transits.mcmc import sample_transit
 from ngcmos.transits.neighbours import Checked, Star, check_expected, check_neighbours
 from ngcmos.transits.shape import Limb, limb_of
@@ -128,17 +130,26 @@ def with_chain(result: Result) -> Result:
     """
     fit = undiluted(result.fit, 1 / (1 + result.contamination) - 1)
     chain = sample_transit(fit, limb=result.limb, expected=result.expected)
+    depth, depth_err = _middle(chain.depth)
+    offset, mid_err_d = _middle(chain.mid_bjd - fit.mid_bjd)
+    duration_d, duration_err_d = _middle(chain.duration_d)
     sampled = dataclasses.replace(
         fit,
-        depth=float(chain.depth.mean()),
-        depth_err=float(chain.depth.std()),
-        mid_bjd=fit.mid_bjd + float((chain.mid_bjd - fit.mid_bjd).mean()),
-        mid_err_d=float(chain.mid_bjd.std()),
-        duration_d=float(chain.duration_d.mean()),
-        duration_err_d=float(chain.duration_d.std()),
+        depth=depth,
+        depth_err=depth_err,
+        mid_bjd=fit.mid_bjd + offset,
+        mid_err_d=mid_err_d,
+        duration_d=duration_d,
+        duration_err_d=duration_err_d,
     )
     timed = sampled.against(result.expected)
     return dataclasses.replace(result, fit=undiluted(timed, result.contamination), by_chain=True)
+
+
+def _middle(samples: Floats) -> tuple[float, float]:
+    """(median, half of the span that holds 68 %)."""
+    low, middle, high = np.quantile(samples, MIDDLE_SHARES)
+    return float(middle), float(high - low) / 2
 
 
 def _expected(ephemerides: list[Ephemeris], curve: Curve) -> Expected | None:

@@ -5,10 +5,11 @@ import numpy as np
 from ngcmos.arrays import Floats
 from ngcmos.transits.curve import Curve
 
-# None is a mere level: a slope too small to be seen biases depths by more than its own term makes them uncertain.
+# None is without a slope: one too small to be seen biases depths by more than its own term makes them uncertain,
+# and air mass alone, which around the meridian is a mere bow, takes half a transit for a drift.
 TRENDS: dict[str, tuple[str, ...]] = {
-    "airmass": ("airmass",),
     "time": ("time",),
+    "airmass and time": ("airmass", "time"),
     "time and its square": ("time", "time squared"),
 }
 
