@@ -18,8 +18,11 @@ from ngcmos.errors import NightError, UsageError
 from ngcmos.names import State
 from ngcmos.night.filenames import stamp_of
 from ngcmos.night.folder import open_night, science_files
+from ngcmos.night.ledger import read_ledger
+from ngcmos.night.remarks import read_remarks
 from ngcmos.report.story import read_story
 from ngcmos.simulate.night import simulate_night
+from ngcmos.simulate.troubles import rewrite, set_cards, tell_time
 from ngcmos.stages import night_report
 
 pytestmark = pytest.mark.slow
@@ -142,6 +145,21 @@ def assert_page_is_that_of_a_chain_run(config, folder):
 
 def stop():
     raise KeyboardInterrupt
+
+
+def test_contradictions_are_told_while_the_night_is_observed(tmp_path):
+    """A clock in local time; frames of another gain at the end."""
+    raw, base = tmp_path / "raw", tmp_path / "base"
+    night = simulate_night(raw, load_camera(), size=256, frames=7, seed=5, calibrations=3, density=3.0)
+    for number, path in enumerate(sorted(night.folder.glob("NG*_TIC-*"))):
+        told = tell_time(path, card_s=-4 * 3600.0, name_s=0.0, others=())
+        rewrite(told, set_cards({"GAIN": 100 if number < 5 else 200}))
+    config, folder = begin(types.SimpleNamespace(raw=raw, base=base))
+    follow_night(config, folder, Camera(night.folder, folder))
+    field = night.truths[0].field
+    remarks = {remark.kind: remark.text for remark in read_remarks(read_ledger(folder)) if remark.field == field}
+    assert "before the stamps in the names" in remarks["time"] and "utc_offset_h = -4" in remarks["time"]
+    assert remarks["setup"].startswith("2 of 7 frames have GAIN 200, expected GAIN 100")
 
 
 @pytest.mark.parametrize("left", [38, 20])

@@ -21,13 +21,14 @@ from ngcmos.calibration.masters import Masters
 from ngcmos.chain.following import FieldFollower, NightMasters, Seen
 from ngcmos.chain.live import LivePage
 from ngcmos.config import Config, Site
-from ngcmos.errors import FrameError, NgcmosError, NightError, UsageError, WorkError, WriteError
+from ngcmos.errors import NgcmosError, NightError, UsageError, WorkError, WriteError
 from ngcmos.names import Stage
 from ngcmos.night.accounting import USUAL_TYPES
 from ngcmos.night.filenames import time_key
 from ngcmos.night.folder import Night, evening_of, file_state, find_folder, open_night, science_files
 from ngcmos.night.job import Job, open_job
 from ngcmos.qc.almanac import sunrise
+from ngcmos.steps.remarking import refuse_misfits
 from ngcmos.steps.solve_options import USUAL, SolveOptions
 
 log = logging.getLogger(__name__)
@@ -239,10 +240,9 @@ class _Watch:
             return {}
         self._night = open_night(self._job.config, self._job.folder, settle=False, known=self._night)
         solving, here = self._job.beside(Stage.SIMPLE_WRAPPER), {path for path, _ in ready}
-        for field, reasons in self._night.misfits.items():
-            for path in here & set(reasons):
-                solving.settle(path, field, FrameError(f"{path.name}: {reasons[path]}"))
-                self._refused.add(path.name)
+        for field in self._night.misfits:
+            refused = refuse_misfits(solving, self._night, field, among=here)
+            self._refused |= {path.name for path in refused}
         return {path: field for field, paths in self._night.fields.items() for path in paths}
 
     def flush(self) -> None:

@@ -160,7 +160,8 @@ class FieldFollower:
         self.live.add(rows, {**facts, **known}, stars["tic_id"][np.asarray(stars["target"], bool)].tolist())
 
     def flush(self) -> None:
-        """Put measured frames that are still in memory on the disk."""
+        """Put measured frames that are still in memory on the disk, and say what the clock contradicts so far."""
+        self._solver.remark()
         self._photometer.flush()
 
     def _check(self, newest: FrameRow) -> None:

@@ -24,13 +24,11 @@ from ngcmos.errors import (
     WorkError,
 )
 from ngcmos.names import Stage, Verdict
-from ngcmos.night.fields import say_misfits
 from ngcmos.night.job import Job
 from ngcmos.night.ledger import record
 from ngcmos.night.loop import HEADERS_TOGETHER
 from ngcmos.night.outcome import Outcome
 from ngcmos.night.provenance import keep_standing
-from ngcmos.night.remarks import keep_remark
 from ngcmos.steps.catalog import (
     STEADY_PX,
     CatalogSource,
@@ -46,6 +44,7 @@ from ngcmos.steps.catalog import (
 from ngcmos.steps.clock import remark_on_times
 from ngcmos.steps.keep_list import kept_stars
 from ngcmos.steps.pointing import tell_coverage, tell_pointing
+from ngcmos.steps.remarking import refuse_misfits
 from ngcmos.steps.solution import (
     Sighting,
     Solving,
@@ -69,20 +68,11 @@ def run(job: Job, options: SolveOptions = USUAL) -> Outcome:
     """Write the catalogs of each field and the WCS cards of each frame that has none; an Outcome."""
     for field, paths in job.night.fields.items():
         with job.attempt(field):
-            _refuse_misfits(job, field)
+            refuse_misfits(job, job.night, field)
             solver = FieldSolver(job, field, options)
             solver.take(paths)
             solver.finish()
     return job.outcome
-
-
-def _refuse_misfits(job: Job, field: str) -> None:
-    """Frames of another setup than most of their field are not mixed with them."""
-    misfits = job.night.misfits.get(field, {})
-    for path, reason in misfits.items():
-        job.settle(path, field, FrameError(f"{path.name}: {reason}"))
-    all_frames = len(misfits) + len(job.night.fields[field])
-    keep_remark(job.ledger, field, "setup", say_misfits(misfits.values(), all_frames))
 
 
 class FieldSolver:
@@ -136,7 +126,7 @@ class FieldSolver:
         if not self._sums:
             raise UnsolvedError(f"none of {len(self._sightings)} frames could be solved: {self._why_unsolved()}")
         self.select()
-        remark_on_times(self._job, self._field, list(self._sightings.values()))
+        self.remark()
         differs = ["code, settings or catalog"] if self._stale else []
         keep_standing(self._job.ledger, Path(f"the plate solution of {self._field}"), self._field, differs)
 
@@ -151,6 +141,11 @@ class FieldSolver:
         self._selected = self._places.usual_place, set(field_targets(frames))
         tell_pointing(self._job, self._field, self._options.center or find_centre(frames), usual)
         tell_coverage(self._job, self._field, share_covered(self._catalog, self._find_lie()))
+
+    def remark(self) -> None:
+        """Keep what the times of the frames seen so far contradict."""
+        if self._sightings:
+            remark_on_times(self._job, self._field, list(self._sightings.values()))
 
     @property
     def needs_selection(self) -> bool:

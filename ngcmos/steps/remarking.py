@@ -1,6 +1,6 @@
 """What does not fit together in the frames of a field, or is good to know of them, as remarks of the night."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from pathlib import Path
 from typing import Protocol
 
@@ -8,7 +8,10 @@ import numpy as np
 from astropy.table import Table
 
 from ngcmos.calibration.masters import Masters
+from ngcmos.errors import FrameError
 from ngcmos.names import Record
+from ngcmos.night.fields import say_misfits
+from ngcmos.night.folder import Night
 from ngcmos.night.job import Job
 from ngcmos.night.remarks import TIME, TURN, keep_remark
 from ngcmos.photometry.air import AirCards, clock_lag_s, tell_air, tell_lag
@@ -16,7 +19,7 @@ from ngcmos.photometry.counts import tell_colour, tell_counts
 from ngcmos.sphere import sides_of
 from ngcmos.tables.table import read_frames
 
-AIR, COLOUR, COUNTS, MASTERS = "airmass", "colour", "counts", "masters"
+AIR, COLOUR, COUNTS, MASTERS, SETUP = "airmass", "colour", "counts", "masters", "setup"
 
 
 class Saying(Protocol):
@@ -26,6 +29,17 @@ class Saying(Protocol):
     def said(self) -> AirCards: ...
     @property
     def colour(self) -> str: ...
+
+
+def refuse_misfits(job: Job, night: Night, field: str, *, among: Collection[Path] | None = None) -> list[Path]:
+    """Refuse the frames (`among` these) of another setup than most of their field, and remark on them; which."""
+    misfits = night.misfits.get(field, {})
+    refused = [path for path in misfits if among is None or path in among]
+    for path in refused:
+        job.settle(path, field, FrameError(f"{path.name}: {misfits[path]}"))
+    all_frames = len(misfits) + len(night.fields.get(field, ()))
+    keep_remark(job.ledger, field, SETUP, say_misfits(misfits.values(), all_frames))
+    return refused
 
 
 def remark_on_air(job: Job, field: str, said: Sequence[AirCards]) -> None:
