@@ -93,7 +93,13 @@ def setup_of(header: Header, camera: Camera) -> Setup:
 def differing(told: Setup, usual: Setup) -> list[str]:
     """What two setups say otherwise; what only one of them tells is no difference."""
     known = dict(usual)
-    return [key for key, value in told if key in known and value != known[key]]
+    return [key for key, value in told if key in known and not _is_alike(value, known[key])]
+
+
+def _is_alike(value: str, other: str) -> bool:
+    """Whether two values are the same, or one begins with all words of the other, as "HDR" and "HDR 16-bit"."""
+    words = [text.casefold().split() for text in sorted((value, other), key=len)]
+    return words[0] == words[1][: len(words[0])]
 
 
 def sort_into_fields(known: Mapping[Path, Identity], camera: Camera) -> Sorted:

@@ -5,7 +5,7 @@ import dataclasses
 import pytest
 
 from ngcmos.night.accounting import Kind, sum_up
-from ngcmos.night.fields import say_misfits
+from ngcmos.night.fields import differing, say_misfits
 from ngcmos.night.folder import open_night, science_files
 
 NAME = "NG2320-1302_TIC-1_S43-2024070607{:02d}37751.fits"
@@ -99,6 +99,20 @@ def test_a_name_shorter_than_a_field_s_is_the_field(night, names, fields):
     for name in names:
         (night.folder / name).touch()
     assert counts(night()) == fields
+
+
+def test_a_read_mode_that_only_tells_more_is_the_same(night):
+    """A frame of another program, as a bias that says HDR; not another depth."""
+    modes = ["HDR 16-bit", "HDR 16-bit", "HDR", "HDR 12-bit", None]
+    opened = night(*({"READMODE": mode} for mode in modes))
+    [reason] = opened.misfits["NG2320-1302"].values()
+    assert reason.startswith("another setup: READMODE HDR 12-bit, expected READMODE HDR 16-bit")
+
+
+@pytest.mark.parametrize(("one", "other"), [("10", "100"), ("HDR 16", "HDR 16-bit"), ("16-bit", "HDR 16-bit")])
+def test_values_that_only_look_alike_differ(one, other):
+    assert differing((("GAIN", one),), (("GAIN", other),)) == ["GAIN"]
+    assert differing((("GAIN", other),), (("GAIN", one),)) == ["GAIN"]
 
 
 def test_exposure_times_may_differ(night):
