@@ -76,8 +76,11 @@ class AirCards:
 
 def air_cards(header: Header, altitude_key: str) -> AirCards:
     """What a header says of the air; an airmass that ngcmos has written says nothing."""
-    said = None if comment_of(header, "AIRMASS") == OUR_AIRMASS else card_said(header, "AIRMASS")
-    return AirCards(card_said(header, altitude_key), said)
+    altitude, airmass = (
+        None if isinstance(said, str) and not said.strip() else said
+        for said in (card_said(header, altitude_key), card_said(header, "AIRMASS"))
+    )
+    return AirCards(altitude, None if comment_of(header, "AIRMASS") == OUR_AIRMASS else airmass)
 
 
 def under_sky(said: AirCards, earth: EarthVectors, direction: Floats, exptime_s: float) -> AirCards:

@@ -1,17 +1,20 @@
 """Cards of altitude and airmass against the sky: what fits, spelled anyhow, is silent, the rest is one line."""
 
+import dataclasses
 import math
 
 import numpy as np
 import pytest
 from astropy import units as u
 from astropy.coordinates import AltAz, EarthLocation, SkyCoord
+from astropy.io import fits
 from astropy.time import Time
 
 from ngcmos.config import load_camera
 from ngcmos.photometry.air import (
     ALTITUDE_LEEWAY_DEG,
     AirCards,
+    air_cards,
     clock_lag_s,
     number_of,
     tell_air,
@@ -70,6 +73,12 @@ def test_an_altitude_that_the_sky_contradicts_is_told(said):
 def test_an_airmass_that_the_sky_contradicts_is_told(said):
     told = tell_air([AirCards(None, said, TRUE_DEG)], "ALTITUDE")
     assert told == f"AIRMASS says {said} in 1 of 1 frames, where {SO} 2.000; the sky is believed"
+
+
+@pytest.mark.parametrize("blank", ["", "   ", None])
+def test_a_card_that_says_nothing_contradicts_nothing(blank):
+    said = air_cards(fits.Header({"ALTITUDE": blank, "AIRMASS": blank}), "ALTITUDE")
+    assert tell_air([dataclasses.replace(said, altitude_deg=TRUE_DEG)], "ALTITUDE") == ""
 
 
 def test_all_of_a_field_is_one_line():
