@@ -13,6 +13,7 @@ from ngcmos.night.filenames import is_fits, stamp_of
 from ngcmos.night.headers import said_first
 from ngcmos.night.images import read_image
 
+BY_TYPE = "its IMAGETYP"
 NOT_SCIENCE = ("evening", "morning", "flat", "bias", "dark", "master", "catalog", "phot")
 USUAL_TYPES = HeaderNames().imagetyp
 _TABLE, _START_BYTES = b"XTENSION= 'BINTABLE'", 8 * 2880
@@ -114,7 +115,7 @@ def _account(path: Path, is_growing: bool) -> LeftOut:
     words = [word for word in NOT_SCIENCE if word in name.lower()]
     if words and not _CALIBRATION_NAME.search(name.lower()):
         return LeftOut(path, Kind.NOT_LOOKED_AT, f"its name has {words[0]}, no IMAGETYP calls it a light frame")
-    return LeftOut(path, Kind.CALIBRATION, f"its name has {words[0]}" if words else "its IMAGETYP")
+    return LeftOut(path, Kind.CALIBRATION, f"its name has {words[0]}" if words else BY_TYPE)
 
 
 def unseen_among(others: Iterable[LeftOut]) -> list[LeftOut]:
@@ -126,7 +127,10 @@ def sum_up(others: Iterable[LeftOut], science: int) -> str:
     """How many files of which kind there are, as "300 science frames, 24 calibration, 2 not looked at"."""
     told = list(others)
     counts = collections.Counter(one.kind for one in told)
-    parts = [f"{science} science frames", *(f"{counts[kind]} {kind}" for kind in Kind if counts[kind])]
+    by_type = sum(one.reason == BY_TYPE for one in told)
+    notes = {Kind.CALIBRATION: f" ({by_type} for {BY_TYPE})" if by_type else ""}
+    kinds = [f"{counts[kind]} {kind}{notes.get(kind, '')}" for kind in Kind if counts[kind]]
+    parts = [f"{science} science frames", *kinds]
     reasons = collections.Counter(one.reason for one in told if one.kind == Kind.NOT_LOOKED_AT)
     why = ", ".join(f"{count} for {reason}" for reason, count in reasons.most_common(4))
     return ", ".join(parts) + (f" ({why})" if why else "")

@@ -42,7 +42,7 @@ def tell_night(facts: NightFacts, page: Path) -> list[str]:
     blocks = [_wrap(reason.level, reason.what) for reason in facts.reasons]
     blocks += _tell_targets(facts)
     blocks += [_wrap(Level.GOOD, text) for text in _tell_good(facts)]
-    blocks += [_wrap("files", facts.files)] if facts.unseen else []
+    blocks += [_wrap("files", facts.files)] if facts.files and (facts.unseen or not facts.fields) else []
     return [head, *_fit(blocks, MOST_LINES - 1 - len(foot)), *foot]
 
 

@@ -186,6 +186,13 @@ def test_every_file_is_accounted_for(night):
     assert reasons["log.csv"] == "its ending .csv"
 
 
+def test_frames_that_are_calibration_by_their_type_are_told_apart(night):
+    opened = night({"IMAGETYP": "Dark Frame"}, {"IMAGETYP": "Dark Frame"}, {"IMAGETYP": "Light Frame"})
+    (night.folder / "evening-flat-1.fits").touch()
+    told = sum_up(night().others, len(opened.frames))
+    assert told == "1 science frames, 3 calibration (2 for its IMAGETYP)"
+
+
 def test_products_are_never_frames(night):
     names = ["rel_phot_A.fits", "A_catalog.fits.old1", "x_matched_catalog.fits", "master_flat_20240705.fits"]
     for name in names:

@@ -1,5 +1,6 @@
 """A night in a few lines: what stands there, in which order, and how many lines at most."""
 
+import dataclasses
 from pathlib import Path
 
 import numpy as np
@@ -51,6 +52,11 @@ def test_good_night_is_three_lines_and_silent(night):
         "  good  NG1, NG2: all of 50 frames measured",
         f"Page: {PAGE}",
     ]
+
+
+def test_night_without_frames_tells_what_its_files_are(night):
+    facts = dataclasses.replace(night([]), files="0 science frames, 6 calibration (6 for its IMAGETYP)")
+    assert "  files 0 science frames, 6 calibration (6 for its IMAGETYP)" in tell_night(facts, PAGE)
 
 
 def test_a_few_refused_frames_are_told_though_the_night_is_good(night):
