@@ -39,13 +39,17 @@ $(READY): requirements.txt tests/requirements.txt pyproject.toml
 install: $(READY)
 
 demo: $(READY)
-	$(RUN) scripts/simulate_night.py $(DEMO) --overwrite --size 512 --frames 20 --fields 2 --seed 1
+	$(RUN) scripts/simulate_night.py $(DEMO) --overwrite --size 512 --frames 80 --cadence 120 --fields 2 --seed 1
 	$(RUN) scripts/run_night.py --config $(DEMO)/directories.json --camera $(DEMO)/camera.toml --night 20240705 --catalog $(DEMO)/tic.fits
 	$(RUN) -m ngcmos.simulate.compare $(DEMO)
 	$(RUN) scripts/simulate_night.py $(DEMO)-season --overwrite --size 512 --nights 3 --frames 20 --seed 1
 	$(RUN) scripts/run_nights.py -q --config $(DEMO)-season/directories.json --camera $(DEMO)-season/camera.toml --nights 20240705:20240720 --catalog $(DEMO)-season/tic.fits
 	@echo "Open the page of the night:  $(DEMO)/nights/20240705/night_report.html"
 	@echo "and that of the season:      $$(ls $(DEMO)-season/nights/seasons/*/season_*.html)"
+	@echo "Fit the transit of its target, then write it for the AAVSO:"
+	@target=$$(ls $(DEMO)/nights/20240705 | sed -n 's/.*TIC-\([0-9]*\)_.*/\1/p' | head -1); \
+	for words in fit_transit "export_star --format aavso-exoplanet --obscode ABC"; do \
+	echo "  $(VENV)/bin/ngcmos $$words --config $(DEMO)/directories.json --night 20240705 --tic_id $$target"; done
 
 lint: $(READY)
 	$(VENV)/bin/ruff check .

@@ -9,6 +9,7 @@ import numpy as np
 from ngcmos.arrays import Bools, Floats
 from ngcmos.night.spans import DAY_S, clock
 from ngcmos.qc.plots import BLACK, BLUE, GREEN, ORANGE, PURPLE, SKYBLUE, VERMILION, new_figure
+from ngcmos.stats import mad_sigma
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
 Points = tuple[Floats, Floats, Floats]  # time, value, error
 _Moment = TypeVar("_Moment", float, Floats)
 _GREY = "0.7"
-_MARGIN_SIGMA = 6.0  # of the bins: points far off do not flatten the curve
+_MARGIN_SIGMA, _POINT_SIGMA = 6.0, 3.5  # of the bins, of the points: those far off do not flatten the curve
 _SHADE = 0.15
 _HOUR_STEPS, _MOST_HOURS, _DATES = (1 / 60, 1 / 12, 0.25, 0.5, 1.0, 2.0, 4.0), 7, 3
 _LEEWAY_H, _LEEWAY = 0.02, 0.02  # before the first and after the last frame, and as a share of all hours
@@ -121,14 +122,24 @@ def _draw_curve(axes: "Axes", series: TargetSeries) -> None:
     if series.model is not None:
         axes.plot(_days(series.model[0]), series.model[1], color=VERMILION, lw=1.6, zorder=4, label="fit")
     if value.size:
-        spread = _MARGIN_SIGMA * float(np.median(error))
-        axes.set_ylim(float(value.min()) - spread, float(value.max()) + spread)
+        _set_reach(axes, series.flux[good], (float(value.min()), float(value.max())), float(np.median(error)))
     axes.ticklabel_format(axis="y", style="plain", useOffset=False)
     axes.set_ylabel("relative flux", fontsize=9)
     if series.expected is not None:
         _draw_expected(axes, series.expected)
     if axes.get_legend_handles_labels()[1]:
         axes.legend(fontsize=8, loc="lower left", ncols=3)
+
+
+def _set_reach(axes: "Axes", flux: Floats, bins: tuple[float, float], error: float) -> None:
+    """Limits that hold the bins, their errors and all usual points; how many lie beyond is said."""
+    scatter = np.nan_to_num(mad_sigma(np.diff(flux)) / np.sqrt(2))  # from frame to frame: a dip is none
+    spread = max(_MARGIN_SIGMA * error, _POINT_SIGMA * float(scatter))
+    low, high = bins[0] - spread, bins[1] + spread
+    axes.set_ylim(low, high)
+    beyond = int(((flux < low) | (flux > high)).sum())
+    if beyond:
+        axes.text(0.99, 0.97, f"{beyond} beyond", transform=axes.transAxes, ha="right", va="top", fontsize=8)
 
 
 def _draw_expected(axes: "Axes", expected: tuple[float, float, float, float]) -> None:

@@ -36,7 +36,7 @@ from ngcmos.transits.fit import FEWEST_POINTS, USUAL_DURATION_D, TransitFit, fit
 from ngcmos.transits.shape import limb_of
 
 REFRESH_S = 30
-MOST_POINTS = 120  # that are fitted: a fit takes as long as it has points
+MOST_POINTS = 60  # that are fitted: a fit takes as long as it has points
 BIN = BinLength(minutes=5.0)
 MARGIN_SIGMA = 6.0  # of the bins: points far off do not flatten the curve
 _DAY_S, _MINUTE_S, _HOURS_A_DAY = 86_400.0, 60.0, 24.0
