@@ -211,8 +211,7 @@ def _count(path: Path, outcome: Outcome) -> None:
 
 def _tell(star: FoundStar) -> None:
     """What the series is worth, for the log."""
-    per = star.per / np.median(star.per)
-    flux, error = star["flux"] / per, star["fluxerr"] / per
+    flux, error = star["flux"] / star.per, star["fluxerr"] / star.per
     measured = np.isfinite(flux)
     log.info(
         "%s: %s: TIC %d, %d frames, %d with a flux", STAGE, star.field, star.tic_id, flux.size, measured.sum()
@@ -221,10 +220,11 @@ def _tell(star: FoundStar) -> None:
         return
     level = np.median(flux[measured])
     log.info(
-        "%s: %s: flux %.0f ADU, scatter from frame to frame %.0f, errors (no scintillation) say %.0f",
+        "%s: %s: flux %.0f %s, scatter from frame to frame %.0f, errors (no scintillation) say %.0f",
         STAGE,
         star.field,
         level,
+        "ADU/s" if star.has_exposures else "ADU",
         frame_to_frame(flux),
         np.median(error[measured]),
     )

@@ -39,10 +39,11 @@ def star(mixed):
     return int(stars["tic_id"][np.argsort(stars["Tmag"])[3]])
 
 
-def test_exposure_times_stand_beside_flux(mixed, star, tmp_path):
+def test_exposure_times_stand_beside_flux(mixed, star, tmp_path, caplog):
     config = load_config(camera=str(mixed.night.camera_file), config=str(mixed.night.directories_file))
     wanted = Wanted(tic_id=star, output=tmp_path / "star.png", csv=tmp_path / "star.csv")
-    run(config, open_night(config, mixed.folder, settle=False), wanted)
+    with caplog.at_level("INFO", "ngcmos"):
+        run(config, open_night(config, mixed.folder, settle=False), wanted)
     assert Table.read(wanted.csv)["exptime_s"].tolist() == [10, 5] * 3
     curve = ngcmos.read_light_curve(mixed.folder, tic_id=star)
     assert curve["exptime_s"].to_value("s").tolist() == [10, 5] * 3
@@ -51,3 +52,4 @@ def test_exposure_times_stand_beside_flux(mixed, star, tmp_path):
     assert drawn.is_per_second
     np.testing.assert_allclose(drawn.flux, curve["flux"].value / curve["exptime_s"].value)
     assert np.ptp(drawn.flux) < 0.1 * np.median(drawn.flux)
+    assert f"flux {np.median(drawn.flux):.0f} ADU/s, scatter" in caplog.text
