@@ -1,6 +1,7 @@
 """Each export read back as its receiver's published rules say."""
 
 import re
+import warnings
 
 import numpy as np
 import pandas as pd
@@ -143,3 +144,20 @@ def test_command_names_the_files_as_tfop_asks(transit_night, tmp_path):
     run_script("export_star", *given, "--obscode", "ABC", "--output", tmp_path / "a.txt")
     assert (tmp_path / "a.txt").read_text().startswith("#TYPE=EXTENDED")
     assert "--obscode" in run_script("export_star", *given, code=2).stderr
+
+
+def test_lightkurve_takes_the_curve_and_finds_the_transit(exported):
+    """Made into a LightCurve, normalized, cleaned and folded by its own verbs: the transit is where it was put."""
+    _, curve, star = exported
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of its own parts that are not installed
+        lightkurve = pytest.importorskip("lightkurve")
+        columns = {"flux": np.asarray(curve["relative_flux"]), "flux_err": np.asarray(curve["relative_flux_err"])}
+        whole = lightkurve.LightCurve(time=curve.time, **columns)
+        light = whole.remove_nans()
+        folded = light.normalize().fold(period=3.5, epoch_time=Time(star["epoch_bjd"], format="jd", scale="tdb"))
+    assert light.time.scale == "tdb" and len(light) == np.isfinite(curve["relative_flux"]).sum()
+    inside = np.abs(folded.time.jd) < 0.4 * star["duration_d"]
+    flux = np.asarray(folded.flux.value, float)
+    depth = float(np.median(flux[~inside]) - np.median(flux[inside]))
+    assert depth == pytest.approx(star["amplitude"], rel=0.5)
