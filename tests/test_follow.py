@@ -148,9 +148,10 @@ def stop():
 
 
 def test_contradictions_are_told_while_the_night_is_observed(tmp_path):
-    """A clock in local time; frames of another gain at the end."""
+    """A clock in local time, the sky turned before the fourth frame; frames of another gain at the end."""
     raw, base = tmp_path / "raw", tmp_path / "base"
-    night = simulate_night(raw, load_camera(), size=256, frames=7, seed=5, calibrations=3, density=3.0)
+    options = {"size": 256, "frames": 7, "flip_frame": 3, "calibrations": 3, "density": 3.0}
+    night = simulate_night(raw, load_camera(), seed=5, **options)
     for number, path in enumerate(sorted(night.folder.glob("NG*_TIC-*"))):
         told = tell_time(path, card_s=-4 * 3600.0, name_s=0.0, others=())
         rewrite(told, set_cards({"GAIN": 100 if number < 5 else 200}))
@@ -160,6 +161,7 @@ def test_contradictions_are_told_while_the_night_is_observed(tmp_path):
     remarks = {remark.kind: remark.text for remark in read_remarks(read_ledger(folder)) if remark.field == field}
     assert "before the stamps in the names" in remarks["time"] and "utc_offset_h = -4" in remarks["time"]
     assert remarks["setup"].startswith("2 of 7 frames have GAIN 200, expected GAIN 100")
+    assert remarks["turn"].startswith("the sky turned on the chip by 180 deg before ")
 
 
 @pytest.mark.parametrize("left", [38, 20])

@@ -21,12 +21,14 @@ from ngcmos.lightcurves.live import LiveCounts
 from ngcmos.names import Stage
 from ngcmos.night.folder import Night
 from ngcmos.night.job import Job
+from ngcmos.night.remarks import TURN, keep_remark
 from ngcmos.photometry.quality import judge_frames
 from ngcmos.sphere import sides_of
 from ngcmos.stages import create_flats
 from ngcmos.stages.check_cmos import FieldSorter
 from ngcmos.stages.process_cmos import FieldPhotometer
 from ngcmos.stages.simple_wrapper import FieldSolver
+from ngcmos.steps.remarking import tell_turns
 from ngcmos.steps.shifts import FieldShifts
 from ngcmos.steps.solve_options import USUAL, SolveOptions
 from ngcmos.tables.frame_row import FrameRow
@@ -160,8 +162,11 @@ class FieldFollower:
         self.live.add(rows, {**facts, **known}, stars["tic_id"][np.asarray(stars["target"], bool)].tolist())
 
     def flush(self) -> None:
-        """Put measured frames that are still in memory on the disk, and say what the clock contradicts so far."""
+        """Put measured frames that are still in memory on the disk; say what the clock contradicts, and turns."""
         self._solver.remark()
+        turns = tell_turns(Table([one.as_dict() for one in self._recent])) if self._recent else ""
+        if turns:  # one of long ago stays told
+            keep_remark(self._job.ledger, self.field, TURN, turns)
         self._photometer.flush()
 
     def _check(self, newest: FrameRow) -> None:
