@@ -15,7 +15,6 @@ from ngcmos.errors import UsageError
 from ngcmos.keys import CLOCK, MOMENT_EXPECTED, SUNRISE
 from ngcmos.names import Stage
 from ngcmos.night.spans import clock
-from ngcmos.qc.almanac import sunrise
 
 _SECONDS = {"h": 3600.0, "min": 60.0}
 FRAME_S = 0.165  # of one core, as docs/performance.md has it; how slow a machine is, is told by that
@@ -113,6 +112,8 @@ def _next_clock(said: re.Match[str], site: Site, unix: float) -> float:
 
 
 def _after_sunrise(said: re.Match[str], date: str, site: Site) -> float:
+    from ngcmos.qc.almanac import sunrise  # astropy takes its time to load
+
     try:
         rise = sunrise(date, site)
     except ValueError:

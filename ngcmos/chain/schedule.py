@@ -3,14 +3,17 @@
 import dataclasses
 import logging
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from ngcmos.chain.deadline import EXTRAS, Deadline
-from ngcmos.chain.hurry import Taken, hurry
 from ngcmos.chain.registry import Entry
 from ngcmos.names import Stage
 from ngcmos.night.folder import Night
 from ngcmos.night.job import Job
 from ngcmos.steps.solve_options import SolveOptions
+
+if TYPE_CHECKING:
+    from ngcmos.chain.hurry import Taken
 
 log = logging.getLogger(__name__)
 
@@ -33,7 +36,7 @@ class Schedule:
 
     stages: Sequence[Entry]
     deadline: Deadline | None = None
-    taken: Taken | None = None
+    taken: "Taken | None" = None
     left: list[str] = dataclasses.field(default_factory=list)
 
     @property
@@ -85,6 +88,8 @@ def hurried_schedule(job: Job, chosen: Sequence[Entry], solving: SolveOptions, d
         How frames are solved.
     deadline : Deadline
     """
+    from ngcmos.chain.hurry import hurry  # the code of the stages takes half a second to load
+
     minutes = deadline.left_s / 60
     log.info("deadline %s, in %.0f min: the target's field first, movies last", deadline, minutes)
     schedule = Schedule(extras_last(chosen), deadline)
