@@ -39,6 +39,7 @@ from ngcmos.night.moments import seconds_after
 from ngcmos.night.pointing import pointing_cards
 from ngcmos.night.products import matched_catalog_path, write_table
 from ngcmos.night.writing import write_cards
+from ngcmos.sphere import separation_deg
 
 log = logging.getLogger(__name__)
 
@@ -236,7 +237,17 @@ def _solve(frame: Frame, solving: Solving, previous: Solution | None) -> Solutio
     except StarlessError as error:
         raise StarlessError(f"{frame.name}: hardly any stars – cloud or dome closed: {error}") from None
     except UnsolvedError as error:
-        raise type(error)(f"{frame.name}: not solved: {error}") from None
+        elsewhere = _say_elsewhere(frame, solving.camera, previous)
+        raise type(error)(f"{frame.name}: {elsewhere}not solved: {error}") from None
+
+
+def _say_elsewhere(frame: Frame, camera: Camera, previous: Solution | None) -> str:
+    """That the cards of a frame want a place too far from its field to be looked for there; "" otherwise."""
+    if previous is None or frame.pointing is None:
+        return ""
+    away_deg = float(separation_deg(*frame.pointing, *centre_of(previous, frame.data.shape)))
+    is_far = away_deg > max(camera.solve.radius_deg)
+    return f"elsewhere by its cards – another target of that name?: {away_deg:.1f} deg away; " if is_far else ""
 
 
 def _where_to_look(frame: Frame, solving: Solving) -> Place:
