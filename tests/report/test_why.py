@@ -19,6 +19,8 @@ from ngcmos.night.lock import hold_night
 from ngcmos.night.remarks import keep_remark
 from ngcmos.report import why
 from ngcmos.simulate.night import simulate_night
+from ngcmos.tables.parts import open_parts, parts_folder, write_part
+from ngcmos.tables.table import read_frames, rows_of_table
 
 # who refuses a frame first; all others are refused by simple_wrapper
 LATER = {"jump-120": "check_cmos", "duplicate-time": "process_cmos"}
@@ -350,6 +352,19 @@ def test_frames_of_a_run_that_is_at_the_night_are_its_own_affair(copy):
     assert re.search(r"process \d+ on \S+ since \S+ is at this night, .*not yet seen", beside)
     assert "run again" not in beside
     assert "run again" in run_script("why", *night_options(copy.base)).stdout
+
+
+def test_frames_that_a_run_at_the_night_has_measured_count(copy):
+    """They lie in parts beside a table that is not there yet; without the run they are nothing."""
+    path = copy.folder / f"phot_{copy.field}.fits"
+    names = [str(name).strip() for name in read_frames(path)["frame_id"]][:3]
+    open_parts(parts_folder(path), {})
+    write_part(parts_folder(path), [(name, rows_of_table(path)[0], {}) for name in names])
+    path.unlink()
+    with hold_night(copy.folder):
+        beside = run_script("why", *night_options(copy.base), copy.field).stdout
+    assert " = 3 measured + " in beside and f"phot_{copy.field}.fits is not there yet" in beside
+    assert " = 0 measured + " in run_script("why", *night_options(copy.base), copy.field).stdout
 
 
 def test_output_that_cannot_show_all_characters(bad_night):
