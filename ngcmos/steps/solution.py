@@ -201,6 +201,8 @@ def search_solution(path: Path, solving: Solving) -> dict[str, Any]:
     frame = read_frame(path, solving.camera)
     try:
         solution = _solve(frame, solving, None)
+    except StarlessError:  # nobody can match what is not there
+        raise
     except UnsolvedError as error:
         solution = _solve_by_astrometry_net(frame, solving, error)
     return _write_solution(frame, solution, solving)
