@@ -1,5 +1,6 @@
 """A night followed as its frames come gives what the chain gives in the morning."""
 
+import contextlib
 import datetime
 import os
 import re
@@ -295,6 +296,15 @@ def test_folder_that_never_comes_is_given_up_at_sunrise(nights):
     with pytest.raises(NightError, match="20240706 is not a folder"):
         follow.wait_for_folder(config, now=lambda: clock[0], sleep=sleep)
     assert datetime.datetime.fromtimestamp(clock[0], datetime.UTC).strftime("%d %H") == "07 11"
+
+
+@pytest.mark.parametrize(("deadline", "refused"), [("05:00", True), ("09:30", False), ("", False)])
+def test_deadline_before_sunrise_is_refused_while_it_is_followed(nights, deadline, refused):
+    config, folder = begin(nights)
+    evening = datetime.datetime(2024, 7, 6, 0, 0, tzinfo=datetime.UTC).timestamp()
+    night = open_night(config, folder)
+    with pytest.raises(UsageError, match="before sunrise, 11:") if refused else contextlib.nullcontext():
+        follow.require_deadline_behind(deadline, config, night, lambda: evening)
 
 
 @pytest.mark.parametrize("date", ["tonight", "20241399"])

@@ -18,6 +18,7 @@ import numpy as np
 from tqdm import tqdm
 
 from ngcmos.calibration.masters import Masters
+from ngcmos.chain.deadline import find_deadline
 from ngcmos.chain.following import FieldFollower, NightMasters, Seen
 from ngcmos.chain.live import LivePage
 from ngcmos.config import Config, Site
@@ -101,6 +102,20 @@ def end_of_night(date: str, site: Site) -> float:
     if end is None:
         raise UsageError(f"--follow: the Sun does not set and rise in the night of {date} at the site")
     return end
+
+
+def require_deadline_behind(deadline: str, config: Config, night: Night, now: Clock = time.time) -> None:
+    """Refuse a deadline of the chain that lies before the end of the night that is to be followed.
+
+    Raises
+    ------
+    UsageError
+        It does.
+    """
+    end = end_of_night(night.date, config.site)
+    found = find_deadline(deadline, night.date, config.site, now) if deadline else None
+    if found is not None and now() < end and found.at < end:
+        raise UsageError(f"--deadline {found} is before sunrise, {_clock(end)} UTC, until which --follow works")
 
 
 def run(

@@ -59,6 +59,7 @@ def work(config: Config, night: "Night", options: Namespace) -> Outcome:
         from ngcmos.chain import follow
         from ngcmos.steps.solve_options import SolveOptions
 
+        follow.require_deadline_behind(options.deadline or "", config, night)
         solving = SolveOptions(options.catalog, center_of(options))
         follow.run(config, night, solving, quiet=options.quiet)
     chosen = chain.RunOptions(
