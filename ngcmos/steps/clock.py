@@ -14,6 +14,7 @@ from ngcmos.night.job import Job
 from ngcmos.night.remarks import TIME, keep_remark
 
 TOLERANCE_S = 1.0  # seconds that are rounded or cut are not wrong
+STAMP_S = 1e-3  # to which the stamps of names and cards are told
 TAI_AHEAD_S, TT_AHEAD_S = 37.0, 69.184  # of UTC since 2017
 _ZONE_S = 900.0  # clocks of the world differ by quarters of an hour
 
@@ -73,7 +74,7 @@ def tell_clock(frames: Sequence[Clocked], card: str, *, timezone: str = "UTC") -
     exptime_s = float(np.median([frame.exptime_s for frame in frames])) if frames else np.nan
     told = []
     whole = all(frame.start.endswith(".000") for frame in frames)  # cut off or rounded: up to a second is lost
-    limit_s = TOLERANCE_S * (1.5 if whole else 1.0)
+    limit_s = TOLERANCE_S * (1.25 if whole else 1.0) - STAMP_S  # by cutting off the median loses half a second
     if np.isfinite(lags).any() and abs(usual := float(np.nanmedian(lags))) >= limit_s:
         side = "after" if usual > 0 else "before"
         cause = _local_names(usual, frames[0].start, timezone) or likely_cause(usual, exptime_s)
