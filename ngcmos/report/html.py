@@ -21,6 +21,7 @@ from ngcmos.names import Level
 from ngcmos.report.plots import Plot
 
 HEAD_BYTES = 60_000
+_WITHOUT_SCRIPTS = "Headings without a plot: a script draws them, open the page in a browser that runs it."
 _SUMMARY = '<meta name="ngcmos-night" content="'
 _POLICY = "default-src 'none'; img-src data:; style-src 'unsafe-inline'; script-src 'unsafe-inline'"
 
@@ -164,6 +165,7 @@ def document(
     content = json.dumps(shown, separators=(",", ":"), allow_nan=False)
     sources = "".join(_asset(name) for name in ("page.js", *scripts))
     script = (
+        f'<noscript><p class="dim">{_WITHOUT_SCRIPTS}</p></noscript>\n'
         f'<script type="application/json" id="plots">{content.replace("<", chr(92) + "u003c")}</script>\n'
         f"<script>/*\n{_asset('uPlot.LICENSE.txt')}*/\n{_library()}</script>\n<script>{sources}</script>"
     )

@@ -118,3 +118,9 @@ def test_merged_series_stand_at_their_own_x():
     assert x.tolist() == [1, 2, 3]
     np.testing.assert_array_equal(merged["a"], [10, np.nan, 30])
     np.testing.assert_array_equal(merged["b"], [np.nan, 20, np.nan])
+
+
+def test_page_with_plots_says_that_they_need_a_script_where_none_runs():
+    plot = Plot("p", "A plot", [1.0, 2.0], [points("y", [1.0, 2.0], BLUE)])
+    assert "<noscript>" in page.document("t", page.Html(""), summary={}, plots=[plot])
+    assert "<noscript>" not in page.document("t", page.Html(""), summary={})
