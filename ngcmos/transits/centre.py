@@ -55,7 +55,7 @@ class Motion:
         depth : float
         """
         if dipping is not None and not np.isfinite(neighbours[dipping]).all():
-            return 0.0
+            dipping, depth = None, 0.0  # a motion speaks neither for nor against it
         expected = self.expected(neighbours, dipping, depth)
         error = np.hypot(np.hypot(self.error, LEAST_ERROR_PX), MODEL_ERROR * expected)
         return float((((self.shift - expected) / error) ** 2).sum())
