@@ -11,7 +11,8 @@ from ngcmos.stats import MAD_TO_SIGMA, column_medians, quotient
 
 OUTLIER_SIGMA = 5.0
 VARIABLE_SIGMA = 5.0
-LIKE_STARS = 101  # stars of like magnitude whose scatter is compared
+LIKE_STARS = 101  # stars of like magnitude whose scatter is compared,
+LIKE_SHARE, FEWEST_LIKE = 0.1, 15  # of all, but not more than a share: few bright ones are no like of the faint
 FEWEST_FRAMES = 8  # (or stars) to tell a variable star by
 
 
@@ -97,7 +98,7 @@ def of_like(values: Floats, mag: Floats, barred: Bools | None = None) -> Floats:
     result = np.full(values.size, np.nan)
     if telling.size:
         order = telling[np.argsort(mag[telling], kind="stable")]
-        window = min(LIKE_STARS, telling.size)
+        window = min(LIKE_STARS, max(FEWEST_LIKE, int(LIKE_SHARE * telling.size)), telling.size)
         medians = np.median(np.lib.stride_tricks.sliding_window_view(values[order], window), axis=1)
         rank = np.searchsorted(mag[order], mag)
         rank[order] = np.arange(order.size)

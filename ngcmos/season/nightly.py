@@ -220,7 +220,7 @@ def _measure_noise(deviation: Reals, variance: Reals, setting: Setting, before: 
     inflation = np.ones(expected.size)
     if here.sum() >= FEWEST_FRAMES:
         ratio = rms / expected / usual_scatter(here.sum() - 1.0)
-        inflation = np.nan_to_num(of_like(np.where(variable, np.nan, ratio), setting.mag), nan=1.0)
+        inflation = np.nan_to_num(of_like(ratio, setting.mag, variable), nan=1.0)
     still = np.where(setting.comparing & ~variable, deviation, np.nan)
     return _Noise(
         inflation, _find_jitter(still, point_variance(variance, inflation, np.zeros(len(here)))), rms, variable
@@ -298,7 +298,7 @@ def _describe(free: Reals, total: Reals, setting: Setting, fitted: NightSolution
     held = np.isfinite(free)[setting.used]
     deviation, own = free[setting.used], np.where(held, total[setting.used], np.nan)
     red = redness(deviation)
-    red = np.fmax(1, of_like(np.where(fitted.variable, np.nan, red), setting.mag))
+    red = np.fmax(1, of_like(red, setting.mag, fitted.variable))
     error = quotient(1, np.sqrt(np.nansum(1 / own, axis=0, dtype=float)))
     return dataclasses.replace(
         fitted,

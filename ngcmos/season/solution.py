@@ -24,10 +24,14 @@ PASSES = 6
 MOST_ROUNDS = 60
 CONVERGED = 1e-7
 OUTLIER_SIGMA = 5.0
-SURFACE_PRIOR = 0.05  # of each coefficient but the constant: keeps pointings of few stars sane
+SURFACE_PRIOR = 0.05  # of each coefficient but the constant: the most that is believed of a surface
+LEAST_PRIOR = 1e-5
+FEWEST_POINTINGS = 5  # to tell by how much surfaces differ
 FLOORS = np.concatenate([[0.0], np.geomspace(1e-4, 0.1, 61)])  # tried for each pointing
 LOWEST_INFLATION = 0.7
 FEWEST_STARS = 8  # to tell a floor by
+WILD_SIGMA = 3.0  # a level counts as so far off at most: a few wild ones are no floor
+CHANCE_ERRORS = 2.0  # errors of a scatter that chance explains
 FEWEST_LEVELS = 3  # to tell a star by
 VARIABLE_ERRORS = 4.0  # errors of the scatter of so many levels
 
@@ -102,6 +106,7 @@ class _State(typing.NamedTuple):
     floor: Floats
     inflation: Floats
     excess: Floats  # of each star, beyond its error
+    prior: Floats  # by how much the coefficients but the constant differ from pointing to pointing
 
 
 def solve_season(levels: Levels) -> SeasonSolution:
@@ -116,9 +121,10 @@ def solve_season(levels: Levels) -> SeasonSolution:
         state = _alternate(levels, state, held, constant)
         deviation, _ = _deviations(levels, state)
         state = _measure_noise(levels, state, deviation, held, constant)
+        state = state._replace(prior=_measure_prior(levels, state, _sharing(levels, state, held, constant)))
     deviation, error = _deviations(levels, state)
-    taken = _leverage(levels, error, _sharing(levels, state, held, constant))
-    deviation, error = deviation / (1 - taken), error / np.sqrt(1 - taken)
+    taken, spread = _leverage(levels, error, _sharing(levels, state, held, constant), state)
+    deviation, error = deviation / (1 - taken), np.sqrt(error**2 + spread)
     model = surfaces(state.surface, levels.basis) * state.mean
     unit = np.where(taken > 0, levels.level / (1 + deviation), model)
     chi2, freedom = _chi2(deviation, error, held & _counting(levels)[:, None])
@@ -151,7 +157,8 @@ def _first_guess(levels: Levels) -> _State:
         mean = np.where(np.isfinite(mean), mean, usable[at] / factor[at])
     surface = np.zeros((pointings, levels.basis.shape[2]))
     surface[:, 0] = factor
-    return _State(mean, surface, np.zeros(pointings), np.ones(stars), np.zeros(stars))
+    prior = np.full(surface.shape[1] - 1, SURFACE_PRIOR)
+    return _State(mean, surface, np.zeros(pointings), np.ones(stars), np.zeros(stars), prior)
 
 
 def _deviations(levels: Levels, state: _State) -> tuple[Floats, Floats]:
@@ -159,7 +166,7 @@ def _deviations(levels: Levels, state: _State) -> tuple[Floats, Floats]:
     model = surfaces(state.surface, levels.basis) * state.mean
     with np.errstate(invalid="ignore", divide="ignore"):
         deviation = levels.level / model - 1
-    return deviation, np.hypot(levels.error * state.inflation, state.floor[:, None])
+    return deviation, state.inflation * np.hypot(levels.error, state.floor[:, None])
 
 
 def _hold(levels: Levels, deviation: Floats, error: Floats, excess: Floats) -> Bools:
@@ -207,12 +214,12 @@ def _find_constant(levels: Levels, deviation: Floats, error: Floats, held: Bools
 
 def _alternate(levels: Levels, state: _State, held: Bools, constant: Bools) -> _State:
     """Means and surfaces by turns until the means stand."""
-    error = np.hypot(levels.error * state.inflation, state.floor[:, None])
-    shared = np.where(_sharing(levels, state, held, constant), error**-2.0, 0)
+    error = state.inflation * np.hypot(levels.error, state.floor[:, None])
     single = np.where(held, 1 / (error**2 + state.excess**2), 0)
+    shared = np.where(_sharing(levels, state, held, constant), single, 0)
     own = np.where(_counting(levels)[:, None], single, 0)
     own = np.where(own.sum(axis=0) > 0, own, single)
-    matrix = _normal_matrices(levels.basis, shared)
+    matrix = _normal_matrices(levels.basis, shared, state.prior)
     for _ in range(MOST_ROUNDS):
         state = state._replace(surface=_fit_surfaces(levels, state, shared, matrix))
         deviation, _ = _deviations(levels, state)
@@ -229,22 +236,26 @@ def _sharing(levels: Levels, state: _State, held: Bools, constant: Bools) -> Boo
     return sharing
 
 
-def _leverage(levels: Levels, error: Floats, sharing: Bools) -> Floats:
-    """(pointings, stars) share of a star's own deviation that the surfaces have taken up."""
-    weight = np.where(sharing, error**-2.0, 0)
-    matrix = _normal_matrices(levels.basis, weight)
+def _leverage(levels: Levels, error: Floats, sharing: Bools, state: _State) -> tuple[Floats, Floats]:
+    """(share of a star's own deviation that the surfaces have taken up, variance of them), (pointings, stars) each.
+
+    Without the star's own say: what the others leave uncertain is added to the error of its deviation.
+    """
+    weight = np.where(sharing, 1 / (error**2 + state.excess**2), 0)
+    matrix = _normal_matrices(levels.basis, weight, state.prior)
     told = matrix[:, 0, 0] > 0
     solved = np.linalg.solve(matrix[told], np.swapaxes(levels.basis[told], 1, 2))
-    taken = np.zeros_like(weight)
-    taken[told] = weight[told] * np.einsum("psk,pks->ps", levels.basis[told], solved)
-    return np.minimum(taken, MOST_LEVERAGE)
+    spread = np.zeros_like(weight)
+    spread[told] = np.einsum("psk,pks->ps", levels.basis[told], solved)
+    taken = np.minimum(weight * spread, MOST_LEVERAGE)
+    return taken, spread / (1 - taken)
 
 
-def _normal_matrices(basis: Floats, weight: Floats) -> Floats:
+def _normal_matrices(basis: Floats, weight: Floats, prior: Floats) -> Floats:
     """(pointings, terms, terms) normal matrices of relative surfaces, with the prior of all but the first term."""
     matrix: Floats = np.swapaxes(basis * weight[..., None], 1, 2) @ basis
     slopes = np.arange(1, basis.shape[2])
-    matrix[:, slopes, slopes] += SURFACE_PRIOR**-2
+    matrix[:, slopes, slopes] += prior**-2.0
     return matrix
 
 
@@ -265,23 +276,89 @@ def _fit_surfaces(levels: Levels, state: _State, weight: Floats, matrix: Floats)
 
 def _measure_noise(levels: Levels, state: _State, deviation: Floats, held: Bools, constant: Bools) -> _State:
     """Floors of the pointings, inflation by magnitude, excess of each star."""
-    error = levels.error * state.inflation
-    weight = np.where(held, 1 / (error**2 + state.floor[:, None] ** 2), 0)
-    total = weight.sum(axis=0)
-    now = np.hypot(error, state.floor[:, None])
-    free = 1 - _leverage(levels, now, _sharing(levels, state, held, constant))
-    left = free * (1 - quotient(weight, total, blank=0.0))  # surface and mean took the rest of the variance
+    now = state.inflation * np.hypot(levels.error, state.floor[:, None])
+    weight = np.where(held, now**-2.0, 0)
+    taken, spread = _leverage(levels, now, _sharing(levels, state, held, constant), state)
+    free = (1 - taken) ** 2 * (1 + spread / now**2)
+    left = free * (1 - quotient(weight, weight.sum(axis=0), blank=0.0))  # surface and mean took the rest
+    counts, away = held & _counting(levels)[:, None], deviation / np.sqrt(free)
+    excess, inflation = _find_excess(levels, away, counts, constant, state.floor)
     telling = held & levels.comparing & constant & (left > 0.1)
-    floor = np.array([_likeliest_floor(*row) for row in zip(deviation, error, left, telling, strict=True)])
-    full = np.hypot(levels.error, floor[:, None])
-    chi2, freedom = _chi2(deviation / np.sqrt(free), full, held & _counting(levels)[:, None])
-    known = freedom >= FEWEST_LEVELS - 1
-    ratio = np.sqrt(quotient(chi2, np.where(known, freedom, 0)))
-    usual = of_like(np.where(constant, ratio / usual_scatter(freedom), np.nan), levels.mag)
+    rows = zip(deviation / inflation, np.hypot(levels.error, excess / inflation), left, telling, strict=True)
+    floor = np.array([_likeliest_floor(*row) for row in rows])
+    ratio, freedom = _ratio(np.hypot(levels.error, floor[:, None]), away, counts)
+    usual = of_like(ratio / usual_scatter(freedom), levels.mag, ~constant)
     inflation = np.fmax(LOWEST_INFLATION, np.nan_to_num(usual, nan=1.0))
-    usual2 = quotient(np.nansum(full**2, axis=0), np.isfinite(full).sum(axis=0))
-    excess2 = usual2 * (ratio**2 - 1)
-    return state._replace(floor=floor, inflation=inflation, excess=np.sqrt(np.fmax(np.nan_to_num(excess2), 0)))
+    return state._replace(floor=floor, inflation=inflation, excess=excess)
+
+
+def _ratio(error: Floats, deviation: Floats, counts: Bools) -> tuple[Floats, Floats]:
+    """(stars,) scatter over the expected one, NaN where too few levels tell; degrees of freedom."""
+    chi2, freedom = _chi2(deviation, error, counts)
+    return np.sqrt(quotient(chi2, np.where(freedom >= FEWEST_LEVELS - 1, freedom, 0))), freedom
+
+
+def _find_excess(
+    levels: Levels, deviation: Floats, counts: Bools, constant: Bools, floor: Floats
+) -> tuple[Floats, Floats]:
+    """(what a star scatters beyond its like, 0 where chance explains it; scatter of its like over the expected).
+
+    Parameters
+    ----------
+    levels : Levels
+    deviation : (pointings, stars) array
+        By surfaces that the star has not told.
+    counts : (pointings, stars) bool array
+    constant : (stars,) bool array
+        Stars that tell of their like.
+    floor : (pointings,) array
+        As far as known; what a pointing has beyond the usual one is no excess of its stars.
+    """
+    worse2 = np.fmax(floor**2 - np.median(floor[_counting(levels)]) ** 2, 0)
+    error = np.sqrt(levels.error**2 + worse2[:, None])
+    own2 = quotient(np.where(counts, error**2, 0).sum(axis=0), counts.sum(axis=0))
+    ratio, freedom = _ratio(error, deviation, counts)
+    scatter2 = (ratio / usual_scatter(freedom)) ** 2 * own2
+    expected2 = own2 + _common_floor(scatter2, own2) ** 2
+    inflation2 = of_like(scatter2 / expected2, levels.mag, ~constant)
+    inflation2 = np.fmax(LOWEST_INFLATION**2, np.nan_to_num(inflation2, nan=1.0))
+    expected2 *= inflation2
+    by_chance = expected2 * (1 + CHANCE_ERRORS * np.sqrt(2 / np.fmax(freedom, 1)))
+    return np.sqrt(np.where(scatter2 > by_chance, scatter2 - expected2, 0.0)), np.sqrt(inflation2)
+
+
+def _common_floor(scatter2: Floats, own2: Floats) -> float:
+    """The floor with which the scatter over the expected one differs least from star to star, bright and faint.
+
+    Faint stars between neighbours scatter more than their photons, which is no floor of the bright ones.
+    """
+    with np.errstate(invalid="ignore", divide="ignore"):
+        logs = np.log(scatter2 / (own2 + FLOORS[:, None] ** 2))
+    known = np.isfinite(logs[0])
+    if known.sum() < FEWEST_STARS:
+        return 0.0
+    logs = logs[:, known]
+    unlike = np.abs(logs - np.median(logs, axis=1, keepdims=True)).sum(axis=1)
+    return float(FLOORS[np.argmin(unlike)])
+
+
+def _measure_prior(levels: Levels, state: _State, sharing: Bools) -> Floats:
+    """(terms - 1,) by how much surfaces differ, from themselves: where few stars tell, noise shall not bend them.
+
+    One step of the evidence approximation (MacKay 1992, Neural Computation 4, 415): the squares of a coefficient
+    over how many pointings have told it rather than the prior.
+    """
+    error = state.inflation * np.hypot(levels.error, state.floor[:, None])
+    weight = np.where(sharing, 1 / (error**2 + state.excess**2), 0)
+    matrix = _normal_matrices(levels.basis, weight, state.prior)
+    telling = _counting(levels) & (matrix[:, 0, 0] > 0)
+    if telling.sum() < FEWEST_POINTINGS:
+        return state.prior
+    left = np.diagonal(np.linalg.inv(matrix[telling]), axis1=1, axis2=2)[:, 1:]
+    coefficient = state.surface[telling, 1:] / state.surface[telling, :1]
+    told = (1 - left / state.prior**2).sum(axis=0)
+    prior: Floats = np.sqrt(quotient((coefficient**2).sum(axis=0), np.fmax(told, 1e-3)))
+    return np.clip(prior, LEAST_PRIOR, SURFACE_PRIOR)
 
 
 def _likeliest_floor(deviation: Floats, error: Floats, left: Floats, telling: Bools) -> float:
@@ -289,5 +366,6 @@ def _likeliest_floor(deviation: Floats, error: Floats, left: Floats, telling: Bo
     if telling.sum() < FEWEST_STARS:
         return 0.0
     variance = (error[telling] ** 2 + FLOORS[:, None] ** 2) * left[telling]
-    likelihood = -0.5 * (np.log(variance) + deviation[telling] ** 2 / variance).sum(axis=1)
+    pulls2 = np.minimum(deviation[telling] ** 2 / variance, WILD_SIGMA**2)
+    likelihood = -0.5 * (np.log(variance) + pulls2).sum(axis=1)
     return float(FLOORS[np.argmax(likelihood)])

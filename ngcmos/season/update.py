@@ -97,7 +97,7 @@ def _enter(rows: Rows, means: NightMeans, binned: BinnedSeason, found: Found) ->
     gain, fap = (np.array([getattr(one, name) for one in periods]) for name in ("gain", "fap"))
     fap = calibrate_faps(gain, fap, mag)
     within = chance_within_nights(binned.flux, binned.error, binned.night, mag)
-    chances = [chance_of_nights(means.deviation, means.error), within, fap]
+    chances = [chance_of_nights(means.deviation, means.error, mag), within, fap]
     sizes = [excess(rows[name], rows[f"{name}_expected"]) for name in ("rms", "rms_night")]
     sizes.append(np.array([one.amplitude for one in periods]))
     rows["variable"] = find_variable(chances, sizes, rows["contamination"])

@@ -18,15 +18,18 @@ FEWEST_NIGHTS = 3
 FEWEST_BINS = 10
 
 
-def chance_of_nights(deviation: Floats, error: Floats) -> Floats:
+def chance_of_nights(deviation: Floats, error: Floats, mag: Floats) -> Floats:
     """Chance that the nightly means of a constant star scatter as much as these.
 
-    Chi squared about the weighted mean by the errors of the means, which hold the floor of each night.
+    Chi squared about the weighted mean by the errors of the means, which hold the floor of each night; the night
+    that is farthest off counts as the next one: what one alone tells is a dip or a fault. No chance is below what
+    stars of like magnitude show, in units of how much theirs differs: neighbours and pixels follow no law.
 
     Parameters
     ----------
     deviation, error : (nights, stars) arrays
         NaN where unknown.
+    mag : (stars,) array
 
     Returns
     -------
@@ -37,10 +40,38 @@ def chance_of_nights(deviation: Floats, error: Floats) -> Floats:
 
     held = np.isfinite(deviation) & (error > 0)
     weight = np.where(held, error**-2.0, 0)
-    mean = quotient((weight * np.where(held, deviation, 0)).sum(axis=0), weight.sum(axis=0))
-    chi2 = (weight * np.where(held, deviation - mean, 0) ** 2).sum(axis=0)
     freedom = held.sum(axis=0) - 1
-    return np.where(freedom >= FEWEST_NIGHTS - 1, chdtrc(np.maximum(freedom, 1), chi2), 1.0)
+    chi2 = np.where(freedom >= FEWEST_NIGHTS - 1, _chi2_of_nights(deviation, weight), np.nan)
+    by_law = np.where(np.isfinite(chi2), chdtrc(np.maximum(freedom, 1), chi2), 1.0)
+    chance: Floats = np.maximum(by_law, _chance_among_like(chi2, freedom, mag))
+    return chance
+
+
+def _chi2_of_nights(deviation: Floats, weight: Floats) -> Floats:
+    """(stars,) chi squared about the mean; of more than three nights the farthest one is cut."""
+    value = np.where(weight > 0, deviation, 0)
+    mean = quotient((weight * value).sum(axis=0), weight.sum(axis=0), blank=0.0)
+    squares = weight * (value - mean) ** 2
+    if len(squares) <= FEWEST_NIGHTS:
+        whole: Floats = squares.sum(axis=0)
+        return whole
+    calm = np.where(np.arange(len(squares))[:, None] == np.argmax(squares, axis=0), 0, weight)
+    mean = quotient((calm * value).sum(axis=0), calm.sum(axis=0), blank=0.0)
+    squares = np.sort(weight * (value - mean) ** 2, axis=0)
+    squares[-1] = squares[-2]
+    cut: Floats = squares.sum(axis=0)
+    return cut
+
+
+def _chance_among_like(chi2: Floats, freedom: Ints | Floats, mag: Floats) -> Floats:
+    """(stars,) chance of a scatter over the expected one by those of stars of like magnitude; 1 where unknown."""
+    from scipy.special import ndtr
+
+    ratio = 0.5 * np.log(np.where(chi2 > 0, quotient(chi2, freedom), np.nan))
+    away = ratio - of_like(ratio, mag)
+    width = MAD_TO_SIGMA * of_like(np.abs(away), mag)
+    chance: Floats = ndtr(-away / np.fmax(width, np.sqrt(0.5 / np.maximum(freedom, 1))))
+    return np.where(np.isfinite(chance), chance, 1.0)
 
 
 def chance_within_nights(flux: Reals, error: Reals, night: Ints, mag: Floats) -> Floats:
@@ -60,15 +91,8 @@ def chance_within_nights(flux: Reals, error: Reals, night: Ints, mag: Floats) ->
     (stars,) array
         1 for stars of too few bins.
     """
-    from scipy.special import ndtr
-
     chi2, freedom = _chi2_within(flux, error, night)
-    enough = freedom >= FEWEST_BINS
-    ratio = 0.5 * np.log(np.where(enough & (chi2 > 0), quotient(chi2, freedom), np.nan))
-    away = ratio - of_like(ratio, mag)
-    width = MAD_TO_SIGMA * of_like(np.abs(away), mag)
-    chance: Floats = ndtr(-away / np.fmax(width, np.sqrt(0.5 / np.maximum(freedom, 1))))
-    return np.where(np.isfinite(chance), chance, 1.0)
+    return _chance_among_like(np.where(freedom >= FEWEST_BINS, chi2, np.nan), freedom, mag)
 
 
 def _chi2_within(flux: Reals, error: Reals, night: Ints) -> tuple[Floats, Floats]:

@@ -171,3 +171,37 @@ def test_night_without_good_frames_does_not_count_for_means(usual):
     bright = usual.sky.mag < 12
     moved = (with_it.deviation - without.deviation)[np.ix_(counting, bright)]
     assert np.abs(moved).max() < 0.001
+
+
+def crowded_season(rng, *, bright=12, faint=140, nights=40):
+    """Few bright stars amid faint ones that scatter three times as much as their photons; flat nights."""
+    mag = np.concatenate([rng.uniform(16, 18, bright), rng.uniform(19.5, 21.5, faint)])
+    error = np.where(mag < 18, 0.002, 0.01)
+    true = np.where(mag < 18, 0.004, 0.03)
+    light = rng.uniform(0.7, 1.1, (nights, 1))
+    x, y = rng.uniform(-1, 1, (2, mag.size))
+    basis = np.column_stack([np.ones(mag.size), x, y, 0 * x, x * x, x * y, y * y])
+    return Levels(
+        level=1000 * light * (1 + rng.normal(0, true, (nights, mag.size))),
+        error=np.tile(error, (nights, 1)),
+        basis=np.tile(basis, (nights, 1, 1)),
+        mag=mag,
+        comparing=np.ones((nights, mag.size), bool),
+        counting=np.ones(nights, bool),
+    )
+
+
+def test_few_bright_stars_keep_their_precision_amid_restless_faint_ones():
+    solution = solve_season(crowded_season(np.random.default_rng(31)))
+    bright = solution.deviation[:, :12]
+    assert np.median(bright.std(axis=0, ddof=1)) < 0.004 * 1.15
+    pulls = (bright / solution.error[:, :12]).std(axis=0, ddof=1)
+    assert np.median(pulls) == pytest.approx(1, abs=0.2)
+
+
+def test_a_wild_star_makes_no_floor():
+    levels = crowded_season(np.random.default_rng(32))
+    levels.level[5, 20:24] *= 3
+    solution = solve_season(levels)
+    assert solution.floor[5] < 2 * np.median(solution.floor) + 0.002
+    assert abs(np.median(solution.deviation[5, :12])) < 0.004

@@ -14,11 +14,24 @@ def rng():
     return np.random.default_rng(51)
 
 
-def test_chance_of_nights_is_that_of_constant_stars(rng):
+def test_chance_of_nights_is_at_most_that_of_constant_stars(rng):
     error = rng.uniform(0.001, 0.003, (20, STARS))
-    chance = chance_of_nights(rng.normal(0, error), error)
+    chance = chance_of_nights(rng.normal(0, error), error, rng.uniform(9, 13, STARS))
     for level in (0.5, 0.1, 0.01):
-        assert (chance < level).mean() == pytest.approx(level, abs=3 * np.sqrt(level / STARS))
+        assert 0.05 * level < (chance < level).mean() <= level
+
+
+def test_one_night_alone_is_no_variation_from_night_to_night(rng):
+    deviation, error, mag = rng.normal(0, 0.002, (20, 200)), np.full((20, 200), 0.002), rng.uniform(9, 13, 200)
+    deviation[7, 0] += 0.05
+    deviation[::2, 1] += 0.01
+    assert (chance_of_nights(deviation, error, mag)[:2] < 1e-3).tolist() == [False, True]
+
+
+def test_where_all_like_stars_scatter_more_than_their_errors_they_do_not_all_vary(rng):
+    error, mag = np.full((40, 200), 0.002), rng.uniform(9, 13, 200)
+    spread = 0.002 * np.exp(rng.normal(0.3, 0.4, 200))
+    assert (chance_of_nights(rng.normal(0, spread, (40, 200)), error, mag) < FALSE_ALARMS / 3).mean() < 0.03
 
 
 def test_chance_within_nights_is_that_of_constant_stars_also_under_red_noise(rng):
@@ -34,21 +47,21 @@ def test_slow_variation_is_in_the_nights_and_a_fast_one_within(rng):
     mag = season.stars["Tmag"].astype(float)
     within = chance_within_nights(season.flux, season.error, season.night, mag)
     means = np.array([season.flux[season.night == night].mean(axis=0) - 1 for night in range(20)])
-    nights = chance_of_nights(means.astype(float), np.full(means.shape, 0.003 / np.sqrt(45)))
+    nights = chance_of_nights(means.astype(float), np.full(means.shape, 0.003 / np.sqrt(45)), mag)
     assert nights[0] < 1e-10 and within[1] < 1e-10
     variable = find_variable([nights, within], [np.full(200, 0.01)], np.zeros(200))
     assert variable[:2].all() and variable[2:].mean() < 0.02
 
 
 def test_stars_of_few_nights_or_bins_are_not_called_variable():
-    assert (chance_of_nights(np.array([[0.0], [0.5]]), np.full((2, 1), 0.001)) == 1).all()
+    assert (chance_of_nights(np.array([[0.0], [0.5]]), np.full((2, 1), 0.001), np.ones(1)) == 1).all()
     few = np.ones((5, 1), "f4")
     assert (chance_within_nights(few, few, np.zeros(5, int), np.array([10.0])) == 1).all()
 
 
 def test_stars_without_a_night_are_not_called_variable():
     nothing = np.full((5, 2), np.nan)
-    assert (chance_of_nights(nothing, nothing) == 1).all()
+    assert (chance_of_nights(nothing, nothing, np.ones(2)) == 1).all()
 
 
 def test_false_alarms_are_shared_among_the_tests():
