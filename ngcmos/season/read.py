@@ -167,7 +167,7 @@ def read_field_night(
         camera=str(facts.header["PROFILE"]),
         made_of=facts.made_of.text,
         radii=radii,
-        stars=_star_rows(stars),
+        stars=stars_of_table(stars),
         frames=_frame_rows(facts, camera),
         columns=columns,
     )
@@ -182,7 +182,8 @@ def _refused_frames(folder: Path, field: str, frames: Table) -> dict[str, str]:
     return refused_frames(entries, field, [str(name) for name in frames["frame_id"]])
 
 
-def _star_rows(table: Table) -> Rows:
+def stars_of_table(table: Table) -> Rows:
+    """Rows of `STAR_COLUMNS` of the extension STARS of a photometry table."""
     rows = np.zeros(len(table), STAR_COLUMNS)
     for name in STAR_COLUMNS.names or ():
         source = f"{name}_corr" if name in _PLACES and name not in table.colnames else name

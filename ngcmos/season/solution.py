@@ -237,7 +237,7 @@ def _sharing(levels: Levels, state: _State, held: Bools, constant: Bools) -> Boo
 
 
 def _leverage(levels: Levels, error: Floats, sharing: Bools, state: _State) -> tuple[Floats, Floats]:
-    """(share of a star's own deviation that the surfaces have taken up, variance of them), (pointings, stars) each.
+    """(share of a star's own deviation that the surfaces have taken up, variance of these); (pointings, stars).
 
     Without the star's own say: what the others leave uncertain is added to the error of its deviation.
     """

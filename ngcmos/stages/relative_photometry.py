@@ -50,6 +50,9 @@ from ngcmos.night.products import photometry_path, relative_path, write_then_ren
 from ngcmos.night.provenance import keep_product
 from ngcmos.night.remarks import LEFT_OUT, keep_remark
 from ngcmos.photometry.quality import Judged, judge_frames
+from ngcmos.season.known import KnownStars
+from ngcmos.season.read import stars_of_table
+from ngcmos.steps.known import kept_known
 from ngcmos.steps.star_lists import keep_lists, kept_choice
 from ngcmos.tables.table import read_frames, read_stars, table_checksum
 
@@ -154,7 +157,7 @@ def run(
         with job.outcome.attempt(field):
             refused = _refused_frames(job, field, path)
             exclusions = read_exclusions(job.folder, job.config.directories.out)
-            wanted = dataclasses.replace(options, choice=_choice(job, field, options.choice, exclusions))
+            wanted = dataclasses.replace(options, choice=_choice(job, path, options.choice, exclusions))
             comparison = Comparison(path, refused, wanted, clear_zero_point_of(path, tables), exclusions)
             _remark_on(job, comparison, field)
             inputs = comparison.inputs(job.camera)
@@ -205,11 +208,28 @@ class Comparison:
         }
 
 
-def _choice(job: Job, field: str, asked: Choice, exclusions: Exclusions) -> Choice:
-    """The choice asked for, with the lists of the night and the observer's word."""
+def _choice(job: Job, table: Path, asked: Choice, exclusions: Exclusions) -> Choice:
+    """The choice asked for, with the lists of the night, the observer's word, and what is known to vary."""
+    field = table.stem.removeprefix("phot_")
     kept = kept_choice(job.folder, field, asked)
+    listed = {*kept.left_out, *kept.only}
     barred = tuple(star for star in exclusions.comparisons if star not in kept.left_out)
-    return dataclasses.replace(kept, left_out=(*kept.left_out, *barred))
+    known = [star for star in _known_variables(job, table, field) if star not in {*listed, *barred}]
+    if known:
+        told = "stars are known to vary or to have planets, no other is compared with them"
+        log.info("%s: %s: %d %s", Stage.RELATIVE_PHOTOMETRY, field, len(known), told)
+    return dataclasses.replace(kept, left_out=(*kept.left_out, *barred, *known))
+
+
+def _known_variables(job: Job, table: Path, field: str) -> list[int]:
+    """Ids of the stars that a list tells to vary or to have planets, as the season knows them."""
+    known = kept_known(job.config, field)
+    if known is None or not len(known):
+        return []
+    stars = stars_of_table(read_stars(table))
+    told = stars[KnownStars(known).are_known(stars)]
+    ids = np.where(told["tic_id"] > 0, told["tic_id"], told["gaia_id"])
+    return [int(one) for one in ids]
 
 
 def _remark_on(job: Job, comparison: Comparison, field: str) -> None:

@@ -40,14 +40,10 @@ def load_known(config: Config, field: str, night: Path, service: Service = VIZIE
     WriteError
         The answer cannot be kept.
     """
-    if config.camera.catalog.known:
-        return read_known(config.camera.catalog.known)
-    path = config.directories.out / KEPT_FOLDER / f"known_{field}.fits"
-    if path.is_file():
-        try:
-            return Table.read(path, format="fits", character_as_bytes=False)
-        except DAMAGE as error:
-            log.warning("%s: damaged (%s), asked for again", path, error)
+    kept = kept_known(config, field)
+    if kept is not None:
+        return kept
+    path = _kept_path(config, field)
     region = _region_of(config, field, night)
     if region is None:
         return no_known()
@@ -60,6 +56,29 @@ def load_known(config: Config, field: str, night: Path, service: Service = VIZIE
     write_table(path, known)
     log.info("%s: %d known variables around it, kept in %s", field, len(known), path)
     return known
+
+
+def kept_known(config: Config, field: str) -> Table | None:
+    """What is known of a field by the files of its profile, or by what was asked for before; None for neither.
+
+    Raises
+    ------
+    CatalogError
+        A file of the profile is unreadable.
+    """
+    if config.camera.catalog.known:
+        return read_known(config.camera.catalog.known)
+    path = _kept_path(config, field)
+    if path.is_file():
+        try:
+            return Table.read(path, format="fits", character_as_bytes=False)
+        except DAMAGE as error:
+            log.warning("%s: damaged (%s), the season asks for it again", path, error)
+    return None
+
+
+def _kept_path(config: Config, field: str) -> Path:
+    return config.directories.out / KEPT_FOLDER / f"known_{field}.fits"
 
 
 def _region_of(config: Config, field: str, night: Path) -> Region | None:

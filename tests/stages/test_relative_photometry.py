@@ -1,5 +1,6 @@
 """Relative light curves of a simulated night, as users read them."""
 
+import dataclasses
 import shutil
 
 import numpy as np
@@ -366,3 +367,19 @@ def test_analyse_maps_and_lists_the_comparison_stars(own, tmp_path):
     mine = pairs[pairs["tic_id"] == tic_id]
     assert listed["comparison_gaia_id"].tolist() == mine["comparison_gaia_id"].tolist()
     np.testing.assert_allclose(listed["weight"], mine["weight"], rtol=1e-6)
+
+
+def test_known_variable_compares_no_other(own, tmp_path, caplog):
+    before = again(own)
+    variable = int(pairs_of(own[3])["comparison_tic_id"][0])
+    stars = read_stars(own[1] / f"phot_{own[2]}.fits")
+    star = stars[np.asarray(stars["tic_id"]) == variable][0]
+    known = Table({"Name": ["V1"], "Type": ["EA"], "RAJ2000": [star["ra_deg"]], "DEJ2000": [star["dec_deg"]]})
+    known.write(tmp_path / "vsx.fits")
+    catalog = dataclasses.replace(own[0].camera.catalog, known=(str(tmp_path / "vsx.fits"),))
+    knowing = dataclasses.replace(own[0], camera=dataclasses.replace(own[0].camera, catalog=catalog))
+    with caplog.at_level("INFO"):
+        assert again((knowing, *own[1:])) != before
+    assert variable not in pairs_of(own[3])["comparison_tic_id"]
+    assert "1 stars are known to vary" in caplog.text
+    assert again(own) == before
