@@ -18,8 +18,8 @@ PRODUCTS = {
     # the masters enter by their checksums, and pairs of stars are only carried
     "rows": (measuring.ROOMS, ("ngcmos.calibration.masters", "ngcmos.astrometry.spots", *TABLES)),
     "shifts": (shifts.ROOMS, ()),
-    # the lists of stars enter by their text
-    "relative": (relative_photometry.ROOMS, (*TABLES, "ngcmos.steps.star_lists")),
+    # the lists of stars enter by their text, the known ones by their ids
+    "relative": (relative_photometry.ROOMS, (*TABLES, "ngcmos.steps.star_lists", "ngcmos.steps.known")),
     "noise": (noise_model.ROOMS, (*TABLES, "ngcmos.qc.shifts")),
     # the known stars enter by their digest
     "night of a season": (read.ROOMS, (*TABLES, "ngcmos.astrometry.known")),

@@ -50,9 +50,7 @@ from ngcmos.night.products import photometry_path, relative_path, write_then_ren
 from ngcmos.night.provenance import keep_product
 from ngcmos.night.remarks import LEFT_OUT, keep_remark
 from ngcmos.photometry.quality import Judged, judge_frames
-from ngcmos.season.known import KnownStars
-from ngcmos.season.read import stars_of_table
-from ngcmos.steps.known import kept_known
+from ngcmos.steps.known import known_ids
 from ngcmos.steps.star_lists import keep_lists, kept_choice
 from ngcmos.tables.table import read_frames, read_stars, table_checksum
 
@@ -214,22 +212,11 @@ def _choice(job: Job, table: Path, asked: Choice, exclusions: Exclusions) -> Cho
     kept = kept_choice(job.folder, field, asked)
     listed = {*kept.left_out, *kept.only}
     barred = tuple(star for star in exclusions.comparisons if star not in kept.left_out)
-    known = [star for star in _known_variables(job, table, field) if star not in {*listed, *barred}]
+    known = [star for star in known_ids(job.config, field, read_stars(table)) if star not in {*listed, *barred}]
     if known:
         told = "stars are known to vary or to have planets, no other is compared with them"
         log.info("%s: %s: %d %s", Stage.RELATIVE_PHOTOMETRY, field, len(known), told)
     return dataclasses.replace(kept, left_out=(*kept.left_out, *barred, *known))
-
-
-def _known_variables(job: Job, table: Path, field: str) -> list[int]:
-    """Ids of the stars that a list tells to vary or to have planets, as the season knows them."""
-    known = kept_known(job.config, field)
-    if known is None or not len(known):
-        return []
-    stars = stars_of_table(read_stars(table))
-    told = stars[KnownStars(known).are_known(stars)]
-    ids = np.where(told["tic_id"] > 0, told["tic_id"], told["gaia_id"])
-    return [int(one) for one in ids]
 
 
 def _remark_on(job: Job, comparison: Comparison, field: str) -> None:

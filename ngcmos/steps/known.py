@@ -7,6 +7,7 @@ for a field of local catalogs; where it does not answer, nothing is known this t
 import logging
 from pathlib import Path
 
+import numpy as np
 from astropy.io import fits
 from astropy.table import Table
 
@@ -15,6 +16,8 @@ from ngcmos.astrometry.vizier import DAMAGE, VIZIER, Region, Service, region_of
 from ngcmos.config import Config
 from ngcmos.errors import CatalogError
 from ngcmos.night.products import catalog_path, make_folder, write_table
+from ngcmos.season.known import KnownStars
+from ngcmos.season.read import stars_of_table
 
 log = logging.getLogger(__name__)
 
@@ -75,6 +78,29 @@ def kept_known(config: Config, field: str) -> Table | None:
         except DAMAGE as error:
             log.warning("%s: damaged (%s), the season asks for it again", path, error)
     return None
+
+
+def known_ids(config: Config, field: str, stars: Table) -> list[int]:
+    """Ids of those of some stars that are known to vary or to have planets; the network is not asked.
+
+    Parameters
+    ----------
+    config : Config
+    field : str
+    stars : Table
+        Extension STARS of a photometry table.
+
+    Raises
+    ------
+    CatalogError
+        A file of the profile is unreadable.
+    """
+    known = kept_known(config, field)
+    if known is None or not len(known):
+        return []
+    rows = stars_of_table(stars)
+    told = rows[KnownStars(known).are_known(rows)]
+    return [int(one) for one in np.where(told["tic_id"] > 0, told["tic_id"], told["gaia_id"])]
 
 
 def _kept_path(config: Config, field: str) -> Path:
