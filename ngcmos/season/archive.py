@@ -9,22 +9,26 @@ Stars follow each other by Gaia id, then TIC id, about twenty in a row group, so
 others. The files are the same, byte for byte, whenever their content is. Each is written whole and renamed.
 """
 
+import bisect
 import dataclasses
 import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
+from numpy.typing import NDArray
 
 from ngcmos.arrays import Ints, Rows
 from ngcmos.errors import ProductError, WriteError
 from ngcmos.night.products import make_folder, write_then_rename
-from ngcmos.season.bins import NightBins
-from ngcmos.season.curves import NightCurves
-from ngcmos.season.read import FieldNight
+
+if TYPE_CHECKING:  # who reads a star needs nothing of what makes its curves
+    from ngcmos.season.bins import NightBins
+    from ngcmos.season.curves import NightCurves
+    from ngcmos.season.read import FieldNight
 
 STARS_A_GROUP, ROWS_A_GROUP = 20, 50_000  # whichever holds more
 _WRITTEN: dict[str, Any] = {"compression": "zstd", "write_page_checksum": True}
@@ -120,15 +124,15 @@ def season_folder(base: Path, field: str) -> SeasonFolder:
     return SeasonFolder(base / "seasons" / field)
 
 
-def write_curves(path: Path, night: FieldNight, curves: NightCurves, made_of: Mapping[str, Any]) -> None:
+def write_curves(path: Path, night: "FieldNight", curves: "NightCurves", made_of: Mapping[str, Any]) -> None:
     """Write the light curves of a night: star after star, all measured frames of each in time order.
 
     Parameters
     ----------
     path : Path
-    night : FieldNight
+    night : "FieldNight"
         With the columns jd_bary and sky.
-    curves : NightCurves
+    curves : "NightCurves"
     made_of : mapping
         What the file is made of; see `read_mark`.
 
@@ -148,13 +152,13 @@ def write_curves(path: Path, night: FieldNight, curves: NightCurves, made_of: Ma
             writer.write_table(_curve_rows(night, curves, order[first : first + together]))
 
 
-def bytes_of_curves(night: FieldNight) -> int:
+def bytes_of_curves(night: "FieldNight") -> int:
     """Most that the light curves of a night need on the disk."""
     width: int = sum(kind.bit_width // 8 for kind in CURVE_SCHEMA.types if not pa.types.is_dictionary(kind))
     return width * night.columns["x"].size
 
 
-def write_bins(path: Path, stars: Rows, bins: NightBins, made_of: Mapping[str, Any]) -> None:
+def write_bins(path: Path, stars: Rows, bins: "NightBins", made_of: Mapping[str, Any]) -> None:
     """Write the binned curves of a night: star after star.
 
     Raises
@@ -171,7 +175,7 @@ def write_bins(path: Path, stars: Rows, bins: NightBins, made_of: Mapping[str, A
     write_rows(path, rows.reshape(-1), made_of)
 
 
-def _curve_rows(night: FieldNight, curves: NightCurves, stars: Ints) -> pa.Table:
+def _curve_rows(night: "FieldNight", curves: "NightCurves", stars: Ints) -> pa.Table:
     """Rows of some stars."""
     measured, columns = night.measured, night.columns
     frames = len(measured)
@@ -271,15 +275,72 @@ def read_star_rows(
     ProductError
         A file is missing or damaged.
     """
-    import pyarrow.dataset as ds  # brings pandas along
-
-    checked = ds.ParquetFileFormat(page_checksum_verification=True)  # a rotten byte is no number
-    wanted = (ds.field("gaia_id") == gaia_id) & (ds.field("tic_id") == tic_id)
-    names = None if columns is None else list(columns)
-    tables = []
+    names = CURVE_SCHEMA.names if columns is None else list(columns)
+    tables: list[pa.Table] = []
     for path in paths:
         try:
-            tables.append(ds.dataset(path, format=checked).to_table(columns=names, filter=wanted))
+            with pq.ParquetFile(path, page_checksum_verification=True) as file:  # a rotten byte is no number
+                for group in _groups_of(file.metadata, gaia_id):
+                    tables += _rows_of_star(file, group, names, (gaia_id, tic_id))
         except (OSError, ValueError, pa.ArrowException) as error:
             raise ProductError(f"{path}: missing or damaged ({error}); season.py makes it anew") from None
-    return pa.concat_tables(tables) if tables else CURVE_SCHEMA.empty_table()
+    return pa.concat_tables(tables) if tables else CURVE_SCHEMA.empty_table().select(names)
+
+
+def _groups_of(metadata: pq.FileMetaData, gaia_id: int) -> list[int]:
+    """Row groups that may hold a star: they follow each other by Gaia id, and each tells its range."""
+    ids = _GroupIds(metadata)
+    first = bisect.bisect_left(ids, gaia_id, key=lambda span: span[1])
+    last = bisect.bisect_right(ids, gaia_id, key=lambda span: span[0])
+    return list(range(first, last))
+
+
+class _GroupIds(Sequence[tuple[int, int]]):
+    """(least, largest) Gaia id of each row group; read where it is asked for, as a file has many."""
+
+    def __init__(self, metadata: pq.FileMetaData) -> None:
+        self.metadata = metadata
+        self.column = CURVE_SCHEMA.names.index("gaia_id")  # to ask the file keeps it in memory
+
+    def __len__(self) -> int:
+        return int(self.metadata.num_row_groups)
+
+    def __getitem__(self, group: Any) -> Any:
+        told = self.metadata.row_group(group).column(self.column).statistics
+        return told.min, told.max
+
+
+def _rows_of_star(file: pq.ParquetFile, group: int, names: Sequence[str], star: tuple[int, int]) -> list[pa.Table]:
+    """The rows of a star in a row group, which lie together; copied, as a part would hold all of the group."""
+    rows = file.read_row_group(
+        group, columns=list(dict.fromkeys([*names, "gaia_id", "tic_id"])), use_threads=False
+    )
+    here = np.flatnonzero((numbers_of(rows["gaia_id"]) == star[0]) & (numbers_of(rows["tic_id"]) == star[1]))
+    if not here.size:
+        return []
+    rows = rows.select(names).slice(here[0], here.size)
+    schema = rows.schema.remove_metadata()  # what a file is made of is long
+    return [pa.table([_copied(column) for column in rows.columns], schema)]
+
+
+def _copied(column: pa.ChunkedArray) -> pa.Array:
+    part = column.combine_chunks()
+    if pa.types.is_dictionary(part.type):
+        return pa.DictionaryArray.from_arrays(_copy_of(part.indices), part.dictionary)
+    return _copy_of(part)
+
+
+def _copy_of(part: pa.Array) -> pa.Array:
+    return pa.Array.from_buffers(part.type, len(part), [None, pa.py_buffer(_view_of(part).tobytes())])
+
+
+def _view_of(part: pa.Array) -> NDArray[Any]:
+    """Numbers as they lie in memory: what pyarrow itself offers brings pandas along, which is slow and large."""
+    kind = np.dtype(part.type.to_pandas_dtype())
+    return np.frombuffer(part.buffers()[1], kind)[part.offset : part.offset + len(part)]
+
+
+def numbers_of(column: pa.ChunkedArray) -> NDArray[Any]:
+    """A column of numbers without gaps."""
+    parts = [_view_of(part) for part in column.chunks if len(part)]
+    return np.concatenate(parts) if parts else np.zeros(0, column.type.to_pandas_dtype())

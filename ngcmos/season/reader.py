@@ -12,16 +12,17 @@ Nothing is written and no run is disturbed.
 import functools
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pyarrow as pa
 from astropy.table import Table
+from numpy.typing import NDArray
 
 from ngcmos.arrays import Ints
 from ngcmos.errors import NightError, UsageError, WorkError
 from ngcmos.names import Quality
-from ngcmos.season.archive import SeasonFolder, read_rows, read_star_rows
+from ngcmos.season.archive import SeasonFolder, numbers_of, read_rows, read_star_rows
 
 if TYPE_CHECKING:
     from astropy.timeseries import TimeSeries
@@ -122,15 +123,15 @@ class Season:
         there = self.nights if nights is None else [name for name in self.nights if name[:8] in nights]
         paths = [self.folder.curves(name) for name in there]
         rows = read_star_rows(paths, gaia_id=int(row["gaia_id"]), tic_id=int(row["tic_id"]))
-        curve = TimeSeries(time=Time(rows["bjd_tdb"].to_numpy(), format="jd", scale="tdb"))
+        curve = TimeSeries(time=Time(numbers_of(rows["bjd_tdb"]), format="jd", scale="tdb"))
         curve["flux"], curve["flux_err"] = (
-            rows[name].to_numpy() for name in ("relative_flux", "relative_flux_err")
+            numbers_of(rows[name]) for name in ("relative_flux", "relative_flux_err")
         )
         words = {name: _coded(rows[name]) for name in ("quality", "night", "camera")}
         cameras = sorted(set(words["camera"][1]))
         curve["quality"] = _places(*words["quality"], QUALITIES)
         for name in _NUMBERS:
-            curve[name] = rows[name].to_numpy()
+            curve[name] = numbers_of(rows[name])
         codes, nights_told = words["night"]
         curve["night"] = np.array(nights_told, int)[codes]
         curve["camera"] = _places(*words["camera"], cameras)
@@ -142,7 +143,14 @@ class Season:
 
 def _as_table(path: Path) -> Table:
     rows = read_rows(path)
-    return Table({name: rows[name].to_numpy() for name in rows.column_names})
+    return Table({name: _values_of(rows[name]) for name in rows.column_names})
+
+
+def _values_of(column: pa.ChunkedArray) -> NDArray[Any]:
+    """A column of numbers, truths or texts."""
+    if pa.types.is_integer(column.type) or pa.types.is_floating(column.type):
+        return numbers_of(column)
+    return np.array(column.to_pylist(), bool if pa.types.is_boolean(column.type) else object)
 
 
 def _coded(column: pa.ChunkedArray) -> tuple[Ints, list[str]]:
@@ -150,7 +158,7 @@ def _coded(column: pa.ChunkedArray) -> tuple[Ints, list[str]]:
     whole = column.unify_dictionaries().combine_chunks()
     if isinstance(whole, pa.ChunkedArray):  # without a row
         return np.zeros(0, np.int32), []
-    return whole.indices.to_numpy().astype(np.int32), whole.dictionary.to_pylist()
+    return numbers_of(pa.chunked_array([whole.indices])).astype(np.int32), whole.dictionary.to_pylist()
 
 
 def _places(codes: Ints, words: Sequence[str], known: Sequence[str]) -> Ints:
