@@ -1,11 +1,14 @@
 """Robust numbers: a median that skips what is not known, and the sigma of a normal distribution by its median."""
 
+from collections.abc import Iterator
+
 import numpy as np
 from numpy.typing import ArrayLike
 
 from ngcmos.arrays import Floats, Reals
 
 MAD_TO_SIGMA = 1.482602218505602  # of a normal distribution: 1 / its upper quartile
+BLOCK = 256  # columns
 
 
 def mad_sigma(values: ArrayLike) -> float:
@@ -35,10 +38,16 @@ def quotient(over: ArrayLike, under: ArrayLike, *, blank: float = np.nan) -> Flo
     return result
 
 
+def blocks(count: int, length: int = BLOCK) -> Iterator[slice]:
+    """Slices of so many, one after the other: what each column tells by itself need not lie in memory at once."""
+    for first in range(0, count, length):
+        yield slice(first, min(first + length, count))
+
+
 def column_medians(values: Reals) -> Reals:
     """Median of each column over what is finite; NaN where nothing is.
 
-    By one sort of all columns: `numpy.nanmedian` takes them one by one where any holds a NaN.
+    By one sort of a block of columns: `numpy.nanmedian` takes them one by one where any holds a NaN.
 
     Parameters
     ----------
@@ -49,8 +58,14 @@ def column_medians(values: Reals) -> Reals:
     (m,) array
         Of the same precision.
     """
-    if not len(values):
-        return np.full(values.shape[1], np.nan, values.dtype)
+    medians = np.full(values.shape[1], np.nan, values.dtype)
+    if len(values):
+        for some in blocks(values.shape[1]):
+            medians[some] = _medians(values[:, some])
+    return medians
+
+
+def _medians(values: Reals) -> Reals:
     finite = np.isfinite(values)
     count, columns = finite.sum(axis=0), np.arange(values.shape[1])
     ordered = np.where(finite, values, np.nan)

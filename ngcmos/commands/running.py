@@ -9,7 +9,6 @@ import contextlib
 import dataclasses
 import io
 import logging
-import os
 import signal
 import sys
 import time
@@ -220,12 +219,3 @@ def _end_log() -> None:
     for handler in list(logger.handlers):
         logger.removeHandler(handler)
         handler.close()
-
-
-def one_core_each() -> None:
-    """Keep the linear algebra library at one thread: work is dealt out by frames, results stay the same."""
-    for name in ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS"):
-        os.environ.setdefault(name, "1")
-
-
-one_core_each()

@@ -6,7 +6,7 @@ large it is; ``relate_stars(field, radius_px) -> Relative`` compares all stars o
 """
 
 import dataclasses
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +25,7 @@ from ngcmos.names import Flag
 from ngcmos.night.exclusions import NOTHING, Exclusions
 from ngcmos.photometry.noise import scintillation
 from ngcmos.sphere import sides_of
-from ngcmos.tables.table import check_table, chunks_of_table, read_frames, read_stars
+from ngcmos.tables.table import check_table, chunks_of_table, layout_of_table, read_frames, read_stars
 
 CHUNK_BYTES = 2**26
 FRAME_COLUMNS = ("frame_id", "jd_mid", "exptime_s", "airmass", "sky", "sky_rms")
@@ -43,7 +43,8 @@ class FieldCounts:
     header : Header
     stars, frames : Table
         Of the extensions, a row a star and a row a frame.
-    columns : dict of str to (frames, stars) array
+    columns : mapping of str to (frames, stars) array
+        Of a table, read anew whenever they are asked for; `columns_of` reads several at once.
     x, y : (stars,) arrays
         Median places on the side of most frames, FITS pixels; that of all stars where one has none.
     radii : list of float
@@ -107,12 +108,15 @@ def read_field(
         chosen |= np.asarray(stars["target"], bool)
     if not chosen.any():
         raise WorkError(f"{path}: no star with Tmag up to {tmag_max:g}")
-    names = [f"{name}_{radius:g}" for radius in radii for name in ("flux", "fluxerr")]
-    columns = read_cube(path, [*names, "x", "y", "sky", "flags", *further], stars=chosen)
-    _leave_out(columns, names, exclusions.leaves_out(frames), exclusions.leaves_out_stars(stars[chosen]))
+    counted = [f"{name}_{radius:g}" for radius in radii for name in ("flux", "fluxerr")]
+    left_out = exclusions.leaves_out(frames), exclusions.leaves_out_stars(stars[chosen])
+    names = [*counted, "sky", "flags", *further]
+    _require_columns(path, names, layout_of_table(path)[1].names or ())
+    columns = TableColumns(path, names, chosen, *left_out)
     sides = _sides_of(frames)
     here = sides == np.bincount(sides).argmax()
-    x, y = (_middle(columns.pop(name)[here]) for name in ("x", "y"))
+    places = read_cube(path, ["x", "y"], stars=chosen)
+    x, y = (_middle(places.pop(name)[here]) for name in ("x", "y"))
     air = scintillation(
         np.asarray(frames["exptime_s"], float),
         np.nan_to_num(np.asarray(frames["airmass"], float), nan=1.0),
@@ -122,11 +126,51 @@ def read_field(
     return FieldCounts(header, stars[chosen], frames, columns, x, y, radii, air, sides)
 
 
-def _leave_out(columns: Mapping[str, NDArray[Any]], names: Sequence[str], frames: Bools, stars: Bools) -> None:
-    """Counts of these frames, and of these stars, become NaN."""
-    for name in names:
-        columns[name][frames] = np.nan
-        columns[name][:, stars] = np.nan
+class TableColumns(Mapping[str, NDArray[Any]]):
+    """Columns of a table by their names, read when they are asked for: all at once a night's would take a GB.
+
+    Parameters
+    ----------
+    path : Path
+    names : sequence of str
+        Of those there are.
+    stars : (stars,) bool array
+        Which of the table's.
+    frames_out, stars_out : bool arrays
+        Of those that are read, whose counts are NaN.
+    """
+
+    def __init__(
+        self, path: Path, names: Sequence[str], stars: Bools, frames_out: Bools, stars_out: Bools
+    ) -> None:
+        self._path, self._names, self._stars = path, list(names), stars
+        self._frames_out, self._stars_out = frames_out, stars_out
+
+    def read(self, names: Sequence[str]) -> dict[str, NDArray[Any]]:
+        """Several columns, for one look at the table."""
+        if not set(names) <= set(self._names):
+            raise KeyError(f"{self._path}: {', '.join(sorted(set(names) - set(self._names)))} not asked for")
+        columns = read_cube(self._path, names, stars=self._stars, checked=False)
+        for name in names:
+            if name.startswith("flux"):
+                columns[name][self._frames_out] = np.nan
+                columns[name][:, self._stars_out] = np.nan
+        return columns
+
+    def __getitem__(self, name: str) -> NDArray[Any]:
+        return self.read([name])[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._names)
+
+    def __len__(self) -> int:
+        return len(self._names)
+
+
+def columns_of(field: FieldCounts, *names: str) -> dict[str, NDArray[Any]]:
+    """Some columns of a field, for one look at its table."""
+    columns = field.columns
+    return columns.read(names) if isinstance(columns, TableColumns) else {name: columns[name] for name in names}
 
 
 def _sides_of(frames: Table) -> Ints:
@@ -137,11 +181,12 @@ def _sides_of(frames: Table) -> Ints:
 
 
 def read_cube(
-    path: Path, names: Sequence[str], *, stars: slice | Bools | Ints = slice(None)
+    path: Path, names: Sequence[str], *, stars: slice | Bools | Ints = slice(None), checked: bool = True
 ) -> dict[str, NDArray[Any]]:
     """{name: (frames, stars) array in the machine's byte order} of columns of the table at `path`.
 
     `stars` chooses among the stars as an index of numpy. Memory holds what is returned and a few frames more.
+    Checksums of the rows need be `checked` only once.
 
     Raises
     ------
@@ -151,7 +196,7 @@ def read_cube(
     header = check_table(path)
     cube: dict[str, NDArray[Any]] = {}
     chosen = np.arange(header["NSTARS"])[stars]
-    for first, chunk in chunks_of_table(path, most_bytes=CHUNK_BYTES):
+    for first, chunk in chunks_of_table(path, most_bytes=CHUNK_BYTES, checked=checked):
         if not cube:
             _require_columns(path, names, chunk.dtype.names or ())
             shape = (header["NFRAMES"], chosen.size)
@@ -170,17 +215,22 @@ def _require_columns(path: Path, names: Sequence[str], there: Collection[str]) -
 
 def relate_stars(field: FieldCounts, radius_px: float, choice: Choice = EVERY_STAR) -> Relative:
     """Relative curves of all stars of a FieldCounts in one aperture, against the comparison stars of a choice."""
-    flags = field.columns["flags"]
-    flux = np.where(flags & SPOILT, np.float32(np.nan), field.columns[f"flux_{radius_px:g}"])
-    trusted, crossed = (flags & (DOUBTFUL | CROSSED)) == 0, (flags & CROSSED) != 0
-    counts = Counts(flux, field.columns[f"fluxerr_{radius_px:g}"], trusted, crossed)
     alike = (np.asarray(field.stars["Tmag"], float), colours(field.stars), field.x, field.y)
     kinship = Kinship(
         *alike, choice.barred(field.stars), trusted=bool(choice.only), allowed=choice.allowed(*alike)
     )
     time_d = np.asarray(field.frames["jd_mid"], float)
-    levelled = level_sides(counts, field.sides, time_d, barred=np.asarray(field.stars["blended"], bool))
-    return relate(levelled, kinship, field.air_rms)
+    blended = np.asarray(field.stars["blended"], bool)
+    levelled = [level_sides(_counts_of(field, radius_px), field.sides, time_d, barred=blended)]
+    return relate(levelled.pop(), kinship, field.air_rms)  # nobody else holds it: it goes when it is done with
+
+
+def _counts_of(field: FieldCounts, radius_px: float) -> Counts:
+    """What one aperture counted of all stars, spoilt counts left out."""
+    names = f"flux_{radius_px:g}", f"fluxerr_{radius_px:g}"
+    flux, error, flags = columns_of(field, *names, "flags").values()
+    flux = np.where(flags & SPOILT, np.float32(np.nan), flux)
+    return Counts(flux, error, (flags & (DOUBTFUL | CROSSED)) == 0, (flags & CROSSED) != 0)
 
 
 def relate_best(field: FieldCounts, choice: Choice = EVERY_STAR) -> tuple[Relative, Ints]:

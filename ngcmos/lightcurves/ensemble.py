@@ -20,15 +20,16 @@ from ngcmos.arrays import Bools, Floats, Ints, Reals
 from ngcmos.lightcurves.scatter import (
     OUTLIER_SIGMA,
     deviation_of,
+    find_restless,
     find_usual,
-    find_variables,
     mean_of,
     of_like,
     pulls_of,
     redness,
+    restlessness,
     scatter,
 )
-from ngcmos.stats import column_medians, quotient
+from ngcmos.stats import blocks, column_medians, quotient
 
 Weights = NDArray[np.float32]  # (stars, stars)
 
@@ -37,6 +38,7 @@ DISTANCE_SHARE = 0.15  # of the width of the field
 WIDENINGS = (1.0, 2.0, 4.0, np.inf)  # of all three, until the ensemble is quiet enough
 ADDED_VARIANCE = 0.1  # of the star's own that its ensemble may add: 5 % of scatter
 ROUNDS = 4
+FRAMES_AT_ONCE, STARS_AT_ONCE = 256, 512  # of a night, whose numbers would fill the memory many times
 FEWEST_SHARE = 0.5  # of the frames a comparison star needs a count in
 POINTS_OF_LIKE = 20  # that stars of like magnitude count for where a star's best aperture is chosen
 
@@ -126,33 +128,40 @@ def relate(counts: Counts, kinship: Kinship, air_rms: Floats) -> Relative:
     -------
     Relative
     """
-    level = column_medians(counts.flux)
-    level = np.where(level > 0, level, np.nan)
-    value = (counts.flux / level).astype(np.float32)
-    variance = ((counts.fluxerr / level) ** 2 + (air_rms[:, None] * value) ** 2).astype(np.float32)
-    trusted = counts.trusted & np.isfinite(value) & (variance > 0)
+    value, variance = _normalised(counts, air_rms)
+    trusted, crossed = counts.trusted & np.isfinite(value) & (variance > 0), counts.crossed
+    del counts  # a night's are many: what is done with goes
     able = (trusted.mean(axis=0) >= FEWEST_SHARE) & ~kinship.barred
-    shared = _share_factor(value, np.sqrt(variance), trusted, able, kinship)
-    deviation, variance = _over_factor(value, shared.factor) - 1, _over_factor(variance, shared.factor**2)
+    shared = _share_factor(value, variance, trusted, able, kinship)
+    deviation, variance = _over_factor(value, shared.factor), _over_factor(variance, shared.factor**2)
+    deviation -= 1
     weights = choose_comparisons(
         shared.sigma, shared.predicted, able & (~shared.variable | kinship.trusted), kinship
     )
-    common, common_variance = _compare(deviation, variance, shared.kept & np.isfinite(deviation), weights)
-    flux, error = (1 + deviation) / common, np.sqrt(variance + common_variance) / common
-    usual = find_usual(pulls_of(flux, error))
-    if counts.crossed is not None:
-        usual &= ~counts.crossed
+    light = _Light(deviation, variance, shared.kept & np.isfinite(deviation), crossed)
+    flux, error, rms, predicted = _compare_all(light, weights)
     total, squares = weights.sum(axis=1), (weights**2).sum(axis=1)
     return Relative(
         flux=flux,
         error=error,
         factor=shared.factor,
-        rms=deviation_of(np.where(usual, flux, np.nan)),
-        predicted=np.sqrt(mean_of(np.where(usual, variance / common**2, np.nan))),
+        rms=rms,
+        predicted=predicted,
         variable=shared.variable,
         comparisons=quotient(total**2, squares, blank=0.0).astype(total.dtype),
         weights=weights.T,
     )
+
+
+def _normalised(counts: Counts, air_rms: Floats) -> tuple[Reals, Reals]:
+    """(frames, stars) counts over their median, and their variance with that of the air."""
+    level = column_medians(counts.flux)
+    level = np.where(level > 0, level, np.nan)
+    value, variance = np.empty((2, *counts.flux.shape), np.float32)
+    for stars in blocks(level.size):
+        value[:, stars] = part = (counts.flux[:, stars] / level[stars]).astype(np.float32)
+        variance[:, stars] = (counts.fluxerr[:, stars] / level[stars]) ** 2 + (air_rms[:, None] * part) ** 2
+    return value, variance
 
 
 def choose_best(curves: Iterable[Relative], mag: Floats, barred: Bools | None = None) -> tuple[Relative, Ints]:
@@ -173,7 +182,7 @@ def choose_best(curves: Iterable[Relative], mag: Floats, barred: Bools | None = 
     chosen: dict[str, NDArray[Any]] = {}
     for index, curve in enumerate(curves):
         noise = _likely_rms(curve, mag, barred)
-        noise = noise * np.fmax(1, of_like(redness(pulls_of(curve.flux, curve.error)), mag, barred))
+        noise = noise * np.fmax(1, of_like(_redness(curve), mag, barred))
         noise = np.where(np.isfinite(noise), noise, np.inf)
         factors.append(curve.factor)
         if not chosen:
@@ -182,7 +191,7 @@ def choose_best(curves: Iterable[Relative], mag: Floats, barred: Bools | None = 
         quieter = noise < lowest
         lowest, best = np.minimum(noise, lowest), np.where(quieter, index, best)
         for name, values in chosen.items():
-            values[..., quieter] = getattr(curve, name)[..., quieter]
+            np.copyto(values, getattr(curve, name), where=quieter)
         del curve  # else it lies in memory until the next one is there
     telling = slice(None) if barred is None or barred.all() else ~barred
     usual = np.bincount(best[telling], minlength=len(factors)).argmax()
@@ -201,6 +210,14 @@ def _likely_rms(curve: Relative, mag: Floats, barred: Bools | None) -> Floats:
     return np.sqrt(quotient(squares, points + known))
 
 
+def _redness(curve: Relative) -> Floats:
+    """`redness` of the curves of each star, which are many."""
+    parts = [
+        redness(pulls_of(curve.flux[:, stars], curve.error[:, stars])) for stars in blocks(curve.flux.shape[1])
+    ]
+    return np.concatenate(parts)
+
+
 def choose_comparisons(sigma: Floats, predicted: Floats, able: Bools, kinship: Kinship) -> Weights:
     """(stars, stars) float32 weights: how much each star (column) counts for each other one (row).
 
@@ -208,26 +225,36 @@ def choose_comparisons(sigma: Floats, predicted: Floats, able: Bools, kinship: K
     magnitude, colour (where both are known) and place, among those that are allowed. For each star, likeness is
     asked for as strictly as the noise of the ensemble allows: it may add `ADDED_VARIANCE` of the star's own.
     """
-    unlike = _unlikeness(kinship)
     base = np.where(able, 1 / np.maximum(sigma, 1e-6) ** 2, 0).astype(np.float32)
     base[~np.isfinite(base)] = 0
-    weights = np.zeros(unlike.shape, np.float32)
-    open_rows = np.ones(len(sigma), bool)
+    weights = np.zeros((len(sigma), len(sigma)), np.float32)
+    for stars in blocks(len(sigma)):
+        _choose_for(np.arange(len(sigma))[stars], weights, base, (sigma, predicted), kinship)
+    peak = weights.max(axis=1, keepdims=True)
+    np.divide(weights, peak, out=weights, where=peak > 0)
+    return weights
+
+
+def _choose_for(
+    stars: Ints, weights: Weights, base: NDArray[np.float32], noise_of: tuple[Floats, Floats], kinship: Kinship
+) -> None:
+    """Fill the rows of some stars; `noise_of` holds what each scatters and is predicted to."""
+    sigma, predicted = noise_of
+    unlike = _unlikeness(kinship, stars)
+    open_rows = np.ones(stars.size, bool)
     for widening in WIDENINGS:
-        rows = np.flatnonzero(open_rows)
-        if rows.size == 0:
+        at = np.flatnonzero(open_rows)
+        if at.size == 0:
             break
-        trial = np.exp(-0.5 * unlike[rows] / np.float32(widening) ** 2) * base
+        rows = stars[at]
+        trial = np.exp(-0.5 * unlike[at] / np.float32(widening) ** 2) * base
         trial[np.arange(rows.size), rows] = 0
         if kinship.allowed is not None:
             trial *= kinship.allowed[rows]
         noise = _ensemble_variance(trial, sigma)
         quiet = (noise <= ADDED_VARIANCE * predicted[rows] ** 2) | (widening == WIDENINGS[-1])
         weights[rows[quiet]] = trial[quiet]
-        open_rows[rows[quiet]] = False
-    peak = weights.max(axis=1, keepdims=True)
-    np.divide(weights, peak, out=weights, where=peak > 0)
-    return weights
+        open_rows[at[quiet]] = False
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -242,27 +269,40 @@ class _Shared:
     kept: Bools
 
 
-def _share_factor(value: Reals, error: Reals, trusted: Bools, able: Bools, kinship: Kinship) -> _Shared:
+def _share_factor(value: Reals, variance: Reals, trusted: Bools, able: Bools, kinship: Kinship) -> _Shared:
     """By rounds of comparing and weighing."""
     # by the median, which no satellite over half of the stars moves
-    factor = column_medians(np.where(trusted & able, value, np.nan).T)
+    factor = np.concatenate(
+        [
+            column_medians(np.where(trusted[frames] & able, value[frames], np.nan).T)
+            for frames in blocks(len(value), FRAMES_AT_ONCE)
+        ]
+    )
     for _ in range(ROUNDS):
-        shared = _judge_by(factor, value, error, trusted, able, kinship)
+        shared = _judge_by(factor, value, variance, trusted, able, kinship)
         usable = able & (~shared.variable | kinship.trusted) & (shared.sigma > 0)
         weight = np.where(usable, quotient(1.0, shared.sigma**2, blank=0.0), 0.0)
-        factor = _weighted_mean(np.where(shared.kept, value, 0), shared.kept, weight)
-    return _judge_by(factor, value, error, trusted, able, kinship)
+        factor = _weighted_mean(value, shared.kept, weight)
+    return _judge_by(factor, value, variance, trusted, able, kinship)
 
 
-def _judge_by(factor: Reals, value: Reals, error: Reals, trusted: Bools, able: Bools, kinship: Kinship) -> _Shared:
+def _judge_by(
+    factor: Reals, value: Reals, variance: Reals, trusted: Bools, able: Bools, kinship: Kinship
+) -> _Shared:
     """What the stars say of themselves once a factor is known."""
-    with np.errstate(invalid="ignore", divide="ignore"):
-        pulls = (value - factor[:, None].astype(np.float32)) / error
-        kept = trusted & (np.abs(pulls) <= OUTLIER_SIGMA * np.fmax(scatter(pulls), 1))
-    good = np.where(kept, pulls, np.nan)
-    predicted = np.sqrt(mean_of(np.where(kept, _over_factor(error, factor), np.nan) ** 2))
-    variable = find_variables(np.where(kinship.telling, good, np.nan), kinship.mag)
-    sigma = predicted * np.fmax(deviation_of(good), 1)  # by luck alone no star is quieter than its photons
+    kept, stars = np.empty(value.shape, bool), value.shape[1]
+    predicted, spread, restless = np.empty(stars), np.empty(stars), np.empty((2, stars))
+    for some in blocks(stars):
+        error = np.sqrt(variance[:, some])
+        with np.errstate(invalid="ignore", divide="ignore"):
+            pulls = (value[:, some] - factor[:, None].astype(np.float32)) / error
+            held = trusted[:, some] & (np.abs(pulls) <= OUTLIER_SIGMA * np.fmax(scatter(pulls), 1))
+        good = np.where(held, pulls, np.nan)
+        kept[:, some] = held
+        predicted[some] = np.sqrt(mean_of(np.where(held, _over_factor(error, factor), np.nan) ** 2))
+        spread[some], restless[:, some] = deviation_of(good), restlessness(good)
+    variable = find_restless(np.where(kinship.telling, restless, np.nan), kinship.mag)
+    sigma = predicted * np.fmax(spread, 1)  # by luck alone no star is quieter than its photons
     return _Shared(factor, sigma, predicted, variable & able, kept)
 
 
@@ -273,27 +313,61 @@ def _over_factor(values: Reals, factor: Reals) -> Reals:
     return quotients
 
 
-def _compare(deviation: Reals, variance: Reals, trusted: Bools, weights: Weights) -> tuple[Reals, Reals]:
-    """(frames, stars) mean of the comparison stars of each star, with which its own median is 1; its variance."""
-    held = trusted.astype(np.float32)
-    seen = held @ weights.T
-    with np.errstate(invalid="ignore", divide="ignore"):
-        common = (np.where(trusted, deviation, 0).astype(np.float32) @ weights.T) / seen
-        spread = (np.where(trusted, variance, 0).astype(np.float32) @ (weights**2).T) / seen**2
+@dataclasses.dataclass(frozen=True, eq=False)
+class _Light:
+    """(frames, stars) deviations from the shared factor and their variance; whether they may compare others, and
+    whether they say nothing of the star itself."""
+
+    deviation: Reals
+    variance: Reals
+    held: Bools
+    crossed: Bools | None
+
+
+def _compare_all(light: _Light, weights: Weights) -> tuple[Reals, Reals, Floats, Floats]:
+    """(frames, stars) flux and error of all stars; (stars,) scatter, and what is predicted of the same points."""
+    shape = light.deviation.shape
+    flux, error = np.empty((2, *shape), np.float32)
+    rms, predicted = np.empty((2, shape[1]))
+    for stars in blocks(shape[1], STARS_AT_ONCE):
+        common, spread = _compare(light, weights[stars], stars)
+        own = light.variance[:, stars]
+        flux[:, stars] = (1 + light.deviation[:, stars]) / common
+        error[:, stars] = np.sqrt(own + spread) / common
+        usual = find_usual(pulls_of(flux[:, stars], error[:, stars]))
+        if light.crossed is not None:
+            usual &= ~light.crossed[:, stars]
+        rms[stars] = deviation_of(np.where(usual, flux[:, stars], np.nan))
+        predicted[stars] = np.sqrt(mean_of(np.where(usual, own / common**2, np.nan)))
+    return flux, error, rms, predicted
+
+
+def _compare(light: _Light, weights: Weights, stars: slice) -> tuple[Reals, Reals]:
+    """(frames, some stars) mean of the comparison stars of each, with which its own median is 1; its variance."""
+    common, spread = np.empty((2, len(light.deviation), len(weights)), np.float32)
+    squared = weights**2
+    for frames in blocks(len(common), FRAMES_AT_ONCE):
+        held = light.held[frames]
+        seen = held.astype(np.float32) @ weights.T
+        with np.errstate(invalid="ignore", divide="ignore"):
+            common[frames] = (np.where(held, light.deviation[frames], 0).astype(np.float32) @ weights.T) / seen
+            spread[frames] = (np.where(held, light.variance[frames], 0).astype(np.float32) @ squared.T) / seen**2
     common += 1
-    common *= column_medians((1 + deviation) / common)  # the median of counts under clouds is not that of the star
+    # the median of counts under clouds is not that of the star
+    with np.errstate(invalid="ignore", divide="ignore"):
+        common *= column_medians((1 + light.deviation[:, stars]) / common)
     return common, spread
 
 
-def _unlikeness(kinship: Kinship) -> Weights:
-    """(stars, stars) squared distance in magnitude, colour and place, in units of the scales."""
+def _unlikeness(kinship: Kinship, stars: Ints) -> Weights:
+    """(some stars, stars) squared distance in magnitude, colour and place, in units of the scales."""
     telling = kinship.telling
     width = max(np.ptp(kinship.x[telling]), np.ptp(kinship.y[telling]), 1.0)
     scales = ((kinship.mag, MAG_SCALE), (kinship.x, DISTANCE_SHARE * width), (kinship.y, DISTANCE_SHARE * width))
-    total = np.zeros((len(kinship.mag),) * 2, np.float32)
+    total = np.zeros((stars.size, len(kinship.mag)), np.float32)
     for values, scale in (*scales, (kinship.colour, COLOUR_SCALE)):
         values = (np.asarray(values, float) / scale).astype(np.float32)
-        total += np.nan_to_num((values[:, None] - values[None, :]) ** 2, nan=0.0)
+        total += np.nan_to_num((values[stars, None] - values[None, :]) ** 2, nan=0.0)
     return total
 
 
@@ -306,4 +380,8 @@ def _ensemble_variance(weights: Weights, sigma: Floats) -> Floats:
 
 def _weighted_mean(value: Reals, held: Bools, weight: Floats) -> Floats:
     """(frames,) mean over the stars that are held; NaN where none is."""
-    return quotient(value @ weight, held @ weight)
+    means = [
+        quotient(np.where(held[frames], value[frames], 0) @ weight, held[frames] @ weight)
+        for frames in blocks(len(value), FRAMES_AT_ONCE)
+    ]
+    return np.concatenate(means)

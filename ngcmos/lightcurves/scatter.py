@@ -51,10 +51,20 @@ def find_variables(pulls: Reals, mag: Floats) -> Bools:
         Deviations in units of their errors; NaN where nothing is known.
     mag : (stars,) array
     """
+    return find_restless(restlessness(pulls), mag)
+
+
+def restlessness(pulls: Reals) -> Floats:
+    """(2, stars) scatter of each column slowly, and from frame to frame; NaN where too few frames tell."""
     if len(pulls) < FEWEST_FRAMES:
-        return np.zeros(pulls.shape[1], bool)
-    slow = _stands_out(deviation_of(_slow_means(pulls)[0]), mag)
-    return slow | _stands_out(deviation_of(pulls), mag)
+        return np.full((2, pulls.shape[1]), np.nan)
+    return np.stack([deviation_of(_slow_means(pulls)[0]), deviation_of(pulls)])
+
+
+def find_restless(restless: Floats, mag: Floats) -> Bools:
+    """The variable stars of `find_variables` by their `restlessness`."""
+    slow, fast = restless
+    return _stands_out(slow, mag) | _stands_out(fast, mag)
 
 
 def redness(pulls: Reals) -> Floats:

@@ -24,7 +24,7 @@ import numpy as np
 from ngcmos.config import Camera
 from ngcmos.errors import UsageError, WorkError
 from ngcmos.lightcurves.audit import AuditBin, audit, judge, judge_sky, scatter_in_bins, sky_ratio
-from ngcmos.lightcurves.cube import FieldCounts, read_field, relate_best
+from ngcmos.lightcurves.cube import FieldCounts, columns_of, read_field, relate_best
 from ngcmos.lightcurves.ensemble import Relative
 from ngcmos.lightcurves.series import BinLength, assign_bins
 from ngcmos.names import Stage
@@ -235,8 +235,8 @@ def _draw(path: Path, panels: Sequence[NoisePanel], title: str, inputs: Inputs) 
 
 def model_noise(counts: FieldCounts, camera: Camera) -> FieldNoise:
     """FieldNoise of a FieldCounts: the curves in the best of its apertures, and the model."""
+    levels, sky_errors = _levels_and_sky(counts, camera)
     curves, best = relate_best(counts)
-    levels = np.stack([column_medians(counts.columns[f"flux_{radius:g}"]) for radius in counts.radii])
     tmag, exptime_s = np.asarray(counts.stars["Tmag"], float), np.median(np.asarray(counts.frames["exptime_s"]))
     with np.errstate(invalid="ignore", divide="ignore"):
         zero_points = column_medians(
@@ -245,7 +245,11 @@ def model_noise(counts: FieldCounts, camera: Camera) -> FieldNoise:
     known = tmag[np.isfinite(tmag)]
     grid = np.arange(known.min(), known.max() + CURVE_STEP_MAG, CURVE_STEP_MAG) if known.size else np.zeros(0)
     lights = exptime_s * 10 ** (0.4 * (zero_points[:, None] - grid))
-    models = [_model(counts, camera, index, light) for index, light in enumerate(lights)]
+    sky = float(column_medians(counts.columns["sky"].reshape(-1, 1))[0])
+    models = [
+        _model(counts, sky, light, sky_error=sky_errors[index], **_ccd(counts, camera, counts.radii[index]))
+        for index, light in enumerate(lights)
+    ]
     quietest = np.argmin([model["total"] for model in models], axis=0)
     model = {name: np.choose(quietest, [one[name] for one in models]) for name in models[0]}
     flux = np.take_along_axis(levels, best[None], axis=0)[0]
@@ -258,21 +262,28 @@ def _alone(counts: FieldCounts) -> np.ndarray:
     return alone if alone.any() else ~alone
 
 
-def _model(counts: FieldCounts, camera: Camera, index: int, light: np.ndarray) -> dict[str, np.ndarray]:
+def _ccd(counts: FieldCounts, camera: Camera, radius_px: float) -> dict[str, Any]:
+    """What the noise of counts depends on, beside light and sky."""
+    exptime_s = float(np.median(np.asarray(counts.frames["exptime_s"], float)))
+    return {"radius_px": radius_px, "detector": camera.detector, "exptime_s": exptime_s}
+
+
+def _levels_and_sky(counts: FieldCounts, camera: Camera) -> tuple[np.ndarray, list[float]]:
+    """(apertures, stars) median counts, and the error of the sky in each aperture, ADU per pixel."""
+    levels, errors = [], []
+    for radius in counts.radii:
+        flux, fluxerr, sky = columns_of(counts, f"flux_{radius:g}", f"fluxerr_{radius:g}", "sky").values()
+        levels.append(column_medians(flux))
+        rest = _unexplained(flux, fluxerr, sky, _ccd(counts, camera, radius))
+        del flux, fluxerr, sky  # a night's are many
+        errors.append(np.sqrt(max(float(np.nanmedian(rest, overwrite_input=True)), 0.0)) / (np.pi * radius**2))
+    return np.stack(levels), errors
+
+
+def _model(counts: FieldCounts, sky: float, light: np.ndarray, **ccd: Any) -> dict[str, np.ndarray]:
     """Relative scatter of each term in one aperture, for stars of so much light; the sky's error as measured."""
-    radius = counts.radii[index]
-    ccd: dict[str, Any] = {
-        "radius_px": radius,
-        "detector": camera.detector,
-        "exptime_s": float(np.median(np.asarray(counts.frames["exptime_s"], float))),
-    }
-    sky = float(column_medians(counts.columns["sky"].reshape(-1, 1))[0])
-    flux, fluxerr = counts.columns[f"flux_{radius:g}"], counts.columns[f"fluxerr_{radius:g}"]
-    rest = _unexplained(flux, fluxerr, counts.columns["sky"], ccd)
-    area = np.pi * radius**2
-    sky_error = np.sqrt(max(float(column_medians(rest.reshape(-1, 1))[0]), 0.0)) / area
     air = float(np.sqrt(np.mean(counts.air_rms**2)))
-    return noise_curve(light, sky, scintillation_rms=air, sky_error=sky_error, **ccd)
+    return noise_curve(light, sky, scintillation_rms=air, **ccd)
 
 
 def _unexplained(flux: np.ndarray, fluxerr: np.ndarray, sky: np.ndarray, ccd: dict[str, Any]) -> np.ndarray:

@@ -124,10 +124,11 @@ def rows_of_table(path: Path) -> Rows:
     return np.memmap(path, dtype=kinds, mode="r", offset=start, shape=(header["NFRAMES"], header["NSTARS"]))
 
 
-def chunks_of_table(path: Path, *, most_bytes: int) -> Iterator[tuple[int, Rows]]:
+def chunks_of_table(path: Path, *, most_bytes: int, checked: bool = True) -> Iterator[tuple[int, Rows]]:
     """(first frame, (frames, stars) structured array) of pieces of a whole table, one after the other.
 
-    Read, not mapped into memory, where the pages of the whole file would pile up.
+    Read, not mapped into memory, where the pages of the whole file would pile up. Who reads it again need not have
+    its rows `checked` again.
 
     Raises
     ------
@@ -143,7 +144,7 @@ def chunks_of_table(path: Path, *, most_bytes: int) -> Iterator[tuple[int, Rows]
         for first in range(0, frames, step):
             count = min(step, frames - first)
             rows = np.fromfile(file, kinds, count * stars).reshape(count, stars)
-            for number, one in enumerate(rows, start=first):
+            for number, one in enumerate(rows if checked else (), start=first):
                 check_rows(path, str(names[number]), one, None if sums is None else sums[number])
             yield first, rows
 

@@ -179,7 +179,7 @@ def test_star_that_is_seen_in_a_cloud_alone_tells_nothing(copy):
     flags = counts.columns["flags"].copy()
     flags[2:, np.asarray(counts.stars["Tmag"]) < 13] |= int(Flag.SATURATED)
     noise = noise_model.model_noise(
-        dataclasses.replace(counts, columns=counts.columns | {"flags": flags}), config.camera
+        dataclasses.replace(counts, columns=dict(counts.columns, flags=flags)), config.camera
     )
     bins = noise_model.audit_scatter(noise, next(noise_model.measure_scatter(noise, 8.0)))
     assert bins and min(one.low for one in bins) == 13
