@@ -5,6 +5,7 @@
 Nights are made up of numbers (`season.made_season`), with the errors and habits of real ones.
 """
 
+import dataclasses
 import os
 import resource
 import shutil
@@ -21,11 +22,13 @@ from season.conftest import FIELD
 from season.made_season import Habits, make_night, make_sky, write_night
 
 from ngcmos.config import load_camera
-from ngcmos.season.archive import season_folder, write_rows
+from ngcmos.season.archive import season_folder, write_pieces, write_rows
 from ngcmos.season.binned import BinnedSeason
 from ngcmos.season.build import Source, bring_in
 from ngcmos.season.reader import Season
+from ngcmos.season.scale import fit_season
 from ngcmos.season.search import search
+from ngcmos.season.summary import read_for_scale
 from ngcmos.season.tables import STAR_ROW, frame_rows, night_means, star_rows
 
 FRAMES, STARS, NIGHTS = 2500, 1000, 200
@@ -54,6 +57,7 @@ def main():
     try:
         folder = bench_night(base)
         bench_star(folder)
+        bench_growth(folder)
         bench_search()
     finally:
         shutil.rmtree(base)
@@ -73,7 +77,7 @@ def bench_night(base):
         measure(f"bring in night {number + 1}, {FRAMES} frames x {STARS} stars", lambda: bring_in(folder, sources))
     _, season = bring_in(folder, sources)
     write_rows(folder.stars, star_rows(season, night_means(season)), {})  # without the search
-    write_rows(folder.frames, frame_rows(season), {})
+    write_pieces(folder.frames, frame_rows(folder, season), {})
     return folder
 
 
@@ -92,6 +96,18 @@ def bench_star(folder):
         tell(f"one star, {rows} points: {time.perf_counter() - start:.2f} s of wall time")
 
     measure(f"one star out of {NIGHTS} nights of {FRAMES} frames", read)
+
+
+def bench_growth(folder):
+    """What the nights that are there add to bringing in one more: their summaries, and the scale of all."""
+
+    def fit(count):
+        nights = enumerate(folder.nights()[:count])
+        summaries = [dataclasses.replace(read_for_scale(folder.summary(one)), name=str(at)) for at, one in nights]
+        fit_season(summaries, load_camera().detector.shape)
+
+    for count in (5, 50, NIGHTS):
+        measure(f"the scale of {count} nights", lambda count=count: fit(count))
 
 
 def bench_search():

@@ -12,7 +12,7 @@ others. The files are the same, byte for byte, whenever their content is. Each i
 import bisect
 import dataclasses
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -225,10 +225,27 @@ def write_rows(path: Path, rows: Rows, made_of: Mapping[str, Any]) -> None:
     WriteError
         The disk is full, read-only or failing.
     """
-    arrays = {name: pa.array(_plain(rows[name])) for name in rows.dtype.names or ()}
-    table = pa.table(arrays)
-    with write_then_rename(path) as temporary:
-        pq.write_table(table.cast(_marked(table.schema, made_of)), temporary, **_WRITTEN)
+    write_pieces(path, iter([rows]), made_of)
+
+
+def write_pieces(path: Path, pieces: Iterator[Rows], made_of: Mapping[str, Any]) -> None:
+    """Write structured arrays of one kind, at least one, below each other as Parquet; as `write_rows`.
+
+    Raises
+    ------
+    WriteError
+        The disk is full, read-only or failing.
+    """
+    first = _table_of(next(pieces))
+    schema = _marked(first.schema, made_of)
+    with write_then_rename(path) as temporary, pq.ParquetWriter(temporary, schema, **_WRITTEN) as writer:
+        writer.write_table(first.cast(schema))
+        for rows in pieces:
+            writer.write_table(_table_of(rows).cast(schema))
+
+
+def _table_of(rows: Rows) -> pa.Table:
+    return pa.table({name: pa.array(_plain(rows[name])) for name in rows.dtype.names or ()})
 
 
 def _plain(column: Any) -> Any:

@@ -30,7 +30,14 @@ from ngcmos.season.known import UNKNOWN, KnownStars
 from ngcmos.season.read import FieldNight, read_field_night, read_night_facts
 from ngcmos.season.scale import SeasonFit, common_radii, fit_season
 from ngcmos.season.seen import Seen
-from ngcmos.season.summary import NightSummary, read_made_of, read_summary, summarise, write_summary
+from ngcmos.season.summary import (
+    NightSummary,
+    read_for_scale,
+    read_made_of,
+    read_summary,
+    summarise,
+    write_summary,
+)
 
 log = logging.getLogger(__name__)
 
@@ -84,7 +91,7 @@ class Changes:
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Season:
-    """The nights of a season in the order of their names, and the scale of each camera."""
+    """The nights of a season in the order of their names, as `read_for_scale`, and the scale of each camera."""
 
     summaries: Sequence[NightSummary]
     fits: Mapping[str, SeasonFit]
@@ -195,7 +202,7 @@ def _usable(folder: SeasonFolder, sources: Mapping[str, Source], changes: Change
     summaries = []
     for name in sorted(sources):
         if folder.summary(name).exists():
-            summaries.append(read_summary(folder.summary(name)))
+            summaries.append(read_for_scale(folder.summary(name)))
     kept: dict[str, list[NightSummary]] = collections.defaultdict(list)
     for summary in reversed(summaries):
         beside = kept[summary.camera]
@@ -262,7 +269,7 @@ def _write_night(
         raise ProductError(f"{source.folder}: the photometry of {folder.field} has just changed; run again")
     needed_mb = bytes_of_curves(night) / 1e6
     require_space(folder.path, source.camera.files.reserve_mb, needed_mb=needed_mb)
-    curves = relative_curves(night, summary, scale, source.camera)
+    curves = relative_curves(night, read_summary(folder.summary(source.name)), scale, source.camera)
     write_curves(folder.curves(summary.name), night, curves, mark)
     good = (night.measured["quality"] == Quality.GOOD.value.encode())[:, None]
     good = good & ((night.columns["flags"] & DOUBTFUL) == 0)

@@ -217,6 +217,24 @@ def read_summary(path: Path) -> NightSummary:
     return NightSummary(**(values | texts))
 
 
+def read_for_scale(path: Path) -> NightSummary:
+    """A summary without what the scale of a season does not need: of its frames there are the times alone.
+
+    So a season of many nights has room in memory.
+
+    Raises
+    ------
+    ProductError
+        It is damaged or of another kind.
+    """
+    whole = read_summary(path)
+    times = np.zeros(len(whole.frames), [("jd_mid", "f8")])
+    times["jd_mid"] = whole.frames["jd_mid"]
+    return dataclasses.replace(
+        whole, frames=times, covariance=np.zeros(0), share=np.zeros((*whole.share.shape[:2], 0))
+    )
+
+
 def read_parts(path: Path, names: Sequence[str]) -> dict[str, Any]:
     """Some of the arrays of a summary, without reading the others.
 

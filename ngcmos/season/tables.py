@@ -1,15 +1,16 @@
 """The tables of a season: a row a star, and a row a frame."""
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 
 from ngcmos.arrays import Floats, Ints, Rows
 from ngcmos.names import Quality
+from ngcmos.season.archive import SeasonFolder
 from ngcmos.season.build import Season
 from ngcmos.season.scale import SeasonFit
-from ngcmos.season.summary import NightSummary, star_keys
+from ngcmos.season.summary import NightSummary, read_summary, star_keys
 from ngcmos.stats import quotient
 
 _IDS = [("gaia_id", "i8"), ("tic_id", "i8")]
@@ -195,9 +196,16 @@ def _scatter(deviation: Floats) -> Floats:
     return np.sqrt(quotient(square.sum(axis=0), count - 1))
 
 
-def frame_rows(season: Season) -> Rows:
-    """A row a frame of all nights, used or not, with the reason."""
-    return np.concatenate([_frames_of(summary) for summary in season.summaries])
+def frame_rows(folder: SeasonFolder, season: Season) -> Iterator[Rows]:
+    """A row a frame of all nights, used or not, with the reason; night after night, as all of them are many.
+
+    Raises
+    ------
+    ProductError
+        What is kept of a night is damaged.
+    """
+    for summary in season.summaries:
+        yield _frames_of(read_summary(folder.summary(summary.name)))
 
 
 def _frames_of(summary: NightSummary) -> Rows:

@@ -11,7 +11,7 @@ import numpy as np
 
 from ngcmos.arrays import Rows
 from ngcmos.night.fingerprint import code_of, digest_of
-from ngcmos.season.archive import SeasonFolder, read_mark, write_rows
+from ngcmos.season.archive import SeasonFolder, read_mark, write_pieces, write_rows
 from ngcmos.season.binned import BinnedSeason, read_binned
 from ngcmos.season.build import Changes, Season, Source, bring_in
 from ngcmos.season.known import UNKNOWN, KnownStars
@@ -71,7 +71,7 @@ def update(
         _enter(rows, means, binned, search(binned, workers=workers, scheduler=scheduler))
         _enter_known(rows, known)
         log.info("%s: %d stars, %d vary", folder.field, len(rows), int(rows["variable"].sum()))
-        write_rows(folder.frames, frame_rows(season), made_of)
+        write_pieces(folder.frames, frame_rows(folder, season), made_of)
         write_rows(folder.stars, rows, made_of)
     return changes
 

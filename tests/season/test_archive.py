@@ -2,13 +2,14 @@
 
 import duckdb
 import numpy as np
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from astropy.io import fits
 from table_sums import renew_sums
 
 from ngcmos.errors import ProductError
-from ngcmos.season.archive import CURVE_SCHEMA, read_rows, read_star_rows, write_rows
+from ngcmos.season.archive import CURVE_SCHEMA, read_mark, read_rows, read_star_rows, write_pieces, write_rows
 
 COLUMNS = "gaia_id tic_id bjd_tdb relative_flux relative_flux_err flags quality frame camera x y sky airmass night"
 
@@ -93,3 +94,30 @@ def test_count_that_saturates_has_no_flux(disk):
     rows = read_star_rows([disk.folder.curves("20240701")], gaia_id=10**18 + 600, tic_id=1005)
     flux = rows["relative_flux"].to_numpy()
     assert np.isnan(flux[0]) and np.isfinite(flux[1:]).all() and len(flux) == len(night.bjd)
+
+
+def test_pieces_below_each_other_are_one_table(tmp_path):
+    rows = np.zeros(5, [("night", "S16"), ("value", "f4")])
+    rows["night"], rows["value"] = [b"20240701", b"20240701", b"20240702", b"2", b""], [1, 2, np.nan, 4, 5]
+    write_pieces(tmp_path / "pieces.parquet", iter([rows[:2], rows[2:]]), {"a": 1})
+    write_rows(tmp_path / "whole.parquet", rows, {"a": 1})
+    pieces, whole = (read_rows(tmp_path / name).to_pydict() for name in ("pieces.parquet", "whole.parquet"))
+    assert pieces["night"] == whole["night"] == [one.decode() for one in rows["night"]]
+    np.testing.assert_array_equal(pieces["value"], whole["value"])
+    assert read_mark(tmp_path / "pieces.parquet") == {"a": 1}
+
+
+def test_star_without_id_of_gaia_is_found_among_all_such(tmp_path):
+    """Row groups of stars that have none all start and end with 0."""
+    path = tmp_path / "night.parquet"
+    ids = [(0, 5), (0, 7), (0, 9), (4, 5), (8, 1)]
+    names = ("gaia_id", "tic_id", "relative_flux")
+    schema = pa.schema([CURVE_SCHEMA.field(name) for name in names])
+    with pq.ParquetWriter(path, schema) as writer:
+        for gaia, tic in ids:
+            columns = [[gaia] * 3, [tic] * 3, [10.0 * gaia + tic] * 3]
+            writer.write_table(pa.table(dict(zip(names, columns, strict=True)), schema))
+    for gaia, tic in ids:
+        rows = read_star_rows([path], gaia_id=gaia, tic_id=tic, columns=["relative_flux"])
+        assert rows["relative_flux"].to_pylist() == [10.0 * gaia + tic] * 3
+    assert read_star_rows([path], gaia_id=4, tic_id=6, columns=["relative_flux"]).num_rows == 0
