@@ -1,9 +1,13 @@
 """Nights brought into a season: in any order, again, without those that are gone, whatever stops it."""
 
 import dataclasses
+import errno
 import hashlib
 import json
+import os
+import resource
 import shutil
+import signal
 
 import numpy as np
 import pyarrow.parquet as pq
@@ -11,7 +15,8 @@ import pytest
 from season.conftest import FIELD, made_on_disk
 from season.made_season import Habits, make_night, write_night
 
-from ngcmos.errors import WorkError
+from ngcmos.errors import WorkError, WriteError
+from ngcmos.season.archive import read_rows
 from ngcmos.season.build import Source, bring_in
 from ngcmos.season.summary import read_summary, write_summary
 
@@ -198,3 +203,56 @@ def test_season_that_drifts_is_written_anew(disk):
     disk.bring_in(names[0], exact_points=0)
     changes, _ = disk.bring_in(*names[:2], exact_points=0)
     assert changes.rewritten == [names[0]]  # the mean of two nights is another than that of one
+
+
+@pytest.mark.parametrize("number", [0, 2, 5, 9])
+def test_disk_that_is_full_is_told_and_the_season_stays_whole(disk, whole, monkeypatch, number):
+    """From some file on there is no room: what is written by then is whole, the next run does the rest."""
+    real, calls = os.fsync, []
+
+    def full(descriptor):
+        calls.append(descriptor)
+        if len(calls) > number:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        real(descriptor)
+
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(WriteError, match="No space left on device"):
+        disk.bring_in()
+    monkeypatch.setattr(os, "fsync", real)
+    for path in disk.folder.path.rglob("[!.]*.parquet"):
+        read_rows(path)
+    disk.bring_in()
+    assert content(disk.folder) == content(whole.folder)
+
+
+def test_disk_that_is_full_amid_a_file_is_told_and_the_earlier_file_stays(built):
+    """The kernel itself refuses what is longer than the first pages of the light curves."""
+    before = content(built.folder)
+    limits, heard = resource.getrlimit(resource.RLIMIT_FSIZE), signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (4096, limits[1]))
+    try:
+        with pytest.raises(WriteError):
+            built.bring_in(overwrite=True)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+        signal.signal(signal.SIGXFSZ, heard)
+    assert content(built.folder) == before
+    built.bring_in(overwrite=True)
+    assert content(built.folder) == before
+
+
+def test_night_whose_folder_is_renamed_changes_its_place(built):
+    before = content(built.folder)
+    first = min(built.sources)
+    (built.base / first).rename(built.base / "20301231")
+    del built.sources[first]
+    built.know(built.base / "20301231")
+    changes, _ = built.bring_in()
+    assert changes.removed == [first] and changes.brought == ["20301231"]
+    assert not built.folder.curves(first).exists() and built.folder.curves("20301231").is_file()
+    (built.base / "20301231").rename(built.base / first)
+    del built.sources["20301231"]
+    built.know(built.base / first)
+    built.bring_in()
+    assert content(built.folder) == before
