@@ -19,6 +19,7 @@ RANGES = (  # periods and the lengths of their dips, days
     (5.0, 30.0, (0.08, 0.12, 0.18)),
 )
 SINGLE_D = (0.04, 0.06, 0.09, 0.13, 0.18, 0.25)
+COARSE_D = SINGLE_D[0] / 3  # of the bins in which trains are searched; they are fitted in those of the season
 FINER = np.array([0.7, 0.8, 0.9, 1.0, 1.1, 1.25, 1.4])
 STEP_SHARE = 0.35  # of the shortest length that the last dip may be misplaced by from one period to the next
 PEAKS, FITTED = 10, 4  # of the periodogram that are looked at, and that are fitted
@@ -120,12 +121,11 @@ def find_single(curve: Curves, neighbours: Curves) -> Dip:
 
 def _peaks(curve: Curves) -> list[_Box]:
     """The highest peaks of the periodogram."""
-    held = curve.weight[:, 0] > 0
-    time = curve.time[held]
-    if held.sum() < FEWEST_POINTS:
+    if (curve.weight[:, 0] > 0).sum() < FEWEST_POINTS:
         return []
+    time, value, error = _coarse(curve)
     start = time[0]
-    power = BoxLeastSquares(time - start, _levelled(curve)[held], dy=curve.weight[held, 0] ** -0.5)
+    power = BoxLeastSquares(time - start, value, dy=error)
     found: list[tuple[float, _Box]] = []
     for low, high, durations in RANGES:
         periods = _periods(low, min(high, float(np.ptp(time))), durations[0], float(np.ptp(time)))
@@ -136,6 +136,18 @@ def _peaks(curve: Curves) -> list[_Box]:
                 found.append((result.power[at], _Box(periods[at], middle, result.duration[at])))
     found.sort(key=lambda pair: -pair[0])
     return [box for _, box in found[:PEAKS]]
+
+
+def _coarse(curve: Curves) -> tuple[Floats, Floats, Floats]:
+    """(time, levelled residual, error) in bins of a third of the shortest dip: as many as the search needs."""
+    held = np.flatnonzero(curve.weight[:, 0] > 0)
+    time, night, weight = curve.time[held], curve.night[held], curve.weight[held, 0]
+    place = np.floor((time - curve.time[curve.starts][night]) / COARSE_D)
+    first = np.flatnonzero(np.r_[True, (np.diff(night) != 0) | (np.diff(place) != 0)])
+    total = np.add.reduceat(weight, first)
+    value = np.add.reduceat(weight * _levelled(curve)[held], first) / total
+    middle = time[0] + np.add.reduceat(weight * (time - time[0]), first) / total
+    return middle, value, total**-0.5
 
 
 def _periods(low: float, high: float, duration: float, span: float) -> Floats:
