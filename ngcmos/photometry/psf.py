@@ -10,15 +10,15 @@ milliseconds.
 """
 
 import dataclasses
+from typing import TYPE_CHECKING
 
 import numpy as np
-from scipy.ndimage import spline_filter
-from scipy.sparse import coo_matrix, csr_matrix
-from scipy.sparse.csgraph import connected_components
-from scipy.special import erf
 
 from ngcmos.arrays import Bools, Floats, Floats32, Ints, Reals, Shape
 from ngcmos.neighbours import tree_of
+
+if TYPE_CHECKING:
+    from scipy.sparse import csr_matrix
 
 REACH_FWHM = 2.0  # half a stamp
 REACH_PX = (3, 8)
@@ -166,6 +166,9 @@ def _gather(given: Reals, half: int, terms: int) -> Floats:
 
 def gaussian_psf(fwhm_px: float, half: int, terms: int) -> Psf:
     """The function of round Gaussian stars, light over square pixels; the same over the chip."""
+    from scipy.ndimage import spline_filter  # a third of a second to import: only where stars are fitted
+    from scipy.special import erf
+
     side = KNOTS_A_PX * half + FIVE.size // 2
     edge = (np.arange(-side, side + 1)[:, None] / KNOTS_A_PX + [-0.5, 0.5]) / (
         np.sqrt(2) * _SIGMA_A_FWHM * fwhm_px
@@ -291,6 +294,9 @@ def _solve(
     own: Floats, both: Floats, one: Ints, other: Ints, told: Floats, pull: Floats
 ) -> tuple[Floats, Floats, Floats]:
     """(flux, variance, what an ADU of sky adds) of each star: groups whole, weaker neighbours by iteration."""
+    from scipy.sparse import coo_matrix
+    from scipy.sparse.csgraph import connected_components
+
     strength = np.sqrt(own[one] * own[other])
     linked = np.abs(both) > COUPLED * strength
     both = np.where(np.isfinite(strength), both, 0.0)
@@ -306,8 +312,10 @@ def _solve(
     return flux, inverse.diagonal(), inverse @ pull
 
 
-def _inverses(own: Floats, both: Floats, one: Ints, other: Ints, group: Ints) -> csr_matrix:
+def _inverses(own: Floats, both: Floats, one: Ints, other: Ints, group: Ints) -> "csr_matrix":
     """The inverted normal equations, group by group; groups of one size together."""
+    from scipy.sparse import coo_matrix
+
     sizes = np.bincount(group)
     order = np.argsort(group, kind="stable")
     first = np.cumsum(sizes) - sizes

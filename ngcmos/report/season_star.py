@@ -209,6 +209,8 @@ def _power(bjd: Floats, flux: Floats, error: Floats) -> tuple[Floats, Floats] | 
     """(periods in days, power); None for too few points."""
     if bjd.size < FEWEST_POINTS or np.ptp(bjd) < 2 * SHORTEST_D:
         return None
+    import nifty_ls  # noqa: F401  - tells astropy of the method "fastnifty"
+
     grid = frequency_grid(float(np.ptp(bjd)))
     found = LombScargle(bjd - bjd[0], flux, error)
     return 1 / grid, found.power(grid, method="fastnifty", assume_regular_frequency=True)

@@ -7,7 +7,6 @@ stars show at the same times: what many stars do at once is no planet.
 import dataclasses
 
 import numpy as np
-from astropy.timeseries import BoxLeastSquares
 
 from ngcmos.arrays import Bools, Floats, Ints
 from ngcmos.season.noise import Curves, fit_box
@@ -121,6 +120,8 @@ def find_single(curve: Curves, neighbours: Curves) -> Dip:
 
 def _peaks(curve: Curves) -> list[_Box]:
     """The highest peaks of the periodogram."""
+    from astropy.timeseries import BoxLeastSquares
+
     if (curve.weight[:, 0] > 0).sum() < FEWEST_POINTS:
         return []
     time, value, error = _coarse(curve)

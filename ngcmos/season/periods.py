@@ -4,14 +4,16 @@ astropy's periodogram with the transforms of nifty-ls (Garrison et al. 2024, RNA
 """
 
 import dataclasses
+from typing import TYPE_CHECKING
 
-import nifty_ls  # noqa: F401  - tells astropy of the method "fastnifty"
 import numpy as np
-from astropy.timeseries import LombScargle
 
 from ngcmos.arrays import Floats, Ints, Reals
 from ngcmos.lightcurves.scatter import of_like
 from ngcmos.stats import MAD_TO_SIGMA
+
+if TYPE_CHECKING:
+    from astropy.timeseries import LombScargle
 
 SHORTEST_D, LONGEST_D = 0.05, 100.0
 LONGEST_SHARE = 1.5  # of the time the season spans
@@ -57,6 +59,9 @@ def find_period(time: Floats, flux: Reals, error: Reals) -> Period:
     flux, error : (n,) arrays
         Relative flux; points without a finite error do not count.
     """
+    import nifty_ls  # noqa: F401  - tells astropy of the method "fastnifty"; slow to import
+    from astropy.timeseries import LombScargle
+
     known = np.isfinite(flux) & np.isfinite(error) & (error > 0)
     if known.sum() < FEWEST_POINTS or np.ptp(time[known]) < 2 * SHORTEST_D:
         return Period()
@@ -91,7 +96,7 @@ def _gain(share: float, points: int) -> float:
     return float(-0.5 * points * np.log1p(-min(max(share, 0.0), 1 - 1e-12)))
 
 
-def _refine(power: LombScargle, frequency: float, step: float) -> float:
+def _refine(power: "LombScargle", frequency: float, step: float) -> float:
     """The top of a peak of the grid."""
     near = frequency + step * np.linspace(-1, 1, 41)
     near = near[near > 0]

@@ -9,7 +9,6 @@ from collections.abc import Callable, Sequence
 from typing import Protocol, TypeVar
 
 import numpy as np
-from astropy.timeseries import LombScargle
 
 from ngcmos.arrays import Floats, Ints, Reals
 from ngcmos.errors import FrameError, WorkError
@@ -59,6 +58,8 @@ def free_of_periods(time: Floats, flux: Reals, error: Reals) -> Freed:
 
 def _model(time: Floats, residual: Floats, error: Reals, period_d: float) -> Floats:
     """The sine and its harmonics of a period at all times, without its mean."""
+    from astropy.timeseries import LombScargle
+
     known = np.isfinite(residual) & np.isfinite(error)
     start = time[known][0]
     fit = LombScargle(time[known] - start, residual[known], error[known], nterms=HARMONICS)
@@ -112,6 +113,8 @@ def _raw(season: BinnedSeason, own: Curves, star: int) -> Floats:
 
 def _gain_of_sine(curve: Curves, period: Period) -> float:
     """Gain in ln likelihood of the sine of a period, by the same weights as that of a box."""
+    from astropy.timeseries import LombScargle
+
     held = curve.weight[:, 0] > 0
     value, weight = curve.residual[held, 0], curve.weight[held, 0]
     fit = LombScargle(curve.time[held], value, weight**-0.5)

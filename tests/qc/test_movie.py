@@ -15,7 +15,7 @@ from astropy.time import Time
 
 from ngcmos.errors import ToolError, WriteError
 from ngcmos.night.frames import Frame
-from ngcmos.qc.movie import CARD_SHAPE, control_card, describe_frame, error_card, shrink, write_movie
+from ngcmos.qc.movie import CARD_SHAPE, colour_image, control_card, describe_frame, error_card, shrink, write_movie
 
 
 def plain(number, *, count=6, shape=(64, 96, 3)):
@@ -291,6 +291,15 @@ def test_shrunk_frame_has_the_mean_of_its_blocks():
     image = np.random.default_rng(4).integers(0, 65535, (31, 47)).astype(np.uint16)
     expected = image[:30, :45].reshape(10, 3, 15, 3).mean(axis=(1, 3))
     assert shrink(image, 3) == pytest.approx(expected, rel=1e-6)
+
+
+def test_colours_are_those_of_matplotlib():
+    from matplotlib import colormaps
+
+    levels = np.arange(256)
+    depth = 6 * np.sinh(levels / 255 * np.arcsinh(62 / 6)) - 2
+    expected = np.round(colormaps["magma"](levels)[:, :3] * 255)
+    np.testing.assert_array_equal(colour_image(depth[None], 0.0, 1.0)[0], expected)
 
 
 def test_package_starts_without_the_heavy_libraries():
