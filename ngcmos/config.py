@@ -77,12 +77,16 @@ MIGRATIONS: Mapping[int, Migration] = {}  # from each older format to the one af
 
 @dataclasses.dataclass(frozen=True)
 class Directories:
-    """The row of directories.json that exists on this machine; `camera` is its profile, "" where it names none."""
+    """The row of directories.json that exists on this machine; `camera` is its profile, "" where it names none.
+
+    `others` are the base paths of further rows that are there and have the same profile: other telescopes.
+    """
 
     calibration: Path
     base: Path
     out: Path
     camera: str = ""
+    others: tuple[Path, ...] = ()
 
 
 @dataclasses.dataclass(frozen=True)
@@ -184,9 +188,12 @@ def load_directories(path: str | Path) -> Directories:
         Directories(home / calibration, home / base, home / out, _camera_beside(home, camera))
         for calibration, base, out, camera in zip(*(lists[key] for key in keys[:3]), cameras, strict=True)
     ]
-    for row in rows:
-        if row.base.is_dir():
-            return row
+    there = [row for row in rows if row.base.is_dir()]
+    if there:
+        own = there[0]
+        bases = {row.base.resolve(): row.base for row in reversed(there) if row.camera == own.camera}
+        others = tuple(base for place, base in bases.items() if place != own.base.resolve())
+        return dataclasses.replace(own, others=others[::-1])
     tried = ", ".join(str(row.base) for row in rows) or "nothing: the lists are empty"
     raise ConfigError(f"{path}: none of the base_paths exists, tried {tried}")
 

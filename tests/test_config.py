@@ -189,6 +189,19 @@ def test_first_row_whose_base_exists_wins(tmp_path):
     assert directories.out == tmp_path / "here-out_paths"
 
 
+def test_further_rows_of_the_same_camera_that_are_there_are_other_telescopes(tmp_path):
+    for name in ("one", "two", "three"):
+        (tmp_path / name).mkdir()
+    (tmp_path / "again").symlink_to(tmp_path / "one")
+    bases = ["one", "two", "gone", "again", "three"]
+    lists = {name: ["x"] * 5 for name in ("calibration_paths", "out_paths")}
+    cameras = ["", "", "", "", "microobservatory"]
+    path = tmp_path / "directories.json"
+    path.write_text(json.dumps({**lists, "base_paths": bases, "cameras": cameras}))
+    found = load_directories(path)
+    assert (found.base, found.others) == (tmp_path / "one", (tmp_path / "two",))
+
+
 def test_the_camera_is_named_by_option_variable_list_or_nobody(tmp_path):
     (tmp_path / "nights").mkdir()
     config = tmp_path / "directories.json"

@@ -162,7 +162,8 @@ def map_completeness(config: Config, outcome: Outcome, fields: Iterable[str], *,
 
 def _sources(config: Config, folder: SeasonFolder, others: Sequence[Path]) -> dict[str, Source]:
     """The nights that are there, of all telescopes, and what is known of their stars."""
-    telescopes = remember_others(folder, others)
+    rows = [base for base in config.directories.others if find_sources(base, folder.field, config.camera)]
+    telescopes = remember_others(folder, [*rows, *others])
     sources = find_sources(config.directories.base, folder.field, config.camera, others=telescopes)
     known = KnownStars(load_known(config, folder.field, _newest_folder(sources)))
     return {name: _with_word(config, one, known) for name, one in sources.items()}

@@ -2,6 +2,7 @@
 
 import dataclasses
 import hashlib
+import json
 import shutil
 import signal
 import subprocess
@@ -54,7 +55,7 @@ def content(season):
 
 
 def config_of(season):
-    directories = types.SimpleNamespace(base=season.nights, out=season.base / "out")
+    directories = types.SimpleNamespace(base=season.nights, out=season.base / "out", others=())
     return dataclasses.make_dataclass("Config", ["directories", "camera"])(directories, load_camera())
 
 
@@ -150,3 +151,19 @@ def test_killed_at_any_instant_the_next_run_makes_it_whole(season):
         run_script("season", *season.options)
         assert content(season) == whole
         assert not list(season.folder.path.rglob("*.part"))
+
+
+def test_further_rows_of_directories_that_are_there_join_as_other_telescopes(season):
+    for name in ("two", "three"):
+        (season.base / name / "nights").mkdir(parents=True)
+    shutil.copytree(season.nights / "20240702", season.base / "two" / "nights" / "20240702")
+    rows = {
+        "calibration_paths": ["calibration"] * 4,
+        "base_paths": ["nights", "two/nights", "three/nights", "gone/nights"],
+        "out_paths": ["out"] * 4,
+    }
+    (season.base / "directories.json").write_text(json.dumps(rows))
+    run_script("season", *season.options)
+    assert [name for name in season.folder.nights() if "_" in name] == ["20240702_two-nights"]
+    frames = pq.read_table(season.folder.frames).to_pydict()
+    assert set(frames["camera"]) == {"ngts_cmos", "ngts_cmos two-nights"}
