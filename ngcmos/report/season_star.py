@@ -4,7 +4,6 @@ Reads the seasons under the base path, and the photometry of the nights for the 
 """
 
 import dataclasses
-import io
 import json
 import logging
 from collections.abc import Sequence
@@ -16,7 +15,6 @@ from astropy.table import Row, Table
 from astropy.timeseries import LombScargle, TimeSeries
 from numpy.typing import NDArray
 
-from ngcmos import __version__
 from ngcmos.arrays import Bools, Floats
 from ngcmos.config import Config
 from ngcmos.errors import NightError, ProductError, UsageError, WorkError
@@ -35,6 +33,7 @@ from ngcmos.season.reader import Season
 from ngcmos.season.search import SURE_SNR
 from ngcmos.season.sources import others_of, telescope_of
 from ngcmos.season.variability import FALSE_ALARMS
+from ngcmos.tables.exports import made_line, names_line, with_lines
 from ngcmos.tables.table import read_star
 
 if TYPE_CHECKING:
@@ -240,9 +239,8 @@ def _write_csv(base: Path, season: Season, row: Row, curve: TimeSeries, path: Pa
     for name in ("exptime_s", "frame_id"):
         table[name] = np.asarray(frames[name])[at]
     table["flux"], table["fluxerr"] = _counts(base, season, row, table)
-    text = io.StringIO()
-    table[list(COLUMNS)].write(text, format="ascii.csv")
-    write_text(path, "".join(f"# {line}\n" for line in _who(season, row)) + text.getvalue())
+    profiles = ", ".join(dict.fromkeys(str(camera).partition(" ")[0] for camera in cameras)) or "unknown"
+    write_text(path, with_lines(_who(season, row, profiles), table[list(COLUMNS)]))
 
 
 def _counts(base: Path, season: Season, row: Row, table: Table) -> tuple[Floats, Floats]:
@@ -265,16 +263,16 @@ def _counts(base: Path, season: Season, row: Row, table: Table) -> tuple[Floats,
     return values[0], values[1]
 
 
-def _who(season: Season, row: Row) -> list[str]:
+def _who(season: Season, row: Row, profiles: str) -> list[str]:
     """Lines at the head of a CSV."""
     made_of = read_mark(season.folder.stars).get("nights", {})
     return [
-        f"star: Gaia {row['gaia_id']}, TIC {row['tic_id']}, Tmag {row['Tmag']:.3f}",
+        names_line(int(row["gaia_id"]), int(row["tic_id"]), float(row["Tmag"])),
         f"place: {row['ra_deg']:.7f} {row['dec_deg']:.7f} ICRS degrees",
         f"season: {season.field}, {len(season.nights)} nights from {season.nights[0]} to {season.nights[-1]}",
         f"aperture: {row['radius_px']:g} px; flux and sky in ADU an exposure; x and y FITS pixels",
         "relative_flux: about 1 over the season; time: BJD_TDB of mid exposure",
-        f"ngcmos {__version__}, fingerprint {digest_of(json.dumps(made_of, sort_keys=True))}",
+        made_line(profiles, digest_of(json.dumps(made_of, sort_keys=True))),
     ]
 
 

@@ -18,15 +18,18 @@ from ngcmos.config import Camera, Config
 from ngcmos.errors import FrameError, ProductError
 from ngcmos.lightcurves.series import BinLength, assign_bins, bin_points, find_outliers, frame_to_frame
 from ngcmos.names import flag_names
+from ngcmos.night.fingerprint import digest_of
 from ngcmos.night.folder import Night, find_frame
 from ngcmos.night.frames import read_frame
 from ngcmos.night.outcome import Outcome
-from ngcmos.night.products import photometry_path, relative_path, write_then_rename
+from ngcmos.night.products import photometry_path, relative_path, write_text, write_then_rename
 from ngcmos.qc.comparison_map import ComparisonMap
 from ngcmos.qc.star_plot import CutOut, StarSeries, plot_star
 from ngcmos.report.comparisons import comparisons_of, map_of, write_comparisons
 from ngcmos.report.wanted import STAGE, FoundStar, Wanted, find_star
+from ngcmos.tables.exports import made_line, names_line, with_lines
 from ngcmos.tables.relative import read_qualities
+from ngcmos.tables.table import read_stars
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -63,7 +66,9 @@ def run(config: Config, night: Night, wanted: Wanted) -> Outcome:
         figures.append(_draw(config.camera, night, star, relative, wanted.bin_length, compared))
         _write_picture(with_behind(wanted.output or night.folder / name, behind), figures[-1], outcome)
         if wanted.csv:
-            _write_csv(with_behind(wanted.csv, behind), star, relative, outcome, _qualities(night.folder, star))
+            table = _series(star, relative, _qualities(night.folder, star))
+            write_text(with_behind(wanted.csv, behind), with_lines(_who(config.camera, night, star), table))
+            _count(with_behind(wanted.csv, behind), outcome)
             if compared is not None:
                 _count(write_comparisons(with_behind(wanted.csv, behind), compared), outcome)
         _tell(star)
@@ -183,13 +188,24 @@ def _qualities(folder: Path, star: FoundStar) -> list[str]:
     return known or [""] * len(star["frame_id"])
 
 
-def _write_csv(
-    path: Path,
-    star: FoundStar,
-    relative: tuple[Floats, Floats] | None,
-    outcome: Outcome,
-    qualities: Sequence[str],
-) -> None:
+def _who(camera: Camera, night: Night, star: FoundStar) -> list[str]:
+    """Lines at the head of a CSV."""
+    stars = read_stars(photometry_path(night.folder, star.field))
+    at = int(np.flatnonzero((stars["tic_id"] == star.tic_id) & (stars["gaia_id"] == star.gaia_id))[0])
+    ra_deg, dec_deg = stars["ra_deg_corr"][at], stars["dec_deg_corr"][at]
+    filter_name = night.filter_of(star.field) or camera.detector.filter
+    return [
+        names_line(star.gaia_id, star.tic_id, float(stars["Tmag"][at])),
+        f"place: {ra_deg:.7f} {dec_deg:.7f} ICRS degrees at the epoch of the night",
+        f"field: {star.field}, night: {night.date}, filter: {filter_name}",
+        f"aperture: {star.radius_px:g} px",
+        "units: relative_flux about 1 a night; flux and sky ADU an exposure; x and y FITS pixels",
+        "time: jd_bary BJD_TDB and jd_mid JD UTC, both of mid exposure",
+        made_line(camera.name, digest_of(str(star.rows.meta.get("FINGERPR", "")))),
+    ]
+
+
+def _series(star: FoundStar, relative: tuple[Floats, Floats] | None, qualities: Sequence[str]) -> Table:
     """The series as a table: a row a frame; x and y are FITS pixels as in the photometry table."""
     names = ("frame_id", "jd_mid", "jd_bary", "airmass", "flux", "fluxerr", "sky", "sky_rms", "x", "y")
     centroid = [name for name in ("dx", "dy", "dxerr", "dyerr") if name in star.rows.colnames]  # not in old tables
@@ -198,9 +214,7 @@ def _write_csv(
     if relative is not None:
         table["relative_flux"], table["relative_fluxerr"] = relative
     table["quality"] = qualities
-    with write_then_rename(path) as temporary:
-        table.write(temporary, format="ascii.csv")
-    _count(path, outcome)
+    return table
 
 
 def _count(path: Path, outcome: Outcome) -> None:

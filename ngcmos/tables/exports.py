@@ -7,6 +7,7 @@ names of columns as AstroImageJ has them, which TFOP asks for.
 import dataclasses
 import io
 import re
+from collections.abc import Iterable
 
 import numpy as np
 from astropy.table import Table
@@ -108,21 +109,38 @@ class Exported:
 def who(star: Exported) -> list[str]:
     """Lines that tell who a file is."""
     return [
-        f"star: {star.name}, Gaia {star.gaia_id}, TIC {star.tic_id}, Tmag {star.tmag:.3f}",
+        names_line(star.gaia_id, star.tic_id, star.tmag, star.name),
         f"place: {star.ra_deg:.7f} {star.dec_deg:.7f} ICRS degrees at the epoch of the night",
         f"field: {star.field}, nights: {', '.join(star.nights)}, filter: {star.filter}",
         f"aperture: {star.radius_px:g} px; {star.comparisons} comparison stars",
         "units: relative_flux about 1 a night; flux and sky ADU an exposure; x and y FITS pixels",
         "time: bjd_tdb BJD_TDB and jd_utc JD UTC, both of mid exposure",
-        f"made by: ngcmos {__version__}, profile {star.profile}, fingerprint {star.fingerprint}",
+        made_line(star.profile, star.fingerprint),
     ]
+
+
+def names_line(gaia_id: int, tic_id: int, tmag: float, name: str = "") -> str:
+    """What a star is called, each name once."""
+    ids = (f"Gaia {gaia_id}" if gaia_id > 0 else "", f"TIC {tic_id}" if tic_id > 0 else "")
+    names = dict.fromkeys(one for one in (name, *ids) if one)
+    return f"star: {', '.join(names)}, Tmag {tmag:.3f}"
+
+
+def made_line(profile: str, fingerprint: str) -> str:
+    """What made a file, of what."""
+    return f"made by: ngcmos {__version__}, profile {profile}, fingerprint {fingerprint}"
+
+
+def with_lines(lines: Iterable[str], table: Table) -> str:
+    """A table as CSV below lines with #."""
+    text = io.StringIO()
+    table.write(text, format="ascii.csv")
+    return "".join(f"# {line}\n" for line in lines) + text.getvalue()
 
 
 def csv_text(star: Exported) -> str:
     """All frames as CSV below lines with #."""
-    text = io.StringIO()
-    star.rows[list(COLUMNS)].write(text, format="ascii.csv")
-    return "".join(f"# {line}\n" for line in who(star)) + text.getvalue()
+    return with_lines(who(star), star.rows[list(COLUMNS)])
 
 
 def ecsv_text(star: Exported) -> str:

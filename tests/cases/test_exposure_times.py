@@ -44,7 +44,7 @@ def test_exposure_times_stand_beside_flux(mixed, star, tmp_path, caplog):
     wanted = Wanted(tic_id=star, output=tmp_path / "star.png", csv=tmp_path / "star.csv")
     with caplog.at_level("INFO", "ngcmos"):
         run(config, open_night(config, mixed.folder, settle=False), wanted)
-    assert Table.read(wanted.csv)["exptime_s"].tolist() == [10, 5] * 3
+    assert Table.read(wanted.csv, format="ascii.csv", comment="#")["exptime_s"].tolist() == [10, 5] * 3
     curve = ngcmos.read_light_curve(mixed.folder, tic_id=star)
     assert curve["exptime_s"].to_value("s").tolist() == [10, 5] * 3
     [found] = find_star(config, mixed.folder, wanted, Outcome(""))

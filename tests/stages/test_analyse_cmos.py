@@ -54,7 +54,7 @@ def target(solved_night):
 def csv_of(analyse, tmp_path, **options):
     path = tmp_path / "series.csv"
     analyse(output=tmp_path / "star.png", csv=path, **options)
-    return Table.read(path, format="ascii.csv")
+    return Table.read(path, format="ascii.csv", comment="#")
 
 
 def test_planted_transit_appears_in_the_series(analyse, solved_night, target, tmp_path):
@@ -67,6 +67,15 @@ def test_planted_transit_appears_in_the_series(analyse, solved_night, target, tm
     depth = 1 - light[phase < 0.35].mean() / light[phase > 0.5].mean()
     assert star["amplitude"] == 0.01
     assert depth == pytest.approx(0.01, abs=0.003)
+
+
+def test_series_tells_whose_it_is(analyse, target, tmp_path):
+    path = tmp_path / "series.csv"
+    analyse(gaia_id=target[0], radius_px=5.0, output=tmp_path / "star.png", csv=path)
+    lines = dict(line[2:].split(": ", 1) for line in path.read_text().splitlines() if line.startswith("# "))
+    assert lines["star"].startswith(f"Gaia {target[0]}, TIC {target[1]}, Tmag ")
+    assert list(lines) == ["star", "place", "field", "aperture", "units", "time", "made by"]
+    assert lines["aperture"] == "5 px" and "profile ngts_cmos, fingerprint " in lines["made by"]
 
 
 def test_series_is_where_and_when_the_star_was(analyse, solved_night, target, tmp_path):
@@ -387,6 +396,7 @@ def large_night(tmp_path):
     rows = np.zeros(STARS, [(name, kind) for name, kind, _ in columns(radii, width)])
     for name in stars.colnames:
         rows[name] = stars[name]
+    stars["ra_deg_corr"], stars["dec_deg_corr"] = 350.0, -13.0
     with write_photometry(folder / "phot_NG2320-1302.fits", stars, radii=radii, name_width=width) as writer:
         for frame in range(FRAMES):
             name = f"NG2320-1302_TIC-1_S43-{20240706070000000 + frame}.fits"
@@ -406,7 +416,9 @@ def test_one_star_is_read_without_the_table(analyse, large_night, tmp_path):
     tracemalloc.stop()
     size = (large_night / "phot_NG2320-1302.fits").stat().st_size
     assert peak < size / 3
-    assert Table.read(tmp_path / "star.csv")["flux"].tolist() == [1e4 + 701] * FRAMES
+    assert (
+        Table.read(tmp_path / "star.csv", format="ascii.csv", comment="#")["flux"].tolist() == [1e4 + 701] * FRAMES
+    )
 
 
 def test_middle_radius_stands_in_for_5(analyse, large_night):
