@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from ngcmos.arrays import Floats, Ints, Reals, Rows
-from ngcmos.season.archive import read_rows
+from ngcmos.season.archive import numbers_of, read_rows
 from ngcmos.season.summary import star_keys
 
 
@@ -63,7 +63,7 @@ def read_binned(paths: Sequence[Path], stars: Rows) -> BinnedSeason:
 def _read_night(path: Path, keys: Ints, order: Ints) -> tuple[Floats, Reals, Reals]:
     """Times, flux and error of one night, stars as in the season."""
     table = read_rows(path)
-    column = {name: table[name].to_numpy() for name in table.column_names}
+    column = {name: numbers_of(table[name]) for name in table.column_names}
     own = np.where(column["tic_id"] > 0, column["tic_id"], -column["gaia_id"])
     found, first = np.unique(own, return_index=True)
     bins = len(own) // max(len(found), 1)
