@@ -13,7 +13,7 @@ import numpy as np
 from astropy.io import fits
 
 from ngcmos.arrays import Bools, Floats32
-from ngcmos.calibration.alike import compare_flat, odd_ones
+from ngcmos.calibration.alike import ROW_STEP, compare_flat, odd_ones
 from ngcmos.calibration.belonging import Setting
 from ngcmos.calibration.files import (
     RULE,
@@ -291,8 +291,8 @@ def _median_of(frames: Sequence[RawFrame], dark: _Dark) -> tuple[Floats32, Bools
 
 def _leave_out_odd(chosen: Chosen, usual: Floats32, dark: _Dark) -> Chosen:
     """Without the flats that stand out by their pixels, as long as enough are left; one of a few is outvoted."""
-    whole = slice(None)
-    likeness = [compare_flat(dark.response(frame)(whole), usual) for frame in chosen.frames]
+    rows = slice(None, None, ROW_STEP)
+    likeness = [compare_flat(dark.response(frame)(rows), usual[rows]) for frame in chosen.frames]
     odd = odd_ones(likeness)
     if len(chosen.frames) - len(odd) < MIN_FLATS:
         return chosen
