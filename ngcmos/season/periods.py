@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ngcmos.arrays import Floats, Ints, Reals
+from ngcmos.arrays import Bools, Floats, Ints, Reals
 from ngcmos.lightcurves.scatter import of_like
 from ngcmos.stats import MAD_TO_SIGMA
 
@@ -119,7 +119,7 @@ def _aliases(grid: Floats, explained: Floats) -> Ints:
     return np.array(order)
 
 
-def calibrate_faps(gain: Floats, fap: Floats, mag: Floats) -> Floats:
+def calibrate_faps(gain: Floats, fap: Floats, mag: Floats, barred: Bools | None = None) -> Floats:
     """Chances that also know what this season's noise does: never below what stars of like magnitude show.
 
     The best gains of constant stars follow a Gumbel law whose place and width their median and scatter tell.
@@ -129,14 +129,16 @@ def calibrate_faps(gain: Floats, fap: Floats, mag: Floats) -> Floats:
     gain, fap : (stars,) arrays
         Of `Period`.
     mag : (stars,) array
+    barred : (stars,) bool array, optional
+        Stars that tell nothing of their like, as blended ones.
 
     Returns
     -------
     (stars,) array
     """
     known = np.where(np.isfinite(fap), gain, np.nan)
-    middle = of_like(known, mag)
-    scatter = MAD_TO_SIGMA * of_like(np.abs(known - middle), mag)
+    middle = of_like(known, mag, barred)
+    scatter = MAD_TO_SIGMA * of_like(np.abs(known - middle), mag, barred)
     width = np.fmax(scatter * GUMBEL_WIDTH, 1.0)
     place = middle + width * np.log(np.log(2))
     among_like = -np.expm1(-np.exp(-(known - place) / width))

@@ -287,7 +287,7 @@ def _measure_noise(levels: Levels, state: _State, deviation: Floats, held: Bools
     rows = zip(deviation / inflation, np.hypot(levels.error, excess / inflation), left, telling, strict=True)
     floor = np.array([_likeliest_floor(*row) for row in rows])
     ratio, freedom = _ratio(np.hypot(levels.error, floor[:, None]), away, counts)
-    usual = of_like(ratio / usual_scatter(freedom), levels.mag, ~constant)
+    usual = of_like(ratio / usual_scatter(freedom), levels.mag, ~_telling_like(levels, constant))
     inflation = np.fmax(LOWEST_INFLATION, np.nan_to_num(usual, nan=1.0))
     return state._replace(floor=floor, inflation=inflation, excess=excess)
 
@@ -320,11 +320,17 @@ def _find_excess(
     ratio, freedom = _ratio(error, deviation, counts)
     scatter2 = (ratio / usual_scatter(freedom)) ** 2 * own2
     expected2 = own2 + _common_floor(scatter2, own2) ** 2
-    inflation2 = of_like(scatter2 / expected2, levels.mag, ~constant)
+    inflation2 = of_like(scatter2 / expected2, levels.mag, ~_telling_like(levels, constant))
     inflation2 = np.fmax(LOWEST_INFLATION**2, np.nan_to_num(inflation2, nan=1.0))
     expected2 *= inflation2
     by_chance = expected2 * (1 + CHANCE_ERRORS * np.sqrt(2 / np.fmax(freedom, 1)))
     return np.sqrt(np.where(scatter2 > by_chance, scatter2 - expected2, 0.0)), np.sqrt(inflation2)
+
+
+def _telling_like(levels: Levels, constant: Bools) -> Bools:
+    """(stars,) constant ones that compare others somewhere: a blended star tells nothing of its like."""
+    telling: Bools = constant & levels.comparing.any(axis=0)
+    return telling if telling.any() else constant
 
 
 def _common_floor(scatter2: Floats, own2: Floats) -> float:

@@ -95,9 +95,10 @@ def _enter(rows: Rows, means: NightMeans, binned: BinnedSeason, found: Found) ->
     mag = rows["Tmag"].astype(float)
     periods, dips = found.periods, found.dips
     gain, fap = (np.array([getattr(one, name) for one in periods]) for name in ("gain", "fap"))
-    fap = calibrate_faps(gain, fap, mag)
-    within = chance_within_nights(binned.flux, binned.error, binned.night, mag)
-    chances = [chance_of_nights(means.deviation, means.error, mag), within, fap]
+    barred = None if rows["blended"].all() else rows["blended"]
+    fap = calibrate_faps(gain, fap, mag, barred)
+    within = chance_within_nights(binned.flux, binned.error, binned.night, mag, barred)
+    chances = [chance_of_nights(means.deviation, means.error, mag, barred), within, fap]
     sizes = [excess(rows[name], rows[f"{name}_expected"]) for name in ("rms", "rms_night")]
     sizes.append(np.array([one.amplitude for one in periods]))
     rows["variable"] = find_variable(chances, sizes, rows["contamination"])

@@ -18,7 +18,7 @@ FEWEST_NIGHTS = 3
 FEWEST_BINS = 10
 
 
-def chance_of_nights(deviation: Floats, error: Floats, mag: Floats) -> Floats:
+def chance_of_nights(deviation: Floats, error: Floats, mag: Floats, barred: Bools | None = None) -> Floats:
     """Chance that the nightly means of a constant star scatter as much as these.
 
     Chi squared about the weighted mean by the errors of the means, which hold the floor of each night; the night
@@ -30,6 +30,8 @@ def chance_of_nights(deviation: Floats, error: Floats, mag: Floats) -> Floats:
     deviation, error : (nights, stars) arrays
         NaN where unknown.
     mag : (stars,) array
+    barred : (stars,) bool array, optional
+        Stars that tell nothing of their like, as blended ones.
 
     Returns
     -------
@@ -43,7 +45,7 @@ def chance_of_nights(deviation: Floats, error: Floats, mag: Floats) -> Floats:
     freedom = held.sum(axis=0) - 1
     chi2 = np.where(freedom >= FEWEST_NIGHTS - 1, _chi2_of_nights(deviation, weight), np.nan)
     by_law = np.where(np.isfinite(chi2), chdtrc(np.maximum(freedom, 1), chi2), 1.0)
-    chance: Floats = np.maximum(by_law, _chance_among_like(chi2, freedom, mag))
+    chance: Floats = np.maximum(by_law, _chance_among_like(chi2, freedom, mag, barred))
     return chance
 
 
@@ -63,18 +65,20 @@ def _chi2_of_nights(deviation: Floats, weight: Floats) -> Floats:
     return cut
 
 
-def _chance_among_like(chi2: Floats, freedom: Ints | Floats, mag: Floats) -> Floats:
+def _chance_among_like(chi2: Floats, freedom: Ints | Floats, mag: Floats, barred: Bools | None = None) -> Floats:
     """(stars,) chance of a scatter over the expected one by those of stars of like magnitude; 1 where unknown."""
     from scipy.special import ndtr
 
     ratio = 0.5 * np.log(np.where(chi2 > 0, quotient(chi2, freedom), np.nan))
-    away = ratio - of_like(ratio, mag)
-    width = MAD_TO_SIGMA * of_like(np.abs(away), mag)
+    away = ratio - of_like(ratio, mag, barred)
+    width = MAD_TO_SIGMA * of_like(np.abs(away), mag, barred)
     chance: Floats = ndtr(-away / np.fmax(width, np.sqrt(0.5 / np.maximum(freedom, 1))))
     return np.where(np.isfinite(chance), chance, 1.0)
 
 
-def chance_within_nights(flux: Reals, error: Reals, night: Ints, mag: Floats) -> Floats:
+def chance_within_nights(
+    flux: Reals, error: Reals, night: Ints, mag: Floats, barred: Bools | None = None
+) -> Floats:
     """Chance that the bins of a constant star scatter as much about the means of their nights.
 
     Red noise has no law to count on: the scatter over the expected one is compared with that of stars of like
@@ -85,6 +89,8 @@ def chance_within_nights(flux: Reals, error: Reals, night: Ints, mag: Floats) ->
     flux, error : (bins, stars) arrays
     night : (bins,) int array
     mag : (stars,) array
+    barred : (stars,) bool array, optional
+        As of `chance_of_nights`.
 
     Returns
     -------
@@ -92,7 +98,7 @@ def chance_within_nights(flux: Reals, error: Reals, night: Ints, mag: Floats) ->
         1 for stars of too few bins.
     """
     chi2, freedom = _chi2_within(flux, error, night)
-    return _chance_among_like(np.where(freedom >= FEWEST_BINS, chi2, np.nan), freedom, mag)
+    return _chance_among_like(np.where(freedom >= FEWEST_BINS, chi2, np.nan), freedom, mag, barred)
 
 
 def _chi2_within(flux: Reals, error: Reals, night: Ints) -> tuple[Floats, Floats]:

@@ -75,3 +75,13 @@ def test_what_neighbours_can_do_is_no_variation():
     size, sure = np.array([0.04, 0.06, 0.04, 0.0]), np.zeros(4)
     contamination = np.array([1.0, 1.0, np.nan, 0.0])
     assert find_variable([sure], [size, np.full(4, np.nan)], contamination).tolist() == [False, True, True, False]
+
+
+def test_blended_stars_tell_nothing_of_their_like(rng):
+    """Half of the stars scatter threefold for their neighbours' light: the others are judged by their own kind."""
+    blended, mag = np.arange(400) % 2 == 0, rng.uniform(9, 13, 400)
+    error = np.full((30, 400), 0.002)
+    deviation = rng.normal(0, np.where(blended, 0.006, 0.002), (30, 400))
+    deviation[:, 1] *= 3
+    judged = chance_of_nights(deviation, error, mag, blended)
+    assert judged[1] < 1e-4 < chance_of_nights(deviation, error, mag)[1]
