@@ -78,7 +78,7 @@ def _type_of(path: Path, imagetyp: Sequence[str]) -> str:
 
 def _is_table(path: Path) -> bool:
     """Whether a file without a time stamp holds tables and no image: a catalog among the frames."""
-    if stamp_of(path) is not None:
+    if stamp_of(path) is not None or not path.is_file():  # a pipe would be waited for
         return False
     try:
         with path.open("rb") as file:

@@ -60,8 +60,9 @@ def test_table_among_frames_is_not_looked_at(small_config, tmp_path):
     fits.HDUList([fits.PrimaryHDU(), fits.BinTableHDU(), fits.ImageHDU(np.zeros((4, 4)))]).writeto(
         night / "m31.fits"
     )
+    os.mkfifo(night / "pipe.fits")  # to read it is to wait
     found = open_night(small_config, night)
-    assert [path.name for path in science_files(night)] == [FRAME, "m31.fits"]
+    assert [path.name for path in science_files(night)] == [FRAME, "m31.fits", "pipe.fits"]
     assert [(one.path.name, one.reason) for one in found.others] == [
         ("stars of Gaia.fits", "a table without an image")
     ]
