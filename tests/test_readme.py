@@ -25,9 +25,9 @@ from ngcmos.astrometry.catalog import CATALOG_COLUMNS
 from ngcmos.chain.registry import STAGES
 from ngcmos.commands.old_names import NEW_SCRIPTS
 from ngcmos.config import Directories, load_camera
+from ngcmos.lightcurves import curve_file
 from ngcmos.names import flag_names
 from ngcmos.night import products
-from ngcmos.stages import relative_photometry
 from ngcmos.tables.table import read_frames, read_stars
 from ngcmos.tables.writer import columns
 
@@ -219,7 +219,7 @@ def test_flags_are_described_with_their_bits():
 def test_columns_of_the_other_tables_are_described(demo):
     assert described(DETAILS, CATALOG_COLUMNS) == []
     assert described(DETAILS, read_frames(demo.table).colnames) == []
-    assert described(DETAILS, [name for name, _, _ in relative_photometry.COLUMNS]) == []
+    assert described(DETAILS, [name for name, _, _ in curve_file.COLUMNS]) == []
 
 
 def test_cards_that_the_details_name_are_written(demo):

@@ -135,12 +135,14 @@ def relate(counts: Counts, kinship: Kinship, air_rms: Floats) -> Relative:
     shared = _share_factor(value, variance, trusted, able, kinship)
     deviation, variance = _over_factor(value, shared.factor), _over_factor(variance, shared.factor**2)
     deviation -= 1
+    del value, trusted
     weights = choose_comparisons(
         shared.sigma, shared.predicted, able & (~shared.variable | kinship.trusted), kinship
     )
     light = _Light(deviation, variance, shared.kept & np.isfinite(deviation), crossed)
     flux, error, rms, predicted = _compare_all(light, weights)
-    total, squares = weights.sum(axis=1), (weights**2).sum(axis=1)
+    total = weights.sum(axis=1)
+    squares = np.concatenate([(weights[stars] ** 2).sum(axis=1) for stars in blocks(total.size)])
     return Relative(
         flux=flux,
         error=error,
@@ -180,7 +182,7 @@ def choose_best(curves: Iterable[Relative], mag: Floats, barred: Bools | None = 
     """
     factors: list[Reals] = []
     chosen: dict[str, NDArray[Any]] = {}
-    for index, curve in enumerate(curves):
+    for curve in curves:  # enumerate would hold the one before
         noise = _likely_rms(curve, mag, barred)
         noise = noise * np.fmax(1, of_like(_redness(curve), mag, barred))
         noise = np.where(np.isfinite(noise), noise, np.inf)
@@ -189,7 +191,7 @@ def choose_best(curves: Iterable[Relative], mag: Floats, barred: Bools | None = 
             lowest, best = noise, np.zeros(noise.size, int)
             chosen = {name: getattr(curve, name).copy() for name in _OF_STARS}
         quieter = noise < lowest
-        lowest, best = np.minimum(noise, lowest), np.where(quieter, index, best)
+        lowest, best = np.minimum(noise, lowest), np.where(quieter, len(factors) - 1, best)
         for name, values in chosen.items():
             np.copyto(values, getattr(curve, name), where=quieter)
         del curve  # else it lies in memory until the next one is there

@@ -17,11 +17,10 @@ Lists of stars to compare with, or not to, are kept in the night as `comp_stars_
 """
 
 import dataclasses
-import io
 import json
 import logging
 import warnings
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -31,12 +30,13 @@ from astropy.table import Table
 from astropy.utils.exceptions import AstropyWarning
 
 from ngcmos import __version__
-from ngcmos.arrays import Floats, Rows
+from ngcmos.arrays import Floats
 from ngcmos.config import Camera
 from ngcmos.errors import UsageError, WorkError
 from ngcmos.lightcurves.choice import EVERY_STAR, Choice
 from ngcmos.lightcurves.comparisons import binned_table, comparison_table
-from ngcmos.lightcurves.cube import FieldCounts, colours, columns_of, read_field, relate_best
+from ngcmos.lightcurves.cube import FieldCounts, colours, read_field, relate_best
+from ngcmos.lightcurves.curve_file import ROW, write_curves
 from ngcmos.lightcurves.ensemble import Relative
 from ngcmos.lightcurves.frames import REFUSING, clear_zero_point_of, refused_frames
 from ngcmos.lightcurves.series import BinLength
@@ -51,7 +51,6 @@ from ngcmos.night.products import photometry_path, relative_path, write_then_ren
 from ngcmos.night.provenance import keep_product
 from ngcmos.night.remarks import LEFT_OUT, keep_remark
 from ngcmos.photometry.quality import Judged, judge_frames
-from ngcmos.stats import blocks
 from ngcmos.steps.known import known_ids
 from ngcmos.steps.star_lists import keep_lists, kept_choice
 from ngcmos.tables.table import read_frames, read_stars, table_checksum
@@ -59,28 +58,11 @@ from ngcmos.tables.table import read_frames, read_stars, table_checksum
 log = logging.getLogger(__name__)
 
 UNKNOWN = "unknown"
-FITS_BLOCK = 2880
 ROOMS = (
     "ngcmos.lightcurves",
     *[f"ngcmos.photometry.{name}" for name in ("noise", "quality", "sky", "trails")],
     "ngcmos.stages.relative_photometry",
 )
-COLUMNS = [
-    ("TIC_ID", ">i8", None),
-    ("Tmag", ">f4", "mag"),
-    ("Time_BJD", ">f8", "d"),
-    ("Relative_Flux", ">f4", None),
-    ("Relative_Flux_err", ">f4", None),
-    ("RMS", ">f4", None),
-    ("Sky", ">f4", "adu"),
-    ("Airmass", ">f4", None),
-    ("ZP", ">f4", "mag"),
-    ("COLOR", ">f4", "mag"),
-    ("gaia_id", ">i8", None),
-    ("flags", ">i4", None),
-    ("frame", ">i4", None),
-]
-_ROW = np.dtype([(name, kind) for name, kind, _ in COLUMNS])
 
 
 @dataclasses.dataclass(frozen=True)
@@ -194,7 +176,7 @@ class Comparison:
         values |= {"table": table_checksum(self.table), "refused": self._refused_sum}
         values |= {"excluded": self.exclusions.digest} if self.exclusions.digest else {}
         tables = {name: getattr(camera, name) for name in ("detector", "telescope", "site", "quality")}
-        return Inputs.of(ROOMS, _ROW, **values, **tables)
+        return Inputs.of(ROOMS, ROW, **values, **tables)
 
     def cards(self, camera: Camera, inputs: Inputs) -> dict[str, object]:
         """Cards of the header that tell it."""
@@ -265,17 +247,17 @@ def _relate_field(job: Job, field: str, comparison: Comparison, inputs: Inputs) 
     curves, best = relate_best(counts, options.choice)
     judged = _judge(counts.frames, camera, comparison)
     _keep_quality(job, field, counts.frames, judged)
-    require_space(job.folder, camera.files.reserve_mb, needed_mb=curves.flux.size * _ROW.itemsize / 1e6)
+    require_space(job.folder, camera.files.reserve_mb, needed_mb=curves.flux.size * ROW.itemsize / 1e6)
     cards = {"PROFILE": camera.name, **comparison.cards(camera, inputs), "INPUTS": inputs.text}
     tables = [
-        _star_table(counts, curves, best),
-        _frame_table(counts, curves, judged, comparison.refused),
-        comparison_table(counts, curves),
+        lambda: _star_table(counts, curves, best),
+        lambda: _frame_table(counts, curves, judged, comparison.refused),
+        lambda: comparison_table(counts, curves),
     ]
     if options.bin_frames:
-        tables.append(binned_table(counts, curves, BinLength(frames=options.bin_frames)))
+        tables.append(lambda: binned_table(counts, curves, BinLength(frames=options.bin_frames)))
     with write_then_rename(target) as temporary:
-        _write(temporary, counts, curves, cards, tables)
+        write_curves(temporary, counts, curves, cards, tables)
     keep_product(job.ledger, target, field, inputs)
     job.outcome.products.append(target)
     job.outcome.done.append(target.name)
@@ -289,53 +271,6 @@ def _tell_exposures(field: str, exptime_s: Floats, thought_s: float | None) -> N
     told = f"{exptime_s.min():g} s" if np.ptp(exptime_s) == 0 else f"{exptime_s.min():g} to {exptime_s.max():g} s"
     said = "%s: %s: --exposure is %g, the frames were exposed %s; theirs is used"
     log.warning(said, Stage.RELATIVE_PHOTOMETRY, field, thought_s, told)
-
-
-def _write(
-    path: Path, counts: FieldCounts, curves: Relative, cards: Mapping[str, object], tables: Sequence[Table]
-) -> None:
-    """The file of the curves; REL_PHOT some stars at a time, as its rows would take half a GB."""
-    header = _curve_unit(curves.flux.shape[0], curves.flux.shape[1], cards).header
-    with path.open("wb") as file:
-        fits.HDUList([fits.PrimaryHDU()]).writeto(file)
-        file.write(header.tostring().encode("ascii"))
-        for rows in _curve_rows(counts, curves):
-            file.write(rows.tobytes())
-        file.write(bytes(-file.tell() % FITS_BLOCK))
-        for table in tables:
-            whole = io.BytesIO()
-            fits.HDUList([fits.PrimaryHDU(), fits.table_to_hdu(table)]).writeto(whole)
-            file.write(whole.getbuffer()[FITS_BLOCK:])
-
-
-def _curve_rows(counts: FieldCounts, curves: Relative) -> Iterator[Rows]:
-    """The rows of REL_PHOT, some stars at a time."""
-    frames, stars = curves.flux.shape
-    sources = {"Time_BJD": "jd_bary", "Sky": "sky", "Airmass": "airmass", "ZP": "zp", "flags": "flags"}
-    columns = columns_of(counts, *sources.values())
-    of_star = {"TIC_ID": "tic_id", "Tmag": "Tmag", "gaia_id": "gaia_id"}
-    own = {name: np.asarray(counts.stars[source]) for name, source in of_star.items()}
-    own |= {"COLOR": colours(counts.stars), "RMS": curves.rms}
-    for some in blocks(stars):
-        rows = np.empty((some.stop - some.start, frames), _ROW)
-        for name, values in own.items():
-            rows[name] = values[some, None]
-        for name, source in sources.items():
-            rows[name] = columns[source][:, some].T
-        rows["Relative_Flux"], rows["Relative_Flux_err"] = curves.flux[:, some].T, curves.error[:, some].T
-        rows["frame"] = np.arange(frames)
-        yield rows
-
-
-def _curve_unit(frames: int, stars: int, made_of: Mapping[str, object]) -> fits.BinTableHDU:
-    """The extension REL_PHOT without its rows."""
-    unit = fits.BinTableHDU(np.empty(0, _ROW), name="REL_PHOT")
-    for number, (_, _, measure) in enumerate(COLUMNS, start=1):
-        if measure:
-            unit.header.set(f"TUNIT{number}", measure, after=f"TFORM{number}")
-    unit.header.update({"NSTARS": stars, "NFRAMES": frames, **made_of, "CREATOR": f"ngcmos {__version__}"})
-    unit.header["NAXIS2"] = frames * stars
-    return unit
 
 
 def _star_table(counts: FieldCounts, curves: Relative, best: np.ndarray) -> Table:
