@@ -1,12 +1,11 @@
 """Rows of the TESS Input Catalog from local files with VizieR's column names, of the TIC or of Gaia DR3."""
 
-import io
 import warnings
 import zlib
 from collections.abc import Sequence
 from pathlib import Path
 
-from astropy.io import fits, votable
+from astropy.io import votable
 from astropy.table import Table, vstack
 from astropy.utils.exceptions import AstropyWarning
 
@@ -14,7 +13,8 @@ from ngcmos.arrays import Place
 from ngcmos.astrometry.catalog import CATALOG_COLUMNS, tidy_rows, within_box
 from ngcmos.astrometry.gaia import as_tic_rows, is_gaia
 from ngcmos.astrometry.vizier import DAMAGE
-from ngcmos.errors import CatalogError
+from ngcmos.errors import CatalogError, ProductError
+from ngcmos.night.products import read_written
 
 _FITS_SUFFIXES = (".fits", ".fit", ".fts")
 _VOTABLE_SUFFIXES = (".xml", ".vot", ".votable")
@@ -86,12 +86,9 @@ def read_kept(path: Path, needed: Sequence[str]) -> Table:
     if not path.exists():
         raise CatalogError(f"{path}: no such catalog, expected that of simple_wrapper")
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("error", AstropyWarning)  # astropy only warns of a damaged file
-            with fits.open(io.BytesIO(path.read_bytes()), checksum=True) as units:
-                table = Table.read(units, format="fits", mask_invalid=False)
-    except (OSError, ValueError, TypeError, KeyError, IndexError, AstropyWarning, fits.VerifyError) as error:
-        raise CatalogError(f"{path}: damaged ({error})") from error
+        table = read_written(path)
+    except ProductError as error:
+        raise CatalogError(str(error)) from error
     missing = [name for name in CATALOG_COLUMNS if name not in table.colnames]
     missing += [key for key in needed if key not in table.meta]
     if missing or not len(table):

@@ -6,10 +6,12 @@ process is dead.
 """
 
 import contextlib
+import io
 import os
 import re
 import socket
 import time
+import warnings
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -159,6 +161,28 @@ def write_table(path: Path, table: "Table") -> None:
     unit.add_checksum(when="of this unit")  # astropy's own remark is the time, which would make no two files alike
     with write_then_rename(path) as temporary:
         fits.HDUList([fits.PrimaryHDU(), unit]).writeto(temporary)
+
+
+def read_written(path: Path) -> "Table":
+    """A table that `write_table` wrote; a changed byte is seen by its checksums.
+
+    Raises
+    ------
+    ProductError
+        It is damaged.
+    """
+    from astropy.io import fits
+    from astropy.table import Table
+    from astropy.utils.exceptions import AstropyWarning
+
+    damage = (OSError, ValueError, TypeError, KeyError, IndexError, AstropyWarning, fits.VerifyError)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("error", AstropyWarning)  # astropy only warns of a damaged file
+            with fits.open(io.BytesIO(path.read_bytes()), checksum=True) as units:
+                return Table.read(units, format="fits", mask_invalid=False)
+    except damage as error:
+        raise ProductError(f"{path}: damaged ({error})") from error
 
 
 def keep_old(path: Path) -> Path:

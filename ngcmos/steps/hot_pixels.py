@@ -4,18 +4,14 @@ They lie in `hot_pixels_{field}.fits`: `x` and `y` (the first pixel is 1), `exce
 """
 
 import dataclasses
-import io
 import logging
-import warnings
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Protocol
 
 import numpy as np
-from astropy.io import fits
 from astropy.table import Table
 from astropy.time import Time
-from astropy.utils.exceptions import AstropyWarning
 
 from ngcmos.arrays import Floats32
 from ngcmos.astrometry.distortion import Solution, to_pixels
@@ -23,10 +19,11 @@ from ngcmos.calibration.hot_pixels import HotPixels, do_stars_move, excess_of, f
 from ngcmos.calibration.masters import Masters
 from ngcmos.calibration.reduce import subtract_dark
 from ngcmos.config import Camera
+from ngcmos.errors import FrameError, ProductError
 from ngcmos.night.fingerprint import Inputs, digest_of
 from ngcmos.night.frames import read_frame
 from ngcmos.night.job import Job
-from ngcmos.night.products import hot_pixels_path, write_table
+from ngcmos.night.products import hot_pixels_path, read_written, write_table
 from ngcmos.night.provenance import keep_product
 from ngcmos.night.trimming import without_zero
 from ngcmos.photometry.sky import KnownStars, cover_stars, star_reach
@@ -121,7 +118,10 @@ def _find(frames: Sequence[Sighted], places: Sequence[KnownStars], masters: Mast
 
     def excesses() -> Iterator[Floats32]:
         for one, known in zip(frames, places, strict=True):
-            frame = read_frame(one.path, camera)
+            try:
+                frame = read_frame(one.path, camera)
+            except FrameError:  # it is told of where it is measured
+                continue
             counts = without_zero(frame.data, frame.zero_adu)
             net = subtract_dark(counts, frame.exptime, masters.bias, masters.dark, detector=camera.detector)
             yield excess_of(net, cover_stars(shape, known)) / np.float32(frame.exptime)
@@ -135,12 +135,9 @@ def _read(path: Path, shape: tuple[int, int], inputs: Inputs) -> HotPixels | Non
     if not path.exists():
         return None
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("error", AstropyWarning)  # astropy only warns of a damaged file
-            with fits.open(io.BytesIO(path.read_bytes()), checksum=True) as units:
-                table = Table.read(units, format="fits", mask_invalid=False)
-    except (OSError, ValueError, TypeError, KeyError, IndexError, AstropyWarning, fits.VerifyError) as error:
-        log.warning("%s: damaged (%s), made anew", path, error)
+        table = read_written(path)
+    except ProductError as error:
+        log.warning("%s, made anew", error)
         return None
     if table.meta.get("FINGERPR") != inputs.fingerprint:
         return None

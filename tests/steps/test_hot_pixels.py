@@ -1,9 +1,12 @@
 """Hot pixels of a night without darks, found in its frames: a simulated camera whose field drifts."""
 
 import dataclasses
+import shutil
+import types
 
 import numpy as np
 import pytest
+from astropy.io import fits
 from astropy.table import Table
 from running import run_stage
 
@@ -12,7 +15,7 @@ from ngcmos.night.folder import open_night
 from ngcmos.simulate.detector import make_chip
 from ngcmos.simulate.night import simulate_night
 from ngcmos.stages import process_cmos, simple_wrapper
-from ngcmos.tables.table import check_table
+from ngcmos.tables.table import check_table, read_frames
 
 SIZE, SEED = 256, 4
 
@@ -73,3 +76,18 @@ def test_damaged_list_is_made_anew_the_same(night, caplog):
     run_stage(process_cmos, config, night)
     assert path.read_bytes() == whole
     assert "damaged" in caplog.text
+
+
+def test_frame_whose_pixels_cannot_be_read_costs_no_other(night, tmp_path):
+    config, source, _ = night
+    folder = tmp_path / source.folder.name
+    shutil.copytree(source.folder, folder)
+    path_of(types.SimpleNamespace(folder=folder)).unlink()
+    worst = sorted(folder.glob("NG*S43*.fits"))[5]
+    with fits.open(worst) as units:
+        pixels, header = units[0].data.astype(np.float32), units[0].header
+    pixels[7, 9] = np.nan
+    fits.writeto(worst, pixels, header, overwrite=True)
+    outcome = run_stage(process_cmos, config, open_night(config, folder), overwrite=True)
+    assert not outcome.troubles and list(outcome.failed) == [worst.name]
+    assert len(read_frames(next(folder.glob("phot_*.fits")))) == 15
