@@ -16,7 +16,7 @@ from ngcmos.night.images import read_image
 BY_TYPE = "its IMAGETYP"
 NOT_SCIENCE = ("evening", "morning", "flat", "bias", "dark", "master", "catalog", "phot")
 USUAL_TYPES = HeaderNames().imagetyp
-_TABLE, _START_BYTES = b"XTENSION= 'BINTABLE'", 8 * 2880
+_TABLE, _TILES, _START_BYTES = b"XTENSION= 'BINTABLE'", b"ZIMAGE  =", 8 * 2880
 _CALIBRATION = re.compile("flat|bias|zero|dark", re.IGNORECASE)
 _CALIBRATION_NAME = re.compile(
     r"(?<![a-z])(evening|morning|((sky|dome|twilight|master)[-_ ]?)?(flat|bias|dark|dark[-_ ]?flat))s?(?![a-z])"
@@ -82,8 +82,9 @@ def _is_table(path: Path) -> bool:
         return False
     try:
         with path.open("rb") as file:
-            if _TABLE not in file.read(_START_BYTES):
-                return False
+            start = file.read(_START_BYTES)
+        if _TABLE not in start or _TILES in start:  # compressed images lie in tables too
+            return False
         read_image(path, pixels=False)
     except OSError:
         return False

@@ -61,8 +61,12 @@ def test_table_among_frames_is_not_looked_at(small_config, tmp_path):
         night / "m31.fits"
     )
     os.mkfifo(night / "pipe.fits")  # to read it is to wait
+    fits.HDUList([fits.PrimaryHDU(), fits.CompImageHDU(np.zeros((64, 64), np.int16))]).writeto(
+        night / "cut.fits.fz"
+    )
+    os.truncate(night / "cut.fits.fz", 5800)  # damaged, but no catalog: a frame that is to be refused
     found = open_night(small_config, night)
-    assert [path.name for path in science_files(night)] == [FRAME, "m31.fits", "pipe.fits"]
+    assert [path.name for path in science_files(night)] == [FRAME, "cut.fits.fz", "m31.fits", "pipe.fits"]
     assert [(one.path.name, one.reason) for one in found.others] == [
         ("stars of Gaia.fits", "a table without an image")
     ]
