@@ -8,6 +8,7 @@ import pytest
 from running import run_script
 
 from ngcmos.chain.deadline import Deadline, find_deadline
+from ngcmos.chain.hurry import Taken
 from ngcmos.chain.night import RunOptions
 from ngcmos.config import load_camera
 from ngcmos.errors import UsageError
@@ -79,3 +80,8 @@ def test_command_refuses_what_is_no_moment_before_the_night_begins():
 def test_all_anew_has_no_deadline():
     with pytest.raises(UsageError, match="expected no --deadline with it"):
         RunOptions(overwrite=True, deadline="09:30")
+
+
+def test_frames_of_a_field_that_cannot_be_worked_on_are_not_laid_upon_the_clock():
+    taken = Taken(frozenset(), {"NG1": 40, "NG2": 7}, frozenset({"NG2"}))
+    assert taken.say_left() == ["40 frames of NG1", "7 frames of NG2, which cannot be worked on now"]

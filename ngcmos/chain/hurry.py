@@ -38,10 +38,18 @@ class Taken:
         Those that were worked on.
     left : dict of str to int
         {field: frames that were not}; fields without any are not in it.
+    stuck : frozenset of str
+        Fields whose frames were left as the field cannot be worked on, not for want of time.
     """
 
     frames: frozenset[Path]
     left: dict[str, int]
+    stuck: frozenset[str] = frozenset()
+
+    def say_left(self) -> list[str]:
+        """How many frames of each field were left, and where time is not why."""
+        why = dict.fromkeys(self.stuck, ", which cannot be worked on now")
+        return [f"{count} frames of {field}{why.get(field, '')}" for field, count in self.left.items()]
 
 
 def hurry(job: Job, options: SolveOptions, deadline: Deadline) -> Taken:
@@ -56,8 +64,11 @@ def hurry(job: Job, options: SolveOptions, deadline: Deadline) -> Taken:
     deadline : Deadline
         It learns how slow the machine is.
     """
-    night, taken = job.night, set[Path]()
-    masters, pace = NightMasters(job), _Pace(deadline, len(night.frames), job.workers)
+    night, taken, stuck = job.night, set[Path](), set[str]()
+    masters, pace = (
+        NightMasters(job),
+        _Pace(deadline, len(night.frames), job.workers, again=job.camera.calibration.night_hot_pixels),
+    )
     for field in by_wish(job.config, night):
         follower = FieldFollower(job, field, functools.partial(masters.of, field), options)
         frames, together = night.fields[field], FRAMES_TOGETHER * job.workers
@@ -67,11 +78,12 @@ def hurry(job: Job, options: SolveOptions, deadline: Deadline) -> Taken:
                 break
             taken |= {*paths}
             if not _take(follower, paths):
+                stuck.add(field)
                 break
             pace.tell(len(taken))
         follower.flush()
     left = {field: sum(path not in taken for path in paths) for field, paths in night.fields.items()}
-    return Taken(frozenset(taken), {field: count for field, count in left.items() if count})
+    return Taken(frozenset(taken), {field: count for field, count in left.items() if count}, frozenset(stuck))
 
 
 def _take(follower: FieldFollower, paths: Sequence[Path]) -> bool:
@@ -106,6 +118,7 @@ class _Pace:
     deadline: Deadline
     frames: int
     workers: int
+    again: bool  # frames are measured once more, when the hot pixels of all of them are known
     begun: float = dataclasses.field(init=False)
     longest_s: float = 0.0  # of some frames together
     last: float = dataclasses.field(init=False)
@@ -115,7 +128,7 @@ class _Pace:
 
     def has_time(self, taken: int) -> bool:
         """Whether some more frames can be taken."""
-        return self.deadline.left_s > self.deadline.closing_s(taken) + self.longest_s
+        return self.deadline.left_s > self._closing_s(taken) + self.longest_s
 
     def tell(self, taken: int) -> None:
         """Learn from the frames just taken, and say when the run would end."""
@@ -123,7 +136,11 @@ class _Pace:
         self.longest_s, self.last = max(self.longest_s, now - self.last), now
         a_frame = (now - self.begun) / taken
         self.deadline.slowness = max(1.0, a_frame * self.workers / FRAME_S)
-        end = now + a_frame * (self.frames - taken) + self.deadline.closing_s(self.frames)
+        end = now + a_frame * (self.frames - taken) + self._closing_s(self.frames)
         late = ", after the deadline: frames and movies will be left" if end > self.deadline.at else ""
         told = "deadline %s: %d of %d frames, all would be done at %s UTC%s"
         log.info(told, self.deadline, taken, self.frames, clock(end), late)
+
+    def _closing_s(self, frames: int) -> float:
+        again_s = self.deadline.slowness * FRAME_S / self.workers * frames if self.again else 0.0
+        return self.deadline.closing_s(frames) + again_s

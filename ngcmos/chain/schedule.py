@@ -95,5 +95,5 @@ def hurried_schedule(job: Job, chosen: Sequence[Entry], solving: SolveOptions, d
     schedule = Schedule(extras_last(chosen), deadline)
     if {one.name for one in chosen} >= _OF_FRAMES:
         taken = schedule.taken = hurry(job, solving, deadline)
-        schedule.left += [f"{count} frames of {field}" for field, count in taken.left.items()]
+        schedule.left += taken.say_left()
     return schedule
