@@ -130,9 +130,9 @@ def write_curves(path: Path, night: "FieldNight", curves: "NightCurves", made_of
     Parameters
     ----------
     path : Path
-    night : "FieldNight"
+    night : FieldNight
         With the columns jd_bary and sky.
-    curves : "NightCurves"
+    curves : NightCurves
     made_of : mapping
         What the file is made of; see `read_mark`.
 

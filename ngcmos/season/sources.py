@@ -6,18 +6,20 @@ A season lies under the base path of its own telescope. Those of others that loo
 
 import json
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 from ngcmos.config import Camera
-from ngcmos.errors import NightError
+from ngcmos.errors import NightError, ProductError
 from ngcmos.night.products import photometry_path, write_text
 from ngcmos.season.archive import SeasonFolder
 from ngcmos.season.build import Source
 from ngcmos.season.known import UNKNOWN, KnownStars
+from ngcmos.tables.table import read_frames
 
 NIGHT = re.compile(r"(19|20)\d{6}")
 _OTHERS = ".others.json"
+_TELLING = ("frame_id", "sky", "zp")  # no two telescopes say the same
 _UNFIT = re.compile(r"[^A-Za-z0-9.-]+")  # for the name of a file
 
 
@@ -48,6 +50,22 @@ def find_sources(
 def telescope_of(base: Path) -> str:
     """What the telescope of a base path is called: by the last two parts of the path."""
     return _UNFIT.sub("-", "-".join(base.absolute().parts[-2:])).strip("-")
+
+
+def copies_among(sources: Mapping[str, Source], field: str) -> list[str]:
+    """Names of the nights of other telescopes that hold the very frames of a night of our own: copies of it."""
+    ours = {name: source for name, source in sources.items() if not source.telescope}
+    beside = {name: ours.get(source.folder.name) for name, source in sources.items() if source.telescope}
+    return [name for name, own in beside.items() if own is not None and _is_copy(sources[name], own, field)]
+
+
+def _is_copy(one: Source, other: Source, field: str) -> bool:
+    """Whether two nights begin with the same frame: of one name, sky and zero point, to the last digit."""
+    try:
+        first, own = (read_frames(photometry_path(source.folder, field))[0] for source in (one, other))
+    except (ProductError, IndexError):  # told where the night is read
+        return False
+    return all(first[name] == own[name] for name in _TELLING)
 
 
 def remember_others(folder: SeasonFolder, bases: Iterable[Path]) -> list[Path]:

@@ -29,7 +29,7 @@ from ngcmos.season.known import KnownStars
 from ngcmos.season.news import news_of
 from ngcmos.season.reader import Season
 from ngcmos.season.search import SURE_SNR
-from ngcmos.season.sources import NIGHT, find_sources, remember_others, wanted_sources
+from ngcmos.season.sources import NIGHT, copies_among, find_sources, remember_others, wanted_sources
 from ngcmos.season.update import update
 from ngcmos.steps.known import load_known
 
@@ -165,6 +165,11 @@ def _sources(config: Config, folder: SeasonFolder, others: Sequence[Path]) -> di
     rows = [base for base in config.directories.others if find_sources(base, folder.field, config.camera)]
     telescopes = remember_others(folder, [*rows, *others])
     sources = find_sources(config.directories.base, folder.field, config.camera, others=telescopes)
+    for name in (copies := copies_among(sources, folder.field)):
+        del sources[name]
+    if copies:
+        told = "%s: %d nights of other base paths hold the frames of ours, they are copies and do not count: %s"
+        log.warning(told, folder.field, len(copies), ", ".join(copies[:3]) + (", ..." if copies[3:] else ""))
     known = KnownStars(load_known(config, folder.field, _newest_folder(sources)))
     return {name: _with_word(config, one, known) for name, one in sources.items()}
 

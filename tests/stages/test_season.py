@@ -156,14 +156,17 @@ def test_killed_at_any_instant_the_next_run_makes_it_whole(season):
 def test_further_rows_of_directories_that_are_there_join_as_other_telescopes(season):
     for name in ("two", "three"):
         (season.base / name / "nights").mkdir(parents=True)
-    shutil.copytree(season.nights / "20240702", season.base / "two" / "nights" / "20240702")
+    other = made_on_disk(season.base / "made", nights=2, frames=8, stars=10, seed=6).base
+    shutil.copytree(other / "20240702", season.base / "two" / "nights" / "20240702")
+    shutil.copytree(season.nights / "20240703", season.base / "three" / "nights" / "20240703")
     rows = {
         "calibration_paths": ["calibration"] * 4,
         "base_paths": ["nights", "two/nights", "three/nights", "gone/nights"],
         "out_paths": ["out"] * 4,
     }
     (season.base / "directories.json").write_text(json.dumps(rows))
-    run_script("season", *season.options)
+    said = run_script("season", *season.options).stderr
+    assert "1 nights of other base paths hold the frames of ours, they are copies and do not count" in said
     assert [name for name in season.folder.nights() if "_" in name] == ["20240702_two-nights"]
     frames = pq.read_table(season.folder.frames).to_pydict()
     assert set(frames["camera"]) == {"ngts_cmos", "ngts_cmos two-nights"}
