@@ -20,6 +20,7 @@ from ngcmos.lightcurves.cube import CROSSED, DOUBTFUL, SPOILT, colours
 from ngcmos.lightcurves.ensemble import Counts, Kinship, relate
 from ngcmos.lightcurves.sides import level_sides
 from ngcmos.names import Flag, Quality
+from ngcmos.night.spans import DAY_S, JD_1970
 from ngcmos.photometry.quality import judge_frames
 from ngcmos.sphere import sides_of
 
@@ -29,7 +30,6 @@ BRIGHTER_MAG = 0.5  # comparison stars are chosen around a magnitude brighter th
 FEWEST_FRAMES = 3
 _SHOWN = ("shift_x", "shift_y", "fwhm_px", "sky", "airmass", "exptime_s")
 _JUDGED = ("zp", "airmass", "elongation", "sky", "place_x", "place_y", "stars_seen", "trail", "rotation_deg")
-_JD_1970, _DAY_S = 2_440_587.5, 86_400.0
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -161,7 +161,7 @@ class LiveCounts:
             limits=self._camera.quality,
         )
         return LiveFrames(
-            unix=(known["jd_mid"] - _JD_1970) * _DAY_S,
+            unix=(known["jd_mid"] - JD_1970) * DAY_S,
             light=judged.transparency,
             quality=judged.verdict,
             **{name: known[name] for name in _SHOWN},

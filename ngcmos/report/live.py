@@ -12,7 +12,7 @@ import numpy as np
 from ngcmos.lightcurves.live import LiveCurve, LiveFrames
 from ngcmos.lightcurves.series import BinLength, assign_bins, bin_points
 from ngcmos.names import Level, Quality
-from ngcmos.night.spans import clock
+from ngcmos.night.spans import DAY_S, clock
 from ngcmos.report import html as page
 from ngcmos.report.field import shift_reach
 from ngcmos.report.plots import (
@@ -39,7 +39,7 @@ REFRESH_S = 30
 MOST_POINTS = 60  # that are fitted: a fit takes as long as it has points
 BIN = BinLength(minutes=5.0)
 MARGIN_SIGMA = 6.0  # of the bins: points far off do not flatten the curve
-_DAY_S, _MINUTE_S, _HOURS_A_DAY = 86_400.0, 60.0, 24.0
+_MINUTE_S, _HOURS_A_DAY = 60.0, 24.0
 _LATE_S = 3600.0  # so long after its end a transit is still spoken of
 
 
@@ -100,7 +100,7 @@ def say_expected(
     """
     if not ephemerides:
         return ["No ephemeris of it is in targets.csv."], None
-    later_s = float(np.nanmedian(frames.unix - curve.bjd_tdb * _DAY_S))
+    later_s = float(np.nanmedian(frames.unix - curve.bjd_tdb * DAY_S))
     transits = sorted((_next_transit(one, now, later_s) for one in ephemerides), key=lambda one: one.middle)
     first = transits[0]
     begins = first.start if np.isfinite(first.start) else first.middle
@@ -116,11 +116,11 @@ def _next_transit(ephemeris: Ephemeris, now: float, later_s: float) -> _Transit:
     half_d = ephemeris.duration_d / 2 if ephemeris.duration_d > 0 else np.nan
     number = int(
         np.ceil(
-            ((now - later_s - _LATE_S) / _DAY_S - np.nan_to_num(half_d) - ephemeris.t0_bjd) / ephemeris.period_d
+            ((now - later_s - _LATE_S) / DAY_S - np.nan_to_num(half_d) - ephemeris.t0_bjd) / ephemeris.period_d
         )
     )
-    middle = ephemeris.mid(number) * _DAY_S + later_s
-    half_s, error_s = half_d * _DAY_S, ephemeris.mid_err(number) * _DAY_S
+    middle = ephemeris.mid(number) * DAY_S + later_s
+    half_s, error_s = half_d * DAY_S, ephemeris.mid_err(number) * DAY_S
     return _Transit(middle - half_s, middle, middle + half_s, error_s, ephemeris.depth)
 
 
@@ -174,12 +174,12 @@ def say_sure(fit: TransitFit | None, curve: LiveCurve, frames: LiveFrames) -> st
     if not fit.is_transit:
         limit = limit_in_words(fit.depth_limit, USUAL_DURATION_D * _HOURS_A_DAY)
         return f"No transit beyond doubt so far (BIC difference {fit.bic_difference:.1f}); {limit}."
-    later_s = float(np.nanmedian(frames.unix - curve.bjd_tdb * _DAY_S))
-    middle, half = fit.mid_bjd * _DAY_S + later_s, fit.duration_d * _DAY_S / 2
-    error_s = float(np.hypot(fit.mid_err_d, fit.duration_err_d / 2)) * _DAY_S
+    later_s = float(np.nanmedian(frames.unix - curve.bjd_tdb * DAY_S))
+    middle, half = fit.mid_bjd * DAY_S + later_s, fit.duration_d * DAY_S / 2
+    error_s = float(np.hypot(fit.mid_err_d, fit.duration_err_d / 2)) * DAY_S
     return (
         f"Beyond doubt (BIC difference {fit.bic_difference:.0f}): {fit.depth:.2%} ± {fit.depth_err:.2%} deep; "
-        f"by its curve so far the middle is at {clock(middle)} ± {fit.mid_err_d * _DAY_S / _MINUTE_S:.1f} min, "
+        f"by its curve so far the middle is at {clock(middle)} ± {fit.mid_err_d * DAY_S / _MINUTE_S:.1f} min, "
         f"the egress at {clock(middle + half)} ± {error_s / _MINUTE_S:.1f} min UTC."
     )
 
@@ -234,11 +234,11 @@ def _plot_target(key: str, sync: str, target: LiveTarget, frames: LiveFrames) ->
     curve, good = target.curve, ~frames.bad & np.isfinite(target.curve.flux)
     if not good.any():
         return None
-    time_d = frames.unix[good] / _DAY_S
+    time_d = frames.unix[good] / DAY_S
     bins = bin_points(assign_bins(time_d, BIN), time_d, curve.flux[good], curve.error[good])
     x, values = merge(
         (frames.unix[good], {"frames": curve.flux[good]}),
-        (bins.time_d * _DAY_S, {"bins": bins.value, "errors": bins.error}),
+        (bins.time_d * DAY_S, {"bins": bins.value, "errors": bins.error}),
     )
     series = [
         points("frames", values["frames"], GREY, size=3),
