@@ -24,22 +24,46 @@ NAN = float("nan")
 SAME_PLACE_ARCSEC = 10.0
 OFFSETS = {"bjd - 2457000": 2_457_000.0, "btjd": 2_457_000.0, "bjd - 2454833": 2_454_833.0, "bkjd": 2_454_833.0}
 _HOURS_A_DAY = 24.0
-_MMAG_TO_FLUX = 1e-3 * np.log(10) / 2.5
 _COLUMNS: dict[str, tuple[str, ...]] = {
     "name": ("name", "planet", "pl_name", "toi", "target", "hostname"),
     "tic_id": ("tic_id", "tic", "tid", "tic id", "ticid"),
     "gaia_id": ("gaia_id", "gaia", "gaia id", "gaia_dr2_id", "gaia_dr3_id", "source_id"),
     "ra": ("ra", "ra_deg", "ra_j2000", "rastr", "raj2000"),
     "dec": ("dec", "dec_deg", "dec_j2000", "decstr", "dej2000", "decj2000"),
-    "period_d": ("period_d", "period", "pl_orbper", "period (days)", "ephem_period", "p"),
-    "period_err_d": ("period_err_d", "period_err", "pl_orbpererr1", "period (days) err", "ephem_period_e1"),
+    "period_d": ("period_d", "period", "pl_orbper", "period (days)", "period_days", "ephem_period", "p"),
+    "period_err_d": (
+        "period_err_d",
+        "period_err",
+        "pl_orbpererr1",
+        "period (days) err",
+        "period_unc",
+        "ephem_period_e1",
+    ),
     "t0_bjd": ("t0_bjd", "t0", "epoch", "pl_tranmid", "epoch (bjd)", "ephem_mid_time", "t0_bjd_tdb", *OFFSETS),
-    "t0_err_d": ("t0_err_d", "t0_err", "pl_tranmiderr1", "epoch (bjd) err", "ephem_mid_time_e1", "epoch_err"),
+    "t0_err_d": (
+        "t0_err_d",
+        "t0_err",
+        "pl_tranmiderr1",
+        "epoch (bjd) err",
+        "t0_unc",
+        "ephem_mid_time_e1",
+        "epoch_err",
+    ),
     "duration_h": ("duration_h", "duration", "pl_trandur", "pl_trandurh", "duration (hours)", "duration_hours"),
     "duration_err_h": ("duration_err_h", "pl_trandurerr1", "pl_trandurherr1", "duration (hours) err"),
-    "depth": ("depth", "depth_ppm", "depth (ppm)", "depth_percent", "depth_mmag", "depth (mmag)", "pl_trandep"),
+    "depth": (
+        "depth",
+        "depth_ppm",
+        "depth (ppm)",
+        "depth_percent",
+        "pl_trandep",
+        "depth_mmag",
+        "depth (mmag)",
+        "depth_r_mmag",
+    ),
 }
-_DEPTH_UNITS = {"ppm": 1e-6, "percent": 0.01, "mmag": _MMAG_TO_FLUX}
+_SEPARATORS = (",", ";", "\t", "|")
+_DEPTH_UNITS = {"ppm": 1e-6, "percent": 0.01}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -71,7 +95,8 @@ def read_targets(path: Path) -> tuple[list[Target], list[str]]:
     lines = [(number, line) for number, line in enumerate(text.splitlines(), start=1) if _says_something(line)]
     if not lines:
         return [], []
-    rows = csv.reader([line for _, line in lines], skipinitialspace=True)
+    separator = _separator_of(lines[0][1])
+    rows = csv.reader([line for _, line in lines], delimiter=separator, skipinitialspace=True)
     header = [name.strip().lower() for name in next(rows)]
     places = {key: [name for name in names if name in header] for key, names in _COLUMNS.items()}
     if not (places["tic_id"] or places["gaia_id"] or (places["ra"] and places["dec"])):
@@ -80,7 +105,7 @@ def read_targets(path: Path) -> tuple[list[Target], list[str]]:
     targets: list[Target] = []
     complaints: list[str] = []
     for (number, _), cells in zip(lines[1:], rows, strict=False):
-        row = dict(zip(header, (cell.strip() for cell in cells), strict=False))
+        row = dict(zip(header, (_plain(cell, separator) for cell in cells), strict=False))
         try:
             target = _target_of(row, places)
         except ValueError as error:
@@ -88,11 +113,35 @@ def read_targets(path: Path) -> tuple[list[Target], list[str]]:
             continue
         if row.get("default_flag", "1") == "1" and target not in targets:
             targets.append(target)
+            if lacking := _lacking(row, places):
+                told = f"no {lacking}, so nobody knows when the next transit is; the star is kept"
+                complaints.append(f"{path}: line {number}: {target.name}: {told}")
     return targets, complaints
 
 
 def _says_something(line: str) -> bool:
     return bool(line.strip()) and not line.lstrip().startswith("#")
+
+
+def _separator_of(header: str) -> str:
+    """What stands between the columns: a spreadsheet writes `;` where its numbers have commas."""
+    return max(_SEPARATORS, key=header.count)
+
+
+def _plain(cell: str, separator: str) -> str:
+    """A cell without blanks around it, its decimal comma a point."""
+    text = cell.strip()
+    return text if separator == "," else re.sub(r"^([+-]?\d+),(\d+)", r"\1.\2", text)
+
+
+def _lacking(row: dict[str, str], places: dict[str, list[str]]) -> str:
+    """What of an ephemeris that is begun is missing; nothing where it is whole or not begun."""
+    known = {
+        key: any(np.nan_to_num(_number(name, row.get(name, ""))) != 0 for name in places[key])
+        for key in ("period_d", "t0_bjd")
+    }
+    missing = [key for key, is_there in known.items() if not is_there]
+    return missing[0] if len(missing) == 1 else ""
 
 
 def _target_of(row: dict[str, str], places: dict[str, list[str]]) -> Target:
@@ -121,7 +170,7 @@ def _ephemeris_of(
     """The ephemeris of a row; None where it has no period or no time."""
     period_d, t0_bjd = number("period_d"), number("t0_bjd")
     t0_bjd += OFFSETS.get(cell("t0_bjd")[0], 0.0)
-    if not np.isfinite(period_d + t0_bjd):
+    if not np.isfinite(period_d + t0_bjd) or period_d == 0:  # a planet seen once has period 0 in the list of TOIs
         return None
     duration_d, duration_err_d = (number(key) / _HOURS_A_DAY for key in ("duration_h", "duration_err_h"))
     if duration_d >= period_d:
@@ -138,11 +187,12 @@ def _depth_of(row: dict[str, str], column: str, text: str) -> float:
     unit = next((factor for name, factor in _DEPTH_UNITS.items() if name in column), 1.0)
     if column == "pl_trandep":  # the archive's table of candidates has ppm and hours under names of their own
         unit = _DEPTH_UNITS["ppm" if "pl_trandurh" in row else "percent"]
-    if value * unit >= 1 or value < 0:
+    depth = 1 - 10 ** (-0.4e-3 * value) if "mmag" in column else value * unit
+    if depth >= 1 or value < 0:
         raise ValueError(
             f"{column} is {text}, expected a share of the flux, as 0.01 (or a column depth_ppm, depth_mmag)"
         )
-    return value * unit
+    return depth
 
 
 def _number(column: str, text: str) -> float:

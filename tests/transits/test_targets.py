@@ -80,6 +80,36 @@ def test_the_list_of_exoclock(tmp_path):
     assert target.dec_deg == pytest.approx(-9.80630)
 
 
+def test_the_newer_list_of_exoclock(tmp_path):
+    target = only(
+        tmp_path,
+        "name,ra_j2000,dec_j2000,depth_r_mmag,duration_hours,t0_bjd_tdb,t0_unc,period_days,period_unc\n"
+        "HAT-P-32b,02:04:10.28,+46:41:16.2,22.0,3.1,2455867.402743,0.000049,2.15000820,0.00000013\n",
+    )
+    known = target.ephemeris
+    assert (known.period_d, known.period_err_d) == (2.15000820, 0.00000013)
+    assert (known.t0_bjd, known.t0_err_d) == (2455867.402743, 0.000049)
+    assert known.depth == pytest.approx(0.020059, abs=1e-6)  # 10 ** (-0.4 * 0.022) is 0.979941
+
+
+@pytest.mark.parametrize("separator", [";", "\t", "|"])
+def test_spreadsheets_separate_by_other_signs_and_write_a_decimal_comma(tmp_path, separator):
+    rows = ("tic_id", "name", "period_d", "t0_bjd", "depth"), ("12", "b, again", "2,15", "2455867,4027", "0,01")
+    target = only(tmp_path, "\n".join(separator.join(row) for row in rows) + "\n")
+    assert (target.tic_id, target.name) == (12, "b, again")
+    known = target.ephemeris
+    assert (known.period_d, known.t0_bjd, known.depth) == (2.15, 2455867.4027, 0.01)
+
+
+@pytest.mark.parametrize(
+    ("cells", "lacking"), [("2.15,", "t0_bjd"), (",2455867.4", "period_d"), ("0,2455867.4", "period_d")]
+)
+def test_half_an_ephemeris_is_told_and_the_star_is_kept(tmp_path, cells, lacking):
+    targets, complaints = listed(tmp_path, f"tic_id,period_d,t0_bjd\n12,{cells}\n")
+    assert targets == [Target("TIC 12", tic_id=12)]
+    assert len(complaints) == 1 and f"no {lacking}" in complaints[0] and "line 2" in complaints[0]
+
+
 def test_small_negative_declinations_keep_their_sign(tmp_path):
     assert only(tmp_path, "ra,dec\n10:00:00,-00:30:00\n").dec_deg == -0.5
 
