@@ -21,7 +21,8 @@ def write(source, target, frames):
     width = rows.dtype["frame_id"].itemsize
     with write_photometry(target, read_stars(source), radii=RADII, name_width=width) as writer:
         for number in range(frames):
-            writer.add(*reader.read(Place(source, number % len(rows))))
+            own, frame = reader.read(Place(source, number % len(rows)))
+            writer.add(own, frame.as_dict())
 
 
 def read(path):

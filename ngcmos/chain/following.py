@@ -155,11 +155,12 @@ class FieldFollower:
 
     def _keep(self, name: str) -> None:
         """Keep what the page of the night shows of a measured frame."""
-        rows, facts = self._photometer.rows_of(name)
+        rows, frame = self._photometer.rows_of(name)
         stars, shift = self._photometer.stars, self._shifts.shift_of(name)
         assert stars is not None
-        known = {} if shift is None else {"shift_x": shift.x, "shift_y": shift.y}
-        self.live.add(rows, {**facts, **known}, stars["tic_id"][np.asarray(stars["target"], bool)].tolist())
+        if shift is not None:
+            frame = dataclasses.replace(frame, shift_x=shift.x, shift_y=shift.y)
+        self.live.add(rows, frame, stars["tic_id"][np.asarray(stars["target"], bool)].tolist())
 
     def flush(self) -> None:
         """Put measured frames that are still in memory on the disk; say what the clock contradicts, and turns."""

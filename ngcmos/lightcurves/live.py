@@ -3,13 +3,12 @@
 ::
 
     live = LiveCounts(camera)
-    live.add(rows, facts, targets=[188620407])
+    live.add(rows, frame, targets=[188620407])
     curves = live.curves()
 """
 
 import dataclasses
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 import numpy as np
 from astropy.table import Table
@@ -23,6 +22,7 @@ from ngcmos.names import Flag, Quality
 from ngcmos.night.spans import DAY_S, JD_1970
 from ngcmos.photometry.quality import judge_frames
 from ngcmos.sphere import sides_of
+from ngcmos.tables.frame_row import FrameRow
 
 USUAL_RADIUS_PX = 5.0
 MOST_COMPARISONS = 120
@@ -106,32 +106,31 @@ class LiveCounts:
         radii = np.array(camera.photometry.radii_px, float)
         self._radius_px = float(radii[np.argmin(np.abs(radii - USUAL_RADIUS_PX))])
         self._chosen: _Chosen | None = None
-        self._facts: list[Mapping[str, Any]] = []
+        self._frames: list[FrameRow] = []
         self._counts: list[tuple[Floats32, Floats32, Ints, Floats]] = []  # flux, its error, flags, BJD of targets
 
     def __len__(self) -> int:
-        return len(self._facts)
+        return len(self._frames)
 
-    def add(self, rows: Rows, facts: Mapping[str, Any], targets: Sequence[int]) -> None:
+    def add(self, rows: Rows, frame: FrameRow, targets: Sequence[int]) -> None:
         """Keep a frame; where its stars are other ones than before, what was kept is dropped.
 
         Parameters
         ----------
         rows : (stars,) structured array
             As `ngcmos.tables.writer.rows_of_frame` makes it.
-        facts : mapping
-            Of the frame, as `FrameRow.as_dict`.
+        frame : FrameRow
         targets : sequence of int
             TIC ids.
         """
         if self._chosen is None or not np.array_equal(rows["tic_id"], self._chosen.ids):
-            self._chosen, self._facts, self._counts = self._choose(rows, targets), [], []
+            self._chosen, self._frames, self._counts = self._choose(rows, targets), [], []
         chosen, radius = self._chosen, f"{self._radius_px:g}"
         own = rows[chosen.rows]
         flux, error = (own[f"{name}_{radius}"].astype(np.float32) for name in ("flux", "fluxerr"))
         times = own["jd_bary"][: chosen.targets].astype(float)
         self._counts.append((flux, error, own["flags"].astype(np.int32), times))
-        self._facts.append(dict(facts))
+        self._frames.append(frame)
 
     def _choose(self, rows: Rows, targets: Sequence[int]) -> _Chosen:
         """The targets, and the stars nearest to the first of them in brightness that may compare it."""
@@ -153,8 +152,8 @@ class LiveCounts:
 
     def frames(self) -> LiveFrames:
         """The frames so far."""
-        facts = [self._facts[row] for row in self._order()]
-        known = {name: _column(facts, name) for name in ("jd_mid", *_SHOWN, *_JUDGED)}
+        frames = [self._frames[row] for row in self._order()]
+        known = {name: _column(frames, name) for name in ("jd_mid", *_SHOWN, *_JUDGED)}
         judged = judge_frames(
             Table({name: known[name] for name in _JUDGED}),
             jump_px=self._camera.jump_px,
@@ -175,11 +174,11 @@ class LiveCounts:
         order = self._order()
         flux, error, flags = (np.stack([self._counts[row][part] for row in order]) for part in range(3))
         times = np.stack([self._counts[row][3] for row in order])
-        facts = [self._facts[row] for row in order]
+        frames = [self._frames[row] for row in order]
         spoilt = np.where(flags & SPOILT, np.float32(np.nan), flux)
         counts = Counts(spoilt, error, (flags & (DOUBTFUL | CROSSED)) == 0, (flags & CROSSED) != 0)
-        levelled = level_sides(counts, sides_of(_column(facts, "rotation_deg")), _column(facts, "jd_mid"))
-        related = relate(levelled, self._kinship(chosen), _column(facts, "scintillation"))
+        levelled = level_sides(counts, sides_of(_column(frames, "rotation_deg")), _column(frames, "jd_mid"))
+        related = relate(levelled, self._kinship(chosen), _column(frames, "scintillation"))
         return [
             LiveCurve(
                 int(chosen.stars["tic_id"][star]),
@@ -200,10 +199,10 @@ class LiveCounts:
         return Kinship(np.asarray(chosen.stars["Tmag"], float), colours(chosen.stars), chosen.x, chosen.y, barred)
 
     def _order(self) -> Ints:
-        order: Ints = np.argsort(_column(self._facts, "jd_mid"), kind="stable")
+        order: Ints = np.argsort(_column(self._frames, "jd_mid"), kind="stable")
         return order
 
 
-def _column(facts: Sequence[Mapping[str, Any]], name: str) -> Floats:
-    """A fact of all frames; NaN where it is not known."""
-    return np.array([np.nan if fact.get(name) is None else fact[name] for fact in facts], float)
+def _column(frames: Sequence[FrameRow], name: str) -> Floats:
+    """A number of all frames; NaN where it is not known."""
+    return np.array([getattr(frame, name) for frame in frames], float)

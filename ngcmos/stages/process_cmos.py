@@ -52,7 +52,6 @@ from ngcmos.steps.table import (
 )
 from ngcmos.tables.frame_row import FrameRow
 from ngcmos.tables.parts import FRAMES_A_PART, Place, RowReader, open_parts, parts_folder, remove_parts
-from ngcmos.tables.writer import Facts
 
 log = logging.getLogger(__name__)
 
@@ -145,10 +144,10 @@ class FieldPhotometer:
         self._measuring: Measuring | None = None
         self._places: dict[str, Place] = {}  # measured before, to be compared with the headers
         self._known: dict[str, Place] = {}
-        self._waiting: list[tuple[Path, Rows, Facts]] = []
+        self._waiting: list[tuple[Path, Rows, FrameRow]] = []
         self._faults: dict[str, str] = {}  # of the counts of the frames measured now
         self.newest: FrameRow | None = None  # the frame measured last
-        self._last: dict[str, tuple[Rows, Facts]] = {}  # its rows
+        self._last: dict[str, tuple[Rows, FrameRow]] = {}  # its rows
         self._reader = RowReader()
 
     @property
@@ -161,8 +160,8 @@ class FieldPhotometer:
         """The stars that are measured; None before the first frame is."""
         return None if self._stars is None else self._stars.chosen
 
-    def rows_of(self, name: str) -> tuple[Rows, Facts]:
-        """(rows, facts) of the frame measured last, or of one on the disk; errors as of `RowReader.read`."""
+    def rows_of(self, name: str) -> tuple[Rows, FrameRow]:
+        """(rows, its own row) of the frame measured last, or of one on the disk; errors as of `RowReader.read`."""
         return self._last[name] if name in self._last else self._reader.read(self._known[name])
 
     def stands(self, paths: Sequence[Path]) -> bool:
@@ -205,9 +204,8 @@ class FieldPhotometer:
                 self._job.settle(item.path, self._field, result, {"inputs": inputs.fingerprint})
                 continue
             rows, self.newest = result
-            facts = self.newest.as_dict()
-            self._last = {item.path.name: (rows, facts)}
-            self._waiting.append((item.path, rows, facts))
+            self._last = {item.path.name: (rows, self.newest)}
+            self._waiting.append((item.path, rows, self.newest))
             self._faults[item.path.name] = self.newest.counts
             if len(self._waiting) == FRAMES_A_PART:
                 self.flush()
@@ -253,10 +251,10 @@ class FieldPhotometer:
         except ProductError as error:
             log.warning("%s; nothing is kept of it", error)
 
-    def _describe(self, facts: Sequence[Facts]) -> dict[str, np.ndarray]:
+    def _describe(self, frames: Sequence[FrameRow]) -> dict[str, np.ndarray]:
         """Columns of STARS that ask for the width of the stars in all frames."""
         assert self._stars is not None
-        widths = np.array([row["fwhm_px"] for row in facts], float)
+        widths = np.array([frame.fwhm_px for frame in frames], float)
         known = widths[np.isfinite(widths)]
         fwhm_px = float(np.median(known)) if known.size else np.nan
         return contaminations(self._stars.chosen, self._stars.catalog, self._job.camera, fwhm_px)

@@ -21,9 +21,10 @@ from ngcmos.night.job import Job
 from ngcmos.night.ledger import Entry
 from ngcmos.night.products import keep_old
 from ngcmos.night.weather import read_outside
+from ngcmos.tables.frame_row import FrameRow
 from ngcmos.tables.parts import Place, RowReader, open_parts, parts_folder, remove_parts, write_part
 from ngcmos.tables.table import FILTER_CARD, check_table
-from ngcmos.tables.writer import Facts, bytes_of_row, write_photometry
+from ngcmos.tables.writer import bytes_of_row, write_photometry
 
 log = logging.getLogger(__name__)
 
@@ -87,13 +88,13 @@ def table_stands(
         return False, []
     try:
         differs = differences(path, inputs)
-        facts = RowReader().facts(path)
+        frames = RowReader().frames(path)
     except ProductError as error:
         log.warning("%s; it is kept as %s and made anew", error, keep_old(path).name)
         return False, []
     unfit = {name for name, entry in verdicts.items() if entry.verdict == Verdict.REFUSED and _was_tried(entry)}
     fit = {frame.path.name: frame for frame in placed if frame.path.name not in unfit}
-    measured = {row["frame_id"]: row for row in facts}
+    measured = {frame.frame_id: frame for frame in frames}
     if set(fit) != set(measured) or not all(is_same(fit[name], measured[name]) for name in fit):
         log.info("%s: frames have come, gone or changed since it was made", path.name)
         return False, differs
@@ -120,7 +121,7 @@ def places_known(path: Path, inputs: Inputs) -> dict[str, Place]:
 def _sound_places(path: Path) -> dict[str, Place]:
     """{frame: Place} of the frames of a table whose rows are still those that were written."""
     reader = RowReader()
-    places = {str(row["frame_id"]): Place(path, n) for n, row in enumerate(reader.facts(path))}
+    places = {frame.frame_id: Place(path, n) for n, frame in enumerate(reader.frames(path))}
     sound = {name: place for name, place in places.items() if reader.is_sound(place)}
     if len(sound) < len(places):
         lost = len(places) - len(sound)
@@ -128,10 +129,11 @@ def _sound_places(path: Path) -> dict[str, Place]:
     return sound
 
 
-def is_same(placed: Measurable, facts: Facts) -> bool:
+def is_same(placed: Measurable, frame: FrameRow) -> bool:
     """Whether a frame was measured from the header it has now."""
     now = {"date_obs": placed.start.isot} | {name: getattr(placed, name) for name in _OWN_INPUTS}
-    return all(facts[name] == value or facts[name] != facts[name] for name, value in now.items())
+    then = {name: getattr(frame, name) for name in now}
+    return all(then[name] == value or then[name] != then[name] for name, value in now.items())
 
 
 def refused_before(verdicts: Mapping[str, Entry], inputs: Inputs) -> set[str]:
@@ -143,12 +145,14 @@ def refused_before(verdicts: Mapping[str, Entry], inputs: Inputs) -> set[str]:
     }
 
 
-def keep_part(path: Path, measured: Sequence[tuple[Path, Rows, Facts]], field: str, job: Job) -> dict[str, Place]:
-    """Write [(path, rows, facts), ...] of frames into a part beside the table; {frame: Place}."""
+def keep_part(
+    path: Path, measured: Sequence[tuple[Path, Rows, FrameRow]], field: str, job: Job
+) -> dict[str, Place]:
+    """Write [(path, rows, row of the frame), ...] into a part beside the table; {frame: Place}."""
     require_space(path.parent, job.camera.files.reserve_mb)
-    part = write_part(parts_folder(path), [(frame.name, rows, facts) for frame, rows, facts in measured])
-    for frame, _, facts in measured:
-        job.settle(frame, field, None, facts)
+    part = write_part(parts_folder(path), [(rows, row) for _, rows, row in measured])
+    for frame, _, row in measured:
+        job.settle(frame, field, None, row.as_dict())
     return {frame.name: Place(part, index) for index, (frame, _, _) in enumerate(measured)}
 
 
@@ -161,14 +165,14 @@ class Making:
     camera : Camera
     inputs : Inputs
     describe : callable
-        Gives further columns of STARS from the facts of all frames.
+        Gives further columns of STARS from the rows of all frames.
     filter_name : str
         The filter that its field is named by, "" of the usual one.
     """
 
     camera: Camera
     inputs: Inputs
-    describe: Callable[[Sequence[Facts]], Mapping[str, Floats]] = lambda _: {}
+    describe: Callable[[Sequence[FrameRow]], Mapping[str, Floats]] = lambda _: {}
     filter_name: str = ""
 
 
@@ -196,10 +200,11 @@ def join_table(
     series = {name: read_outside(path.parent, name, source) for name, source, _ in headers.extra_series}
     with write_photometry(path, stars, radii=radii, name_width=width, cards=cards) as writer:
         writer.units = headers.extra_units
+        joined: list[FrameRow] = []
         for frame in there:
-            rows, facts = reader.read(known[frame.path.name])
-            outside = {name: values.at(float(str(facts["jd_mid"]))) for name, values in series.items()}
-            shift = {"shift_x": frame.shift[0], "shift_y": frame.shift[1]}
-            writer.add(rows, {**facts, **shift, **frame.extra, **outside})
-        writer.describe(making.describe(writer.facts))
+            rows, row = reader.read(known[frame.path.name])
+            joined.append(dataclasses.replace(row, shift_x=frame.shift[0], shift_y=frame.shift[1]))
+            outside = {name: values.at(row.jd_mid) for name, values in series.items()}
+            writer.add(rows, {**joined[-1].as_dict(), **frame.extra, **outside})
+        writer.describe(making.describe(joined))
     remove_parts(parts_folder(path))

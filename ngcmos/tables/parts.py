@@ -1,6 +1,6 @@
 """Frames measured so far, kept in parts beside the table: what a stopped run leaves for the next.
 
-A part is an uncompressed `.npz` (checked by its CRC) with some frames' rows and facts, written whole; the hidden
+A part is an uncompressed `.npz` (checked by its CRC) with the rows of some frames, written whole; the hidden
 folder of the parts says with what they were measured, and parts measured otherwise are never used.
 """
 
@@ -17,9 +17,9 @@ import numpy as np
 from ngcmos.arrays import Ints, Rows
 from ngcmos.errors import ProductError, WriteError
 from ngcmos.night.products import make_folder, write_text, write_then_rename
-from ngcmos.tables.sums import SUM_COLUMN, check_rows, sum_of
+from ngcmos.tables.frame_row import FrameRow
+from ngcmos.tables.sums import check_rows, sum_of
 from ngcmos.tables.table import read_frames, rows_of_table, sums_of
-from ngcmos.tables.writer import Facts
 
 FRAMES_A_PART = 32
 _INPUTS = "inputs.json"
@@ -98,8 +98,8 @@ def _names(path: Path) -> list[str]:
         raise ProductError(f"{path}: damaged ({error})") from None
 
 
-def write_part(folder: Path, entries: Sequence[tuple[str, Rows, Facts]]) -> Path:
-    """Write a part of [(frame, rows, facts), ...]; its path.
+def write_part(folder: Path, entries: Sequence[tuple[Rows, FrameRow]]) -> Path:
+    """Write a part of [(rows, row of the frame), ...]; its path.
 
     Raises
     ------
@@ -107,7 +107,8 @@ def write_part(folder: Path, entries: Sequence[tuple[str, Rows, Facts]]) -> Path
         The disk is full, read-only or failing.
     """
     taken = [int(path.stem.removeprefix("part-")) for path in folder.glob("part-*.npz")]
-    names, rows, facts = zip(*entries, strict=True)
+    rows, frames = zip(*entries, strict=True)
+    names, facts = [frame.frame_id for frame in frames], [frame.as_dict() for frame in frames]
     path = folder / f"part-{max(taken, default=0) + 1:05d}.npz"
     with write_then_rename(path) as temporary, temporary.open("wb") as file:
         np.savez(file, rows=np.stack(rows), names=json.dumps(names), facts=json.dumps(facts))
@@ -125,16 +126,16 @@ def remove_parts(folder: Path) -> None:
 
 
 class RowReader:
-    """Rows and facts of frames by their places, one part or table open at a time."""
+    """The rows of frames, and their own row, by their places; one part or table open at a time."""
 
     def __init__(self) -> None:
         self._path: Path | None = None
         self._rows: Rows = np.zeros((0, 0), [("nothing", "u1")])
-        self._facts: list[Facts] = []
+        self._frames: list[FrameRow] = []
         self._sums: Ints | None = None
 
-    def read(self, place: Place) -> tuple[Rows, Facts]:
-        """(rows, facts) of the frame at a place.
+    def read(self, place: Place) -> tuple[Rows, FrameRow]:
+        """(rows, row of the frame) at a place.
 
         Raises
         ------
@@ -142,15 +143,15 @@ class RowReader:
             The part or table is damaged.
         """
         self._open(place.path)
-        rows, facts = self._rows[place.index], self._facts[place.index]
+        rows, frame = self._rows[place.index], self._frames[place.index]
         if self._sums is not None:
-            check_rows(place.path, str(facts["frame_id"]), rows, self._sums[place.index])
-        return rows, facts
+            check_rows(place.path, frame.frame_id, rows, self._sums[place.index])
+        return rows, frame
 
-    def facts(self, path: Path) -> list[Facts]:
-        """Facts of all frames of a part or table, a list of dicts; errors as `read`."""
+    def frames(self, path: Path) -> list[FrameRow]:
+        """The FrameRows of a part or table; errors as `read`."""
         self._open(path)
-        return self._facts
+        return self._frames
 
     def is_sound(self, place: Place) -> bool:
         """Whether the rows of a frame are those that were written; errors of what they lie in as `read`."""
@@ -160,21 +161,21 @@ class RowReader:
     def _open(self, path: Path) -> None:
         if path != self._path:
             is_table = path.suffix == ".fits"
-            self._rows, self._facts = _load_table(path) if is_table else _load_part(path)
+            self._rows, self._frames = _load_table(path) if is_table else _load_part(path)
             self._sums = sums_of(path, "FRAMES") if is_table else None  # a part is a zip file, which has its own
             self._path = path
 
 
-def _load_table(path: Path) -> tuple[Rows, list[Facts]]:
+def _load_table(path: Path) -> tuple[Rows, list[FrameRow]]:
     frames = read_frames(path)
-    names = [name for name in frames.colnames if name != SUM_COLUMN]
-    columns = [frames[name].tolist() for name in names]
-    return rows_of_table(path), [dict(zip(names, row, strict=True)) for row in zip(*columns, strict=True)]
+    columns = [frames[name].tolist() for name in frames.colnames]
+    known = [dict(zip(frames.colnames, row, strict=True)) for row in zip(*columns, strict=True)]
+    return rows_of_table(path), [FrameRow.of(row) for row in known]
 
 
-def _load_part(path: Path) -> tuple[Rows, list[Facts]]:
+def _load_part(path: Path) -> tuple[Rows, list[FrameRow]]:
     try:
         with np.load(path) as part:
-            return part["rows"], json.loads(str(part["facts"]))
+            return part["rows"], [FrameRow.of(row) for row in json.loads(str(part["facts"]))]
     except _CUT as error:
         raise ProductError(f"{path}: damaged ({error})") from None

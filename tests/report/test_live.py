@@ -9,7 +9,8 @@ import pytest
 from ngcmos.lightcurves.live import LiveCounts
 from ngcmos.report.live import LiveFacts, LiveField, LiveTarget, draw_live, fit_so_far, say_expected, say_sure
 from ngcmos.tables.observed import StarId, observed_in
-from ngcmos.tables.table import read_frames, rows_of_table
+from ngcmos.tables.parts import RowReader
+from ngcmos.tables.table import rows_of_table
 from ngcmos.transits.ephemeris import Ephemeris
 
 MINUTE = 60.0
@@ -21,15 +22,11 @@ def followed(transit_night):
     config, folder, truth = transit_night
     star = truth.stars[np.flatnonzero(truth.stars["signal"] == "transit")[0]]
     [path] = folder.glob("phot_*.fits")
-    frames, rows = read_frames(path), rows_of_table(path)
-    facts = [
-        dict(zip(frames.colnames, row, strict=True))
-        for row in zip(*(frames[name].tolist() for name in frames.colnames), strict=True)
-    ]
+    rows, frames = rows_of_table(path), RowReader().frames(path)
     live = LiveCounts(config.camera)
-    for own, fact in zip(rows, facts, strict=True):
-        live.add(own, fact, [int(star["tic_id"])])
-    return types.SimpleNamespace(config=config, folder=folder, rows=rows, facts=facts, live=live, star=star)
+    for own, frame in zip(rows, frames, strict=True):
+        live.add(own, frame, [int(star["tic_id"])])
+    return types.SimpleNamespace(config=config, folder=folder, rows=rows, frames=frames, live=live, star=star)
 
 
 def ephemeris(star, *, later_d=0.0, **errors):
@@ -49,7 +46,7 @@ def test_curve_so_far_is_that_of_the_morning(followed):
 def test_frames_that_come_late_stand_in_their_order(followed):
     live = LiveCounts(followed.config.camera)
     for row in (4, 2, 0, 1, 3):
-        live.add(followed.rows[row], followed.facts[row], [int(followed.star["tic_id"])])
+        live.add(followed.rows[row], followed.frames[row], [int(followed.star["tic_id"])])
     assert np.all(np.diff(live.frames().unix) > 0)
     assert np.all(np.diff(live.curves()[0].bjd_tdb) > 0)
 
@@ -57,8 +54,8 @@ def test_frames_that_come_late_stand_in_their_order(followed):
 def test_stars_chosen_anew_begin_the_curve_anew(followed):
     live = LiveCounts(followed.config.camera)
     for row in range(4):
-        live.add(followed.rows[row], followed.facts[row], [])
-    live.add(followed.rows[4][:-1], followed.facts[4], [])
+        live.add(followed.rows[row], followed.frames[row], [])
+    live.add(followed.rows[4][:-1], followed.frames[4], [])
     assert len(live) == 1
 
 
@@ -110,7 +107,7 @@ def test_how_sure_it_is(followed):
 def test_few_frames_say_nothing(followed):
     live = LiveCounts(followed.config.camera)
     for row in range(5):
-        live.add(followed.rows[row], followed.facts[row], [int(followed.star["tic_id"])])
+        live.add(followed.rows[row], followed.frames[row], [int(followed.star["tic_id"])])
     [curve] = live.curves()
     assert say_sure(fit_so_far(curve, live.frames(), []), curve, live.frames()).startswith("Too few good frames")
 

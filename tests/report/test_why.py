@@ -19,6 +19,7 @@ from ngcmos.night.lock import hold_night
 from ngcmos.night.remarks import keep_remark
 from ngcmos.report import why
 from ngcmos.simulate.night import simulate_night
+from ngcmos.tables.frame_row import FrameRow
 from ngcmos.tables.parts import open_parts, parts_folder, write_part
 from ngcmos.tables.table import read_frames, rows_of_table
 
@@ -359,7 +360,7 @@ def test_frames_that_a_run_at_the_night_has_measured_count(copy):
     path = copy.folder / f"phot_{copy.field}.fits"
     names = [str(name).strip() for name in read_frames(path)["frame_id"]][:3]
     open_parts(parts_folder(path), {})
-    write_part(parts_folder(path), [(name, rows_of_table(path)[0], {}) for name in names])
+    write_part(parts_folder(path), [(rows_of_table(path)[0], FrameRow.of({"frame_id": name})) for name in names])
     path.unlink()
     with hold_night(copy.folder):
         beside = run_script("why", *night_options(copy.base), copy.field).stdout
