@@ -58,6 +58,7 @@ class Detector:
     saturation_adu: WholePositive
     scale_limits_arcsec: tuple[Positive, Positive] = Field(default_factory=_limits_around)
     dark_e_s: NotNegative = 0.0
+    adu_per_unit: Positive = 1.0
     pixel_um: NotNegative = 0.0
     gain_step_adu: Whole = 0
     gain_step_half_width_adu: Whole = 0

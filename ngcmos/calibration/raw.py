@@ -280,9 +280,10 @@ def require_some(chosen: Chosen, folder: Path, kind: str, camera: Camera, settin
     """
     if not chosen.frames:
         of_setup = ", ".join(f"{key} {value}" for key, value in setting.setup)
+        shape = f"{camera.detector.columns}x{camera.detector.rows} px"
+        mode = f", {camera.detector.readmode!r} in {camera.headers.readmode}" if camera.detector.readmode else ""
         raise MasterError(
-            f"{folder}: no usable {kind}*.fits and no master_{kind}.fits, expected raw {kind} frames of"
-            f" {camera.detector.columns}x{camera.detector.rows} px"
-            f" with {camera.detector.readmode!r} in {camera.headers.readmode}"
+            f"{folder}: no usable {kind} frames and no master_{kind}.fits, expected {kind}*.fits of {shape}{mode}"
             + (f" and the frames' setup, {of_setup}" if of_setup else "")
+            + f" (a camera that needs none: calibration.{kind} = false in its profile)"
         )

@@ -15,6 +15,7 @@ from ngcmos.calibration import transfer
 from ngcmos.calibration.transfer import LINEAR_SHARE, Measure, Points, unknown
 from ngcmos.config import Camera, HeaderNames
 from ngcmos.draft.found import Found, rounded
+from ngcmos.draft.sky import in_adu
 from ngcmos.errors import FrameError, MasterError
 from ngcmos.night.filenames import is_fits
 from ngcmos.night.headers import exposure_time, said_first
@@ -87,7 +88,7 @@ def _take(path: Path, names: HeaderNames) -> Taken | None:
         if not kind:
             return None
         exptime_s = 0.0 if kind == "bias" else exposure_time(header, names.exptime, path)
-        data, _ = read_image(path)
+        data = in_adu(read_image(path)[0])
     except FrameError:
         return None
     keys = (names.readmode, *names.gain, *names.offset, *names.binning)

@@ -55,12 +55,13 @@ def draft(paths: Sequence[Path], given: Given, measured: Iterable[Found] = ()) -
     FrameError
         A frame is no image, or of another shape than the first.
     """
-    first, header = read_image(paths[0])
+    written, header = read_image(paths[0])
     chosen = paths[:: max(1, len(paths) // MOST_FRAMES)]
-    frames = [read_image(path, shape=first.shape)[0] for path in chosen]
+    first, *frames = (sky.in_adu(image) for image in [written, *_images(chosen, written.shape)])
     sheet = Sheet.of(header)
     facts = sky.look_at(frames)
     found = [
+        *sky.of_unit(written),
         *sky.of_pixels(facts, len(frames)),
         *cards.of_detector(sheet, facts.shape),
         *cards.of_calibration(sheet, facts.shape),
@@ -73,6 +74,10 @@ def draft(paths: Sequence[Path], given: Given, measured: Iterable[Found] = ()) -
         found.append(Found("headers.center", given.center, "--center"))
     found = last_of_each([*found, *given.typed])
     return last_of_each([*found, *_of_scale(first, sheet, found, given, paths[0]), *given.typed])
+
+
+def _images(paths: Sequence[Path], shape: tuple[int, int]) -> Iterable[Counts]:
+    return (read_image(path, shape=shape)[0] for path in paths)
 
 
 def _of_scale(first: Counts, sheet: Sheet, found: list[Found], given: Given, path: Path) -> list[Found]:

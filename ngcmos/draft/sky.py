@@ -12,6 +12,7 @@ from ngcmos.astrometry.peaks import find_peaks, vote_shift
 from ngcmos.config import Detection
 from ngcmos.draft.found import Found, rounded
 from ngcmos.errors import FrameError, UnsolvedError
+from ngcmos.night.trimming import ADU_OF_ONE, lies_from_0_to_1
 
 BRIGHTEST = 100
 USUAL = Detection()
@@ -46,6 +47,17 @@ class SkyFacts:
     sources: int
     largest_adu: float
     shifts_px: tuple[float, ...] = ()
+
+
+def in_adu(pixels: Counts) -> Counts:
+    """Pixels in counts, where a program has written them from 0 to 1."""
+    return pixels * np.float32(ADU_OF_ONE) if lies_from_0_to_1(pixels) else pixels
+
+
+def of_unit(pixels: Counts) -> list[Found]:
+    """What a pixel of 1 stands for, where that is not one count."""
+    why = "pixels lie between 0 and 1, as programs write that divide 16 bits by it"
+    return [Found("detector.adu_per_unit", ADU_OF_ONE, why)] if lies_from_0_to_1(pixels) else []
 
 
 def mesh_of(shape: tuple[int, int]) -> int:

@@ -1,4 +1,4 @@
-"""Overscan and pedestal: the part of a frame that is the image, and the level that lies under its light."""
+"""The part of a frame that is the image, in counts, and the level that lies under its light."""
 
 from pathlib import Path
 from typing import TypeAlias
@@ -13,6 +13,8 @@ from ngcmos.night.headers import first_card, number_of
 from ngcmos.night.images import Pixels
 
 Zero: TypeAlias = float | Floats32  # ADU, of the whole frame or (rows, 1)
+ADU_OF_ONE = 65535.0  # what programs that write pixels from 0 to 1 divide 16 bits by
+HIGHEST_OF_UNIT = 2.0  # no pixel from 0 to 1 lies above, however it was resampled
 
 
 def shape_of_file(camera: Camera) -> tuple[int, int] | None:
@@ -35,9 +37,10 @@ def trim(whole: Pixels, header: Header, camera: Camera, path: Path) -> tuple[Pix
     Raises
     ------
     FrameError
-        The frame does not hold the sections of the profile.
+        The frame does not hold the sections of the profile, or its pixels are not in the unit of the profile.
     """
     own = camera.calibration
+    whole = _in_adu(whole, camera, path)
     zero = _pedestal(header, camera, path)
     if own.is_whole:
         return whole, zero
@@ -57,6 +60,27 @@ def trim(whole: Pixels, header: Header, camera: Camera, path: Path) -> tuple[Pix
         )
     levels = np.median(dark, axis=1, keepdims=True).astype(np.float32)[rows]
     return np.ascontiguousarray(image), levels + np.float32(zero)
+
+
+def lies_from_0_to_1(pixels: Pixels) -> bool:
+    """Whether pixels are shares of the range of counts, as programs that process pictures write them."""
+    return pixels.dtype.kind == "f" and 0 < float(np.max(pixels)) <= 1
+
+
+def _in_adu(whole: Pixels, camera: Camera, path: Path) -> Pixels:
+    """Pixels in counts, whatever unit the profile says they are written in."""
+    unit = camera.detector.adu_per_unit
+    if unit == 1:
+        if lies_from_0_to_1(whole):
+            told = f"detector.adu_per_unit = {ADU_OF_ONE:.0f} in the profile"
+            raise FrameError(f"{path.name}: pixels lie between 0 and 1, expected counts (or {told})")
+        return whole
+    highest = float(np.max(whole))
+    if unit >= ADU_OF_ONE / HIGHEST_OF_UNIT and highest > HIGHEST_OF_UNIT:
+        told = f"expected 0 to 1, as detector.adu_per_unit is {unit:g}"
+        raise FrameError(f"{path.name}: pixels go up to {highest:g}, {told}")
+    adu: Pixels = whole.astype(np.float32) * np.float32(unit)
+    return adu
 
 
 def _holds(whole: Pixels, section: tuple[slice, slice] | None) -> bool:

@@ -24,6 +24,7 @@ from ngcmos.errors import (
     WorkError,
 )
 from ngcmos.names import Stage, Verdict
+from ngcmos.night.frames import as_name
 from ngcmos.night.job import Job
 from ngcmos.night.ledger import record
 from ngcmos.night.loop import HEADERS_TOGETHER
@@ -389,6 +390,6 @@ def _spread(paths: Sequence[Path]) -> list[Path]:
 
 def _check_object(frame: Sighting, key: str) -> None:
     """Say where OBJECT is not of the field that the name gives; the sky decides which is right."""
-    if frame.object_name and not frame.object_name.startswith(frame.field):
+    if frame.object_name and not as_name(frame.object_name).lower().startswith(frame.field.lower()):
         told = "%s: %s: %s is %r, expected one that begins with %s; solved as that field"
         log.warning(told, Stage.SIMPLE_WRAPPER, frame.name, key, frame.object_name, frame.field)

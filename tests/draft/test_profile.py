@@ -3,6 +3,7 @@
 import dataclasses
 import re
 
+import numpy as np
 import pytest
 from astropy.io import fits
 
@@ -13,6 +14,7 @@ from ngcmos.draft.found import Found
 from ngcmos.draft.profile import toml_of, typed
 from ngcmos.errors import UsageError
 from ngcmos.names import Health
+from ngcmos.night.frames import read_frame
 
 
 @pytest.fixture(scope="session")
@@ -63,6 +65,21 @@ def test_profile_is_not_written_over(frames, tmp_path):
     path.write_text("mine")
     assert main([str(frames[0]), "--output", str(path)]) == 2
     assert path.read_text() == "mine"
+
+
+def test_frames_written_from_0_to_1_are_read_in_counts(drafted_night, drafted, frames, tmp_path):
+    paths = [tmp_path / path.name for path in frames]
+    for source, path in zip(frames, paths, strict=True):
+        data, header = fits.getdata(source, header=True)
+        fits.writeto(path, (data / 65535).astype(np.float32), header)
+    catalog = str(drafted_night.folder.parents[1] / "tic.fits")
+    assert main([*map(str, paths), "--catalog", catalog, "--output", str(tmp_path / "p.toml"), "-q"]) == 0
+    camera = load_camera(tmp_path / "p.toml")
+    assert camera.detector.adu_per_unit == 65535
+    assert camera.detector.saturation_adu == drafted.detector.saturation_adu
+    assert camera.catalog.tmag_max == pytest.approx(drafted.catalog.tmag_max, abs=0.5)
+    counts = read_frame(frames[0], dataclasses.replace(camera, detector=drafted.detector)).data
+    np.testing.assert_allclose(read_frame(paths[0], camera).data, counts, atol=0.01)
 
 
 @pytest.mark.parametrize("text", ["telescope.aperture", "telescope.wings=2", "name=x", "aperture_m=2"])

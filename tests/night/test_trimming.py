@@ -83,3 +83,35 @@ def test_what_is_no_section_is_refused(section):
 def test_trim_must_leave_the_detector(camera):
     with pytest.raises(ValidationError, match=r"calibration\.trim must leave detector\.columns x detector\.rows"):
         dataclasses.replace(camera, calibration=Calibration(trim="[4:12,1:6]"))
+
+
+@pytest.fixture
+def small():
+    """A camera of small frames that are images as they are, in counts."""
+    profile = load_camera()
+    return dataclasses.replace(profile, detector=dataclasses.replace(profile.detector, rows=ROWS, columns=COLUMNS))
+
+
+def in_units(camera, adu_per_unit):
+    return dataclasses.replace(camera, detector=dataclasses.replace(camera.detector, adu_per_unit=adu_per_unit))
+
+
+def test_pixels_from_0_to_1_become_counts_where_the_profile_says_so(small):
+    data, zero = trim((LIGHT / 65535).astype(np.float32), {"PEDESTAL": -100}, in_units(small, 65535), FRAME)
+    assert data.dtype == np.float32
+    np.testing.assert_allclose(without_zero(data, zero), LIGHT - 100, atol=1e-3)
+
+
+def test_pixels_from_0_to_1_are_no_counts(small):
+    with pytest.raises(FrameError, match=r"a\.fits: pixels lie between 0 and 1, .*detector\.adu_per_unit = 65535"):
+        trim((LIGHT / 65535).astype(np.float32), {}, small, FRAME)
+
+
+def test_counts_are_no_pixels_from_0_to_1(small):
+    with pytest.raises(FrameError, match=r"a\.fits: pixels go up to 1070, expected 0 to 1"):
+        trim(LIGHT.astype(np.uint16), {}, in_units(small, 65535), FRAME)
+
+
+@pytest.mark.parametrize("pixels", [np.zeros((ROWS, COLUMNS), np.float32), np.ones((ROWS, COLUMNS), np.uint8)])
+def test_an_empty_image_and_few_whole_counts_stay_as_they_are(small, pixels):
+    assert trim(pixels, {}, small, FRAME)[0] is pixels
