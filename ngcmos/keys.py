@@ -21,6 +21,8 @@ Positive = Annotated[Number, Field(gt=0)]
 NotNegative = Annotated[Number, Field(ge=0)]
 Share = Annotated[Number, Field(ge=0, le=1)]
 
+Extra = tuple[str, str, str]  # name of a column, where it is from, unit
+
 TABLE = ConfigDict(extra="forbid")
 
 
@@ -38,3 +40,16 @@ def section_of(text: str) -> tuple[slice, slice] | None:
     if not (1 <= left <= right and 1 <= bottom <= top):
         return None
     return slice(bottom - 1, top), slice(left - 1, right)
+
+
+def as_extra(text: str) -> Extra:
+    """Of "name/CARD/unit"; a file may have slashes of its own."""
+    name, _, rest = text.partition("/")
+    source, _, unit = rest.rpartition("/")
+    return name, source, unit
+
+
+def is_extra(text: str) -> bool:
+    """Whether a text is "name/CARD/unit", whose name can be that of a column."""
+    name, source, _ = as_extra(text)
+    return name.isidentifier() and bool(source)

@@ -21,6 +21,7 @@ from ngcmos.keys import (
     SUNRISE,
     TABLE,
     Cards,
+    Extra,
     NotNegative,
     Number,
     Positive,
@@ -30,15 +31,15 @@ from ngcmos.keys import (
     Whole,
     WholeNotNegative,
     WholePositive,
+    as_extra,
     demand,
+    is_extra,
 )
 
 PROFILE_FORMAT = 1
 SCALE_TOLERANCE = 0.05  # a plate scale may differ by this share, where the profile gives no limits
 SkyMethod = Literal["map", "annulus", "mean"]
 SKY_METHODS: tuple[SkyMethod, ...] = typing.get_args(SkyMethod)
-
-Extra = tuple[str, str, str]  # name of a column, where it is from, unit
 
 
 def _limits_around(values: dict[str, Any]) -> tuple[float, float]:
@@ -110,18 +111,6 @@ class Site:
         return self
 
 
-def _as_extra(text: str) -> Extra:
-    """Of "name/CARD/unit"; a file may have slashes of its own."""
-    name, _, rest = text.partition("/")
-    source, _, unit = rest.rpartition("/")
-    return name, source, unit
-
-
-def _is_extra(text: str) -> bool:
-    name, source, _ = _as_extra(text)
-    return name.isidentifier() and bool(source)
-
-
 @dataclass(frozen=True, config=TABLE)
 class HeaderNames:
     """How this camera names the header cards that ngcmos reads."""
@@ -157,8 +146,8 @@ class HeaderNames:
         demand(
             (bool(self.pointing), "pointing must name at least one pair of cards"),
             (all(p.count("/") == 1 for p in self.pointing), 'pointing must be pairs as "TELRAD/TELDECD"'),
-            (all(map(_is_extra, self.extra)), 'extra must be name, card and unit as "humidity/HUMIDITY/%"'),
-            (all(map(_is_extra, self.series)), 'series must be name, file and unit as "pwv_mm/pwv.csv/mm"'),
+            (all(map(is_extra, self.extra)), 'extra must be name, card and unit as "humidity/HUMIDITY/%"'),
+            (all(map(is_extra, self.series)), 'series must be name, file and unit as "pwv_mm/pwv.csv/mm"'),
             (bool(self.date_obs and self.exptime), "date_obs and exptime must name at least one card each"),
             (
                 not self.center
@@ -171,12 +160,12 @@ class HeaderNames:
     @property
     def extra_cards(self) -> list[Extra]:
         """Further cards to keep of each frame; several of one name in order of preference."""
-        return [_as_extra(one) for one in self.extra]
+        return [as_extra(one) for one in self.extra]
 
     @property
     def extra_series(self) -> list[Extra]:
         """Files of time series to join to the frames."""
-        return [_as_extra(one) for one in self.series]
+        return [as_extra(one) for one in self.series]
 
     @property
     def extra_units(self) -> dict[str, str]:

@@ -14,9 +14,9 @@ from astropy.time import Time
 
 from ngcmos.arrays import Floats
 from ngcmos.errors import WorkError
+from ngcmos.keys import Extra
 from ngcmos.night.cards import Header
 from ngcmos.night.headers import card_said
-from ngcmos.profile import Extra
 
 log = logging.getLogger(__name__)
 
