@@ -1,10 +1,13 @@
 """Scripts run as their users run them: by name, from another folder, with next to no environment."""
 
+import functools
 import hashlib
 import os
 import subprocess
 import sys
 from pathlib import Path
+
+from warm_scripts import WarmScripts
 
 from ngcmos.chain.night import RunOptions
 from ngcmos.chain.night import run as run_options
@@ -51,14 +54,25 @@ def run_chain(config, folder, *, workers=1, quiet=True, **options):
     return run_options(config, folder, RunOptions(**options), workers=workers, quiet=quiet)
 
 
-def run_script(name, *options, code=0, cwd="/", env=None):
-    """Completed run of scripts/{name}.py under a bare environment; its exit code must be `code`."""
-    command = [sys.executable, str(ROOT / "scripts" / f"{name}.py"), *map(str, options)]
-    done = subprocess.run(
-        command, capture_output=True, text=True, check=False, cwd=cwd, env=BARE | (env or {}), timeout=600
-    )
+def run_script(name, *options, code=0, cwd="/", env=None, cold=False):
+    """Completed run of scripts/{name}.py under a bare environment; its exit code must be `code`.
+
+    It is a process of its own, begun by one that has read the code already; `cold`, or with an environment that
+    Python or a library looks at when it starts, by a new Python.
+    """
+    argv, whole = [str(ROOT / "scripts" / f"{name}.py"), *map(str, options)], BARE | (env or {})
+    if cold or any(not key.startswith("NGCMOS_") for key in env or {}):
+        quiet = {"capture_output": True, "text": True, "timeout": 600}
+        done = subprocess.run([sys.executable, *argv], check=False, cwd=cwd, env=whole, **quiet)
+    else:
+        done = _warm_scripts().run(argv, cwd=cwd, env=whole)
     assert done.returncode == code, f"{name} ended with {done.returncode}, expected {code}:\n{done.stderr[-4000:]}"
     return done
+
+
+@functools.cache
+def _warm_scripts():
+    return WarmScripts(BARE)
 
 
 def night_options(base, *, date="20240705", camera=None):

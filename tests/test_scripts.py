@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -21,8 +22,17 @@ SCRIPTS = sorted(path.stem for path in (ROOT / "scripts").glob("*.py") if path.s
 
 @pytest.mark.parametrize("name", SCRIPTS)
 def test_help_has_an_example(name):
-    said = run_script(name, "--help").stdout
+    said = run_script(name, "--help", cold=True).stdout
     assert f"scripts/{name}.py" in said
+
+
+def test_script_begun_warm_is_that_of_a_new_python(base):
+    """Most tests begin scripts in a process that has read their code: it must make no difference."""
+    (base / "nights" / "20240705").mkdir()
+    for options, code in [(["--frobnicate"], 2), (["--help"], 0), (night_options(base, camera="ngts_cmos"), 0)]:
+        done = [run_script("check_cmos", *options, code=code, cold=cold) for cold in (True, False)]
+        said = [(one.stdout, re.sub(r"\d\d:\d\d:\d\d", "", one.stderr)) for one in done]
+        assert said[0] == said[1] and any(said[0])
 
 
 @pytest.mark.parametrize("name", NIGHT_SCRIPTS)

@@ -1,0 +1,138 @@
+"""A process that has imported what scripts import, and becomes a script each time it is asked.
+
+Most of what a short run of a script costs is reading code (1.5 s of 2). This process has done that; asked on its
+socket it forks, and the fork runs the script's file to its end as Python would, with the options, folder and
+environment that were sent and nothing of the test's own process. It ends with the tests that started it.
+"""
+
+import gc
+import importlib
+import json
+import os
+import pkgutil
+import runpy
+import select
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+SOCKET = "socket"
+ASKED_FOR_LATER = [  # by functions, when they are called
+    "astropy.coordinates",
+    "astropy.timeseries",
+    "astropy.visualization",
+    "astropy.wcs",
+    "batman",
+    "donuts",
+    "imageio_ffmpeg",
+    "matplotlib.backends.backend_agg",
+    "matplotlib.backends.backend_pdf",
+    "matplotlib.dates",
+    "matplotlib.figure",
+    "nifty_ls",
+    "pandas",
+    "photutils.background",
+    "photutils.psf",
+    "pyarrow.parquet",
+    "scipy.ndimage",
+    "scipy.optimize",
+    "scipy.signal",
+    "scipy.spatial",
+    "sep",
+]
+
+
+class WarmScripts:
+    """The one who asks: `run(...)` gives what subprocess.run would."""
+
+    def __init__(self, env):
+        self._folder = Path(tempfile.mkdtemp(prefix="ngcmos-warm-"))
+        # matplotlib is imported once: a folder of its own choice would end with the first script
+        env = env | {"MPLCONFIGDIR": str(self._folder)}
+        pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
+        command = [sys.executable, __file__, str(self._folder)]
+        self._process = subprocess.Popen(command, **pipes, env=env, cwd="/", start_new_session=True)
+        assert self._process.stdout.readline() == "ready\n"
+
+    def run(self, argv, *, cwd, env, timeout_s=600):
+        """Completed run of a script; a timeout kills it."""
+        with tempfile.TemporaryDirectory(dir=self._folder) as own, socket.socket(socket.AF_UNIX) as asked:
+            paths = [Path(own, name) for name in ("stdout", "stderr")]
+            request = {"argv": argv, "cwd": str(cwd), "env": env, "timeout_s": timeout_s}
+            asked.connect(str(self._folder / SOCKET))
+            with asked.makefile("rw") as stream:
+                stream.write(json.dumps(request | {"said": [*map(str, paths)]}) + "\n")
+                stream.flush()
+                code = int(stream.readline())
+            return subprocess.CompletedProcess(argv, code, *(path.read_text(encoding="utf-8") for path in paths))
+
+
+def import_all():
+    """Import the package and what its functions import when they are called."""
+    import ngcmos.commands.running  # first, before numpy, as scripts do
+
+    for module in pkgutil.walk_packages(ngcmos.__path__, "ngcmos."):
+        if not module.name.endswith("__main__"):
+            importlib.import_module(module.name)
+    for name in ASKED_FOR_LATER:
+        importlib.import_module(name)
+    gc.collect()
+    gc.freeze()
+
+
+def serve(folder):
+    """Wait for requests while there is who asks; returns in a fork that is to be a script: its request."""
+    signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # nobody waits for those who wait for a script
+    with socket.socket(socket.AF_UNIX) as listener:
+        listener.bind(str(folder / SOCKET))
+        listener.listen(64)
+        print("ready", flush=True)  # noqa: T201
+        while True:
+            ready, _, _ = select.select([listener, sys.stdin], [], [])
+            if sys.stdin in ready:
+                shutil.rmtree(folder, ignore_errors=True)
+                os._exit(0)
+            connection, _ = listener.accept()
+            if os.fork() == 0:
+                listener.close()
+                return _wait_for_script(connection)
+            connection.close()
+
+
+def _wait_for_script(connection):
+    """Fork again: one waits and tells the exit code of the other, which gets the request and is the script."""
+    signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+    with connection, connection.makefile("rw") as stream:
+        request = json.loads(stream.readline())
+        script = os.fork()
+        if script:
+            signal.signal(signal.SIGALRM, lambda *_: os.kill(script, signal.SIGKILL))
+            signal.alarm(request["timeout_s"])
+            stream.write(f"{os.waitstatus_to_exitcode(os.waitpid(script, 0)[1])}\n")
+            stream.flush()
+            os._exit(0)
+    return request
+
+
+def become(request):
+    """Be the script of a request, to its end."""
+    for descriptor, path in enumerate([os.devnull, *request["said"]]):
+        file = os.open(path, os.O_WRONLY | os.O_CREAT if descriptor else os.O_RDONLY)
+        os.dup2(file, descriptor)
+        os.close(file)
+    os.chdir(request["cwd"])
+    os.environ.clear()
+    os.environ.update(request["env"])
+    sys.argv = request["argv"]
+    sys.path[0] = str(Path(sys.argv[0]).parent)
+    runpy.run_path(sys.argv[0], run_name="__main__")
+
+
+if __name__ == "__main__":
+    sys.path[0] = "/"  # modules of the tests are none of a script's
+    import_all()
+    become(serve(Path(sys.argv[1])))
