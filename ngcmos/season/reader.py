@@ -28,7 +28,9 @@ if TYPE_CHECKING:
     from astropy.timeseries import TimeSeries
 
 QUALITIES = tuple(Quality)
+_FLUXES = {"relative_flux": "flux", "relative_flux_err": "flux_err"}
 _NUMBERS = ("flags", "frame", "x", "y", "sky", "airmass")
+_READ = ("bjd_tdb", *_FLUXES, "quality", *_NUMBERS, "night", "camera")
 
 
 class Season:
@@ -116,29 +118,38 @@ class Season:
         ProductError
             A file is missing or damaged.
         """
-        from astropy.time import Time
-        from astropy.timeseries import TimeSeries
-
         row = self.stars[self.star(gaia_id=gaia_id, tic_id=tic_id)]
         there = self.nights if nights is None else [name for name in self.nights if name[:8] in nights]
         paths = [self.folder.curves(name) for name in there]
-        rows = read_star_rows(paths, gaia_id=int(row["gaia_id"]), tic_id=int(row["tic_id"]))
-        curve = TimeSeries(time=Time(numbers_of(rows["bjd_tdb"]), format="jd", scale="tdb"))
-        curve["flux"], curve["flux_err"] = (
-            numbers_of(rows[name]) for name in ("relative_flux", "relative_flux_err")
-        )
-        words = {name: _coded(rows[name]) for name in ("quality", "night", "camera")}
-        cameras = sorted(set(words["camera"][1]))
-        curve["quality"] = _places(*words["quality"], QUALITIES)
-        for name in _NUMBERS:
-            curve[name] = numbers_of(rows[name])
-        codes, nights_told = words["night"]
-        curve["night"] = np.array(nights_told, int)[codes]
-        curve["camera"] = _places(*words["camera"], cameras)
+        ids = {name: int(row[name]) for name in ("gaia_id", "tic_id")}
+        rows = read_star_rows(paths, columns=_READ, **ids)
+        columns = dict(zip(rows.column_names, rows.columns, strict=True))
+        del rows
+        curve, cameras = _as_series(columns)
         curve.meta |= {"FIELD": self.field, "QUALITIES": list(QUALITIES), "CAMERAS": cameras}
         values = zip(row.colnames, row.as_void().item(), strict=True)
         curve.meta |= {name.upper(): value for name, value in values}
         return curve
+
+
+def _as_series(rows: dict[str, pa.ChunkedArray]) -> tuple["TimeSeries", list[str]]:
+    """(the series of these columns, its cameras); each is let go when it is copied, as a star has many points."""
+    from astropy.time import Time
+    from astropy.timeseries import TimeSeries
+
+    curve = TimeSeries()
+    curve.add_column(Time(numbers_of(rows.pop("bjd_tdb")), format="jd", scale="tdb"), name="time", copy=False)
+    for name in _FLUXES:
+        curve.add_column(numbers_of(rows.pop(name)), name=_FLUXES[name], copy=False)
+    curve.add_column(_places(*_coded(rows.pop("quality")), QUALITIES), name="quality", copy=False)
+    for name in _NUMBERS:
+        curve.add_column(numbers_of(rows.pop(name)), name=name, copy=False)
+    codes, nights = _coded(rows.pop("night"))
+    curve.add_column(np.array(nights, int)[codes], name="night", copy=False)
+    codes, words = _coded(rows.pop("camera"))
+    cameras = sorted(set(words))
+    curve.add_column(_places(codes, words, cameras), name="camera", copy=False)
+    return curve, cameras
 
 
 def _as_table(path: Path) -> Table:

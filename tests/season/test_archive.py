@@ -6,6 +6,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from astropy.io import fits
+from season.conftest import made_on_disk
 from table_sums import renew_sums
 
 from ngcmos.errors import ProductError
@@ -43,6 +44,24 @@ def quantile_of_clear(night):
 def test_flux_is_that_of_the_star_over_its_mean(whole):
     every = np.concatenate([pq.read_table(path)["relative_flux"] for path in paths(whole)])
     assert np.median(every) == pytest.approx(1, abs=0.001) and np.std(every) < 0.03
+
+
+def test_every_version_of_spark_knows_how_they_are_written(whole):
+    """And no number that hardly repeats has a dictionary, which is large and slow to read."""
+    group = pq.read_metadata(paths(whole)[0]).row_group(0)
+    columns = {name: group.column(at) for at, name in enumerate(CURVE_SCHEMA.names)}
+    encodings = {encoding for one in columns.values() for encoding in one.encodings}
+    assert encodings == {"PLAIN", "RLE", "RLE_DICTIONARY"}
+    assert {one.compression for one in columns.values()} == {"SNAPPY"}
+    told = {name for name, one in columns.items() if one.has_dictionary_page}
+    assert told == set(CURVE_SCHEMA.names) - {"bjd_tdb", "relative_flux", "relative_flux_err", "x", "y", "sky"}
+
+
+def test_ten_stars_of_a_long_night_lie_in_a_row_group(tmp_path):
+    made = made_on_disk(tmp_path, nights=1, frames=2600, stars=25)
+    made.bring_in()
+    foot = pq.read_metadata(paths(made)[0])
+    assert [foot.row_group(at).num_rows for at in range(foot.num_row_groups)] == [26_000, 26_000, 13_000]
 
 
 def test_star_that_is_not_there_has_no_rows(whole):
