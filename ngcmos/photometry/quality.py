@@ -25,7 +25,6 @@ EXTINCTION_MAG = 0.1  # an airmass, in Tmag; only tells clouds from low altitude
 CLEAR_QUANTILE = 0.9  # of the zero points of a night: stands for a clear sky
 USUAL_LIMITS = QualityLimits()
 NEIGHBOURS = 5  # frames before, whose median place a frame is compared with, and where their drift leads
-FEWEST_OF_DRIFT = 3
 
 
 @dataclasses.dataclass(frozen=True)

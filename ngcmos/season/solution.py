@@ -116,7 +116,7 @@ def solve_season(levels: Levels) -> SeasonSolution:
     constant, held = np.ones(stars, bool), np.isfinite(levels.level)
     for _ in range(PASSES):
         deviation, error = _deviations(levels, state)
-        held = _hold(levels, deviation, error, state.excess)
+        held = _hold(deviation, error, state.excess)
         constant = _find_constant(levels, deviation, error, held)
         state = _alternate(levels, state, held, constant)
         deviation, _ = _deviations(levels, state)
@@ -169,7 +169,7 @@ def _deviations(levels: Levels, state: _State) -> tuple[Floats, Floats]:
     return deviation, state.inflation * np.hypot(levels.error, state.floor[:, None])
 
 
-def _hold(levels: Levels, deviation: Floats, error: Floats, excess: Floats) -> Bools:
+def _hold(deviation: Floats, error: Floats, excess: Floats) -> Bools:
     """Levels that count."""
     with np.errstate(invalid="ignore"):
         near = np.abs(deviation) <= OUTLIER_SIGMA * np.fmax(np.hypot(error, excess), _robust_scatter(deviation))

@@ -159,15 +159,6 @@ def inject_night(config: Config, night: Night, target: Path | str, wanted: Wante
     return injected
 
 
-def read_injected(target: Path | str) -> list[Injected]:
-    """[Injected] of a copy."""
-    table = Table.read(Path(target) / TRUTH, character_as_bytes=False)
-    return [
-        Injected(int(row["tic_id"]), str(row["field"]), Signal(str(row["kind"]), *map(float, list(row)[3:])))
-        for row in table
-    ]
-
-
 def _prepare(config: Config, night: Night, target: Path) -> Path:
     """The night folder of an empty base folder with calibrations and flats."""
     if target.exists() and (not target.is_dir() or any(target.iterdir())):

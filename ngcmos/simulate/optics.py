@@ -93,19 +93,6 @@ def sky_to_pixels(
     return u + optics.centre[0], v + optics.centre[1]
 
 
-def pixels_to_sky(
-    optics: Optics, x: ArrayLike, y: ArrayLike, *, shift: tuple[float, float] = (0.0, 0.0)
-) -> tuple[Floats, Floats]:
-    """ICRS degrees of 0-based pixels; the inverse of `sky_to_pixels`."""
-    u, v = distort(optics, np.asarray(x) - optics.centre[0], np.asarray(y) - optics.centre[1])
-    xi, eta = np.deg2rad(np.tensordot(optics.matrix, np.array([u - shift[0], v - shift[1]]), axes=1))
-    dec0 = np.deg2rad(optics.dec)
-    depth = np.cos(dec0) - eta * np.sin(dec0)
-    ra = np.rad2deg(np.arctan2(xi, depth)) + optics.ra
-    dec = np.rad2deg(np.arctan2(np.sin(dec0) + eta * np.cos(dec0), np.hypot(xi, depth)))
-    return ra % 360, dec
-
-
 def _project(optics: Optics, ra: ArrayLike, dec: ArrayLike) -> Floats:
     """Degrees on the tangent plane, (xi, eta): Calabretta & Greisen 2002, A&A 395, 1077, section 5.1.3."""
     d_ra, dec, dec0 = np.deg2rad(np.asarray(ra) - optics.ra), np.deg2rad(dec), np.deg2rad(optics.dec)

@@ -261,7 +261,7 @@ def _relate_field(job: Job, field: str, comparison: Comparison, inputs: Inputs) 
     keep_product(job.ledger, target, field, inputs)
     job.outcome.products.append(target)
     job.outcome.done.append(target.name)
-    _tell(field, counts, curves, judged)
+    _tell(field, curves, judged)
 
 
 def _tell_exposures(field: str, exptime_s: Floats, thought_s: float | None) -> None:
@@ -321,7 +321,7 @@ def _keep_quality(job: Job, field: str, frames: Table, judged: Judged) -> None:
         record(job.ledger, Record.QUALITY, str(name), field, verdict or UNKNOWN, numbers=numbers)
 
 
-def _tell(field: str, counts: FieldCounts, curves: Relative, judged: Judged) -> None:
+def _tell(field: str, curves: Relative, judged: Judged) -> None:
     """No warning: every frame is measured, and the files say the rest."""
     variable = int(curves.variable.sum())
     if variable:

@@ -6,13 +6,14 @@ import shutil
 import numpy as np
 import pytest
 from astropy.io import fits
+from astropy.table import Table
 from running import raw_checksums, run_stage
 from transit_fit import fit_transit
 
 from ngcmos.config import load_config
 from ngcmos.errors import UsageError, WorkError
 from ngcmos.night.folder import open_night
-from ngcmos.simulate.injection import Wanted, change_star, draw_transit, inject_night, read_injected
+from ngcmos.simulate.injection import TRUTH, Wanted, change_star, draw_transit, inject_night
 from ngcmos.simulate.signals import relative_flux
 from ngcmos.simulate.troubles import contain
 from ngcmos.stages import process_cmos
@@ -62,12 +63,15 @@ def test_signal_is_in_the_table_of_the_copy(solved_night, tmp_path):
     quiet = truth.stars["tic_id"][
         inside & (truth.stars["foreign"] < 0.001) & (truth.stars["Tmag"] > 10.5)
     ].tolist()
-    inject_night(config, night, tmp_path / "copy", Wanted(3, (0.3, 0.3), seed=2, ids=quiet))
+    injected = inject_night(config, night, tmp_path / "copy", Wanted(3, (0.3, 0.3), seed=2, ids=quiet))
     camera = str(config.camera.source)
     copied = load_config(camera=camera, config=str(tmp_path / "copy" / "directories.json"))
     copy = open_night(copied, tmp_path / "copy" / "nights" / folder.name)
     assert run_stage(process_cmos, copied, copy, quiet=True).exit_code == 0
-    injected = read_injected(tmp_path / "copy")
+    listed = Table.read(tmp_path / "copy" / TRUTH, character_as_bytes=False)
+    assert [tuple(row) for row in listed] == [
+        (one.tic_id, one.field, *vars(one.signal).values()) for one in injected
+    ]
     assert len(injected) >= 2
     for one in injected:
         old, new = (
