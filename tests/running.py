@@ -5,6 +5,7 @@ import hashlib
 import os
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 from warm_scripts import WarmScripts
@@ -31,6 +32,7 @@ ROOT = Path(__file__).resolve().parents[1]
 # the kernels of the linear algebra decide the last bit of a number: the tests and the scripts must use the same
 BLAS = {name: value for name, value in os.environ.items() if name.startswith(("OPENBLAS_", "MKL_"))}
 CHECKOUT = {name: value for name, value in os.environ.items() if name == "PYTHONPATH"}  # one that is not installed
+_BEGINNING = threading.Lock()  # scripts may be begun by threads
 BARE = {"PATH": "/usr/bin:/bin", "HOME": "/nonexistent"} | BLAS | CHECKOUT
 
 
@@ -71,8 +73,13 @@ def run_script(name, *options, code=0, cwd="/", env=None, cold=False):
 
 
 @functools.cache
-def _warm_scripts():
+def _begin_warm_scripts():
     return WarmScripts(BARE)
+
+
+def _warm_scripts():
+    with _BEGINNING:
+        return _begin_warm_scripts()
 
 
 def night_options(base, *, date="20240705", camera=None):
