@@ -6,7 +6,7 @@ large it is; ``relate_stars(field, radius_px) -> Relative`` compares all stars o
 """
 
 import dataclasses
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -27,7 +27,7 @@ from ngcmos.photometry.noise import scintillation
 from ngcmos.sphere import sides_of
 from ngcmos.tables.table import check_table, chunks_of_table, layout_of_table, read_frames, read_stars
 
-CHUNK_BYTES = 2**26
+CHUNK_BYTES = 2**24
 FRAME_COLUMNS = ("frame_id", "jd_mid", "exptime_s", "airmass", "sky", "sky_rms")
 SPOILT = Flag.SATURATED | Flag.OFF_CHIP  # no light curve can be made of such a count
 DOUBTFUL = SPOILT | Flag.EDGE | Flag.BAD_PIXEL | Flag.POOR_SKY  # good enough for itself, not to compare others
@@ -229,15 +229,40 @@ def _counts_of(field: FieldCounts, radius_px: float) -> Counts:
     """What one aperture counted of all stars, spoilt counts left out."""
     names = f"flux_{radius_px:g}", f"fluxerr_{radius_px:g}"
     flux, error, flags = columns_of(field, *names, "flags").values()
-    flux = np.where(flags & SPOILT, np.float32(np.nan), flux)
-    return Counts(flux, error, (flags & (DOUBTFUL | CROSSED)) == 0, (flags & CROSSED) != 0)
+    spoilt, trusted, crossed = (flags & SPOILT) != 0, (flags & (DOUBTFUL | CROSSED)) == 0, (flags & CROSSED) != 0
+    del flags  # a night's are many
+    return Counts(np.where(spoilt, np.float32(np.nan), flux), error, trusted, crossed)
 
 
-def relate_best(field: FieldCounts, choice: Choice = EVERY_STAR) -> tuple[Relative, Ints]:
-    """All stars, each in the aperture where it is the quietest, and the (stars,) index of that aperture."""
-    curves = (relate_stars(field, radius, choice) for radius in field.radii)
+def relate_best(
+    field: FieldCounts,
+    choice: Choice = EVERY_STAR,
+    *,
+    radii: Iterable[float] | None = None,
+    weighed: bool = True,
+) -> tuple[Relative, Ints]:
+    """All stars, each in the aperture where it is the quietest, and the (stars,) index of that aperture.
+
+    Parameters
+    ----------
+    field : FieldCounts
+    choice : Choice
+    radii : iterable of float, optional
+        The apertures of the field, by one who wants to see how far it is.
+    weighed : bool
+        Whether `weights` are kept; without, they have no row: those of thousands of stars take 40 MB.
+    """
+    curves: Iterable[Relative] = (
+        relate_stars(field, r, choice) for r in (field.radii if radii is None else radii)
+    )
+    if not weighed:
+        curves = map(_without_weights, curves)  # a loop would hold the one before
     stars = field.stars
     return choose_best(curves, np.asarray(stars["Tmag"], float), np.asarray(stars["blended"], bool))
+
+
+def _without_weights(curves: Relative) -> Relative:
+    return dataclasses.replace(curves, weights=curves.weights[:0].copy())
 
 
 def colours(stars: Table) -> Floats:

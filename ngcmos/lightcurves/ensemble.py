@@ -98,7 +98,7 @@ class Relative:
     comparisons : (stars,) array
         Effective number of comparison stars, (sum w)^2 / sum w^2.
     weights : (comparison stars, stars) float32 array
-        How much each star counts for each other one, the largest of a star 1.
+        How much each star counts for each other one, the largest of a star 1; no row where nobody asks.
     """
 
     flux: Reals

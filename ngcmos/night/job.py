@@ -20,7 +20,7 @@ from ngcmos.names import Stage, Verdict
 from ngcmos.night.fingerprint import Inputs
 from ngcmos.night.folder import Night
 from ngcmos.night.ledger import Entry, Ledger, open_ledger, recall, refuse_field
-from ngcmos.night.loop import work_through
+from ngcmos.night.loop import watched, work_through
 from ngcmos.night.outcome import Outcome
 from ngcmos.night.provenance import keep_standing
 
@@ -86,6 +86,10 @@ class Job:
         """`ngcmos.night.loop.work_through` with the workers of this job."""
         options: dict[str, Any] = {"workers": self.workers, "quiet": self.quiet, "together": together}
         return work_through(work, items, shared=shared, label=label, **options)
+
+    def watched(self, items: Sequence[Item], label: str, unit: str) -> Iterator[Item]:
+        """`ngcmos.night.loop.watched` as this job shows it."""
+        return watched(items, len(items), label=label, unit=unit, quiet=self.quiet)
 
     @contextlib.contextmanager
     def attempt(self, field: str) -> Iterator[None]:

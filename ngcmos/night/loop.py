@@ -75,17 +75,22 @@ def work_through(
         if workers > 1 and len(items) > 1
         else (_try(work, item, shared) for item in items)
     )
-    progress = tqdm(
-        total=len(items), desc=label, unit="frame", disable=quiet or not sys.stderr.isatty(), leave=False
-    )
+    yield from watched(zip(items, results, strict=True), len(items), label=label, quiet=quiet)
+
+
+def watched(
+    items: Iterable[Item], total: int, *, label: str, unit: str = "frame", quiet: bool = False
+) -> Iterator[Item]:
+    """The same items; how many are done with shows as a bar on a terminal, as a line a minute in a log."""
+    progress = tqdm(total=total, desc=label, unit=unit, disable=quiet or not sys.stderr.isatty(), leave=False)
     told = time.monotonic()
     with progress:
-        for number, (item, result) in enumerate(zip(items, results, strict=True), 1):
+        for number, item in enumerate(items, 1):
+            yield item
             progress.update()
             if progress.disable and time.monotonic() - told > _LOG_EVERY_S:
                 told = time.monotonic()
-                log.info("%s: %d of %d", label, number, len(items))
-            yield item, result
+                log.info("%s: %d of %d", label, number, total)
 
 
 def _try(work: Work[Result], item: object, shared: tuple[object, ...]) -> Result | FrameError:

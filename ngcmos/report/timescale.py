@@ -111,7 +111,7 @@ def _do_field(job: Job, table: Path, options: TimescaleOptions) -> None:
 
 
 def _measured(counts: FieldCounts, gaia_id: int | None) -> dict[str, Any]:
-    curves, _ = relate_best(counts)
+    curves, _ = relate_best(counts, weighed=False)
     time_d = np.asarray(counts.frames["jd_mid"], float)
     lengths = scatter_by_length(curves.flux, curves.error, time_d)
     mag = np.asarray(counts.stars["Tmag"], float)

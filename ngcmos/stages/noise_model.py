@@ -15,7 +15,7 @@ figure `noise_model_{field}.png`. All scatters are relative. Keys of the JSON:
 import dataclasses
 import json
 import logging
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -48,6 +48,7 @@ FRAMES_AT_ONCE = 100
 FEWEST_POINTS = 8  # to tell a scatter by
 FEWEST_SHARE = 0.5  # of the frames: a star that is seen in a cloud alone, else saturated, tells nothing
 EACH_FRAME = "1"
+Watched = Callable[[Sequence[float], str], Iterable[float]]  # apertures, and what is made of them
 _PNG_END = b"IEND\xaeB`\x82"
 ROOMS = (
     "ngcmos.lightcurves",
@@ -191,7 +192,7 @@ def _name_in_words(name: str) -> str:
 def _audit_field(job: Job, path: Path, counts: FieldCounts, inputs: Inputs) -> None:
     field, outcome = _field_of(path), job.outcome
     log.info("%s: %s: %d stars in %d frames", Stage.NOISE_MODEL, field, len(counts.stars), len(counts.frames))
-    noise = model_noise(counts, job.camera)
+    noise = model_noise(counts, job.camera, watched=lambda radii, of: job.watched(radii, of + field, "aperture"))
     scatters = list(measure_scatter(noise, inputs.values["bin_minutes"]))
     told: dict[str, Any] = {"made_of": dict(inputs.values), "binned": len(scatters) > 1} | _judge_sky(
         counts, job.camera
@@ -233,10 +234,14 @@ def _draw(path: Path, panels: Sequence[NoisePanel], title: str, inputs: Inputs) 
     return path
 
 
-def model_noise(counts: FieldCounts, camera: Camera) -> FieldNoise:
+def _unwatched(radii: Sequence[float], of: str) -> Iterator[float]:
+    return iter(radii)
+
+
+def model_noise(counts: FieldCounts, camera: Camera, *, watched: Watched = _unwatched) -> FieldNoise:
     """FieldNoise of a FieldCounts: the curves in the best of its apertures, and the model."""
-    levels, sky_errors = _levels_and_sky(counts, camera)
-    curves, best = relate_best(counts)
+    levels, sky_errors = _levels_and_sky(counts, camera, watched(counts.radii, "counts of "))
+    curves, best = relate_best(counts, radii=watched(counts.radii, "light curves of "), weighed=False)
     tmag, exptime_s = np.asarray(counts.stars["Tmag"], float), np.median(np.asarray(counts.frames["exptime_s"]))
     with np.errstate(invalid="ignore", divide="ignore"):
         zero_points = column_medians(
@@ -268,10 +273,10 @@ def _ccd(counts: FieldCounts, camera: Camera, radius_px: float) -> dict[str, Any
     return {"radius_px": radius_px, "detector": camera.detector, "exptime_s": exptime_s}
 
 
-def _levels_and_sky(counts: FieldCounts, camera: Camera) -> tuple[np.ndarray, list[float]]:
+def _levels_and_sky(counts: FieldCounts, camera: Camera, radii: Iterable[float]) -> tuple[np.ndarray, list[float]]:
     """(apertures, stars) median counts, and the error of the sky in each aperture, ADU per pixel."""
     levels, errors = [], []
-    for radius in counts.radii:
+    for radius in radii:
         flux, fluxerr, sky = columns_of(counts, f"flux_{radius:g}", f"fluxerr_{radius:g}", "sky").values()
         levels.append(column_medians(flux))
         rest = _unexplained(flux, fluxerr, sky, _ccd(counts, camera, radius))

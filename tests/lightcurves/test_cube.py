@@ -1,12 +1,13 @@
 """Which counts of a table compare other stars, by their flags."""
 
 import dataclasses
+import tracemalloc
 
 import numpy as np
 import pytest
 from astropy.table import Table
 
-from ngcmos.lightcurves.cube import FieldCounts, relate_stars
+from ngcmos.lightcurves.cube import FieldCounts, relate_best, relate_stars
 from ngcmos.names import Flag
 
 FRAMES, STARS, WRONG = 40, 9, (slice(10, 13), 2)  # three frames of a star, 60 % too bright
@@ -66,3 +67,42 @@ def test_blended_star_compares_no_other():
     without = dataclasses.replace(field, columns={n: v.copy() for n, v in field.columns.items()})
     without.columns["flux_3"][:, WRONG[1]] *= np.linspace(1, 1.5, FRAMES, dtype=np.float32)
     np.testing.assert_allclose(*(others(relate_stars(one, 3.0)) for one in (field, without)), rtol=1e-6)
+
+
+class AsRead(dict):
+    """Columns that are read anew whenever they are asked for, as those of a table."""
+
+    def __getitem__(self, name):
+        return super().__getitem__(name).copy()
+
+
+def many_counts(frames, stars):
+    """Counts of constant stars in two apertures."""
+    rng = np.random.default_rng(4)
+    known = Table({"Tmag": rng.uniform(10, 15, stars), "tic_id": np.arange(stars), "gaia_id": np.arange(stars)})
+    known["gaiabp"], known["gaiarp"], known["blended"] = 12.0, 11.0, False
+    columns = AsRead(flags=np.zeros((frames, stars), np.int32))
+    for radius in (2, 3):
+        columns[f"flux_{radius}"] = (1e4 * (1 + rng.normal(0, 0.01, (frames, stars)))).astype(np.float32)
+        columns[f"fluxerr_{radius}"] = np.full((frames, stars), 100, np.float32)
+    times, places = Table({"jd_mid": np.arange(frames) / 8640}), rng.uniform(0, 2048, (2, stars))
+    air = np.zeros(frames)
+    return FieldCounts({}, known, times, columns, *places, [2.0, 3.0], air, air.astype(int))
+
+
+def test_weights_that_nobody_asks_for_lie_in_memory_only_while_they_are_used():
+    stars = 1200
+    field = many_counts(20, stars)
+    tracemalloc.start()
+    relate_best(field, weighed=False)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 2.5 * 4 * stars**2  # those of one aperture, and what makes them; not those of the one before
+
+
+def test_weights_are_kept_where_somebody_asks_and_change_nothing():
+    field = many_counts(30, 20)
+    (weighed, best), (plain, same) = relate_best(field), relate_best(field, weighed=False)
+    assert weighed.weights.shape == (20, 20) and plain.weights.shape == (0, 20)
+    np.testing.assert_array_equal(weighed.flux, plain.flux)
+    np.testing.assert_array_equal(best, same)
