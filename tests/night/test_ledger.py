@@ -20,12 +20,17 @@ def seen(folder):
     return [(entry.frame, entry.verdict) for entry in read_ledger(folder)]
 
 
-def test_bad_news_is_committed_at_once(tmp_path):
+def test_bad_news_is_committed_at_once(tmp_path, monkeypatch):
+    monkeypatch.setattr(
+        time, "monotonic", lambda: 1000.0
+    )  # no time passes: what is due was committed by the first
     with open_ledger(tmp_path) as ledger:
         record(ledger, "check_cmos", "a.fits", "NG", Verdict.REFUSED, "no stars")
         assert seen(tmp_path) == [("a.fits", "refused")]
-        refuse_field(ledger, "simple_wrapper", "NG", ["b.fits", "c.fits"], "no catalog")
-        assert seen(tmp_path)[1:] == [("b.fits", "refused"), ("c.fits", "refused")]
+        record(ledger, "check_cmos", "b.fits", "NG", Verdict.REFUSED, "no stars")
+        assert seen(tmp_path)[1:] == [("b.fits", "refused")]
+        refuse_field(ledger, "simple_wrapper", "NG", ["c.fits", "d.fits"], "no catalog")
+        assert seen(tmp_path)[2:] == [("c.fits", "refused"), ("d.fits", "refused")]
 
 
 def test_good_news_waits_for_its_second(tmp_path, monkeypatch):

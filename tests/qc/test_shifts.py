@@ -83,6 +83,7 @@ TRUSTED = Evidence(match=0.5, share=0.6, residual_px=0.1)
         ((0.1, 0.0), 0.31, {"match": 0.24}, ShiftVerdict.BEYOND_REACH),
         ((0.1, 0.0), 0.29, {"match": 0.24}, ShiftVerdict.CLOUD),
         ((0.1, 0.0), 1.0, {"share": 0.26}, ShiftVerdict.OK),
+        ((0.1, 0.0), 1.0, {"share": 0.25}, ShiftVerdict.OK),
         ((0.1, 0.0), 1.0, {"share": 0.24}, ShiftVerdict.FIXED_PATTERN),
         ((0.1, 0.0), 1.0, {"residual_px": 0.39}, ShiftVerdict.OK),
         ((0.1, 0.0), 1.0, {"residual_px": 0.41}, ShiftVerdict.FIXED_PATTERN),
@@ -217,6 +218,18 @@ def test_other_shape_is_refused(sky, reference):
 def test_reference_without_stars_is_refused(sky, settings):
     with pytest.raises(FrameError, match=r"a\.fits: 0 stars seen, expected 5 or more"):
         build_reference(starless(sky), 10.0, settings, name="a.fits")
+
+
+def test_as_many_stars_as_the_profile_wants_are_enough(sky, settings, reference):
+    frame = sky.expose(0.3, 0.2, noise=4)
+    seen = measure_shift(reference, frame, 10.0).stars
+    for least, known in ((seen, True), (seen + 1, False)):
+        strict = dataclasses.replace(reference, settings=dataclasses.replace(settings, min_stars=least))
+        assert measure_shift(strict, frame, 10.0).known == known
+    enough = dataclasses.replace(settings, min_stars=reference.stars)
+    assert build_reference(sky.expose(), 10.0, enough).stars == reference.stars
+    with pytest.raises(FrameError, match=f"{reference.stars} stars seen, expected {reference.stars + 1} or more"):
+        build_reference(sky.expose(), 10.0, dataclasses.replace(settings, min_stars=reference.stars + 1))
 
 
 def test_constant_reference_is_refused(settings):
