@@ -67,7 +67,7 @@ def run_script(name, *options, code=0, cwd="/", env=None, cold=False):
         quiet = {"capture_output": True, "text": True, "timeout": 600}
         done = subprocess.run([sys.executable, *argv], check=False, cwd=cwd, env=whole, **quiet)
     else:
-        done = _warm_scripts().run(argv, cwd=cwd, env=whole)
+        done = run_warm(argv, cwd=cwd, env=whole)
     assert done.returncode == code, f"{name} ended with {done.returncode}, expected {code}:\n{done.stderr[-4000:]}"
     return done
 
@@ -77,9 +77,11 @@ def _begin_warm_scripts():
     return WarmScripts(BARE)
 
 
-def _warm_scripts():
+def run_warm(argv, *, cwd, env):
+    """Completed run of a script by its path, begun by a process that has read the code already."""
     with _BEGINNING:
-        return _begin_warm_scripts()
+        scripts = _begin_warm_scripts()
+    return scripts.run(argv, cwd=cwd, env=env)
 
 
 def night_options(base, *, date="20240705", camera=None):

@@ -85,10 +85,10 @@ def test_old_command_lines_work(night):
         name, *options = line.format(night=folder, gaia_id=gaia_id).split()
         named = [part for part in night_options(base) if part not in ("--night", folder.name)]
         named += [] if "--directory" in options else ["--directory", folder]
-        if name.endswith(".sh"):
-            command = [ROOT / "scripts" / name, "--only", "adding_headers", *named]
-        else:
-            command = [sys.executable, ROOT / "scripts" / name, *options, *named]
+        if name.endswith(".py"):
+            run_script(name.removesuffix(".py"), *options, *named, cwd=folder)
+            continue
+        command = [ROOT / "scripts" / name, "--only", "adding_headers", *named]
         env = BARE | {"PYTHON": sys.executable}
         done = subprocess.run(
             list(map(str, command)), env=env, cwd=folder, capture_output=True, text=True, check=False

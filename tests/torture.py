@@ -50,7 +50,8 @@ def prepare(folder, containers=()):
         contain(path, containers[number % len(containers)])
     lay_out(raw, golden)
     started = time.monotonic()
-    run_script("run_night", *night_options(golden, camera=golden / "camera.toml"))
+    # as those that are killed are started: its seconds tell when
+    run_script("run_night", *night_options(golden, camera=golden / "camera.toml"), cold=True)
     took = time.monotonic() - started
     tables = read_tables(golden)
     shutil.rmtree(golden)
