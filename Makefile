@@ -13,7 +13,7 @@
 PYTHON ?= python3
 PYTHON_OLDEST ?= python3.11
 PYTHON_NEWEST ?= python3.13
-TESTS ?= -n auto --dist loadscope
+TESTS ?= -n auto --dist loadscope --no-loadscope-reorder
 VENV ?= .venv
 DEMO ?= demo-night
 BENCH ?= bench-night

@@ -21,6 +21,35 @@ settings.load_profile("suite")
 iers.conf.auto_download = False  # there is no network; older astropys ask for it though the table lies here
 
 
+# rooms and modules that take longest, half a minute and more: begun first, so that none is waited for at the end
+HEAVIEST = (
+    "test_night_alone.py",
+    "test_follow.py",
+    "test_full_night.py",
+    "test_nights.py",
+    "test_chain.py",
+    "test_reductions.py",
+    "test_real_frames.py",
+    "test_readme.py",
+    "stages",
+    "test_browser.py",
+    "draft",
+    "report",
+    "cases",
+)
+
+
+def pytest_collection_modifyitems(config, items):
+    """Where several workers share the tests, the heaviest modules come first; else all keep their order."""
+    if hasattr(config, "workerinput"):
+        items.sort(key=_rank)
+
+
+def _rank(item):
+    inside = item.path.relative_to(Path(__file__).parent)
+    return min((HEAVIEST.index(name) for name in (str(inside), inside.parts[0]) if name in HEAVIEST), default=99)
+
+
 @pytest.fixture(scope="session")
 def real_data():
     """Folder of the real frames; the test is skipped where it is not known."""

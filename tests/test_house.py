@@ -1,6 +1,7 @@
 """How large a file, a function and its list of arguments may grow."""
 
 import ast
+import re
 
 import pytest
 from running import ROOT
@@ -38,3 +39,9 @@ def test_no_file_is_longer_than_a_reader_keeps_in_mind():
 @pytest.mark.parametrize(("count", "most"), [(lines_of, MOST_OF_FUNCTION), (arguments_of, MOST_ARGUMENTS)])
 def test_functions_stay_small(count, most):
     assert [where for where, function in functions() if count(function) > most] == []
+
+
+def test_modules_that_are_begun_first_are_there():
+    text = (ROOT / "tests" / "conftest.py").read_text(encoding="utf-8")
+    [named] = re.findall(r"^HEAVIEST = (\(.*?^\))", text, re.MULTILINE | re.DOTALL)
+    assert [name for name in ast.literal_eval(named) if not (ROOT / "tests" / name).exists()] == []

@@ -53,8 +53,8 @@ def another(half, tmp_path, *, all_frames=True):
 
 def checkout(tmp_path, name, pattern, new):
     """Environment of a checkout in which one file of the package is changed."""
-    for part in ("ngcmos", "config"):
-        shutil.copytree(ROOT / part, tmp_path / part, ignore=shutil.ignore_patterns("__pycache__"))
+    for part in ("ngcmos", "config"):  # with what Python has read already, but for what is being written
+        shutil.copytree(ROOT / part, tmp_path / part, ignore=shutil.ignore_patterns("*.pyc.*"))
     change(tmp_path / "ngcmos" / name, pattern, new)
     return {"PYTHONPATH": str(tmp_path)}
 
