@@ -128,6 +128,7 @@ class HeaderNames:
     gain: Cards = ("GAIN", "EGAIN")
     offset: Cards = ("OFFSET",)
     binning: Cards = ("XBINNING", "YBINNING")
+    serial: Cards = ()
     window: Cards = ("SUBRECT", "XORGSUBF", "YORGSUBF", "ROI", "CCDSEC", "DETSEC")
     pedestal: Cards = ("PEDESTAL",)
     temperature: Cards = ("CCD-TEMP", "CCDTEMP", "SET-TEMP", "DET-TEMP")

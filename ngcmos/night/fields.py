@@ -39,7 +39,7 @@ class Identity:
     object_name, filter_name, image_type : str
         "" where it does not say.
     setup : tuple of (str, str)
-        Gain, offset, read mode, binning and window, as far as it tells.
+        Gain, offset, read mode, binning, window and serial number, as far as it tells.
     pointing : (float, float) or None
         Degrees.
     """
@@ -80,9 +80,12 @@ def read_identity(path: Path, camera: Camera, state: FileState | None) -> Identi
 
 
 def setup_of(header: Header, camera: Camera) -> Setup:
-    """Gain, offset, binning and read mode as far as a header tells; a read mode is another error's business."""
+    """Gain, offset, binning, serial number and read mode as far as a header tells.
+
+    A wrong read mode is another error's business.
+    """
     names: HeaderNames = camera.headers
-    told = [*names.gain, *names.offset, *names.binning, *names.window]
+    told = [*names.gain, *names.offset, *names.binning, *names.window, *names.serial]
     found = [(key, said_first(header, [key])) for key in told]
     mode = said_first(header, [names.readmode])
     if camera.detector.readmode in mode:  # another one is refused by what the profile expects
@@ -107,8 +110,8 @@ def sort_into_fields(known: Mapping[Path, Identity], camera: Camera) -> Sorted:
 
     Places more than a chip apart under one name are fields of their own, named by their whole OBJECT; so are
     frames of another filter than the profile's (than that of most, where the profile names none), named by the
-    field and the filter. Frames of another gain, offset, read mode, binning or window than most of a field stand
-    apart.
+    field and the filter. Frames of another gain, offset, read mode, binning, window or serial number than most of
+    a field stand apart.
     """
     groups: dict[str, list[Path]] = collections.defaultdict(list)
     by_base: dict[str, list[Path]] = collections.defaultdict(list)

@@ -64,6 +64,11 @@ class Night:
         names = {self.known[path].filter_name for path in paths if path in self.known}
         return next((name for name in sorted(names) if name and field.endswith(f"_{as_name(name)}")), "")
 
+    def serial_of(self, field: str, cards: Sequence[str]) -> str:
+        """The serial number of the camera that took a field, by the first of these cards; "" where none tells."""
+        setups = [dict(self.known[path].setup) for path in self.fields.get(field, ()) if path in self.known]
+        return next((setup[card] for setup in setups for card in cards if card in setup), "")
+
     @property
     def frames(self) -> list[Path]:
         """All science frames of the night, field after field."""

@@ -22,7 +22,7 @@ from ngcmos.night.ledger import read_ledger
 from ngcmos.night.products import photometry_path
 from ngcmos.photometry.quality import judge_frames
 from ngcmos.season.known import UNKNOWN, KnownStars
-from ngcmos.tables.table import check_table, read_frames, read_stars, table_checksum
+from ngcmos.tables.table import SERIAL_CARD, check_table, read_frames, read_stars, table_checksum
 
 ROOMS = (
     *[f"ngcmos.season.{name}" for name in ("nightly", "pointings", "read", "summary", "curves", "bins", "known")],
@@ -59,6 +59,7 @@ class FieldNight:
     night : str
         YYYYMMDD.
     camera : str
+        Profile and serial number.
     made_of : str
         JSON that tells what was read and how it is judged.
     radii : tuple of float
@@ -164,13 +165,19 @@ def read_field_night(
         columns[name][:, exclusions.leaves_out_stars(stars)] = np.nan
     return FieldNight(
         night=folder.name,
-        camera=str(facts.header["PROFILE"]),
+        camera=" ".join([str(facts.header["PROFILE"]), *_serial_of(facts.header)]),
         made_of=facts.made_of.text,
         radii=radii,
         stars=stars_of_table(stars),
         frames=_frame_rows(facts, camera),
         columns=columns,
     )
+
+
+def _serial_of(header: Header) -> list[str]:
+    """The serial number of the camera as one word, where a table tells it."""
+    words = str(header.get(SERIAL_CARD, "")).split()
+    return ["-".join(words)] if words else []
 
 
 def _refused_frames(folder: Path, field: str, frames: Table) -> dict[str, str]:

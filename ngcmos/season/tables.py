@@ -54,7 +54,7 @@ _KEPT = (
 )
 FRAME_ROW = np.dtype(
     [
-        *[("night", "S16"), ("camera", "S40"), ("frame", "i4"), ("frame_id", "S200"), ("jd_mid", "f8")],
+        *[("night", "S16"), ("camera", "S120"), ("frame", "i4"), ("frame_id", "S200"), ("jd_mid", "f8")],
         *[(name, "f4") for name in _KEPT],
         *[("quality", "S12"), ("used", "?"), ("reason", "S240"), ("extra", "S400")],
         *[("share", "f4"), ("jitter", "f4"), ("pointing", "i4")],

@@ -234,7 +234,8 @@ class FieldPhotometer:
         shifts = self._job.recall(Record.SHIFTS, self._field)
         placed = [with_shift(frame, shifts) for frame in _in_time(self._placed.values())]
         filter_name = self._job.night.filter_of(self._field)
-        making = Making(self._job.camera, self._inputs, self._describe, filter_name)
+        serial = self._job.night.serial_of(self._field, self._job.camera.headers.serial)
+        making = Making(self._job.camera, self._inputs, self._describe, filter_name, serial)
         self._keep_summary(self._inputs)
         join_table(self._path, placed, self._known, Table(self._stars.chosen, copy=False, meta={}), making)
         keep_product(self._job.ledger, self._path, self._field, self._inputs)

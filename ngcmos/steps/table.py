@@ -23,7 +23,7 @@ from ngcmos.night.products import keep_old
 from ngcmos.night.weather import read_outside
 from ngcmos.tables.frame_row import FrameRow
 from ngcmos.tables.parts import Place, RowReader, open_parts, parts_folder, remove_parts, write_part
-from ngcmos.tables.table import FILTER_CARD, check_table
+from ngcmos.tables.table import FILTER_CARD, SERIAL_CARD, check_table
 from ngcmos.tables.writer import bytes_of_row, write_photometry
 
 log = logging.getLogger(__name__)
@@ -168,12 +168,15 @@ class Making:
         Gives further columns of STARS from the rows of all frames.
     filter_name : str
         The filter that its field is named by, "" of the usual one.
+    serial : str
+        Of the camera; "" where it is not known.
     """
 
     camera: Camera
     inputs: Inputs
     describe: Callable[[Sequence[FrameRow]], Mapping[str, Floats]] = lambda _: {}
     filter_name: str = ""
+    serial: str = ""
 
 
 def join_table(
@@ -196,6 +199,7 @@ def join_table(
     require_space(path.parent, camera.files.reserve_mb, needed_mb=needed_mb)
     cards = cards_of(camera, making.inputs)
     cards += [(FILTER_CARD, filter_name, "filter of its frames")] if filter_name else []
+    cards += [(SERIAL_CARD, making.serial, "serial number of the camera")] if making.serial else []
     headers = camera.headers
     series = {name: read_outside(path.parent, name, source) for name, source, _ in headers.extra_series}
     with write_photometry(path, stars, radii=radii, name_width=width, cards=cards) as writer:

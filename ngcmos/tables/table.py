@@ -23,6 +23,7 @@ from ngcmos.tables.sums import SUM_COLUMN, check_rows
 log = logging.getLogger(__name__)
 
 FILTER_CARD = "FILTER"  # of the frames, where it is not the usual one
+SERIAL_CARD = "SERIAL"  # of the camera, where the profile names its card
 KEPT = 16  # layouts and extensions, of the tables that a run asks again and again
 
 Layout = tuple[fits.Header, np.dtype[np.void], int]

@@ -139,7 +139,7 @@ def make_season(rng, sky, nights, *, frames=60, habits=Habits()):
     return [make_night(rng, sky, number, frames=frames, habits=habits) for number in range(nights)]
 
 
-def write_night(base, field, sky, night, *, name=None, camera=None):
+def write_night(base, field, sky, night, *, name=None, camera=None, serial=None):
     """The photometry table of a made night under a base path; its folder."""
     from ngcmos.tables.writer import columns, write_photometry
 
@@ -151,6 +151,7 @@ def write_night(base, field, sky, night, *, name=None, camera=None):
     for one in ("gaia_id", "tic_id", "Tmag", "gaiabp", "gaiarp"):
         rows[one] = stars[one]
     cards = [("PROFILE", camera or "ngts_cmos", ""), ("SKYMETH", "map", ""), ("VERSION", "1", "")]
+    cards += [("SERIAL", serial, "")] if serial else []
     path = folder / f"phot_{field}.fits"
     with write_photometry(path, stars, radii=night.radii, name_width=width, cards=cards) as writer:
         for at in range(len(night.bjd)):
