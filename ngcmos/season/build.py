@@ -8,6 +8,8 @@ the next run does the rest, and the result is the same: nothing but the tables o
 import base64
 import collections
 import dataclasses
+import functools
+import json
 import logging
 import zlib
 from collections.abc import Mapping, Sequence
@@ -23,6 +25,7 @@ from ngcmos.lightcurves.cube import DOUBTFUL
 from ngcmos.names import Quality
 from ngcmos.night.disk import require_space
 from ngcmos.night.exclusions import NOTHING, Exclusions
+from ngcmos.night.fingerprint import code_of, digest_of
 from ngcmos.season.archive import SeasonFolder, bytes_of_curves, read_mark, write_bins, write_curves
 from ngcmos.season.bins import bin_night
 from ngcmos.season.curves import Scale, relative_curves
@@ -30,10 +33,12 @@ from ngcmos.season.known import UNKNOWN, KnownStars
 from ngcmos.season.read import FieldNight, read_field_night, read_night_facts
 from ngcmos.season.scale import SeasonFit, common_radii, fit_season
 from ngcmos.season.seen import Seen
+from ngcmos.season.settled import Settled
 from ngcmos.season.summary import (
     NightSummary,
     read_for_scale,
     read_made_of,
+    read_parts,
     read_summary,
     summarise,
     write_summary,
@@ -44,6 +49,7 @@ log = logging.getLogger(__name__)
 SMALL_SEASON_POINTS = 5_000_000  # up to here all nights are written anew when one comes: the result is exact
 MOVED_ERRORS = 0.1  # of a point: a star has moved when its flux would change by more than this
 MOVED_SHARE = 0.05  # of the stars of a night: then it is written anew
+ROOMS = ("ngcmos.season", "ngcmos.lightcurves")  # whose code the scale is made by, and some more
 
 
 @dataclasses.dataclass(frozen=True)
@@ -59,6 +65,11 @@ class Source:
     known: KnownStars = UNKNOWN
     telescope: str = ""
     exclusions: Exclusions = NOTHING
+
+    @property
+    def beside(self) -> str:
+        """What enters the solution of the night beside its own files."""
+        return self.known.digest + (self.exclusions.digest or "")
 
     def read(self, field: str, *, further: tuple[str, ...] = ()) -> FieldNight:
         """A field of the night; its camera is the profile, and the telescope where that is another one.
@@ -91,10 +102,45 @@ class Changes:
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Season:
-    """The nights of a season in the order of their names, as `read_for_scale`, and the scale of each camera."""
+    """The nights of a season, their names in order; what they hold is read and solved once it is asked for."""
 
-    summaries: Sequence[NightSummary]
-    fits: Mapping[str, SeasonFit]
+    folder: SeasonFolder
+    sources: Mapping[str, Source]
+    names: Sequence[str]
+
+    @functools.cached_property
+    def summaries(self) -> list[NightSummary]:
+        """The solutions of the nights, as `read_for_scale`."""
+        return [read_for_scale(self.folder.summary(name)) for name in self.names]
+
+    @functools.cached_property
+    def fits(self) -> dict[str, SeasonFit]:
+        """The scale of each camera."""
+        fits = {}
+        for camera in sorted({summary.camera for summary in self.summaries}):
+            own = [summary for summary in self.summaries if summary.camera == camera]
+            source = self.sources[own[-1].name]
+            fits[camera] = fit_season(own, source.camera.detector.shape, source.known)
+        return fits
+
+    @property
+    def points(self) -> int:
+        """How many there are of all stars."""
+        return sum(one.share.shape[1] * len(one.stars) for one in self.summaries)
+
+    def signature(self) -> str:
+        """What its scale is made of and what its light curves are: as long as it stays, these need not be touched.
+
+        Solutions by the sizes and times of their files, light curves by their marks.
+        """
+        files = [self.folder.summary(name).stat() for name in self.names]
+        marks = [_marks_there(self.folder, name) for name in self.names]
+        enters = [
+            [name, self.sources[name].camera.detector.shape, self.sources[name].known.digest]
+            for name in self.names
+        ]
+        states = [[file.st_size, file.st_mtime_ns] for file in files]
+        return digest_of(json.dumps([code_of(*ROOMS), enters, states, marks]))
 
 
 def bring_in(
@@ -128,13 +174,15 @@ def bring_in(
     changes = Changes()
     _remove_gone(folder, sources, changes)
     _solve_new(folder, sources, changes, overwrite=overwrite)
-    summaries = _usable(folder, sources, changes)
-    if not summaries:
+    season = Season(folder, sources, _usable(folder, sources, changes))
+    if not season.names:
         told = next(iter(changes.refused.values()), "no night has photometry of it")
         raise WorkError(f"{folder.field}: no season, {told}")
-    season = Season(summaries, _fit_cameras(summaries, sources))
-    small = sum(one.share.shape[1] * len(one.stars) for one in summaries) <= exact_points
-    _write_moved(folder, sources, season, changes, overwrite=overwrite, exactly=small)
+    settled = Settled(folder.path, exact_points)
+    if overwrite or not settled.holds(season.signature()):
+        _write_moved(season, changes, overwrite=overwrite, exactly=season.points <= exact_points)
+        if not changes.refused:
+            settled.keep(season.signature())
     return changes, season
 
 
@@ -152,18 +200,18 @@ def _solve_new(folder: SeasonFolder, sources: Mapping[str, Source], changes: Cha
     seen = Seen(folder.path)
     for name, source in sorted(sources.items()):
         made_of = "" if overwrite else read_made_of(folder.summary(name))
-        if made_of and seen.unchanged(name, source.folder, source.camera, _beside(source)):
+        if made_of and seen.unchanged(name, source.folder, source.camera, source.beside):
             continue
         try:
             given = (source.folder, folder.field, source.camera, source.known, source.exclusions)
-            inputs = read_night_facts(*given).made_of
-            differs = inputs.differences(made_of)
-            if not made_of or not inputs.is_other_code(differs):
+            facts = read_night_facts(*given)
+            differs = facts.made_of.differences(made_of)
+            if not made_of or not facts.made_of.is_other_code(differs):
                 _solve(folder, source)
                 changes.brought.append(name)
             elif differs:
                 changes.stale.append(name)
-            seen.keep(name, source.folder, source.camera, _beside(source))
+            seen.keep(name, source.folder, source.camera, source.beside, facts.reduction)
         except WriteError:
             raise
         except WorkError as error:
@@ -175,11 +223,6 @@ def _solve_new(folder: SeasonFolder, sources: Mapping[str, Source], changes: Cha
             len(changes.stale),
         )
     seen.write()
-
-
-def _beside(source: Source) -> str:
-    """What enters a night's solution beside its own files."""
-    return source.known.digest + (source.exclusions.digest or "")
 
 
 def _solve(folder: SeasonFolder, source: Source) -> None:
@@ -197,52 +240,33 @@ def _refuse(changes: Changes, name: str, error: Exception | str) -> None:
     log.error("season: %s: %s", name, error)
 
 
-def _usable(folder: SeasonFolder, sources: Mapping[str, Source], changes: Changes) -> list[NightSummary]:
-    """The summaries of all nights that share an aperture with the newest one of their camera."""
-    summaries = []
-    for name in sorted(sources):
-        if folder.summary(name).exists():
-            summaries.append(read_for_scale(folder.summary(name)))
-    kept: dict[str, list[NightSummary]] = collections.defaultdict(list)
-    for summary in reversed(summaries):
-        beside = kept[summary.camera]
-        if common_radii([*beside, summary]):
-            beside.append(summary)
+def _usable(folder: SeasonFolder, sources: Mapping[str, Source], changes: Changes) -> list[str]:
+    """Names of all nights that share an aperture with the newest one of their camera."""
+    kept: dict[str, dict[str, Floats]] = collections.defaultdict(dict)  # by cameras: the radii of their nights
+    for name in sorted(sources, reverse=True):
+        if not folder.summary(name).exists():
+            continue
+        parts = read_parts(folder.summary(name), ["camera", "radii"])
+        beside = kept[str(parts["camera"])]
+        if common_radii([*beside.values(), parts["radii"]]):
+            beside[name] = parts["radii"]
         else:
-            radii = ", ".join(f"{radius:g}" for radius in beside[0].radii)
-            _refuse(changes, summary.name, f"measured with other apertures, expected some of {radii} px")
-    return sorted((one for own in kept.values() for one in own), key=lambda one: one.name)
+            radii = ", ".join(f"{radius:g}" for radius in next(iter(beside.values())))
+            _refuse(changes, name, f"measured with other apertures, expected some of {radii} px")
+    return sorted(name for own in kept.values() for name in own)
 
 
-def _fit_cameras(summaries: Sequence[NightSummary], sources: Mapping[str, Source]) -> dict[str, SeasonFit]:
-    """The scale of each camera."""
-    cameras = sorted({summary.camera for summary in summaries})
-    fits = {}
-    for camera in cameras:
-        own = [summary for summary in summaries if summary.camera == camera]
-        source = sources[own[-1].name]
-        fits[camera] = fit_season(own, source.camera.detector.shape, source.known)
-    return fits
-
-
-def _write_moved(
-    folder: SeasonFolder,
-    sources: Mapping[str, Source],
-    season: Season,
-    changes: Changes,
-    *,
-    overwrite: bool,
-    exactly: bool,
-) -> None:
+def _write_moved(season: Season, changes: Changes, *, overwrite: bool, exactly: bool) -> None:
     """Write the light curves that are not there, of another solution, or that moved."""
+    folder = season.folder
     for summary in season.summaries:
         scale = season.fits[summary.camera].scale_of(summary)
         mark = _mark(summary, scale)
-        there = [read_mark(path) for path in (folder.curves(summary.name), folder.bins(summary.name))]
+        there = _marks_there(folder, summary.name)
         if not overwrite and all(_stands(one, mark, summary, scale, exactly=exactly) for one in there):
             continue
         try:
-            _write_night(folder, sources[summary.name], summary, scale, mark)
+            _write_night(folder, season.sources[summary.name], summary, scale, mark)
         except WriteError:
             raise
         except WorkError as error:
@@ -274,6 +298,11 @@ def _write_night(
     good = (night.measured["quality"] == Quality.GOOD.value.encode())[:, None]
     good = good & ((night.columns["flags"] & DOUBTFUL) == 0)
     write_bins(folder.bins(summary.name), night.stars, bin_night(night.columns["jd_bary"], curves, good), mark)
+
+
+def _marks_there(folder: SeasonFolder, name: str) -> list[dict[str, Any]]:
+    """What the light curves of a night that lie there are made of, and their bins."""
+    return [read_mark(path) for path in (folder.curves(name), folder.bins(name))]
 
 
 def _mark(summary: NightSummary, scale: Scale) -> dict[str, Any]:

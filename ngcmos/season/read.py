@@ -97,6 +97,11 @@ class NightFacts:
     exclusions: Exclusions
     made_of: Inputs
 
+    @property
+    def reduction(self) -> str:
+        """What the photometry was made of."""
+        return str(self.header.get("INPUTS", ""))
+
 
 def read_night_facts(
     folder: Path, field: str, camera: Camera, known: KnownStars, exclusions: Exclusions = NOTHING

@@ -83,9 +83,9 @@ class SeasonFit:
         return rows
 
 
-def common_radii(summaries: Sequence[NightSummary]) -> tuple[float, ...]:
-    """Apertures that all nights have; empty where there is none."""
-    sets = [set(summary.radii.tolist()) for summary in summaries]
+def common_radii(nights: Sequence[Floats]) -> tuple[float, ...]:
+    """Of the apertures of each night those that all have; empty where there is none."""
+    sets = [set(radii.tolist()) for radii in nights]
     return tuple(sorted(set.intersection(*sets))) if sets else ()
 
 
@@ -105,7 +105,7 @@ def fit_season(
     """
     stars = _all_stars(summaries)
     gathered = dataclasses.replace(_gather(summaries, stars, shape), known=known.are_known(stars))
-    radii = common_radii(summaries)
+    radii = common_radii([summary.radii for summary in summaries])
     solved = [solve_season(gathered.levels(radius)) for radius in radii]
     errors = np.array([np.where(gathered.counting[:, None], one.error, np.nan) for one in solved])
     aperture = choose_apertures(errors, stars["Tmag"].astype(float))

@@ -5,6 +5,7 @@ It is a memory aid: without it the next run reads the heads of all tables again 
 
 import json
 from pathlib import Path
+from typing import Any
 
 from ngcmos.config import Camera
 from ngcmos.night.fingerprint import code_of, digest_of
@@ -26,31 +27,40 @@ class Seen:
 
     def __init__(self, folder: Path) -> None:
         self._path = folder / _NAME
-        self._known: dict[str, str] = {}
+        self._known: dict[str, Any] = {}
         try:
             known = json.loads(self._path.read_text(encoding="utf-8"))
         except (OSError, ValueError):
-            return
+            known = {}
         if isinstance(known, dict):
-            self._known = {str(name): str(state) for name, state in known.items()}
+            self._known = known
+        self._before = dict(self._known)
 
     def unchanged(self, name: str, folder: Path, camera: Camera, beside: str) -> bool:
         """Whether a night looks as it did, and what enters beside it."""
-        return self._known.get(name) == _state(folder, camera, beside)
+        return self.reduction(name, folder, camera, beside) is not None
 
-    def keep(self, name: str, folder: Path, camera: Camera, beside: str) -> None:
-        """Remember a night."""
-        self._known[name] = _state(folder, camera, beside)
+    def reduction(self, name: str, folder: Path, camera: Camera, beside: str) -> str | None:
+        """What the photometry of a night was made of; None where the night does not look as it did."""
+        match self._known.get(name):
+            case [str(state), str(reduction)] if state == _state(folder, camera, beside):
+                return reduction
+        return None
+
+    def keep(self, name: str, folder: Path, camera: Camera, beside: str, reduction: str) -> None:
+        """Remember a night, and what its photometry was made of."""
+        self._known[name] = [_state(folder, camera, beside), reduction]
 
     def write(self) -> None:
-        """Write it down for the next run.
+        """Write it down for the next run, where there is anything new.
 
         Raises
         ------
         WriteError
             The disk is full, read-only or failing.
         """
-        write_text(self._path, json.dumps(self._known, sort_keys=True))
+        if self._known != self._before:
+            write_text(self._path, json.dumps(self._known, sort_keys=True))
 
 
 def _state(folder: Path, camera: Camera, beside: str) -> str:

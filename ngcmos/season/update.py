@@ -60,7 +60,7 @@ def update(
     """
     changes, season = bring_in(folder, sources, overwrite=overwrite)
     known = next(iter(sources.values())).known if sources else UNKNOWN
-    otherwise = say_reductions(read_reductions(sources, folder.field))
+    otherwise = say_reductions(read_reductions(sources, folder))
     made_of = _made_of(folder, season, known) | {OTHERWISE: otherwise}
     if overwrite or any(read_mark(path) != made_of for path in (folder.stars, folder.frames)):
         if otherwise:
@@ -78,7 +78,7 @@ def update(
 
 def _made_of(folder: SeasonFolder, season: Season, known: KnownStars) -> dict[str, object]:
     """What the tables of a season are made of: its light curves, and the code that searches them."""
-    marks = {one.name: digest_of(json.dumps(read_mark(folder.bins(one.name)))) for one in season.summaries}
+    marks = {name: digest_of(json.dumps(read_mark(folder.bins(name)))) for name in season.names}
     return {"nights": marks, "code": code_of(*ROOMS), "known": known.digest}
 
 

@@ -15,9 +15,12 @@ import pytest
 from season.conftest import FIELD, made_on_disk
 from season.made_season import Habits, make_night, write_night
 
+from ngcmos.astrometry.known import no_known
 from ngcmos.errors import WorkError, WriteError
+from ngcmos.season import build
 from ngcmos.season.archive import read_rows
 from ngcmos.season.build import Source, bring_in
+from ngcmos.season.known import KnownStars
 from ngcmos.season.summary import read_summary, write_summary
 
 
@@ -256,3 +259,53 @@ def test_night_whose_folder_is_renamed_changes_its_place(built):
     built.know(built.base / first)
     built.bring_in()
     assert content(built.folder) == before
+
+
+def test_what_stands_is_not_solved_again(built, monkeypatch):
+    built.bring_in()
+    solved = []
+    monkeypatch.setattr("ngcmos.season.build.fit_season", lambda *given: solved.append(given))
+    changes, season = built.bring_in()
+    assert not changes.any and not solved and season.names == sorted(built.sources)
+
+
+@pytest.mark.parametrize("kind", ["curves", "bins"])
+def test_light_curves_that_were_removed_or_damaged_are_written_again(built, kind):
+    whole = content(built.folder)
+    built.bring_in()
+    getattr(built.folder, kind)("20240702").unlink()
+    getattr(built.folder, kind)("20240703").write_bytes(b"PAR1")
+    changes, _ = built.bring_in()
+    assert changes.rewritten == ["20240702", "20240703"] and content(built.folder) == whole
+
+
+def test_stars_that_became_known_put_all_nights_on_another_scale(built):
+    built.bring_in()
+    before = content(built.folder)
+    table = no_known()
+    for star in range(20):
+        table.add_row()
+        table["tic_id"][-1], table["kind"][-1] = 1000 + star, "VAR"
+    known = KnownStars(table)
+    for name, source in built.sources.items():
+        built.sources[name] = dataclasses.replace(source, known=known)
+    changes, _ = built.bring_in()
+    assert changes.any and content(built.folder) != before
+
+
+def test_memory_of_the_scale_may_be_lost_or_damaged(built):
+    before = content(built.folder)
+    (built.folder.path / ".settled").write_bytes(b"\xff")
+    changes, _ = built.bring_in()
+    assert not changes.any and content(built.folder) == before
+    assert (built.folder.path / ".settled").read_text().isalnum()
+
+
+def test_scale_solved_by_other_code_is_solved_again(built, monkeypatch):
+    built.bring_in()
+    monkeypatch.setattr("ngcmos.season.build.code_of", lambda *rooms: "another")
+    solved = []
+    fit = build.fit_season
+    monkeypatch.setattr("ngcmos.season.build.fit_season", lambda *given: solved.append(1) or fit(*given))
+    built.bring_in()
+    assert solved

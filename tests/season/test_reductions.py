@@ -39,3 +39,24 @@ def test_page_tells_of_them(tmp_path):
         )
     update(made.folder, made.sources)
     assert "20240702 with another sky_method" in gather_season(made.folder, (2048, 2048)).otherwise
+
+
+def test_tables_that_stand_are_not_read_again_for_it(tmp_path, monkeypatch):
+    made = made_on_disk(tmp_path, nights=2, frames=8, stars=12)
+    update(made.folder, made.sources)
+    read = []
+    monkeypatch.setattr("ngcmos.season.reductions.check_table", lambda path: read.append(path) or {})
+    update(made.folder, made.sources)
+    assert not read
+
+
+def test_table_measured_otherwise_since_is_seen(tmp_path):
+    made = made_on_disk(tmp_path, nights=3, frames=8, stars=12)
+    for name in made.sources:
+        fits.setval(made.table(name), "INPUTS", value=json.dumps(SETTINGS), ext=1)
+    update(made.folder, made.sources)
+    assert not gather_season(made.folder, (2048, 2048)).otherwise
+    other = json.dumps(SETTINGS | {"photometry.sky_method": "annulus"})
+    fits.setval(made.table("20240702"), "INPUTS", value=other, ext=1)
+    update(made.folder, made.sources)
+    assert "20240702 with another sky_method" in gather_season(made.folder, (2048, 2048)).otherwise
