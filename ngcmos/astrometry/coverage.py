@@ -13,7 +13,6 @@ from numpy.typing import ArrayLike
 
 from ngcmos.arrays import Bools, Floats, Place, Shape
 from ngcmos.astrometry.distortion import Solution, centre_of, project, to_sky
-from ngcmos.neighbours import tree_of
 from ngcmos.sphere import unit_vectors
 
 POINTS_A_SIDE = 21
@@ -83,13 +82,48 @@ def share_among(lie: Lie, ra: Floats, dec: Floats) -> float:
     points = np.stack(project(lie.ra, lie.dec, lie.centre), axis=1)
     if _are_amid(points, stars):
         return 1.0
-    from scipy.spatial import ConvexHull, Delaunay
-
-    hull = ConvexHull(stars)
-    inside = Delaunay(stars[hull.vertices]).find_simplex(points) >= 0
-    reach = math.sqrt(EXPECTED_STARS * hull.volume / (math.pi * len(stars)))  # of a plane hull: its area
-    inside |= tree_of(stars).query(points)[0] < reach
+    hull = _hull_of(stars)
+    inside = _are_in(points, hull)
+    reach = math.sqrt(EXPECTED_STARS * _area_of(hull) / (math.pi * len(stars)))
+    inside[~inside] = [np.hypot(*(stars - point).T).min() < reach for point in points[~inside]]
     return float(np.mean(inside))
+
+
+def _hull_of(stars: Floats) -> Floats:
+    """(corners, 2) the convex hull of (stars, 2) places, counter-clockwise (Andrew 1979, monotone chain).
+
+    That of scipy takes a quarter of a second to import, and stars are some thousand at most here.
+    """
+    ordered = [(float(x), float(y)) for x, y in np.unique(stars, axis=0)]
+    corners = []
+    for one_way in (ordered, ordered[::-1]):
+        chain: list[tuple[float, float]] = []
+        for place in one_way:
+            while len(chain) > 1 and _turn(chain[-2], chain[-1], place) <= 0:
+                chain.pop()
+            chain.append(place)
+        corners += chain[:-1]
+    return np.array(corners)
+
+
+def _turn(start: tuple[float, float], corner: tuple[float, float], end: tuple[float, float]) -> float:
+    """Positive where the way from start to end over a corner turns to the left."""
+    ahead, aside = (corner[0] - start[0], corner[1] - start[1]), (end[0] - start[0], end[1] - start[1])
+    return ahead[0] * aside[1] - ahead[1] * aside[0]
+
+
+def _are_in(points: Floats, hull: Floats) -> Bools:
+    """Which points lie to the left of every side of a hull."""
+    sides = np.roll(hull, -1, axis=0) - hull
+    x, y = (points[:, None, :] - hull).transpose(2, 0, 1)
+    inside: Bools = (sides[:, 0] * y - sides[:, 1] * x >= 0).all(axis=1)
+    return inside
+
+
+def _area_of(hull: Floats) -> float:
+    """By the trapezoids under its sides."""
+    (x, y), (x_next, y_next) = hull.T, np.roll(hull, -1, axis=0).T
+    return float(np.sum(x * y_next - x_next * y)) / 2
 
 
 def _are_amid(points: Floats, stars: Floats) -> bool:

@@ -7,23 +7,21 @@ products can be compared in words.
 """
 
 import ast
-import contextlib
 import dataclasses
 import functools
 import hashlib
 import importlib.util
 import json
-import os
-import sys
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from pydantic import BaseModel
 
+from ngcmos.night.kept import kept
+
 DIGITS = 16
-_MOST_KEPT = 100
 CODE, LAYOUT = "code", "layout"
 SHARED = tuple(f"ngcmos.{name}" for name in ("neighbours", "rotation", "sphere", "stats"))
 _SAID = {
@@ -135,7 +133,7 @@ def code_of(*rooms: str) -> str:
     as_written = hashlib.sha256(Path(__file__).read_bytes())
     for room, path in sources:
         as_written.update(f"{room}/{path.name}:".encode() + path.read_bytes())
-    return _kept(as_written.hexdigest(), lambda: _digest_of_trees(sources))
+    return kept(f"code {as_written.hexdigest()}", lambda: _digest_of_trees(sources))
 
 
 def _digest_of_trees(sources: Iterable[tuple[str, Path]]) -> str:
@@ -143,29 +141,6 @@ def _digest_of_trees(sources: Iterable[tuple[str, Path]]) -> str:
     for room, path in sources:
         digest.update(f"{room}/{path.name}:{_text_of(path)}\n".encode())
     return digest.hexdigest()[:DIGITS]
-
-
-def _kept(as_written: str, compute: Callable[[], str]) -> str:
-    """The digest of files written so, kept beside Python's byte code: parsing takes a third of a second."""
-    place = Path(importlib.util.cache_from_source(__file__)).with_suffix(".digests")
-    try:
-        known = json.loads(place.read_bytes())
-    except (OSError, ValueError):
-        known = {}
-    if as_written not in known:
-        known[as_written] = compute()
-        if not sys.dont_write_bytecode:
-            _keep(place, json.dumps(dict(list(known.items())[-_MOST_KEPT:])))
-    digest: str = known[as_written]
-    return digest
-
-
-def _keep(place: Path, text: str) -> None:
-    """Written whole or not at all; as for byte code, where nothing can be written it is computed each time."""
-    temporary = place.with_suffix(f".{os.getpid()}")
-    with contextlib.suppress(OSError):
-        temporary.write_text(text)
-        temporary.replace(place)
 
 
 @functools.cache

@@ -16,6 +16,7 @@ import subprocess
 import tempfile
 import textwrap
 from collections.abc import Iterable, Iterator, Sequence
+from importlib.metadata import version
 from pathlib import Path
 from typing import IO, TYPE_CHECKING
 
@@ -25,6 +26,7 @@ from numpy.typing import NDArray
 from ngcmos.arrays import Counts, Reals
 from ngcmos.errors import ToolError
 from ngcmos.night.frames import Frame
+from ngcmos.night.kept import kept
 from ngcmos.night.products import write_then_rename
 from ngcmos.stats import MAD_TO_SIGMA
 
@@ -264,11 +266,16 @@ def colour_image(image: Counts, sky: float, sigma: float) -> Card:
 
 @functools.cache
 def _colour_table() -> Card:
-    """matplotlib's magma, uint8 (256, 3)."""
+    """matplotlib's magma, uint8 (256, 3); kept, for pages of small nights need nothing else of matplotlib."""
+    return np.array(kept(f"magma {version('matplotlib')}", _ask_for_colours), np.uint8)
+
+
+def _ask_for_colours() -> list[list[int]]:
     from matplotlib import colormaps
 
     colours = np.asarray(colormaps["magma"](np.arange(256)))
-    return (colours[:, :3] * 255).round().astype(np.uint8)
+    table: list[list[int]] = (colours[:, :3] * 255).round().astype(int).tolist()
+    return table
 
 
 def _place(card: Card, picture: Card, *, column: int) -> None:

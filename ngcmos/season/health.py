@@ -19,6 +19,7 @@ from ngcmos.stats import column_medians
 
 FEWEST_BEFORE, MOST_BEFORE = 6, 30  # nights that a step is held against
 CHANCE = 1e-4  # that two quiet nights seem to be a step
+NORMAL_LIMIT = 3.89  # sigma which a normal deviate passes by that chance; Student's t needs more
 EACH_SIGMA = 2.0  # that either of the two nights must be off by itself
 BRIGHTEST = 50
 CLEAR_SHARE = 0.7  # of the frames that must be free of cloud for a zero point
@@ -91,15 +92,15 @@ def find_steps(values: Floats, *, floor: float) -> list[Step]:
 
 def _step_of(before: Floats, pair: Floats, floor: float) -> tuple[float, float, float] | None:
     """(before, after, sigma) where a pair of nights is off; None where it is not."""
-    from scipy.special import stdtrit
-
     usual, sigma = float(before.mean()), max(float(before.std(ddof=1)), floor)
     off = (pair - usual) / sigma
     together = float(off.mean()) / np.sqrt(1 / 2 + 1 / before.size)
-    limit = -stdtrit(before.size - 1, CHANCE / 2)
-    if abs(together) < limit or (np.sign(together) * off).min() < EACH_SIGMA:
+    if abs(together) < NORMAL_LIMIT or (np.sign(together) * off).min() < EACH_SIGMA:
         return None
-    return usual, float(pair.mean()), abs(together)
+    from scipy.special import stdtrit  # a fifth of a second to import, and few series have a step
+
+    limit = -stdtrit(before.size - 1, CHANCE / 2)
+    return None if abs(together) < limit else (usual, float(pair.mean()), abs(together))
 
 
 def read_numbers(folder: SeasonFolder, shape: Shape) -> list[NightNumbers]:

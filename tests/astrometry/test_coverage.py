@@ -4,9 +4,10 @@ import math
 
 import numpy as np
 import pytest
+from scipy.spatial import ConvexHull, Delaunay, cKDTree
 
 from ngcmos.astrometry.coverage import box_around, is_in_box, lie_of_chip, share_among, share_in_box
-from ngcmos.astrometry.distortion import Solution
+from ngcmos.astrometry.distortion import Solution, project
 
 SHAPE = (2048, 2048)
 SCALE = 4.05 / 3600
@@ -90,3 +91,23 @@ def test_a_handful_of_stars_covers_nothing():
 def test_stars_on_the_other_side_of_the_sky_cover_nothing():
     ra, dec = stars(1.5)
     assert share_among(lie(), (ra + 180) % 360, -dec) == 0
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_share_is_that_of_the_hull_of_scipy(seed):
+    rng = np.random.default_rng(seed)
+    ra, dec = stars(1.5, rng.integers(20, 400), seed)
+    cut = np.cos(seed) * (ra - CENTRE[0]) + np.sin(seed) * (dec - CENTRE[1]) > 0.3
+    here = lie(10.0 * seed)
+    x, points = (
+        np.stack(project(*place, here.centre), axis=1) for place in ((ra[cut], dec[cut]), (here.ra, here.dec))
+    )
+    hull = ConvexHull(x)
+    inside = Delaunay(x[hull.vertices]).find_simplex(points) >= 0
+    inside |= cKDTree(x).query(points)[0] < math.sqrt(16 * hull.volume / (math.pi * len(x)))
+    assert 0.1 < share_among(here, ra[cut], dec[cut]) == np.mean(inside) < 1
+
+
+def test_stars_on_a_line_cover_what_is_next_to_them():
+    dec = np.linspace(CENTRE[1] - 2, CENTRE[1] + 2, 200)
+    assert share_among(lie(), np.full(200, CENTRE[0]), dec) <= 1 / 21

@@ -28,7 +28,7 @@ def code(path):
 
 
 def kept(tmp_path):
-    found = list((tmp_path / "bytes").rglob("*.digests"))
+    found = list((tmp_path / "bytes").rglob("*.results"))
     return found[0] if found else None
 
 
@@ -65,6 +65,7 @@ def test_kept_code_is_what_is_used(room, tmp_path):
 def test_damaged_digests_are_made_anew(room, tmp_path):
     make_place(tmp_path)
     before = code(room)
-    kept(tmp_path).write_text('{"half')
-    assert code(room) == before
+    for damaged in ('{"half', "[1]"):
+        kept(tmp_path).write_text(damaged)
+        assert code(room) == before
     assert before in kept(tmp_path).read_text()

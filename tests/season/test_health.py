@@ -2,10 +2,11 @@
 
 import numpy as np
 import pytest
+from scipy.special import stdtrit
 from season.conftest import made_on_disk
 
 from ngcmos.season.build import bring_in
-from ngcmos.season.health import find_steps, read_numbers
+from ngcmos.season.health import CHANCE, FEWEST_BEFORE, MOST_BEFORE, NORMAL_LIMIT, find_steps, read_numbers
 
 QUANTITIES = 9
 
@@ -83,3 +84,8 @@ def test_offset_is_how_far_the_stars_lie_from_usual(made):
         told = numbers[one].off_x_px - numbers[0].off_x_px
         planted = np.median(middle[one] - middle[0])
         assert told == pytest.approx(planted, abs=0.02)
+
+
+def test_limit_of_a_normal_deviate_passes_over_no_step():
+    wide = [-stdtrit(freedom, CHANCE / 2) for freedom in (FEWEST_BEFORE - 1, MOST_BEFORE - 1, 1e9)]
+    assert min(wide) >= NORMAL_LIMIT and pytest.approx(wide[-1], abs=1e-3) == NORMAL_LIMIT
