@@ -6,8 +6,6 @@ import json
 import os
 import shutil
 import sqlite3
-import subprocess
-import sys
 import types
 
 import numpy as np
@@ -382,12 +380,3 @@ def test_profile_that_asks_for_more_stars_refuses_the_frames(night, tmp_path):
     assert outcome.exit_code == 1
     assert all("too few stars (cloud?): " in reason for reason in outcome.failed.values())
     assert len(outcome.failed) == 24
-
-
-def test_stages_start_without_what_a_finished_night_needs_not():
-    stages = "from ngcmos.chain.registry import STAGES; [one.run for one in STAGES.values()]"
-    code = f"import sys; {stages}; print(*sys.modules)"
-    loaded = subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, check=True
-    ).stdout.split()
-    assert not {"matplotlib", "pandas", "PIL", "finufft", "astropy.timeseries", "scipy.special"} & set(loaded)

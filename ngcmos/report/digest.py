@@ -81,7 +81,7 @@ def _fit(blocks: Sequence[list[str]], room: int) -> list[str]:
 
 def _tell_targets(facts: NightFacts) -> list[list[str]]:
     """What is found of each target that has a curve."""
-    seen = [one for field in facts.targets for one in field.targets if one.series is not None]
+    seen = [one for field in facts.targets for one in field.targets if one.has_curve]
     return [_wrap("star", f"{one.name}: {one.said[0]}") for one in seen]
 
 

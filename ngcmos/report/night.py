@@ -29,7 +29,7 @@ from ngcmos.report.facts import FieldFacts, clear_zero_points_of, read_fields
 from ngcmos.report.oddities import judge_files, judge_masters, judge_reduction, judge_remarks
 from ngcmos.report.runs import StageRun, read_runs
 from ngcmos.report.summary import NightSummary, read_summaries
-from ngcmos.report.target import FieldTargets, read_field_targets
+from ngcmos.report.target import FieldTargets, find_field_targets
 from ngcmos.report.tonight import Tonight, judge_tonight, read_tonight
 from ngcmos.report.verdict import Reason, Room, judge, level_of, sum_up
 
@@ -150,7 +150,7 @@ def gather(config: Config, night: Night, commands: Sequence[tuple[str, str]] = (
         files=sum_up_files(others, frames),
         unseen=unseen_among(others),
         tonight=tonight,
-        targets=[own for field in fields if (own := read_field_targets(config, night.folder, field))],
+        targets=[own for field in fields if (own := find_field_targets(config, night.folder, field))],
     )
 
 

@@ -6,6 +6,7 @@ what speaks against it; other targets and stars that vary beside it, small.
 
 import dataclasses
 import io
+import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -18,10 +19,12 @@ from ngcmos.config import Config
 from ngcmos.errors import NgcmosError, ProductError
 from ngcmos.lightcurves.series import BinLength, assign_bins, bin_points
 from ngcmos.names import Flag, Quality, star_name
-from ngcmos.night.products import photometry_path, relative_path
+from ngcmos.night.fingerprint import code_of, digest_of
+from ngcmos.night.products import photometry_path, relative_path, report_path, targets_path
 from ngcmos.night.spans import DAY_S, JD_1970, clock
 from ngcmos.qc.target_plot import Points, TargetSeries, plot_small, plot_target
 from ngcmos.report import html as page
+from ngcmos.report.chapter import draw_chapter, read_chapter
 from ngcmos.report.facts import FieldFacts
 from ngcmos.report.transit import look, sentence, targets_at
 from ngcmos.tables.observed import Observed, id_of_row, observed_in
@@ -38,6 +41,14 @@ BIN = BinLength(minutes=5.0)
 MOST_LARGE, MOST_SMALL = 3, 12
 WIDE_IN, NARROW_IN = (9.6, 7.4), (4.2, 7.0)  # figures on a laptop and on paper, and on a phone
 DOTS_PER_INCH = 110
+_ROOMS = (  # whose code makes the chapter
+    *[f"ngcmos.report.{name}" for name in ("chapter", "html", "target", "transit")],
+    *[f"ngcmos.qc.{name}" for name in ("plots", "target_plot")],
+    *[
+        f"ngcmos.{name}"
+        for name in ("astrometry.catalog", "lightcurves", "names", "night.spans", "tables", "transits")
+    ],
+)
 _MINUTE_S, _HOURS_A_DAY = 60.0, 24.0
 _SPOILING = {
     Flag.SATURATED: "saturated",
@@ -49,20 +60,48 @@ _SPOILING = {
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class TargetFacts:
-    """A target in a night: its name, what is said of it, and its figure (None where it has no curve)."""
+    """A target in a night: its name, what is said of it, whether it has a curve, and what is drawn of that."""
 
     name: str
     said: Sequence[str]
+    has_curve: bool = False
     series: TargetSeries | None = None
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class FieldTargets:
-    """The targets of a field, and (title, binned curve) of those that are shown small."""
+    """The targets of a field, and (title, binned curve) of those that are shown small.
+
+    `made_of` is a digest of all that enters; `chapter` is what an earlier page drew of the same.
+    """
 
     field: str
     targets: Sequence[TargetFacts]
     others: Sequence[tuple[str, Points]] = ()
+    made_of: str = ""
+    chapter: page.Html | None = None
+
+
+def find_field_targets(config: Config, folder: Path, field: FieldFacts) -> FieldTargets | None:
+    """The targets of a field as `read_field_targets`, or those of the page that lies there where they stand."""
+    made_of = _made_of(config, folder, field)
+    standing = read_chapter(report_path(folder), made_of)
+    if standing is not None:
+        targets = [TargetFacts(name, [said], has_curve=True) for name, said in standing.told]
+        return FieldTargets(field.name, targets, made_of=made_of, chapter=standing.content)
+    found = read_field_targets(config, folder, field)
+    whole = found is not None and all(one.has_curve for one in found.targets)
+    return dataclasses.replace(found, made_of=made_of) if found and whole else found
+
+
+def _made_of(config: Config, folder: Path, field: FieldFacts) -> str:
+    """Digest of what enters the chapter: tables, catalog, targets, profile, code; files by size and time."""
+    patterns = (photometry_path(folder, "*").name, relative_path(folder, "*").name, f"{field.name}_catalog*")
+    paths = sorted(path for pattern in patterns for path in folder.glob(pattern))
+    paths += [path for path in [targets_path(config.directories.out)] if path.exists()]
+    states = [(path.name, path.stat().st_size, path.stat().st_mtime_ns) for path in paths]
+    frames = [file.name for file in field.files]
+    return digest_of(json.dumps([field.name, states, frames, config.camera.checksum, code_of(*_ROOMS)]))
 
 
 def read_field_targets(config: Config, folder: Path, field: FieldFacts) -> FieldTargets | None:
@@ -101,7 +140,8 @@ def _read_target(config: Config, folder: Path, field: str, tic_id: int) -> Targe
     except NgcmosError as error:
         return TargetFacts(name, [f"Not looked at for a transit: {error}.", *say_troubles(observed)])
     said = [_say_found(result), *_say_expected(result.expected, observed)]
-    return TargetFacts(name, [*said, *_say_curve(result), *say_troubles(observed)], _series_of(result))
+    said += [*_say_curve(result), *say_troubles(observed)]
+    return TargetFacts(name, said, has_curve=True, series=_series_of(result))
 
 
 def _say_found(result: Result) -> str:
@@ -211,10 +251,13 @@ def _read_others(folder: Path, field: str, targets: Sequence[int]) -> list[tuple
 
 def draw_targets(shown: FieldTargets) -> page.Html:
     """The chapter of the targets of a field."""
+    if shown.chapter is not None:
+        return shown.chapter
     parts = [_draw_target(shown.field, one) for one in shown.targets]
     if shown.others:
         parts += [page.heading(f"{shown.field}: other targets, and stars that vary"), _draw_others(shown.others)]
-    return page.Html(f'<section class="targets">\n{page.join(*parts)}\n</section>')
+    told = [(one.name, one.said[0]) for one in shown.targets if one.has_curve]
+    return draw_chapter(page.join(*parts), told, shown.made_of)
 
 
 def _draw_target(field: str, target: TargetFacts) -> page.Html:
