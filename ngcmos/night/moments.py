@@ -157,9 +157,9 @@ def _offset_of(date: re.Match[str]) -> float:
 
 def _julian(value: CardValue | None, scale: str) -> Time:
     """Time of a Julian Date, modified or not."""
-    if isinstance(value, bool):
+    if isinstance(value, bool) or not isinstance(value, str | int | float):  # FITS has complex numbers, too
         raise ValueError(value)
-    days = value if isinstance(value, int | float) else number_of(value or "")
+    days = number_of(value) if isinstance(value, str) else value
     modified = days < 1e6
     if not _MJD_LIMITS[0] <= (days if modified else days - _MJD_OF_JD) < _MJD_LIMITS[1]:
         raise ValueError(value)

@@ -58,7 +58,7 @@ def pointing_cards(header: Header) -> str:
 
 def _angle(value: CardValue, unit_deg: float, sexagesimal_unit: str) -> float:
     """Degrees of a card; ValueError where it is no angle."""
-    if isinstance(value, bool):
+    if isinstance(value, bool) or not isinstance(value, str | int | float):  # FITS has complex numbers, too
         raise ValueError(value)
     if not isinstance(value, str):
         return value * unit_deg
