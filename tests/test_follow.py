@@ -141,7 +141,8 @@ def assert_page_is_that_of_a_chain_run(config, folder):
     path.write_text("the live page")
     for _ in range(2):
         run_stage(night_report, config, open_night(config, folder))
-        texts.append(re.sub(r"Made at \S+", "", path.read_text(encoding="utf-8")))
+        text = re.sub(r"Made at \S+", "", path.read_text(encoding="utf-8"))
+        texts.append(re.sub(r"room for nights as this.*?</table>", "", text, flags=re.DOTALL))  # others fill disks
         path.unlink()
     assert texts[0] == texts[1] and 'http-equiv="refresh"' not in texts[0]
 

@@ -117,6 +117,11 @@ class FieldFollower:
         return self._photometer.stars
 
     @property
+    def is_found(self) -> bool:
+        """Whether the field has what other frames are compared with: a frame for shifts, a plate solution."""
+        return self._shifts.has_reference and self._solver.has_reference
+
+    @property
     def measured(self) -> int:
         """Number of frames measured, those of an earlier run too."""
         return len(self._photometer.measured)

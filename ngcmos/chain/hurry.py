@@ -1,14 +1,15 @@
 """The frames of a night that has to be done by a deadline: the most wanted field first, some frames at a time.
 
 ``hurry(job, options, deadline) -> Taken``. What it does with frames is what following does with them; the chain
-then finds them done and makes tables, light curves and page of them. Where time runs out, the last frames of a
-field, and the fields behind it, are left for a later run.
+then finds them done and makes tables, light curves and page of them. The frames of a field are taken in turns that
+are spread over all of the night, each turn between those before: where time runs out, light curves are thinner,
+but have the end of a transit as well as its beginning. What is left, and the fields behind, a later run does.
 """
 
 import dataclasses
 import functools
 import logging
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from ngcmos.astrometry.catalog import targets_of
@@ -26,6 +27,7 @@ from ngcmos.transits.targets import read_targets
 log = logging.getLogger(__name__)
 
 FRAMES_TOGETHER = 64  # the clock is looked at after so many, and for each of the workers
+FIRST_TOGETHER = 8  # until the field is found: by its first good frame, as in a run that has the time
 
 
 @dataclasses.dataclass(frozen=True)
@@ -38,6 +40,8 @@ class Taken:
         Those that were worked on.
     left : dict of str to int
         {field: frames that were not}; fields without any are not in it.
+    begun : frozenset of str
+        Fields of which some frames were: those left lie between them.
     stuck : frozenset of str
         Fields whose frames were left as the field cannot be worked on, not for want of time.
     """
@@ -45,10 +49,12 @@ class Taken:
     frames: frozenset[Path]
     left: dict[str, int]
     stuck: frozenset[str] = frozenset()
+    begun: frozenset[str] = frozenset()
 
     def say_left(self) -> list[str]:
-        """How many frames of each field were left, and where time is not why."""
-        why = dict.fromkeys(self.stuck, ", which cannot be worked on now")
+        """How many frames of each field were left, which of them, and where time is not why."""
+        why = dict.fromkeys(self.begun, ", all over the night")
+        why |= dict.fromkeys(self.stuck, ", which cannot be worked on now")
         return [f"{count} frames of {field}{why.get(field, '')}" for field, count in self.left.items()]
 
 
@@ -71,9 +77,7 @@ def hurry(job: Job, options: SolveOptions, deadline: Deadline) -> Taken:
     )
     for field in by_wish(job.config, night):
         follower = FieldFollower(job, field, functools.partial(masters.of, field), options)
-        frames, together = night.fields[field], FRAMES_TOGETHER * job.workers
-        for start in range(0, len(frames), together):
-            paths = frames[start : start + together]
+        for paths in _turns(follower, night.fields[field], FRAMES_TOGETHER * job.workers):
             if not pace.has_time(len(taken)):
                 break
             taken |= {*paths}
@@ -83,7 +87,30 @@ def hurry(job: Job, options: SolveOptions, deadline: Deadline) -> Taken:
             pace.tell(len(taken))
         follower.flush()
     left = {field: sum(path not in taken for path in paths) for field, paths in night.fields.items()}
-    return Taken(frozenset(taken), {field: count for field, count in left.items() if count}, frozenset(stuck))
+    begun = {field for field, count in left.items() if count < len(night.fields[field])}
+    left = {field: count for field, count in left.items() if count}
+    return Taken(frozenset(taken), left, frozenset(stuck), frozenset(begun))
+
+
+def _turns(follower: FieldFollower, frames: Sequence[Path], together: int) -> Iterator[Sequence[Path]]:
+    """The frames of a field in turns: in their order until the field is found, then spread over the night."""
+    begun, many = 0, min(FIRST_TOGETHER, together)
+    while begun < len(frames) and not follower.is_found:
+        yield frames[begun : begun + many]
+        begun, many = begun + many, min(2 * many, together)
+    yield from spread_turns(frames[begun:], together)
+
+
+def spread_turns(frames: Sequence[Path], together: int) -> list[Sequence[Path]]:
+    """The frames in turns of at most so many, each in their order and even over all of them.
+
+    Turn after turn falls into the largest gaps that those before have left: their first frames are numbered by van
+    der Corput's sequence, the digits of a binary number backwards.
+    """
+    count = -(-len(frames) // together)
+    digits = max(count - 1, 0).bit_length()
+    backwards = (int(f"{number:0{digits}b}"[::-1], 2) for number in range(2**digits))
+    return [frames[first::count] for first in backwards if first < count]
 
 
 def _take(follower: FieldFollower, paths: Sequence[Path]) -> bool:

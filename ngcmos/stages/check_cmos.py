@@ -98,7 +98,8 @@ class FieldSorter:
         A frame that simple_wrapper has not seen, while it has seen others, has come since: it waits.
         """
         shifts = FieldShifts(self._job, self._field)
-        shifts.take(self._job.night.fields.get(self._field, ()))
+        # where the field has a reference these are all that is asked for: others may not be due yet
+        shifts.take([*unsolved] if shifts.has_reference else self._job.night.fields.get(self._field, ()))
         tried = self._job.recall(Stage.SIMPLE_WRAPPER, self._field)
         belongs = {}
         for path, error in unsolved.items():

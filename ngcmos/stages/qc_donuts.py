@@ -33,16 +33,19 @@ from ngcmos.steps.shifts import FieldShifts
 log = logging.getLogger(__name__)
 
 
-def run(job: Job, *, movies: bool = True) -> Outcome:
-    """Write shifts, figure and (`movies`) movie of each field where they lack a frame; an Outcome."""
+def run(job: Job, *, whole: bool = True) -> Outcome:
+    """Write shifts, figure and movie of each field where they lack a frame; an Outcome.
+
+    Where there was no time for the `whole` night there is no movie, and where most frames lie counts for now only.
+    """
     make_folder(plots_folder(job.config.directories.base))
     for field, paths in job.night.fields.items():
         with job.outcome.attempt(field):
             shifts = FieldShifts(job, field)
             shifts.take(paths)
-            shifts.settle()
+            shifts.settle(lasting=whole)
             references = shifts.require_reference(), shifts.turned_reference
-            _report_field(job, field, references, shifts.shifts, movies=movies)
+            _report_field(job, field, references, shifts.shifts, movies=whole)
     return job.outcome
 
 

@@ -149,6 +149,11 @@ class FieldSolver:
             remark_on_times(self._job, self._field, list(self._sightings.values()))
 
     @property
+    def has_reference(self) -> bool:
+        """Whether there is a solution that those of other frames begin with."""
+        return self._reference is not None
+
+    @property
     def needs_selection(self) -> bool:
         """Whether stars can be chosen, and were not yet for where the field usually is and for all its targets."""
         if not self._sums:

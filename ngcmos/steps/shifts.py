@@ -54,12 +54,18 @@ class FieldShifts:
         self._early: list[Path] = []  # before the reference
         self._names: dict[bool, str] = {}  # of the references
         self._known: dict[str, MeasuredShift] = {}
+        self._lasting = True
         self._recall()
 
     @property
     def shifts(self) -> list[MeasuredShift]:
         """All that are known, in the order of time; the references are not among them."""
         return sorted(self._known.values(), key=lambda measured: (measured.time or "", measured.name))
+
+    @property
+    def has_reference(self) -> bool:
+        """Whether there is a frame that the others are compared with."""
+        return False in self._names
 
     @property
     def turned_reference(self) -> str | None:
@@ -80,7 +86,9 @@ class FieldShifts:
         if missing and True in self._names:
             self._have_reference([], turned=True)
         self._measure(missing)
-        turned = [path for path in missing if self._verdict(path) == ShiftVerdict.TURNED]
+        turned = self._turned(missing)
+        if turned and True not in self._names:
+            turned = self._turned([*self._measure_since_the_turn(turned[0]), *missing])
         if turned and self._have_reference(turned, turned=True):
             log.info(
                 "%s: the sky turned before %s, frames from there on are compared with it",
@@ -90,8 +98,12 @@ class FieldShifts:
             self._measure([path for path in turned if path.name != self.turned_reference])
         return list(paths)
 
-    def settle(self) -> None:
-        """Measure a side again whose reference lies off the place of all others, against one that lies there."""
+    def settle(self, *, lasting: bool = True) -> None:
+        """Measure a side again whose reference lies off the place of all others, against one that lies there.
+
+        What is not `lasting`, as not all frames are there yet, the ledger does not keep.
+        """
+        self._lasting = lasting
         for turned, name in list(self._names.items()):
             on_side = [one for one in self._known.values() if one.turned == turned and one.shift.known]
             usual = find_usual_frame(on_side, self._job.camera.donuts.large_px)
@@ -100,6 +112,8 @@ class FieldShifts:
             log.info(
                 "%s: %s lies off the field's usual place, frames are compared with %s", self._field, name, usual
             )
+            if not turned and True in self._names:
+                self._have_reference([], turned=True)  # a frame may only be told from near by to be of that side
             again = [one.name for one in self._known.values() if one.turned == turned and one.name != usual]
             if self._have_reference([find_frame(self._job.folder, usual)], turned=turned, anew=True):
                 self._measure([find_frame(self._job.folder, one) for one in [name, *again]])
@@ -120,8 +134,25 @@ class FieldShifts:
         done = {*self._known, *self._names.values()}
         return [path for path in (*self._early, *paths) if path.name not in done]
 
-    def _verdict(self, path: Path) -> str:
-        return self._known[path.name].shift.verdict if path.name in self._known else ""
+    def _turned(self, paths: Sequence[Path]) -> list[Path]:
+        """Those that show the sky turned, and no reference to compare them with."""
+        known = [path for path in paths if path.name in self._known]
+        return [path for path in known if self._known[path.name].shift.verdict == ShiftVerdict.TURNED]
+
+    def _measure_since_the_turn(self, turned: Path) -> list[Path]:
+        """The frames before a turned one, back to the last that lies as the first do, measured where they are not.
+
+        Where frames are not taken in their order the sky may have turned at one of them.
+        """
+        paths = self._job.night.fields.get(self._field, ())
+        since: list[Path] = []
+        for path in reversed(paths[: paths.index(turned)] if turned in paths else ()):
+            before = self._known.get(path.name)
+            if path.name in self._names.values() or (before is not None and before.shift.known):
+                break
+            since.insert(0, path)
+        self._measure(self._missing(since))
+        return since
 
     def _measure(self, paths: Sequence[Path]) -> None:
         shared, label = (self._job.camera, dict(self._at_hand)), f"shifts {self._field}"
@@ -173,6 +204,8 @@ class FieldShifts:
 
     def _keep(self, measured: MeasuredShift) -> None:
         """Write a shift into the ledger."""
+        if not self._lasting:
+            return
         numbers = dataclasses.asdict(measured.shift) | {
             "time": measured.time,
             "reference": measured.reference or self._names.get(measured.turned),
