@@ -150,8 +150,7 @@ def _sums(
     # both of them as bright as their mean: variance of photons goes as 1 + ratio, of readout as 1 + ratio**2
     square = _unclipped(difference, place) ** 2 / (1 + ratio)
     count = np.bincount(place, minlength=BINS).astype(float)
-    square_sums = np.bincount(place, square, BINS) - 2 * 0.0
-    return np.array([count, np.bincount(place, level, BINS), np.bincount(place, signal, BINS), square_sums])
+    return np.array([count, *(np.bincount(place, values, BINS) for values in (level, signal, square))])
 
 
 def _unclipped(difference: Floats, place: NDArray[np.intp]) -> Floats:

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from ngcmos.calibration.alike import CELL_PX, ROW_STEP, compare_flat
+from ngcmos.calibration.alike import CELL_PX, ROW_STEP, Likeness, compare_flat, odd_ones
 
 SHAPE = (320, 317)  # twenty cells each way, the last of them cut
 
@@ -45,3 +45,17 @@ def test_share_of_bright_pixels_is_that_under_stars(usual):
     known = stars & (usual > 0)
     assert found.bright == pytest.approx(known[::ROW_STEP].mean(), rel=0.02)
     assert found.off == 0
+
+
+@pytest.mark.parametrize("name", ["off", "bright"])
+@pytest.mark.parametrize(
+    ("usual", "own", "is_odd"),
+    # 2 % of the cells and 0.05 % of the pixels are allowed anyway, five times what is usual among the flats always
+    [(0.0, 0.99, False), (0.0, 1.01, True), (1.0, 4.99, False), (1.0, 5.01, True)],
+)
+def test_flat_stands_out_beyond_what_is_allowed_and_usual(name, usual, own, is_odd):
+    allowed = {"off": 0.02, "bright": 0.0005}[name]
+    alike = Likeness(0.0, 0.0)
+    flats = [Likeness(**{"off": 0.0, "bright": 0.0, name: share * allowed}) for share in (usual, usual, usual, own)]
+    assert set(odd_ones(flats)) == ({3} if is_odd else set())
+    assert odd_ones([alike] * 4) == {}

@@ -118,6 +118,21 @@ def test_a_bias_of_another_gain_is_not_mixed_with(config, caplog):
     assert bias_level(config, setup=(("GAIN", "100"),)) == 100
 
 
+def test_a_master_that_tells_no_time_is_taken_before_others_where_no_raw_frames_are_left(config):
+    """The earlier scripts had one, and wrote no time into it."""
+    write_biases(config, "20230606", 160)
+    write_darks(config, "20240606")
+    assert bias_level(config) == 160
+    write_biases(config, "20240606", 100)
+    assert bias_level(config) == 100  # the plain one; that of 2023 lies beside it
+    for path in config.directories.calibration.glob("bias*"):
+        path.unlink()
+    assert bias_level(config, date="20230701") == 160
+    plain = config.directories.out / "master_bias.fits"
+    fits.writeto(plain, np.full((ROWS, COLUMNS), 130, np.float32), overwrite=True)
+    assert bias_level(config, date="20230701") == 130
+
+
 def test_no_bias_of_the_frames_gain_is_an_error_that_names_it(config):
     write_biases(config, "20240606", 100, GAIN=100)
     with pytest.raises(MasterError, match=r"no usable bias frames.* and the frames' setup, GAIN 200"):
@@ -241,6 +256,14 @@ def test_flat_of_another_filter_is_not_applied(config, night):
     write_flat(flat_of(config, night, filter_name="B"), night / "master_flat.fits")
     assert find_flat(night, config.directories.out, config.camera, Setting(NIGHT, (), "R", False)) is None
     assert find_flat(night, config.directories.out, config.camera, Setting(NIGHT, (), "b", False)) is not None
+
+
+@pytest.mark.parametrize(
+    ("name", "is_usual", "expected"),
+    [("NGTS", True, "master_flat.fits"), ("B", False, "master_flat_B.fits"), ("", True, "master_flat.fits")],
+)
+def test_flat_that_is_made_bears_the_filter_unless_it_is_the_usual_one(name, is_usual, expected):
+    assert Setting(NIGHT, (), name, is_usual).own_flat_name == expected
 
 
 def test_flats_of_two_filters_count_apart(config, night):

@@ -70,6 +70,34 @@ def test_gain_and_read_noise(made):
     assert noise.value * gain.value == pytest.approx(made.noise_e, rel=0.02)
 
 
+def test_error_of_the_gain_is_what_it_scatters_by():
+    made = Made(shape=(120, 120))
+    found = []
+    for seed in range(40):
+        biases, bias, pairs = taken(made, [1500, 6000], seed)
+        found.append(gain_of(transfer_of(pairs, bias, 65535), read_noise_of(biases), 5e4))
+    pulls = [(one.value - made.gain) / one.error for one in found]
+    assert np.std(pulls) == pytest.approx(1, abs=0.35)  # known to 0.11, three sigma
+
+
+def test_flickering_pixels_add_no_variance():
+    """Seven sigma of a difference of two flats, in one pixel of 800."""
+    biases, bias, pairs = taken(Made(), [4000, 8000])
+    spoilt = [(first.copy(), second) for first, second in pairs]
+    for first, _ in spoilt:
+        first.reshape(-1)[::800] += 700
+    noise = read_noise_of(biases)
+    gain, same = (gain_of(transfer_of(some, bias, 65535), noise, 5e4).value for some in (pairs, spoilt))
+    assert same == pytest.approx(gain, rel=0.005)
+
+
+def test_the_dimmest_flats_tell_from_20_counts_on():
+    _, bias, pairs = taken(Made(), [23.0])
+    points = transfer_of(pairs, bias, 65535)
+    width = (65535 / 20) ** (1 / 160)
+    assert 20 < points.signal[0] < 20 * width < points.signal[1] < 20 * width**2
+
+
 LEVELS = np.geomspace(1650, 2700, 12)
 WIDE = (560, 560)
 
