@@ -27,9 +27,11 @@ FIVE = np.arange(-2, 3)  # knots beside that of a pixel whose splines reach a st
 FEWEST_TO_VARY = 80  # stars, to tell how the function changes over the chip
 ROUNDS, STEPS = 2, 7  # of weighing; of conjugate gradients in each
 UNKNOWN = 1e-9  # of the most that a knot is known by
-TIGHT = 1e-3  # how fast the function is held to the one before it, where the stars say nothing
+TIGHT = 1e-3  # how fast the function is held to the one before it, where the stars say nothing;
+TIGHT_OF_FEW = 1.0  # fewer than vary it leave gaps between their places in a pixel, and tell it their own errors
 SHAPE_ERROR = 0.01  # of the function, so that no single star tells it
 CLIP_SIGMA = 5.0
+MEDIAN_CHI2 = 0.4549  # of one degree of freedom
 COUPLED = 0.02  # correlation from which on stars are one group; weaker neighbours follow by iteration
 SWEEPS = 4
 LEAST_SEEN = 0.6  # of the information in a star's pixels that must be good
@@ -198,13 +200,31 @@ def build_psf(stamps: Stamps, flux: Floats, start: Psf, gain_e_adu: float) -> Ps
         light = np.maximum(model, 0)
         variance = stamps.variance + light / gain_e_adu + (SHAPE_ERROR * light) ** 2
         away = stamps.counts - model
-        kept = stamps.good & ((away**2 <= CLIP_SIGMA**2 * variance) | (psf is start))
+        limit = CLIP_SIGMA**2 * _misfit(away**2 / variance, stamps.good)
+        kept = stamps.good & ((away**2 <= limit * variance) | (psf is start))
         psf = _nearer(psf, stamps, flux, away, np.where(kept, 1 / variance, 0))
-    return psf
+    return psf if len(flux) >= FEWEST_TO_VARY else _with_light_of(psf, stamps, flux)
+
+
+def _misfit(chi2: Reals, good: Bools) -> float:
+    """How much larger than expected residuals are, 1 at least: where the function is wrong no pixel stands out."""
+    known = chi2[good]
+    return max(1.0, float(np.median(known)) / MEDIAN_CHI2) if known.size else 1.0
+
+
+def _with_light_of(psf: Psf, stamps: Stamps, flux: Floats) -> Psf:
+    """The function as high as the middle one of its stars wants it: held to a guess, it has the light of that."""
+    share = psf.at(stamps)
+    weight = np.where(stamps.good, share / stamps.variance, 0)
+    own = np.einsum("ij,ij->i", weight, share)
+    ratio = np.einsum("ij,ij->i", weight, stamps.counts) / np.where(own > 0, own, np.nan) / flux
+    known = ratio[np.isfinite(ratio) & (ratio > 0)]
+    return Psf(psf.knots * float(np.median(known))) if known.size else psf
 
 
 def _nearer(psf: Psf, stamps: Stamps, flux: Floats, away: Reals, weight: Reals) -> Psf:
     """The function closer to what is left of the stars: conjugate gradients for the normal equations."""
+    tight = TIGHT if len(flux) >= FEWEST_TO_VARY else TIGHT_OF_FEW
     terms, lit = len(psf.knots), (flux[:, None] * stamps.blend).astype(np.float32)
     weight = weight.astype(np.float32)
 
@@ -220,7 +240,7 @@ def _nearer(psf: Psf, stamps: Stamps, flux: Floats, away: Reals, weight: Reals) 
     for _ in range(STEPS):
         if size == 0:
             break
-        curved = back(lit @ _spread(step, stamps.half)) + TIGHT * known * step
+        curved = back(lit @ _spread(step, stamps.half)) + tight * known * step
         length = size / float((step * curved).sum())
         change += length * step
         left = left - length * curved

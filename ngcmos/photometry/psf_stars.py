@@ -38,8 +38,9 @@ ALONE_SHARES = (
 ENOUGH = 60
 OWN_SHARE = 0.5  # with so much light of neighbours a centroid is no longer that of the star
 SHAPING_STARS = 150
-SHAPING_SNR = 50.0
-GOOD_PLACE_PX = 0.1  # a catalog whose places are that good is believed more than any centroid
+SHAPING_SNRS = (50.0, 15.0)  # the next where fewer than enough stars have more
+GOOD_PLACE_PX = 0.03  # a catalog whose places are that good is believed more than any centroid
+UNLIKE = 0.15  # scatter of such fluxes over those of apertures, of bright stars that stand alone
 SPOILING = Flag.EDGE | Flag.SATURATED | Flag.BAD_PIXEL | Flag.POOR_SKY | Flag.OFF_CHIP
 
 
@@ -143,7 +144,8 @@ def measure_psf(
     Returns
     -------
     flux, error : (n,) arrays
-        NaN where the star is off the chip, or too few of its pixels are good; all where the width is not known.
+        NaN where the star is off the chip, or too few of its pixels are good; all where the width is not known, or
+        where stars that stand alone come out unlike their apertures: then the function is not that of this frame.
     """
     count = measurement.flags.size
     x, y = (
@@ -172,7 +174,15 @@ def measure_psf(
     expected = _expected(measurement, plan, shaping)
     result[:, kept] = fit_groups(stamps, psf, expected[kept], error[kept], detector.gain_e_adu)
     result[:, :count][:, (measurement.flags & Flag.OFF_CHIP) != 0] = np.nan
+    if _is_unlike(result[0, shaping], measurement.flux[-1, shaping], measurement.fluxerr[-1, shaping]):
+        result[:] = np.nan
     return result[0, :count], result[1, :count]
+
+
+def _is_unlike(by_shape: Floats, flux: Floats, error: Floats) -> bool:
+    """Whether the fluxes of bright stars that stand alone scatter over those of their apertures."""
+    bright = flux > SHAPING_SNRS[0] * error
+    return mad_sigma(by_shape[bright] / flux[bright]) > UNLIKE
 
 
 def _is_near_chip(x: Floats, y: Floats, shape: tuple[int, int], margin: int) -> Bools:
@@ -202,9 +212,9 @@ def _shaping(measurement: Measurement, plan: PsfPlan) -> Ints:
     """Stars that tell the shape in this frame."""
     flux, error = measurement.flux[-1, plan.shaping], measurement.fluxerr[-1, plan.shaping]
     with np.errstate(invalid="ignore"):
-        fit = ((measurement.flags[plan.shaping] & SPOILING) == 0) & (flux > SHAPING_SNR * error)
-    chosen: Ints = plan.shaping[fit][:SHAPING_STARS]
-    return chosen
+        fit = [((measurement.flags[plan.shaping] & SPOILING) == 0) & (flux > snr * error) for snr in SHAPING_SNRS]
+    chosen: Ints = plan.shaping[next((few for few in fit if few.sum() >= ENOUGH), fit[-1])]
+    return chosen[:SHAPING_STARS]
 
 
 def _shape_of(stamps: Stamps, shaping: Ints, flux: Floats, fwhm_px: float, detector: Detector) -> Psf:

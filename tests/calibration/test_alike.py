@@ -56,6 +56,8 @@ def test_share_of_bright_pixels_is_that_under_stars(usual):
 def test_flat_stands_out_beyond_what_is_allowed_and_usual(name, usual, own, is_odd):
     allowed = {"off": 0.02, "bright": 0.0005}[name]
     alike = Likeness(0.0, 0.0)
-    flats = [Likeness(**{"off": 0.0, "bright": 0.0, name: share * allowed}) for share in (usual, usual, usual, own)]
+    flats = [
+        Likeness(**{"off": 0.0, "bright": 0.0, name: share * allowed}) for share in (usual, usual, usual, own)
+    ]
     assert set(odd_ones(flats)) == ({3} if is_odd else set())
     assert odd_ones([alike] * 4) == {}

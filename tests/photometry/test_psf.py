@@ -12,7 +12,7 @@ from ngcmos.config import Photometry
 from ngcmos.photometry.apertures import Exposure, measure
 from ngcmos.photometry.noise import pixel_variance
 from ngcmos.photometry.psf import Under, build_psf, cut_stamps, fit_groups, gaussian_psf, half_stamp
-from ngcmos.photometry.psf_stars import PsfPlan, measure_psf
+from ngcmos.photometry.psf_stars import PsfPlan, measure_psf, plan_psf
 
 SIZE, FRAMES, SKY, GRID = 420, 12, 90.0, 30
 SIGMA_A_FWHM = 1 / np.sqrt(8 * np.log(2))
@@ -143,6 +143,26 @@ def test_the_function_follows_stars_that_are_not_gaussian(detector):
     np.testing.assert_allclose(flux[bright], sky.flux[bright], rtol=0.02)
 
 
+@pytest.mark.parametrize("drift", [0.0, 1.5])
+def test_few_stars_at_places_that_are_a_little_off_tell_the_function_too(detector, drift):
+    """As in a small chip whose tracking drifts: 25 stars, a third of them with the same light, 0.05 px off."""
+    sky = Sky(2.0, 5.0, 1.0, detector)
+    moved = sum(f * light_of(x + drift, y, 2.0) for f, x, y in zip(sky.flux, sky.x, sky.y, strict=True))
+    sky.clean = (sky.clean + moved + SKY) / 2
+    rng = np.random.default_rng(2)
+    off = rng.normal(0, 0.05, (2, sky.x.size))
+    sky.x, sky.y = sky.x + drift / 2 + off[0], sky.y + off[1]
+    stamps = sky.stamps(sky.frame())
+    bright = sky.alone[np.argsort(-sky.flux[sky.alone])]
+    told, judged = bright[:50:2], bright[1:50:2]
+    start = gaussian_psf(2.1, stamps.half, stamps.terms)
+    psf = build_psf(stamps.of(told), sky.flux[told], start, detector.gain_e_adu)
+    flux, _ = fit_groups(stamps, psf, sky.flux, np.zeros(sky.x.size), detector.gain_e_adu)
+    ratio = flux[judged] / sky.flux[judged]
+    assert np.median(ratio) == pytest.approx(1, abs=0.01)
+    assert ratio.std() < 0.009
+
+
 def test_stars_are_fitted_at_their_own_centroids_where_the_places_of_the_catalog_are_bad(detector):
     sky = Sky(2.0, 4.0, 0.5, detector)
     image = sky.frame()
@@ -160,3 +180,80 @@ def test_stars_are_fitted_at_their_own_centroids_where_the_places_of_the_catalog
     bright = alone & (sky.flux > 2e4)
     scatter = [np.std(flux[bright] / sky.flux[bright]) for flux in fluxes]
     assert scatter[0] < 0.6 * scatter[1]
+
+
+def test_a_frame_whose_stars_come_out_unlike_their_apertures_has_no_fluxes_by_shape(detector):
+    """The places of the catalog are off by as much as stars are wide, and no centroid tells better."""
+    sky = Sky(2.0, 4.0, 0.5, detector)
+    image = sky.frame()
+    exposure = Exposure(image.astype(np.float32), np.clip(image, 0, 60000).astype(np.uint16), 0.0)
+    nothing = np.zeros(0)
+    alone = np.isin(np.arange(sky.x.size), sky.alone)
+    plan = PsfPlan(nothing, nothing, nothing.astype(int), 20 - 2.5 * np.log10(sky.flux), sky.alone, alone)
+    known = []
+    for size in (0.0, 1.5):
+        off = np.random.default_rng(1).normal(0, size, (2, sky.x.size))
+        x, y = sky.x + off[0], sky.y + off[1]
+        counted = measure(exposure, x, y, settings=Photometry(), detector=detector)
+        blind = dataclasses.replace(counted, dx=np.full(x.size, np.nan))
+        flux, error = measure_psf(exposure, x, y, measurement=blind, plan=plan, fwhm_px=2.0, detector=detector)
+        assert np.array_equal(np.isfinite(flux), np.isfinite(error))
+        known.append(np.isfinite(flux).mean())
+    assert known == [1.0, 0.0]
+
+
+def painted(sky):
+    """(exposure, options of `measure_psf` without measurement) of a frame of stars whose places are known."""
+    image = sky.frame()
+    nothing = np.zeros(0)
+    alone = np.isin(np.arange(sky.x.size), sky.alone)
+    plan = PsfPlan(nothing, nothing, nothing.astype(int), 20 - 2.5 * np.log10(sky.flux), sky.alone, alone)
+    exposure = Exposure(image.astype(np.float32), np.clip(image, 0, 60000).astype(np.uint16), 0.0)
+    return exposure, {"plan": plan, "fwhm_px": sky.fwhm, "detector": sky.detector}
+
+
+def test_a_centroid_counts_by_the_scatter_of_the_places_over_its_own(detector):
+    """Two numbers of known size: as far as 0.3^2 - 0.1^2 of the places' variance is not the centroids'."""
+    sky = Sky(2.0, 4.0, 0.5, detector)
+    exposure, options = painted(sky)
+    counted = measure(exposure, sky.x, sky.y, settings=Photometry(), detector=detector)
+    off = np.random.default_rng(3).normal(0, 0.3, (2, sky.x.size))
+    told = dataclasses.replace(
+        counted, dx=off[0], dy=off[1], **dict.fromkeys(("dxerr", "dyerr"), np.full(sky.x.size, 0.1))
+    )
+    flux, _ = measure_psf(exposure, sky.x, sky.y, measurement=told, **options)
+    moved = []
+    for axis, place in zip(off, (sky.x, sky.y), strict=True):
+        known = axis[sky.alone]
+        beyond = (1.4826 * np.median(np.abs(known - np.median(known)))) ** 2 - 0.1**2 - 0.03**2
+        moved.append(place + np.where(options["plan"].alone, axis * beyond / (beyond + 0.1**2), 0.0))
+    still = dataclasses.replace(told, dx=np.full(sky.x.size, np.nan), dy=np.full(sky.x.size, np.nan))
+    expected, _ = measure_psf(exposure, *moved, measurement=still, **options)
+    np.testing.assert_allclose(flux, expected, rtol=1e-4)
+
+
+def test_stars_that_tell_the_shape_are_bright_in_the_largest_aperture(detector):
+    sky = Sky(2.0, 4.0, 0.5, detector)
+    exposure, options = painted(sky)
+    counted = measure(exposure, sky.x, sky.y, settings=Photometry(), detector=detector)
+    between = counted.flux.copy(), counted.fluxerr.copy()
+    for values in between:
+        values[1:-1] = np.nan
+    other = dataclasses.replace(counted, flux=between[0], fluxerr=between[1])
+    whole, same = (measure_psf(exposure, sky.x, sky.y, measurement=one, **options)[0] for one in (counted, other))
+    np.testing.assert_array_equal(same, whole)
+
+
+def test_plan_knows_who_stands_alone_and_who_is_fitted_beside():
+    """In a row on the equator, 4 arcsec a pixel: beyond twice the aperture of 6 px, 48 arcsec, is no neighbour."""
+    arcsec = 1 / 3600
+    ra = np.array([0, 40, 200, 230, 400, 430, 600, 630]) * arcsec
+    columns = {"ra_deg_corr": ra, "dec_deg_corr": np.zeros(8), "tic_id": np.arange(8)}
+    mag = np.array([10.0, 10.5, 10.0, 12.9, 10.0, 13.1, 10.0, np.nan])
+    catalog = Table(columns | {"Tmag": mag})
+    plan = plan_psf(catalog[[0, 1, 2, 4, 6]], catalog, radius_px=6.0, scale_arcsec=4.0)
+    assert plan.beside.tolist() == [2]  # of those not measured, that within 3 mag; one of unknown light is none
+    np.testing.assert_allclose(plan.ra, [230 * arcsec])
+    np.testing.assert_array_equal(plan.tmag, [10.0, 10.5, 10.0, 10.0, 10.0, 12.9])
+    assert plan.alone.tolist() == [False, False, True, True, True]  # half of its light is another's
+    assert plan.shaping.tolist() == [2, 3, 4]  # a tenth of it at most where few stars tell the shape
