@@ -68,6 +68,14 @@ def test_signed_counts_written_as_unsigned_are_wrapped():
     assert 20000 < judged.high < 65500
 
 
+@pytest.mark.parametrize(("share", "wrapped"), [(0.0009, False), (0.0011, True)])
+def test_a_thousandth_of_the_pixels_must_lie_at_the_top_to_be_wrapped(share, wrapped):
+    raw = np.full((200, 200), 300, np.uint16)
+    high = np.random.default_rng(1).permutation(10000) < round(share * 10000)
+    raw[::2, ::2][high.reshape(100, 100)] = 65000  # every second pixel of both axes is looked at
+    assert ("dark counts lie above 49152" in fault(raw)) == wrapped
+
+
 @pytest.mark.parametrize("top", [32767, 4095, 65520])
 def test_counts_cut_off_below_saturation_are_named(top):
     raw = np.clip(frame(peak=3e5), 0, top).astype(np.uint16)

@@ -134,6 +134,11 @@ def test_slow_drift_is_no_jump_and_a_jump_within_it_is():
     assert judge_frames(facts, jump_px=0.5).verdict[12] == Quality.JUMP
 
 
+def test_third_frame_of_a_night_is_measured_by_the_two_before_it():
+    facts = night_facts(place_x=(slice(2, None), 508.0))
+    assert judge_frames(facts, jump_px=0.5).verdict[2] == Quality.JUMP
+
+
 def test_turn_of_the_sky_is_no_jump():
     facts = night_facts(place_x=(slice(10, None), 430.0))
     assert judge_frames(facts, jump_px=0.5).verdict[10] == Quality.JUMP

@@ -100,3 +100,11 @@ def test_error_of_a_ring_is_the_scatter_of_its_level(rng, method):
     expected = float(np.median(sky.rms / np.sqrt(sky.count)))
     assert np.std(sky.level) == pytest.approx(expected, rel=0.08)
     assert np.median(sky.rms) == pytest.approx(8, rel=0.02)
+
+
+@pytest.mark.parametrize(("count", "expected"), [(321.0, 321.0), (np.nan, np.nan)])
+def test_a_ring_of_one_known_pixel_tells_its_count(count, expected):
+    image = np.full((80, 80), np.nan, np.float32)
+    image[40, 57] = count
+    level = estimate_sky(image, np.array([40.0]), np.array([40.0]), by("annulus")).level
+    np.testing.assert_allclose(level, [expected], atol=0.6)  # rounded counts are spread by half a count

@@ -46,8 +46,11 @@ def test_trail_between_the_slopes_looked_at_is_followed_over_a_full_chip(angle_d
     assert trail.crosses(x.astype(float), y.astype(float), 0.5).all()
 
 
-def test_trail_over_a_corner_counts_between_its_ends(empty):
-    draw(empty, -40.0, through=(110.0, 100.0))
+@pytest.mark.parametrize(
+    ("angle_deg", "through"), [(-40.0, (110.0, 100.0)), (-40.0, (590.0, 500.0)), (50.0, (590.0, 100.0))]
+)
+def test_trail_over_a_corner_counts_between_its_ends(empty, angle_deg, through):
+    draw(empty, angle_deg, through=through)
     assert find_trails(empty, *NOWHERE, **LIGHT)[0].share > 0.8
 
 
