@@ -8,6 +8,7 @@ gets it checked.
 import dataclasses
 import hashlib
 import json
+import math
 import typing
 import zoneinfo
 from pathlib import Path
@@ -43,7 +44,7 @@ SKY_METHODS: tuple[SkyMethod, ...] = typing.get_args(SkyMethod)
 
 
 def _limits_around(values: dict[str, Any]) -> tuple[float, float]:
-    scale_arcsec = values["scale_arcsec"]
+    scale_arcsec = values.get("scale_arcsec", math.nan)  # one that is missing is told of by itself
     return scale_arcsec * (1 - SCALE_TOLERANCE), scale_arcsec * (1 + SCALE_TOLERANCE)
 
 

@@ -6,12 +6,20 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 from astropy.io import fits
 from astropy.table import Table
 
 from ngcmos.errors import ProductError, WriteError
-from ngcmos.night.products import keep_old, sweep_temporaries, write_table, write_text, write_then_rename
+from ngcmos.night.products import (
+    keep_old,
+    read_written,
+    sweep_temporaries,
+    write_table,
+    write_text,
+    write_then_rename,
+)
 
 
 def names_in(folder):
@@ -93,6 +101,13 @@ def test_table_says_whether_it_was_damaged_since(tmp_path):
     twin = tmp_path / "twin.fits"
     write_table(twin, Table({"ra": [1.0, 2.0]}))
     assert twin.read_bytes() == path.read_bytes()
+
+
+def test_long_table_of_true_and_false_has_the_checksum_of_what_is_written(tmp_path):
+    rows = np.arange(9000)
+    table = Table({"ra": rows / 7.0, "on_chip": rows % 3 > 0, "gaia_id": rows * 10**15, "blended": rows % 5 == 0})
+    write_table(tmp_path / "a.fits", table)
+    assert read_written(tmp_path / "a.fits")["blended"].tolist() == table["blended"].tolist()
 
 
 def test_old_products_are_kept_under_numbers(tmp_path):

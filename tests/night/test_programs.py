@@ -153,7 +153,8 @@ def test_frame_is_read_by_its_profile(tmp_path, small_camera, name):
     dialect = DIALECTS[name]
     path = tmp_path / f"Capture_00012{dialect.ending}"
     write(path, dialect)
-    detector = dataclasses.replace(small_camera.detector, readmode="")
+    adu = 65535.0 if dialect.pack == "float" else 1.0
+    detector = dataclasses.replace(small_camera.detector, readmode="", adu_per_unit=adu)
     files = dataclasses.replace(small_camera.files, field_length=0)
     camera = dataclasses.replace(
         small_camera, detector=detector, files=files, headers=HeaderNames(**dialect.headers)
