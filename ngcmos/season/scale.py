@@ -18,6 +18,7 @@ from ngcmos.season.summary import NightSummary, star_basis, star_keys
 CLASS_MAG = 0.5
 FEWEST_OF_CLASS = 5
 WORTH = 0.03  # relative gain for which a narrower aperture is taken
+MOST_FAINTER = 2.5  # mag than the middle star: what a wrong sky does to yet fainter ones is not believed to grow
 FEWEST_SHARE = 0.5  # of the points that stars usually have in a pointing, to tell its surface
 
 
@@ -202,7 +203,7 @@ def _gather(summaries: Sequence[NightSummary], stars: Rows, shape: tuple[int, in
         for place in summary.place:
             here = np.full((len(stars), 2), np.nan)
             here[own] = place
-            bases.append(_surface_basis(star_basis(stars, here, shape)))
+            bases.append(_surface_basis(star_basis(stars, here, shape), stars["Tmag"].astype(float)))
     counts = [len(summary.place) for summary in summaries]
     return _Gathered(
         summaries=summaries,
@@ -216,10 +217,17 @@ def _gather(summaries: Sequence[NightSummary], stars: Rows, shape: tuple[int, in
     )
 
 
-def _surface_basis(basis: Floats) -> Floats:
-    """(stars, 7) terms of a surface: those of a share, and x^2, xy, y^2."""
+def _surface_basis(basis: Floats, mag: Floats) -> Floats:
+    """(stars, 8) terms of a surface: those of a share, x^2, xy, y^2, and what a wrong sky does to a star.
+
+    A sky that is off by the same everywhere is a share of a star's light that grows as the star is fainter; in a
+    crowded field that share follows the seeing, and bright stars would seem to do so.
+    """
     _, x, y, _ = basis.T
-    return np.column_stack([basis, x * x, x * y, y * y])
+    known = np.isfinite(mag)
+    usual = np.median(mag[known]) if known.any() else 0.0
+    faintness = np.where(known, 10 ** (0.4 * np.minimum(mag - usual, MOST_FAINTER)), 0.0)
+    return np.column_stack([basis, x * x, x * y, y * y, faintness])
 
 
 def _chosen(

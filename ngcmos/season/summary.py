@@ -23,7 +23,7 @@ from ngcmos.photometry.noise import scintillation
 from ngcmos.season.known import UNKNOWN, KnownStars
 from ngcmos.season.nightly import NightSolution, Setting, solve_night
 from ngcmos.season.pointings import find_pointings, middle_places
-from ngcmos.season.read import FieldNight
+from ngcmos.season.read import FRAME_COLUMNS, FieldNight
 
 USUAL_COLOUR = 0.9  # Gaia BP - RP: the slope in colour turns there in all nights; stands for unknown ones
 FEWEST_SHARE = 0.5  # of the frames of a pointing that a star which compares others is trusted in
@@ -84,6 +84,9 @@ class NightSummary:
     def keys(self) -> Ints:
         """(stars,) what a star is known by over the nights, see `star_keys`."""
         return star_keys(self.stars)
+
+
+_NAMES = [field.name for field in dataclasses.fields(NightSummary)]
 
 
 def star_keys(stars: Rows) -> Ints:
@@ -198,10 +201,21 @@ def write_summary(path: Path, summary: NightSummary) -> None:
     WriteError
         The disk is full, read-only or failing.
     """
-    names = [field.name for field in dataclasses.fields(summary)]
-    arrays: dict[str, Any] = {name: np.asarray(getattr(summary, name)) for name in names}
+    arrays: dict[str, Any] = {name: np.asarray(getattr(summary, name)) for name in _NAMES}
+    arrays["frames"] = _without_room(summary.frames)
     with write_then_rename(path) as temporary, temporary.open("wb") as file:
         np.savez(file, **arrays)
+
+
+def _without_room(frames: Rows) -> Rows:
+    """Rows whose texts are no wider than the longest one: two thirds of a summary would be room for texts."""
+    kinds = []
+    for name in frames.dtype.names or ():
+        kind = frames.dtype[name]
+        if kind.kind == "S":
+            kind = np.dtype(f"S{max(1, int(np.char.str_len(frames[name]).max(initial=0)))}")
+        kinds.append((name, kind))
+    return frames.astype(kinds)
 
 
 def read_summary(path: Path) -> NightSummary:
@@ -212,9 +226,12 @@ def read_summary(path: Path) -> NightSummary:
     ProductError
         It is damaged or of another kind.
     """
-    values = read_parts(path, [field.name for field in dataclasses.fields(NightSummary)])
-    texts = {name: str(values[name]) for name in ("name", "night", "camera", "made_of")}
-    return NightSummary(**(values | texts))
+    values = read_parts(path, _NAMES)
+    return NightSummary(**values | _texts(values) | {"frames": values["frames"].astype(FRAME_COLUMNS)})
+
+
+def _texts(values: dict[str, Any]) -> dict[str, str]:
+    return {name: str(values[name]) for name in ("name", "night", "camera", "made_of")}
 
 
 def read_for_scale(path: Path) -> NightSummary:
@@ -227,12 +244,11 @@ def read_for_scale(path: Path) -> NightSummary:
     ProductError
         It is damaged or of another kind.
     """
-    whole = read_summary(path)
-    times = np.zeros(len(whole.frames), [("jd_mid", "f8")])
-    times["jd_mid"] = whole.frames["jd_mid"]
-    return dataclasses.replace(
-        whole, frames=times, covariance=np.zeros(0), share=np.zeros((*whole.share.shape[:2], 0))
-    )
+    values = read_parts(path, [name for name in _NAMES if name not in ("share", "covariance")])
+    times = np.zeros(len(values["frames"]), [("jd_mid", "f8")])
+    times["jd_mid"] = values["frames"]["jd_mid"]
+    left_out = {"frames": times, "covariance": np.zeros(0), "share": np.zeros((*values["jitter"].shape, 0))}
+    return NightSummary(**values | _texts(values) | left_out)
 
 
 def read_parts(path: Path, names: Sequence[str]) -> dict[str, Any]:

@@ -8,6 +8,7 @@ import os
 import resource
 import shutil
 import signal
+import zipfile
 
 import numpy as np
 import pyarrow.parquet as pq
@@ -21,7 +22,8 @@ from ngcmos.season import build
 from ngcmos.season.archive import read_rows
 from ngcmos.season.build import Source, bring_in
 from ngcmos.season.known import KnownStars
-from ngcmos.season.summary import read_summary, write_summary
+from ngcmos.season.read import FRAME_COLUMNS
+from ngcmos.season.summary import read_for_scale, read_summary, write_summary
 
 
 def content(folder):
@@ -114,7 +116,9 @@ def test_damaged_byte_of_a_solution_is_found(built):
     whole = content(built.folder)
     path = built.folder.summary("20240702")
     written = bytearray(path.read_bytes())
-    written[len(written) // 2] ^= 255
+    with zipfile.ZipFile(path) as archive:
+        largest = max(archive.infolist(), key=lambda one: one.file_size)
+    written[largest.header_offset + largest.file_size // 2] ^= 255
     path.write_bytes(written)
     built.bring_in()
     assert content(built.folder) == whole
@@ -309,3 +313,21 @@ def test_scale_solved_by_other_code_is_solved_again(built, monkeypatch):
     monkeypatch.setattr("ngcmos.season.build.fit_season", lambda *given: solved.append(1) or fit(*given))
     built.bring_in()
     assert solved
+
+
+def test_solution_of_a_night_keeps_no_room_for_texts(whole):
+    """Names, reasons and what is kept beside take 840 bytes a frame where they may be as long as can be."""
+    path = whole.folder.summary("20240702")
+    with np.load(path) as kept:
+        assert kept["frames"].dtype.itemsize < 200
+    frames = read_summary(path).frames
+    assert frames.dtype == FRAME_COLUMNS
+    assert frames["frame_id"][3].decode() == f"{FIELD}-20240702000000003.fits"
+
+
+def test_for_the_scale_nothing_of_the_frames_but_their_times_is_kept(whole):
+    path = whole.folder.summary("20240702")
+    lean, full = read_for_scale(path), read_summary(path)
+    assert lean.share.shape == (2, 12, 0) and lean.covariance.size == 0
+    np.testing.assert_array_equal(lean.frames["jd_mid"], full.frames["jd_mid"])
+    np.testing.assert_array_equal(lean.level, full.level)

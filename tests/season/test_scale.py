@@ -1,7 +1,11 @@
 """The aperture of each star, and what the season says of the stars of one night."""
 
 import numpy as np
+import pytest
+from season.conftest import SeasonOnDisk
+from season.made_season import make_season, make_sky
 
+from ngcmos.config import load_camera
 from ngcmos.season.scale import choose_apertures
 
 
@@ -34,3 +38,20 @@ def test_star_of_unknown_magnitude_or_season_without_errors_gets_one_too():
     mag = np.array([*MAG, np.nan])
     assert choose_apertures(errors(*np.full((3, mag.size), 0.01)), mag).size == mag.size
     assert (choose_apertures(errors(*np.full((3, mag.size), np.nan)), mag) == 1).all()
+
+
+def test_bright_stars_stay_when_the_sky_of_a_night_is_off(tmp_path):
+    """60 counts in the aperture are 0.9 % of the middle stars and 0.06 % of the brightest."""
+    rng = np.random.default_rng(11)
+    sky = make_sky(rng, 150, faint=13.5)
+    season = SeasonOnDisk(tmp_path, sky, make_season(rng, sky, 10, frames=30), load_camera())
+    for night in season.nights:
+        night.flux[:] += rng.normal(0, 60)
+        season.add(night)
+    _, brought = season.bring_in()
+    fit = brought.fits["ngts_cmos"]
+    pulls = np.std(fit.deviation, axis=0, ddof=1) / np.sqrt(np.mean(fit.error**2, axis=0))
+    bright = fit.stars["Tmag"] < 11
+    assert bright.sum() == 40
+    assert np.median(pulls[bright]) == pytest.approx(1.0, abs=0.1)
+    assert np.median(np.std(fit.deviation[:, bright], axis=0, ddof=1)) < 0.0017  # 0.0014 under a true sky
