@@ -105,9 +105,9 @@ def test_table_says_whether_it_was_damaged_since(tmp_path):
 
 def test_long_table_of_true_and_false_has_the_checksum_of_what_is_written(tmp_path):
     rows = np.arange(9000)
-    table = Table({"ra": rows / 7.0, "on_chip": rows % 3 > 0, "gaia_id": rows * 10**15, "blended": rows % 5 == 0})
+    table = Table({"ra": rows / 7.0, "on_chip": rows % 3 == 0})
     write_table(tmp_path / "a.fits", table)
-    assert read_written(tmp_path / "a.fits")["blended"].tolist() == table["blended"].tolist()
+    assert read_written(tmp_path / "a.fits")["on_chip"].tolist() == table["on_chip"].tolist()
 
 
 def test_old_products_are_kept_under_numbers(tmp_path):
