@@ -23,7 +23,7 @@ import time
 from pathlib import Path
 
 from astropy.io import fits
-from running import BARE, ROOT, night_options, raw_checksums, run_chain, run_script
+from running import BARE, ROOT, night_options, raw_checksums, run_chain, run_script, run_warm
 
 from ngcmos.config import load_camera, load_config
 from ngcmos.simulate.night import simulate_night
@@ -190,8 +190,8 @@ def trial_of_room(raw, tables, disk, room_mb):
     lay_out(raw, base)
     without_reserve(base)
     resize_disk(disk, f"size={int((used_mb(base) + room_mb) * 1.02e6)}")
-    command = [sys.executable, str(ROOT / "scripts" / "run_night.py"), *map(str, night_options(base))]
-    done = subprocess.run(command, capture_output=True, text=True, check=False, cwd="/", env=BARE)
+    argv = [str(ROOT / "scripts" / "run_night.py"), *map(str, night_options(base))]
+    done = run_warm(argv, cwd="/", env=BARE)
     assert "Traceback" not in done.stderr
     assert done.returncode == 0 or NO_ROOM.search(done.stderr), done.stderr
     assert raw_checksums(base) == raw_checksums(raw)
