@@ -2,7 +2,7 @@
 # make demo     a small simulated night through the whole chain, compared with its truth; then a season of three nights
 # make test     lint, import contracts, all tests
 # make bench    CPU, wall, memory and bytes of every stage on full-size simulated nights; COMPARE=old.json adds ratios
-# make precision  the numbers of docs/precision.md, on full-size nights of 300 frames (about an hour)
+# make precision  all numbers of docs/precision.md, on full-size nights and a season (hours); PARTS="pairs real" are some
 # make torture  100 kills of the chain, disks that fail or fill up, damaged products; each healed by the next run (an hour)
 # make mutants  small changes of the code: does a test near them notice? (an hour)
 # make lint     ruff, import-linter and mypy alone
@@ -89,9 +89,7 @@ bench: $(READY)
 	$(RUN) tests/bench_season.py
 
 precision: $(READY)
-	$(RUN) tests/precision_night.py $(PRECISION)
-	$(RUN) tests/precision_sky.py $(PRECISION)
-	$(if $(NGCMOS_REAL_DATA),$(RUN) tests/precision_real.py)
+	$(RUN) tests/precision.py $(PRECISION) $(PARTS)
 
 torture: $(READY)
 	$(RUN) tests/torture.py $(TORTURE)

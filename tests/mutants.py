@@ -1,10 +1,11 @@
 """Small changes of the code, one at a time: does a test near it notice?
 
     make mutants            # a sample of each of the rooms whose numbers the README states, about an hour
-    python tests/mutants.py mutants-run --rooms photometry --sample 40
+    python tests/mutants.py mutants-run --rooms photometry --fresh --sample 40 --seed 2
 
-Of all places of a room where a number, a comparison, a sign, a condition or a call can be changed a sample is
-drawn, the same in each run. Each change is made in a copy of the checkout, and the tests that mirror the file,
+Of all places of a room where a number, a comparison, a sign, a condition or a call can be changed a sample was
+drawn once, which `mutants.tsv` keeps: found again by what its line holds, and said where that is no more.
+`--fresh` draws another one. Each change is made in a copy of the checkout, and the tests that mirror the file,
 then those of its room, are run until one fails. Printed is each survivor as a line of the code and what it
 became, at last the share of each room that was killed; it ends with 1 where that is less than 85 %. A change of
 words (messages, docstrings, annotations) is none, nor is one of how a figure looks (width and size of a line).
@@ -33,6 +34,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
 ROOMS = ("photometry", "calibration", "qc", "night", "astrometry")
+KEPT = Path(__file__).with_suffix(".tsv")
 CHOSEN_ROOM = "chosen"
 KILLED_GOAL = 0.85
 LONGEST_CPU_S, LONGEST_S = 600, 6000  # the second for what waits for ever
@@ -176,6 +178,24 @@ def _between(
         yield right.lineno, at, at + len(sign), swaps[sign]
 
 
+def kept(room: str) -> list[Mutant]:
+    """The changes of a room that `mutants.tsv` keeps; one whose line is no more is said."""
+    found = []
+    for row in KEPT.read_text(encoding="utf-8").splitlines()[1:]:
+        name, number, start, end, new, held = row.split("\t")
+        if Path(name).parent != Path(room):
+            continue
+        lines = (ROOT / "ngcmos" / name).read_text(encoding="utf-8").splitlines()
+        same = [at for at, line in enumerate(lines, 1) if line.strip() == held]
+        if not same:
+            say(f"no more there: ngcmos/{name}: {held}")
+            continue
+        at = min(same, key=lambda line: abs(line - int(number)))
+        indent = len(lines[at - 1]) - len(lines[at - 1].lstrip())
+        found.append(Mutant(Path("ngcmos", name), at, int(start) + indent, int(end) + indent, new))
+    return found
+
+
 def sample_of(room: str, size: int, seed: int) -> list[Mutant]:
     """So many changes of a room, drawn evenly over its lines."""
     files = sorted((ROOT / "ngcmos" / room).glob("*.py"))
@@ -286,7 +306,8 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("folder", type=Path, help="where the copies of the checkout go")
     parser.add_argument("--rooms", nargs="+", default=(CHOSEN_ROOM, *ROOMS))
-    parser.add_argument("--sample", type=int, default=40, help="changes of each room")
+    parser.add_argument("--fresh", action="store_true", help="draw a sample in place of the one that is kept")
+    parser.add_argument("--sample", type=int, default=40, help="changes of each room, of a fresh one")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--workers", type=int, default=os.cpu_count() or 1)
     options = parser.parse_args()
@@ -296,7 +317,10 @@ def main() -> int:
 
 def _try_room(room: str, options: argparse.Namespace) -> bool:
     """Whether the tests of a room notice enough; the share is said."""
-    mutants = chosen() if room == CHOSEN_ROOM else sample_of(room, options.sample, options.seed)
+    if room == CHOSEN_ROOM:
+        mutants = chosen()
+    else:
+        mutants = sample_of(room, options.sample, options.seed) if options.fresh else kept(room)
     near = {tuple(tests) for mutant in mutants for tests in _near(mutant.file)}
     copy = _copied(options.folder, 0)
     failing = sorted({path for tests in near for path in tests if _fails([path], copy)})
