@@ -24,7 +24,7 @@ from ngcmos.transits.red_noise import (
     try_noises,
 )
 from ngcmos.transits.shape import Limb, radius_ratio_of
-from ngcmos.transits.trend import TRENDS, trend_columns
+from ngcmos.transits.trend import TREND_SHARES, TRENDS, trend_columns
 
 FEWEST_POINTS = 12
 MOST_POINTS, MOST_POINTS_A_NIGHT = 1200, 300
@@ -120,14 +120,14 @@ class TransitFit:
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class _Look:
-    """Trend, search and transit by a coarse grid under white noise; `weight` is how likely the trend is."""
+    """Trend, search and about where the transit is; `bic` tells how likely the trend is."""
 
     trend: str
     model: Model
     search: Search
     mid: float
     width_d: float
-    weight: float = 1.0
+    bic: float
 
 
 def fit_transit(curve: Curve, *, limb: Limb, expected: Expected | None = None) -> TransitFit:
@@ -160,9 +160,9 @@ def _fit_once(curve: Curve, limb: Limb, expected: Expected | None) -> TransitFit
     points = points_of(curve)
     whiteners = try_noises(points)
     looks = _first_looks(points, search_of(points, expected), limb, whiteners)
-    found = [_weighed(points, look, whiteners) for look in looks]
-    cells, look = together([(cells, look.weight) for look, cells, _ in found]), looks[0]
-    _, first, likely = found[0]
+    found = sorted((_weighed(points, look, whiteners) for look in looks), key=lambda one: one[0].bic)
+    look, first, likely = found[0]
+    cells = together([(cells, _share(other, look)) for other, cells, _ in found])
     free = _free(_tangents(points, look), look.search)
     summary = _summed_up(curve, look, cells, first.likeliest, _permuted_errors(points, look, likely[0], free))
     return dataclasses.replace(
@@ -173,10 +173,22 @@ def _fit_once(curve: Curve, limb: Limb, expected: Expected | None) -> TransitFit
 
 
 def _weighed(points: Curve, look: _Look, whiteners: list[Whitener]) -> tuple[_Look, Cells, list[Whitener]]:
-    """The look, how likely transits are with its trend, and the likely noises."""
-    design = np.hstack([look.model.trend, _tangents(points, look)])
-    likely = likely_noises(whiteners, points.flux, design)
-    return look, zoom(points, look.model, look.search, likely), likely
+    """The look with the BIC of its likeliest transit, how likely transits are with it, and the likely noises."""
+    likely = likely_noises(whiteners, points.flux, np.hstack([look.model.trend, _tangents(points, look)]))
+    cells = zoom(points, look.model, look.search, likely)
+    loss = _loss(points, look, cells.likeliest)
+    return dataclasses.replace(look, bic=_bic_with(points, look, loss, whiteners)), cells, likely
+
+
+def _bic_with(points: Curve, look: _Look, loss: Floats, whiteners: list[Whitener]) -> float:
+    """BIC of trend and transit under the best noise, and how likely the trend is beforehand."""
+    bic = best_fit(whiteners, points.flux, np.column_stack([look.model.trend, loss])).bic
+    return bic - 2 * float(np.log(TREND_SHARES[look.trend]))
+
+
+def _share(look: _Look, first: _Look) -> float:
+    """How likely a trend is, over another one."""
+    return float(np.exp((first.bic - look.bic) / 2))
 
 
 def _free(tangents: Floats, search: Search) -> Floats:
@@ -195,8 +207,9 @@ def _summed_up(curve: Curve, look: _Look, cells: Cells, dip: Dip, chance: tuple[
     """The fit by all cells: medians and half of what holds 68 %, but errors not below those by permutation."""
     model, trend_flux = _drawn(curve, look, dip)
     impact = cells.mean(cells.impact)
-    (depth, depth_err), (offset, mid_err_d) = cells.depth_middle(), cells.middle(cells.mid - dip.mid)
-    duration_d, duration_err_d = cells.middle(cells.duration_d)
+    depth, depth_err = cells.depth_middle()
+    offset, mid_err_d = cells.middle(cells.mid - dip.mid, cells.mid_step)
+    duration_d, duration_err_d = cells.middle(cells.duration_d, cells.duration_step)
     return TransitFit(
         depth=depth,
         depth_err=max(depth_err, chance[0]),
@@ -246,7 +259,7 @@ def search_of(curve: Curve, expected: Expected | None) -> Search:
 
 
 def _first_looks(points: Curve, search: Search, limb: Limb, whiteners: list[Whitener]) -> list[_Look]:
-    """About where the transit is with each trend that the data allow, the likeliest first."""
+    """About where the transit is with each trend that the data allow."""
     plain = Model(np.ones((len(points), 1)), np.ones(len(points)), limb, USUAL_RADIUS_RATIO)
     widths = np.geomspace(*search.widths_d, COARSE_WIDTHS)
     grid = make_grid(points, plain, search, _coarse_mids(points, search), widths, (USUAL_IMPACT,))
@@ -255,17 +268,16 @@ def _first_looks(points: Curve, search: Search, limb: Limb, whiteners: list[Whit
     for trend in TRENDS:
         columns = trend_columns(points, trend)
         cell = int(np.argmin(likelihood_of(white, points.flux, columns, grid.losses).best_chi2))
-        bic = best_fit(whiteners, points.flux, np.column_stack([columns, grid.losses[:, cell]])).bic
         fitted = fit_linear(white, points.flux, np.column_stack([columns, -grid.losses[:, cell]]))
         *levels, depth = fitted.coefficients
         ratio = radius_ratio_of(float(np.clip(depth, *RATIO_DEPTHS)), USUAL_IMPACT, limb)
         model = Model(columns, columns @ np.array(levels), limb, ratio)
         mid = float(grid.mid[cell])
-        look = _Look(trend, model, _of_one_night(points, search, mid), mid, float(grid.width_d[cell]))
-        found.append((bic, look))
-    found.sort(key=lambda one: one[0])
-    weighed = [dataclasses.replace(look, weight=float(np.exp((found[0][0] - bic) / 2))) for bic, look in found]
-    return [look for look in weighed if look.weight > LEAST_TREND]
+        look = _Look(trend, model, _of_one_night(points, search, mid), mid, float(grid.width_d[cell]), np.nan)
+        bic = _bic_with(points, look, grid.losses[:, cell], whiteners)
+        found.append(dataclasses.replace(look, bic=bic))
+    first = min(found, key=lambda look: look.bic)
+    return [look for look in found if _share(look, first) > LEAST_TREND]
 
 
 def _coarse_mids(points: Curve, search: Search) -> Floats:

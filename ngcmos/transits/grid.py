@@ -5,7 +5,7 @@ is known in closed form. The grid zooms in until it resolves what is likely.
 """
 
 import dataclasses
-import math
+import statistics
 
 import numpy as np
 
@@ -23,7 +23,9 @@ UNLIKELY = 1e-4  # of the best cell: what a zoom leaves out
 DEPTHS = (1e-4, 0.7)  # evenly likely in their logarithm
 DEPTH_NODES = 24
 DEPTH_REACH_SIGMA = 5.0
-NODE_WEIGHTS = (1 / 6, 2 / 3, 1 / 6)  # of Gauss and Hermite
+NODES = tuple(statistics.NormalDist().inv_cdf((number + 0.5) / 15) for number in range(15))  # alike likely
+LEAST_WEIGHT = 1e-7  # of a cell, of the likeliest one: less moves no median
+WITHIN_STEP = (-0.4, -0.2, 0.0, 0.2, 0.4)  # a cell stands for all that is nearer to it than to its neighbours
 MIDDLE_SHARES = (0.15865, 0.5, 0.84135)  # of a normal distribution below -1, 0 and 1 sigma
 
 
@@ -72,13 +74,18 @@ class Model:
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Grid:
-    """Transits to try: `losses` (points, cells) of light by one of depth 1, and what each is, (cells,) arrays."""
+    """Transits to try: `losses` (points, cells) of light by one of depth 1, and what each is, (cells,) arrays.
+
+    Steps are from a cell to the next one; 0 where there is none.
+    """
 
     losses: Floats
     mid: Floats
+    mid_step: Floats
     width_d: Floats
     impact: Floats
     duration_d: Floats
+    duration_step: Floats
 
 
 @dataclasses.dataclass(frozen=True)
@@ -99,9 +106,11 @@ class Cells:
     """
 
     mid: Floats
+    mid_step: Floats
     width_d: Floats
     impact: Floats
     duration_d: Floats
+    duration_step: Floats
     weight: Floats
     depth: Floats
     variance: Floats
@@ -121,15 +130,26 @@ class Cells:
         values = (self.mid, self.width_d, self.impact, self.depth)
         return Dip(*(float(of_cells[best]) for of_cells in values))
 
-    def middle(self, values: Floats) -> tuple[float, float]:
-        """(median, half of the span that holds 68 %) of values of the cells: what is unlikely counts little."""
-        return _middle(values, self.weight)
+    def middle(self, values: Floats, step: Floats) -> tuple[float, float]:
+        """(median, half of the span that holds 68 %) of values of the cells: what is unlikely counts little.
+
+        Each cell's are evenly spread over its `step`.
+        """
+        return self._spread_out(values, step, WITHIN_STEP)
 
     def depth_middle(self) -> tuple[float, float]:
-        """(median, half of the span that holds 68 %) of the depth, each cell's taken as normal (three nodes)."""
-        sigma = np.sqrt(np.maximum(self.variance, 0))
-        nodes = np.concatenate([self.depth + side * math.sqrt(3) * sigma for side in (-1, 0, 1)])
-        return _middle(nodes, np.concatenate([share * self.weight for share in NODE_WEIGHTS]))
+        """(median, half of the span that holds 68 %) of the depth, each cell's taken as normal."""
+        return self._spread_out(self.depth, np.sqrt(np.maximum(self.variance, 0)), NODES)
+
+    def _spread_out(self, values: Floats, width: Floats, places: tuple[float, ...]) -> tuple[float, float]:
+        """`_middle` of values that are spread over a width of each cell, at places that are alike likely.
+
+        A few places with weights of their own, as of Gauss and Hermite, give means but no shares: a sixth of the
+        weight in one place is just what lies below 1 sigma.
+        """
+        kept = self.weight > LEAST_WEIGHT * self.weight.max()
+        nodes = values[kept] + np.array(places)[:, None] * width[kept]
+        return _middle(nodes.ravel(), np.tile(self.weight[kept], len(places)))
 
 
 def _middle(values: Floats, weight: Floats) -> tuple[float, float]:
@@ -158,12 +178,22 @@ def make_grid(
         for impact in impacts
     ]
     losses = [dips(offset, shape, model.limb, exptime_d=exptime_d) for shape in shapes]
+    widths_step = _step(np.log(widths_d))
     facts = np.array([(shape.width_d, shape.impact, shape.duration_d) for shape in shapes])
+    width_d, impact, duration_d = np.repeat(facts, mids.size, axis=0).T
     return Grid(
-        np.concatenate(losses, axis=1) * model.level[:, None],
-        np.tile(mids, len(shapes)),
-        *np.repeat(facts, mids.size, axis=0).T,
+        losses=np.concatenate(losses, axis=1) * model.level[:, None],
+        mid=np.tile(mids, len(shapes)),
+        mid_step=np.full(width_d.size, _step(mids)),
+        width_d=width_d,
+        impact=impact,
+        duration_d=duration_d,
+        duration_step=duration_d * widths_step,
     )
+
+
+def _step(values: Floats) -> float:
+    return float(values[1] - values[0]) if values.size > 1 else 0.0
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -235,10 +265,12 @@ def weigh_cells(whiteners: list[Whitener], flux: Floats, model: Model, search: S
         found.append((log_weight + np.log(whitener.noise.weight) + prior, depth, variance))
     log_weight, depth, variance = (np.concatenate(values) for values in zip(*found, strict=True))
     weight = np.exp(log_weight - log_weight.max())
-    mid, width_d, impact, duration_d = (
-        np.tile(values, len(whiteners)) for values in (grid.mid, grid.width_d, grid.impact, grid.duration_d)
-    )
-    return Cells(mid, width_d, impact, duration_d, weight / weight.sum(), depth, variance)
+    of_grid = {
+        field.name: np.tile(getattr(grid, field.name), len(whiteners))
+        for field in dataclasses.fields(Grid)
+        if field.name != "losses"
+    }
+    return Cells(**of_grid, weight=weight / weight.sum(), depth=depth, variance=variance)
 
 
 def together(weighed: list[tuple[Cells, float]]) -> Cells:

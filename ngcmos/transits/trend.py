@@ -12,6 +12,7 @@ TRENDS: dict[str, tuple[str, ...]] = {
     "airmass and time": ("airmass", "time"),
     "time and its square": ("time", "time squared"),
 }
+TREND_SHARES = {"time": 1.0, "airmass and time": 0.5, "time and its square": 0.5}  # straight or curved, as likely
 
 
 def trend_columns(curve: Curve, trend: str) -> Floats:

@@ -37,6 +37,30 @@ def test_half_a_transit_has_large_errors_and_honest_ones(part):
     assert fit.mid_err_d > 1.5 * fit_transit(whole, limb=STAR).mid_err_d
 
 
+def turned_round(curve):
+    """The night from its end to its beginning."""
+    first_and_last = curve.bjd_tdb[0] + curve.bjd_tdb[-1]
+    backwards = [values[::-1] for values in curve.columns]
+    return dataclasses.replace(Curve(*backwards, curve.night), bjd_tdb=first_and_last - backwards[0])
+
+
+def test_an_egress_is_an_ingress_turned_round():
+    """Depth and errors hang on no direction of time, nor on where a coarse grid begins: trends are weighed by what
+    fits best with each."""
+    seed = 40003
+    random = np.random.default_rng([17, seed])
+    curve, truth = made_curve(seed, part="ingress", ratio=random.uniform(0, 0.4))
+    mid, duration_d = truth.mid_bjd + 0.003 * random.standard_normal(), truth.duration_d
+    duration_d *= 1 + 0.05 * random.standard_normal()
+    expected = Expected(mid, 0.003, duration_d, 0.05 * truth.duration_d, 3.0, True)
+    mirrored = dataclasses.replace(expected, mid_bjd=curve.bjd_tdb[0] + curve.bjd_tdb[-1] - mid)
+    fit = fit_transit(curve, limb=STAR, expected=expected)
+    other = fit_transit(turned_round(curve), limb=STAR, expected=mirrored)
+    assert other.depth == pytest.approx(fit.depth, abs=0.1 * fit.depth_err)
+    assert other.depth_err == pytest.approx(fit.depth_err, rel=0.1)
+    assert other.mid_err_d == pytest.approx(fit.mid_err_d, rel=0.1)
+
+
 def known(truth):
     return Expected(truth.mid_bjd + 0.002, 0.003, truth.duration_d, 0.05 * truth.duration_d, 3.0, True)
 
