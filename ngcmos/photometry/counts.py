@@ -77,6 +77,8 @@ def _lies_in_stars(raw: Counts, negative: Bools) -> bool:
 
 def _is_wrapped_up(sample: Counts, saturation_adu: float) -> bool:
     """Whether counts lie at the top without a slope of stars that leads there, and most others at the bottom."""
+    if np.count_nonzero(sample > HIGH_ADU) <= WRAPPED_SHARE * sample.size:  # of nearly all frames: one look tells
+        return False
     high = np.count_nonzero((sample > HIGH_ADU) & (sample < saturation_adu))
     middle = np.count_nonzero((sample > MIDDLE_ADU) & (sample <= HIGH_ADU))
     low = np.count_nonzero(sample <= MIDDLE_ADU)
