@@ -204,24 +204,41 @@ def _curve_rows(night: "FieldNight", curves: "NightCurves", stars: Ints) -> pa.T
         "relative_flux": of_point(curves.flux),
         "relative_flux_err": of_point(curves.error),
         "flags": of_point(columns["flags"]),
-        "quality": _dictionary(of_frame(words[1]), [word.decode() for word in words[0]]),
+        "quality": _dictionary(of_frame(words[1]), words[0].tolist()),
         "frame": of_frame(np.arange(frames, dtype=np.int32)),
-        "camera": _dictionary(np.zeros(len(stars) * frames), [night.camera]),
+        "camera": _dictionary(np.zeros(len(stars) * frames), [night.camera.encode()]),
         "airmass": of_frame(measured["airmass"]),
-        "night": _dictionary(np.zeros(len(stars) * frames), [night.night]),
+        "night": _dictionary(np.zeros(len(stars) * frames), [night.night.encode()]),
         **{name: of_point(columns[name]) for name in ("x", "y", "sky")},
     }
     return pa.table(
         [
-            pa.array(rows[name]) if isinstance(rows[name], np.ndarray) else rows[name]
+            _array_of(rows[name]) if isinstance(rows[name], np.ndarray) else rows[name]
             for name in CURVE_SCHEMA.names
         ],
         CURVE_SCHEMA,
     )
 
 
-def _dictionary(codes: Any, words: list[str]) -> Any:
-    return pa.DictionaryArray.from_arrays(pa.array(codes.astype(np.int8)), pa.array(words))
+def _dictionary(codes: Any, words: list[bytes]) -> Any:
+    return pa.DictionaryArray.from_arrays(_array_of(codes.astype(np.int8)), _texts_of(words))
+
+
+def _array_of(values: NDArray[Any]) -> Any:
+    """What `pa.array` makes of numbers, truths and texts; that loads pandas to see whether they are of it."""
+    if values.dtype.kind in "SU":
+        return _texts_of([word.encode() if isinstance(word, str) else word for word in values.tolist()])
+    kind = pa.from_numpy_dtype(values.dtype)
+    plain = np.packbits(values, bitorder="little") if values.dtype.kind == "b" else np.ascontiguousarray(values)
+    return pa.Array.from_buffers(kind, values.size, [None, pa.py_buffer(plain)])
+
+
+def _texts_of(words: list[bytes]) -> Any:
+    """An array of texts; UnicodeDecodeError where one is none."""
+    ends = np.cumsum([0, *map(len, words)], dtype=np.int32)
+    whole = b"".join(words)
+    whole.decode()
+    return pa.Array.from_buffers(pa.string(), len(words), [None, pa.py_buffer(ends), pa.py_buffer(whole)])
 
 
 def write_rows(path: Path, rows: Rows, made_of: Mapping[str, Any]) -> None:
@@ -252,11 +269,7 @@ def write_pieces(path: Path, pieces: Iterator[Rows], made_of: Mapping[str, Any])
 
 
 def _table_of(rows: Rows) -> pa.Table:
-    return pa.table({name: pa.array(_plain(rows[name])) for name in rows.dtype.names or ()})
-
-
-def _plain(column: Any) -> Any:
-    return np.char.decode(column, "ascii") if column.dtype.kind == "S" else column
+    return pa.table({name: _array_of(rows[name]) for name in rows.dtype.names or ()})
 
 
 def _marked(schema: Any, made_of: Mapping[str, Any]) -> Any:

@@ -1,15 +1,19 @@
 """The files of a season as their readers see them."""
 
+import subprocess
+import sys
+
 import duckdb
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from astropy.io import fits
-from season.conftest import made_on_disk
+from season.conftest import FIELD, made_on_disk
 from table_sums import renew_sums
 
 from ngcmos.errors import ProductError
+from ngcmos.season import archive
 from ngcmos.season.archive import CURVE_SCHEMA, read_mark, read_rows, read_star_rows, write_pieces, write_rows
 
 COLUMNS = "gaia_id tic_id bjd_tdb relative_flux relative_flux_err flags quality frame camera x y sky airmass night"
@@ -140,3 +144,37 @@ def test_star_without_id_of_gaia_is_found_among_all_such(tmp_path):
         rows = read_star_rows([path], gaia_id=gaia, tic_id=tic, columns=["relative_flux"])
         assert rows["relative_flux"].to_pylist() == [10.0 * gaia + tic] * 3
     assert read_star_rows([path], gaia_id=4, tic_id=6, columns=["relative_flux"]).num_rows == 0
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        np.array([1.5, np.nan, -np.inf]),
+        np.array([1, -2, 3], np.int8),
+        np.arange(20, dtype=np.int64)[::2],
+        np.array([True, False, True] * 5),
+        np.array([b"good", b"", b"x" * 300]),
+        np.array(["", "V* \u03b1 Cyg"]),
+        np.zeros(0, "S4"),
+        np.zeros(0, bool),
+        np.zeros(0, "f4"),
+    ],
+)
+def test_arrays_are_those_of_pyarrow(values):
+    plain = np.char.decode(values, "ascii") if values.dtype.kind == "S" else values
+    found = archive._array_of(values)
+    found.validate(full=True)
+    assert repr(found.to_pylist()) == repr(pa.array(plain).to_pylist()) and found.type == pa.array(plain).type
+
+
+def test_season_is_written_without_pandas(disk):
+    code = (
+        "import sys; from pathlib import Path; from ngcmos.config import load_camera;"
+        "from ngcmos.season.archive import season_folder; from ngcmos.season.build import Source;"
+        "from ngcmos.season.update import update; base = Path(sys.argv[1]);"
+        "names = [path.name for path in base.glob('2024*')];"
+        f"update(season_folder(base, {FIELD!r}), {{n: Source(n, base / n, load_camera()) for n in names}});"
+        "print(*sys.modules)"
+    )
+    ran = subprocess.run([sys.executable, "-c", code, disk.base], capture_output=True, text=True, check=True)
+    assert disk.folder.stars.exists() and "pandas" not in ran.stdout.split()
