@@ -57,6 +57,26 @@ class Entry:
         """Whether the whole field is refused: the stage has not looked at the frame itself."""
         return bool(self.numbers.get(_OF_FIELD))
 
+    def number(self, name: str) -> float | None:
+        """A number of it; None where it knows none of that name."""
+        value = self.numbers.get(name)
+        return float(value) if isinstance(value, int | float) else None
+
+    def count(self, name: str) -> int | None:
+        """A whole number of it; None where it knows none of that name."""
+        value = self.numbers.get(name)
+        return value if isinstance(value, int) else None
+
+    def text(self, name: str) -> str:
+        """A text of it; empty where it knows none of that name."""
+        value = self.numbers.get(name)
+        return value if isinstance(value, str) else ""
+
+    def texts(self, name: str) -> tuple[str, ...]:
+        """A list of texts of it; empty where it knows none of that name."""
+        value = self.numbers.get(name)
+        return tuple(map(str, value)) if isinstance(value, list) else ()
+
 
 @contextlib.contextmanager
 def open_ledger(folder: Path) -> Iterator["Ledger"]:

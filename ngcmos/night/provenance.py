@@ -33,9 +33,10 @@ class StaleProduct:
 def keep_product(ledger: Ledger, path: Path, field: str, inputs: Inputs) -> None:
     """Say that a product was made now; what it replaced stays known."""
     before = recall(ledger, Record.PRODUCT).get(path.name)
-    replaced = listed(before.numbers.get("replaced")) if before else []
-    if before and before.numbers.get("fingerprint") != inputs.fingerprint:
-        differs = inputs.differences(str(before.numbers.get("inputs", "")))
+    known = before.numbers.get("replaced") if before else None
+    replaced = list(known) if isinstance(known, list) else []
+    if before and before.text("fingerprint") != inputs.fingerprint:
+        differs = inputs.differences(before.text("inputs"))
         then = before.numbers.get("fingerprint")
         replaced.append({"fingerprint": then, "made": before.at, "differs": [*differs]})
     numbers: dict[str, JSON] = {"fingerprint": inputs.fingerprint, "inputs": inputs.text, "differs": []}
@@ -56,13 +57,8 @@ def keep_standing(ledger: Ledger, path: Path, field: str, differs: Iterable[str]
 def stale_products(entries: Iterable[Entry]) -> list[StaleProduct]:
     """The StaleProducts of a night by its ledger, in the order of their names."""
     found = [
-        StaleProduct(entry.frame, entry.field, tuple(map(str, listed(entry.numbers.get("differs")))))
+        StaleProduct(entry.frame, entry.field, entry.texts("differs"))
         for entry in entries
-        if entry.stage == Record.PRODUCT and entry.numbers.get("differs")
+        if entry.stage == Record.PRODUCT and entry.texts("differs")
     ]
     return sorted(found, key=lambda product: product.name)
-
-
-def listed(value: JSON) -> list[JSON]:
-    """A list that the ledger keeps; empty where it is none."""
-    return value if isinstance(value, list) else []

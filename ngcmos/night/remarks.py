@@ -69,5 +69,5 @@ def keep_remark(ledger: Ledger, field: str, kind: str, text: str) -> None:
 
 def read_remarks(entries: Iterable[Entry]) -> list[Remark]:
     """The remarks among entries of a ledger, by field and kind."""
-    found = [Remark(e.field, str(e.numbers["kind"]), e.reason) for e in entries if e.stage == Record.REMARK]
+    found = [Remark(e.field, e.text("kind"), e.reason) for e in entries if e.stage == Record.REMARK]
     return sorted(found, key=lambda remark: (remark.field, remark.kind))

@@ -32,7 +32,6 @@ from ngcmos.photometry.quality import (
 )
 from ngcmos.report.catalog import CatalogFacts, read_catalog_facts
 from ngcmos.report.noise import NoiseModel, read_noise
-from ngcmos.report.plain import number_of
 from ngcmos.report.story import FrameFile, Told, read_story
 from ngcmos.tables.table import read_frames
 
@@ -248,12 +247,13 @@ def _numbers_of(stages: Told, row: Mapping[str, float]) -> dict[str, float]:
         (Record.SHIFTS, _OF_SHIFT),
     )
     for stage, names in sources:
-        told = stages[stage].numbers if stage in stages else {}
+        if (told := stages.get(stage)) is None:
+            continue
         for column, name in names.items():
-            if (value := number_of(told.get(name))) is not None:
+            if (value := told.number(name)) is not None:
                 numbers.setdefault(column, value)
     if _shift_verdict(stages) not in ("", ShiftVerdict.UNREADABLE, ShiftVerdict.CONSTANT):
-        stars = number_of(stages[Record.SHIFTS].numbers.get("stars"))
+        stars = stages[Record.SHIFTS].number("stars")
         numbers["stars"] = np.nan if stars is None else stars
     if numbers.get("stars_on_chip"):
         numbers["seen_share"] = numbers["stars_seen"] / numbers["stars_on_chip"]
@@ -261,7 +261,7 @@ def _numbers_of(stages: Told, row: Mapping[str, float]) -> dict[str, float]:
 
 
 def _shift_verdict(stages: Told) -> str:
-    return str(stages[Record.SHIFTS].numbers.get("verdict") or "") if Record.SHIFTS in stages else ""
+    return stages[Record.SHIFTS].text("verdict") if Record.SHIFTS in stages else ""
 
 
 def _is_solved(stages: Told, measured: bool) -> bool:

@@ -5,7 +5,6 @@ from collections.abc import Iterable
 
 from ngcmos.names import Record, Stage, Verdict
 from ngcmos.night.ledger import Entry
-from ngcmos.report.plain import count_of, number_of, texts_of
 
 _ORDER = {stage.value: number for number, stage in enumerate(Stage)}
 
@@ -47,15 +46,14 @@ def read_runs(entries: Iterable[Entry]) -> list[StageRun]:
 
 
 def _run_of(entry: Entry) -> StageRun:
-    numbers = entry.numbers
     return StageRun(
         stage=entry.frame,
         failed=entry.verdict == Verdict.REFUSED,
         reason=entry.reason,
-        troubles=texts_of(numbers.get("troubles")) or (entry.reason,),
-        done=count_of(numbers.get("done")),
-        before=count_of(numbers.get("before")),
-        refused=count_of(numbers.get("refused")),
-        seconds=number_of(numbers.get("seconds")),
+        troubles=entry.texts("troubles") or (entry.reason,),
+        done=entry.count("done"),
+        before=entry.count("before"),
+        refused=entry.count("refused"),
+        seconds=entry.number("seconds"),
         at=entry.at,
     )

@@ -5,7 +5,6 @@ import functools
 import logging
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from astropy.table import Table
@@ -350,8 +349,8 @@ def with_shift(frame: Placed, shifts: Mapping[str, Entry]) -> Placed:
     """A frame with the donuts shift that the ledger knows of it."""
     if frame.path.name not in shifts:
         return frame
-    numbers: Mapping[str, Any] = shifts[frame.path.name].numbers
-    return dataclasses.replace(frame, shift=(numbers["x"], numbers["y"]))
+    known = shifts[frame.path.name]
+    return dataclasses.replace(frame, shift=(known.number("x"), known.number("y")))
 
 
 def find_wrong_times(placed: Sequence[Placed], key: str) -> dict[Path, HeaderError]:

@@ -13,7 +13,6 @@ from ngcmos.night.job import Job
 from ngcmos.night.ledger import Entry, record
 from ngcmos.night.outcome import Outcome
 from ngcmos.night.products import control_path, make_folder, plots_folder
-from ngcmos.night.provenance import listed
 from ngcmos.qc.movie import write_movie
 from ngcmos.steps.movie_cards import draw_cards
 
@@ -46,6 +45,6 @@ def _film(job: Job, field: str, paths: Sequence[Path], path: Path) -> None:
 def _is_done(path: Path, names: Sequence[str], entries: Mapping[str, Entry]) -> bool:
     """Whether the movie lies there, whole, made when all these frames were known; some may have left since."""
     known = entries.get(path.name)
-    if known is None or not path.exists() or path.stat().st_size != known.numbers["bytes"]:
+    if known is None or not path.exists() or path.stat().st_size != known.number("bytes"):
         return False
-    return set(names) <= set(listed(known.numbers["frames"]))
+    return set(names) <= set(known.texts("frames"))

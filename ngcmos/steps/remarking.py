@@ -49,7 +49,7 @@ def remark_on_air(job: Job, field: str, said: Sequence[AirCards]) -> None:
     """
     names, lag_s = job.camera.headers, clock_lag_s(said)
     told = tell_lag(lag_s, names.altitude, names.date_obs[0]) if lag_s else tell_air(said, names.altitude)
-    kinds = {one.numbers.get("kind") for one in job.recall(Record.REMARK, field).values()}
+    kinds = {one.text("kind") for one in job.recall(Record.REMARK, field).values()}
     is_told = bool(lag_s) and TIME in kinds
     keep_remark(job.ledger, field, AIR, "" if is_told else told)
 

@@ -192,7 +192,7 @@ class FieldShifts:
     def _recall(self) -> None:
         """What the ledger knows; a reference may have been set aside since."""
         of_field = self._job.recall(Record.SHIFTS, self._field).values()
-        entries = [_measured_of(entry) for entry in of_field if entry.numbers.get("fingerprint") == self._made_of]
+        entries = [_measured_of(entry) for entry in of_field if entry.text("fingerprint") == self._made_of]
         references = [one for one in entries if one.shift.verdict == ShiftVerdict.REFERENCE]
         there = [one for one in references if find_frame(self._job.folder, one.name).exists()]
         names = {one.turned: one.name for one in there}

@@ -103,7 +103,7 @@ def table_stands(
 
 def _was_tried(entry: Entry) -> bool:
     """Whether a frame was refused for its pixels; one refused for its header is looked at in every run."""
-    return "inputs" in entry.numbers
+    return bool(entry.text("inputs"))
 
 
 def places_known(path: Path, inputs: Inputs) -> dict[str, Place]:
@@ -141,7 +141,7 @@ def refused_before(verdicts: Mapping[str, Entry], inputs: Inputs) -> set[str]:
     return {
         name
         for name, entry in verdicts.items()
-        if entry.verdict == Verdict.REFUSED and entry.numbers.get("inputs") == inputs.fingerprint
+        if entry.verdict == Verdict.REFUSED and entry.text("inputs") == inputs.fingerprint
     }
 
 

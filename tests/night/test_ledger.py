@@ -130,3 +130,21 @@ def test_ledger_of_a_run_killed_while_it_wrote_is_read_as_it_was_before(tmp_path
     with open_ledger(copy) as ledger:
         assert list(recall(ledger, "check_cmos")) == ["a.fits"]
     assert path.read_bytes() == before
+
+
+def test_what_an_entry_knows_has_its_kind(tmp_path):
+    """What another ngcmos wrote under the name is told as nothing, not as something else."""
+    known = {"done": 3, "seconds": 0.5, "text": "abc", "texts": ["a", "b"], "none": None}
+    with open_ledger(tmp_path) as ledger:
+        record(ledger, "run", "a", "NG1", Verdict.DONE, numbers=known)
+    [entry] = read_ledger(tmp_path)
+    assert [entry.number(name) for name in known] == [3.0, 0.5, None, None, None]
+    assert [entry.count(name) for name in known] == [3, None, None, None, None]
+    assert [entry.text(name) for name in known] == ["", "", "abc", "", ""]
+    assert [entry.texts(name) for name in known] == [(), (), (), ("a", "b"), ()]
+    assert (entry.number("gone"), entry.count("gone"), entry.text("gone"), entry.texts("gone")) == (
+        None,
+        None,
+        "",
+        (),
+    )
