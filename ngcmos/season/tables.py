@@ -172,8 +172,9 @@ def star_rows(season: Season, means: NightMeans) -> Rows:
     rows["nights"] = sum(known[dates == date].any(axis=0).astype(int) for date in np.unique(dates))
     points = np.nan_to_num(means.points)
     rows["points"] = points.sum(axis=0)
+    telling = np.where(points >= 2, points, 0)  # one point scatters about nothing
     for name, values in (("rms", means.rms), ("rms_expected", means.expected)):
-        rows[name] = _root_mean(values, points)
+        rows[name] = _root_mean(values, telling)
     rows["rms_night"] = _scatter(means.deviation)
     rows["rms_night_expected"] = _root_mean(means.error, known.astype(float))
     return rows

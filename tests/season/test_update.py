@@ -106,3 +106,11 @@ def test_missing_table_is_made_again_and_is_the_same(season):
     season.folder.stars.unlink()
     update(season.folder, season.sources, workers=2)
     assert hashlib.sha256(season.folder.stars.read_bytes()).hexdigest() == digest
+
+
+def test_scatter_within_nights_of_one_frame_is_not_known(tmp_path):
+    made = made_on_disk(tmp_path, nights=6, frames=1, stars=20)
+    update(made.folder, made.sources)
+    stars = pq.read_table(made.folder.stars).to_pandas()
+    assert stars.rms.isna().all() and stars.rms_expected.isna().all()
+    assert stars.rms_night.notna().all() and not stars.variable.any()
