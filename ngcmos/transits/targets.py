@@ -102,7 +102,7 @@ def read_targets(path: Path) -> tuple[list[Target], list[str]]:
     if not (places["tic_id"] or places["gaia_id"] or (places["ra"] and places["dec"])):
         known = "tic_id, gaia_id, or ra and dec"
         raise ConfigError(f"{path}: columns {', '.join(header)} name no star, expected one of {known}")
-    targets: list[Target] = []
+    targets: dict[str, Target] = {}  # by all that is said: what is not known (NaN) equals nothing, not even itself
     complaints: list[str] = []
     for (number, _), cells in zip(lines[1:], rows, strict=False):
         row = dict(zip(header, (_plain(cell, separator) for cell in cells), strict=False))
@@ -111,12 +111,12 @@ def read_targets(path: Path) -> tuple[list[Target], list[str]]:
         except ValueError as error:
             complaints.append(f"{path}: line {number}: {error}; the line is left out")
             continue
-        if row.get("default_flag", "1") == "1" and target not in targets:
-            targets.append(target)
+        if row.get("default_flag", "1") == "1" and repr(target) not in targets:
+            targets[repr(target)] = target
             if lacking := _lacking(row, places):
                 told = f"no {lacking}, so nobody knows when the next transit is; the star is kept"
                 complaints.append(f"{path}: line {number}: {target.name}: {told}")
-    return targets, complaints
+    return [*targets.values()], complaints
 
 
 def _says_something(line: str) -> bool:
