@@ -6,7 +6,7 @@
 # make torture  100 kills of the chain, disks that fail or fill up, damaged products; each healed by the next run (an hour)
 # make mutants  small changes of the code: does a test near them notice? (an hour)
 # make lint     ruff, import-linter and mypy alone
-# make requirements  requirements.txt and tests/requirements.txt anew: the newest versions that pyproject.toml allows
+# make requirements  requirements.txt and tests/requirements.txt anew: the newest versions that pyproject.toml allows, for the oldest Python
 # make test-oldest  all tests with the lowest versions that pyproject.toml promises (PYTHON_OLDEST, python3.11)
 # make test-newest  all tests with the newest versions that there are (PYTHON_NEWEST, python3.13)
 
