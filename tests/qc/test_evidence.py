@@ -29,6 +29,20 @@ def test_star_is_found_at_its_centre_of_light(kind):
     assert find_stars(region, np.full((16, 16), 500.0)) == pytest.approx(np.array([[70.3, 99.8]]), abs=0.15)
 
 
+def test_stars_are_seen_up_to_the_last_pixel_but_one():
+    region = np.random.default_rng(3).normal(500, 10, (160, 160))
+    for x, y in ((1, 1), (158, 60), (70, 158)):
+        region[y - 1 : y + 2, x - 1 : x + 2] += [[200, 400, 200], [400, 900, 400], [200, 400, 200]]
+    found = find_stars(region, np.full((16, 16), 500.0))
+    assert sorted(np.rint(found).astype(int).tolist()) == [[1, 1], [70, 158], [158, 60]]
+
+
+def test_a_star_expected_in_the_first_column_is_looked_for():
+    places = np.array([[0.4, 20.0], [30.0, 40.0]])
+    assert compare_stars(places, places[1:], (0.0, 0.0), (50, 60))[0] == 1.0  # the other way round: one of one
+    assert compare_stars(places, np.array([[30.0, 40.0], [10.0, 10.0]]), (0.0, 0.0), (50, 60))[0] == 0.5
+
+
 def test_brightest_star_comes_first():
     rows, columns = np.indices((160, 160))
     region = np.random.default_rng(4).normal(500, 10, (160, 160))

@@ -28,6 +28,11 @@ def test_nothing_to_tell_a_line_by(x):
     assert np.isnan(fit_line(x, np.zeros(x.size)).slope)
 
 
+def test_ten_points_tell_a_line():
+    x = np.linspace(1, 2, 10)
+    assert fit_line(x, 3 - 2 * x).slope == pytest.approx(-2)
+
+
 def texts_of(figure):
     return " ".join([figure.get_suptitle(), *(axes.get_title() for axes in figure.axes)])
 

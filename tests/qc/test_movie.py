@@ -200,6 +200,15 @@ def test_close_up_can_be_moved_to_a_star():
     assert (x - 16, y + 100 - 96) == pytest.approx((344, 344), abs=6)  # the middle of a panel of 688 px
 
 
+@pytest.mark.parametrize(("zoom_px", "place"), [(101, 150), (100, 149.6)])
+def test_close_up_has_its_centre_in_the_middle(zoom_px, place):
+    """Of 101 px the star's own is the middle one; 100 px have theirs between two."""
+    card = control_card(field(place, place), texts=[], zoom_px=zoom_px, centre=(place, place))
+    x, y = brightest(close_up(card))
+    scale = 688 // zoom_px
+    assert (x - 16, y + 100 - 96) == pytest.approx((344, 344), abs=0.6 * scale)
+
+
 @pytest.mark.parametrize("centre", [(0, 0), (299, 299), (-50, 400)])
 def test_close_up_at_the_edge_shows_whole_pixels(centre):
     assert control_card(field(150, 150), texts=[], zoom_px=100, centre=centre).shape == CARD_SHAPE

@@ -64,6 +64,23 @@ def test_near_panel_counts_what_it_leaves_out(figure):
     assert panel(figure, "within").get_title() == "within 1 px: 90 of 92"
 
 
+def test_near_panel_is_as_wide_as_high_and_names_its_middle_and_limits(figure):
+    axes = panel(figure, "within")
+    assert (axes.get_xlim(), axes.get_ylim()) == ((-1.0, 1.0), (-1.0, 1.0))
+    for ticks in (axes.get_xticks(), axes.get_yticks()):
+        assert ticks.tolist() == [-1.0, -0.5, 0.0, 0.5, 1.0]
+
+
+def test_panel_of_all_names_the_worst(figure):
+    assert panel(figure, "all").get_title() == "all, worst 61.50 px"
+
+
+def test_times_are_named_by_the_clock(figure):
+    series = next(axes for axes in figure.axes if axes.get_ylabel() == "shift [px]")
+    named = [label.get_text() for label in series.get_xticklabels()]
+    assert "23:30" in named and series.get_xlabel() == "UTC, start of exposure"
+
+
 def test_box_of_the_limit_is_drawn(figure):
     box = panel(figure, "within").patches[0]
     assert (box.get_x(), box.get_y(), box.get_width(), box.get_height()) == (-0.5, -0.5, 1.0, 1.0)
