@@ -71,6 +71,15 @@ def test_near_panel_is_as_wide_as_high_and_names_its_middle_and_limits(figure):
         assert ticks.tolist() == [-1.0, -0.5, 0.0, 0.5, 1.0]
 
 
+def test_panels_stand_beside_each_other_over_that_of_times(figure):
+    near, everywhere = (panel(figure, name).get_window_extent() for name in ("within", "all"))
+    series = next(axes for axes in figure.axes if axes.get_ylabel() == "shift [px]").get_window_extent()
+    assert near.x1 < everywhere.x0
+    assert (near.y0 + near.y1) / 2 == pytest.approx((everywhere.y0 + everywhere.y1) / 2, rel=0.1)
+    assert series.y1 < min(near.y0, everywhere.y0)
+    assert not [axes for axes in figure.axes if not axes.lines and not axes.collections and axes.get_label() == ""]
+
+
 def test_panel_of_all_names_the_worst(figure):
     assert panel(figure, "all").get_title() == "all, worst 61.50 px"
 

@@ -1,6 +1,7 @@
 """The figure of a star: circles on the star, airmass right on both sides of the meridian, nothing cut off."""
 
 import dataclasses
+import itertools
 
 import numpy as np
 import pytest
@@ -127,6 +128,16 @@ def test_relative_flux_has_a_panel_where_it_is_given(series):
 
 def legend(figure):
     return [text.get_text() for axes in figure.axes if axes.get_legend() for text in axes.get_legend().get_texts()]
+
+
+def test_curves_stand_left_of_the_star_below_each_other(figure):
+    curves = [panel(figure, name).get_window_extent() for name in ("flux", "sky", "position")]
+    assert max(one.x1 for one in curves) < star_panel(figure).get_window_extent().x0
+    assert all(upper.y0 > lower.y1 for upper, lower in itertools.pairwise(curves))
+
+
+def test_sky_is_drawn_frame_by_frame(figure, series):
+    assert panel(figure, "sky").lines[0].get_ydata() == pytest.approx(series.sky)
 
 
 def test_flags_are_explained_with_their_numbers(figure):
