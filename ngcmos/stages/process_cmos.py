@@ -10,11 +10,13 @@ import numpy as np
 from astropy.table import Table
 
 from ngcmos.arrays import Rows
+from ngcmos.astrometry.crowding import contaminations
+from ngcmos.astrometry.growth import Growth, growth_of
 from ngcmos.calibration.belonging import Setting, settings_of
 from ngcmos.calibration.masters import Masters, load_masters
 from ngcmos.errors import FrameError, HeaderError, MasterError, ProductError, WorkError
 from ngcmos.lightcurves.summary import keep_summary
-from ngcmos.names import Record, Stage
+from ngcmos.names import Flag, Record, Stage
 from ngcmos.night.filenames import stamp_of
 from ngcmos.night.fingerprint import Inputs
 from ngcmos.night.folder import file_state
@@ -24,7 +26,7 @@ from ngcmos.night.loop import HEADERS_TOGETHER
 from ngcmos.night.outcome import Outcome
 from ngcmos.night.products import catalog_path, input_catalog_path, photometry_path
 from ngcmos.night.provenance import keep_product, keep_standing
-from ngcmos.steps.catalog import contaminations, file_checksum, read_catalog, read_input_catalog
+from ngcmos.steps.catalog import file_checksum, read_catalog, read_input_catalog
 from ngcmos.steps.clock import TOLERANCE_S, lag_s, likely_cause
 from ngcmos.steps.clouds import mark_clouds
 from ngcmos.steps.hot_pixels import spread_frames, with_hot_pixels
@@ -53,6 +55,9 @@ from ngcmos.tables.frame_row import FrameRow
 from ngcmos.tables.parts import FRAMES_A_PART, Place, RowReader, open_parts, parts_folder, remove_parts
 
 log = logging.getLogger(__name__)
+
+ALONE, GROWTH_FRAMES, GROWTH_SNR = 0.01, 8, 50.0  # light of neighbours; frames and stars that tell how light grows
+UNSURE = Flag.EDGE | Flag.SATURATED | Flag.BAD_PIXEL | Flag.POOR_SKY | Flag.OFF_CHIP | Flag.TRAIL
 
 
 def run(job: Job, *, overwrite: bool = False) -> Outcome:
@@ -257,7 +262,19 @@ class FieldPhotometer:
         widths = np.array([frame.fwhm_px for frame in frames], float)
         known = widths[np.isfinite(widths)]
         fwhm_px = float(np.median(known)) if known.size else np.nan
-        return contaminations(self._stars.chosen, self._stars.catalog, self._job.camera, fwhm_px)
+        about = self._stars.chosen, self._stars.catalog, self._job.camera, fwhm_px
+        alone = contaminations(*about)["contamination"] < ALONE
+        return contaminations(*about, self._growth(frames, alone, fwhm_px))
+
+    def _growth(self, frames: Sequence[FrameRow], alone: np.ndarray, fwhm_px: float) -> Growth | None:
+        """How light grows with the aperture in some frames of the night."""
+        radii, fluxes = sorted(self._job.camera.photometry.radii_px), []
+        for frame in frames[:: max(1, len(frames) // GROWTH_FRAMES)][:GROWTH_FRAMES]:
+            rows, _ = self._reader.read(self._known[frame.frame_id])
+            flux = np.stack([rows[f"flux_{radius:g}"] for radius in radii]).astype(float)
+            sure = alone & (rows["flags"] & UNSURE == 0) & (flux[-1] > GROWTH_SNR * rows[f"fluxerr_{radii[-1]:g}"])
+            fluxes.append(np.where(sure, flux, np.nan))
+        return growth_of(np.array(radii, float), np.stack(fluxes), fwhm_px)
 
     def _place(self, paths: Sequence[Path]) -> list[Placed]:
         """Frames that have a plate solution and a time that can be believed, in time order; the others refused."""

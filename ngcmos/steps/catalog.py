@@ -12,10 +12,10 @@ import numpy as np
 from astropy.table import Table
 from astropy.time import Time
 
-from ngcmos.arrays import Bools, Floats, Place
+from ngcmos.arrays import Bools, Place
 from ngcmos.astrometry.catalog import ds9_regions, select_input, star_catalog, targets_of
 from ngcmos.astrometry.coverage import Lie, box_around, share_among, share_in_box
-from ngcmos.astrometry.crowding import USUAL_FWHM_PX, contamination
+from ngcmos.astrometry.crowding import contamination_of
 from ngcmos.astrometry.distortion import Solution, to_pixels
 from ngcmos.astrometry.extracts import read_kept, read_local
 from ngcmos.astrometry.tic import Extract, load_tic
@@ -304,35 +304,6 @@ def _with_contamination(catalog: Table, camera: Camera) -> Table:
     known["contamination"] = contamination_of(catalog, catalog, max(camera.photometry.radii_px), camera)
     known["contamination"].description = "light of neighbours in the largest aperture, relative"
     return known
-
-
-def contamination_of(
-    stars: Table, catalog: Table, radius_px: float, camera: Camera, fwhm_px: float = USUAL_FWHM_PX
-) -> Floats:
-    """(stars,) light of all other stars of the catalog in an aperture of each of `stars`, over the star's own."""
-    tmag, gmag = (np.ma.filled(np.ma.asarray(catalog[name]).astype(float), np.nan) for name in ("Tmag", "Gmag"))
-    of_all = contamination(
-        catalog["ra_deg_corr"],
-        catalog["dec_deg_corr"],
-        np.where(np.isfinite(tmag), tmag, gmag),
-        radius_px=radius_px,
-        scale_arcsec=camera.detector.scale_arcsec,
-        fwhm_px=fwhm_px,
-    )
-    tic_id = np.asarray(catalog["tic_id"])
-    order = np.argsort(tic_id, kind="stable")
-    shares: Floats = of_all[order[np.searchsorted(tic_id[order], np.asarray(stars["tic_id"]))]]
-    return shares
-
-
-def contaminations(stars: Table, catalog: Table, camera: Camera, fwhm_px: float) -> dict[str, Floats]:
-    """Columns of STARS: the light of neighbours in each aperture, `contamination` that of the largest.
-
-    Stars are as wide as the night's, as usual where that is not known (NaN).
-    """
-    width_px, radii = fwhm_px if np.isfinite(fwhm_px) else USUAL_FWHM_PX, camera.photometry.radii_px
-    shares = {radius: contamination_of(stars, catalog, radius, camera, width_px) for radius in radii}
-    return {"contamination": shares[max(radii)]} | {f"contamination_{r:g}": share for r, share in shares.items()}
 
 
 def read_catalog(folder: Path, field: str) -> Table:
