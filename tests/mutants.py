@@ -229,13 +229,13 @@ def is_killed(mutant: Mutant, copy: Path) -> bool:
 
 
 def _near(file: Path) -> list[list[str]]:
-    """The tests of a file, then those of its room; where none of these names it, those elsewhere that do."""
+    """The tests of a file, then those of its room; where none of these names it, those of other rooms that do."""
     room = Path("tests", *file.parts[1:-1])
     steps = [[room / f"test_{file.name}"], [room] if len(room.parts) > 1 else []]
     tests = sorted(path.relative_to(ROOT) for path in (ROOT / "tests").rglob("test_*.py"))
     naming = [test for test in tests if _names(test, file)]
     if not any(test.parent == room for test in naming):
-        steps.append(naming)
+        steps.append([test for test in naming if len(test.parts) > 2])  # not those of whole nights
     return [there for step in steps if (there := [str(path) for path in step if (ROOT / path).exists()])]
 
 

@@ -127,10 +127,11 @@ def test_a_master_that_tells_no_time_is_taken_before_others_where_no_raw_frames_
     assert bias_level(config) == 100  # the plain one; that of 2023 lies beside it
     for path in config.directories.calibration.glob("bias*"):
         path.unlink()
-    assert bias_level(config, date="20230701") == 160
+    own = "20230605"  # the night itself: none is nearer than these, of 04:00 UTC
+    assert bias_level(config, date=own) == 160
     plain = config.directories.out / "master_bias.fits"
     fits.writeto(plain, np.full((ROWS, COLUMNS), 130, np.float32), overwrite=True)
-    assert bias_level(config, date="20230701") == 130
+    assert bias_level(config, date=own) == 130
 
 
 def test_no_bias_of_the_frames_gain_is_an_error_that_names_it(config):
@@ -289,6 +290,14 @@ def test_flat_of_an_earlier_rule_is_outdated_and_that_of_a_person_never(config, 
     assert is_outdated(path, config.camera, Setting(NIGHT), night) == "made by an earlier rule"
     fits.setval(path, "CREATOR", value="a person")
     assert is_outdated(path, config.camera, Setting(NIGHT), night) == ""
+
+
+def test_flat_of_one_frame_is_outdated_by_others_that_came(config, night):
+    write_flats(night, "B")
+    path = write_flat(flat_of(config, night, filter_name="B"), night / "master_flat.fits")
+    for number in (2, 3, 4):
+        fits.delval(path, f"INPUT{number:02d}")
+    assert is_outdated(path, config.camera, Setting(NIGHT, (), "B"), night) == "3 flats came since"
 
 
 def spoil(path, change):
