@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from ngcmos.night import fingerprint
-from ngcmos.night.fingerprint import code_of
+from ngcmos.night.fingerprint import Inputs, code_of
 
 
 @pytest.fixture
@@ -52,6 +52,22 @@ def test_kept_code_follows_the_file(room, tmp_path):
     assert code(room) != before
     room.write_text("LIMIT = 3.0  # sigma\n")
     assert code(room) == before
+
+
+def test_words_of_a_docstring_mean_nothing_and_the_first_line_after_it_does(room):
+    room.write_text('"""Limits."""\n\nLIMIT = 3.0\n')
+    before = code(room)
+    room.write_text('"""Other words."""\n\nLIMIT = 3.0\n')
+    assert code(room) == before
+    room.write_text('"""Limits."""\n\nLIMIT = 3.5\n')
+    assert code(room) != before
+
+
+def test_what_differs_is_named_and_what_is_the_same_is_not():
+    made = Inputs.of(("ngcmos.sphere",), masters="a", stars=3)
+    assert made.differences(made.text) == []
+    other = Inputs.of(("ngcmos.sphere",), masters="b", stars=3)
+    assert len(other.differences(made.text)) == 1 and "stars" not in other.differences(made.text)
 
 
 def test_kept_code_is_what_is_used(room, tmp_path):

@@ -432,3 +432,20 @@ def test_the_profiles_shape_is_not_needed(rng):
     """A window of a chip is measured as well as the chip."""
     image = rng.normal(SKY, 20, (30, 30))
     assert np.isfinite(run(image, [15.0], [15.0], load_camera().detector).flux).all()
+
+
+def test_a_bad_pixel_is_filled_by_the_mean_of_the_eight_around_it(detector):
+    rng = np.random.default_rng(8)
+    image = rng.uniform(100, 900, SHAPE).astype(np.float32)
+    bad = np.zeros(SHAPE, bool)
+    bad[80, 100] = True
+    around = image[79:82, 99:102].astype(float)
+    expected = (around.sum() - around[1, 1]) / 8
+    image[80, 100] = 5e4
+    at = np.array([100.0]), np.array([80.0])
+    filled = image.copy()
+    filled[80, 100] = expected
+    found, wanted = (
+        run(one, *at, detector, bad=mask).flux_w_sky[:, 0] for one, mask in ((image, bad), (filled, None))
+    )
+    np.testing.assert_allclose(found, wanted, rtol=1e-6)
