@@ -5,6 +5,7 @@
 # make precision  all numbers of docs/precision.md, on full-size nights and a season (hours); PARTS="pairs real" are some
 # make torture  100 kills of the chain, disks that fail or fill up, damaged products; each healed by the next run (an hour)
 # make mutants  small changes of the code: does a test near them notice? (an hour)
+# make coverage all tests, and which lines of each module they run; twice the CPU of make test
 # make lint     ruff, import-linter and mypy alone
 # make requirements  requirements.txt and tests/requirements.txt anew: the newest versions that pyproject.toml allows, for the oldest Python
 # make test-oldest  all tests with the lowest versions that pyproject.toml promises (PYTHON_OLDEST, python3.11)
@@ -26,7 +27,7 @@ READY = $(VENV)/.ready
 
 PIP_INSTALL = -m pip install --quiet --disable-pip-version-check
 
-.PHONY: install demo test lint requirements test-oldest test-newest bench precision torture mutants clean
+.PHONY: install demo test lint requirements test-oldest test-newest coverage bench precision torture mutants clean
 
 $(READY): requirements.txt tests/requirements.txt pyproject.toml
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "ngcmos needs Python 3.11 or newer, this is " + sys.version.split()[0])'
@@ -83,6 +84,10 @@ test-newest:
 	$(PYTHON_NEWEST) -m venv $(VENV)-newest
 	$(VENV)-newest/bin/python $(PIP_INSTALL) --editable '.[test]'
 	$(VENV)-newest/bin/python -m pytest $(TESTS)
+
+coverage: $(READY)
+	$(RUN) $(PIP_INSTALL) --constraint requirements.txt --constraint tests/requirements.txt pytest-cov
+	$(RUN) -m pytest $(TESTS) --cov=ngcmos --cov-report=term:skip-covered
 
 bench: $(READY)
 	$(RUN) tests/bench_night.py $(BENCH) $(if $(COMPARE),--compare $(COMPARE))

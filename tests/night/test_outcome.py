@@ -1,5 +1,7 @@
 """What a stage tells of the frames it refused: alike ones in one line, with their share and their time."""
 
+from ngcmos.errors import FrameError
+from ngcmos.night.ledger import open_ledger
 from ngcmos.night.outcome import KINDS_TOLD, Outcome
 
 
@@ -36,3 +38,11 @@ def test_many_kinds_are_counted_together():
     lines = outcome.refusals()
     assert len(lines) == KINDS_TOLD + 1
     assert lines[-1] == "process_cmos: 3 more for other reasons, see ngcmos.log"
+
+
+def test_a_frame_is_fit_unless_it_was_refused(tmp_path):
+    outcome = Outcome("check_cmos")
+    with open_ledger(tmp_path) as ledger:
+        assert outcome.settle(ledger, tmp_path / "a.fits", "NG1", 3.0) is True
+        assert outcome.settle(ledger, tmp_path / "b.fits", "NG1", FrameError("b.fits: empty")) is False
+    assert outcome.done == ["a.fits"] and list(outcome.failed) == ["b.fits"]

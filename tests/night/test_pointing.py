@@ -99,3 +99,11 @@ def test_cards_like_a_pointing_are_named():
     assert pointing_cards(header).startswith(
         "; the header has TEL-RA, TEL-DEC, CRVAL1: name the right one in headers."
     )
+
+
+@pytest.mark.parametrize(
+    ("ra", "dec", "expected"),
+    [(-360.0, 90.0, (0.0, 90.0)), (360.0, -90.0, (0.0, -90.0)), (360.1, 10.0, None), (10.0, 90.1, None)],
+)
+def test_a_pointing_lies_on_the_sky_poles_and_full_turns_included(ra, dec, expected):
+    assert pointing_of({"TELRAD": ra, "TELDECD": dec}, DEFAULT) == expected

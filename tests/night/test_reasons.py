@@ -32,3 +32,8 @@ def test_reason_that_all_share_is_told_in_full():
 @pytest.mark.parametrize(("count", "of", "said"), [(698, 700, "99 %"), (700, 700, "100 %"), (1, 3, "33 %")])
 def test_what_is_not_all_is_not_a_hundred_per_cent(count, of, said):
     assert say_share(count, of) == said
+
+
+def test_a_single_reason_is_told_in_full_and_the_kind_is_that_of_the_first():
+    assert shared_reason(["a.fits: empty"]) == "a.fits: empty"
+    assert shared_reason(["too few stars: 6 seen", "truncated"]) == "too few stars"
