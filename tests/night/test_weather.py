@@ -51,3 +51,9 @@ def test_series_that_cannot_be_read_is_told_in_a_line(tmp_path, caplog):
         read_series(tmp_path / "wind.csv")
     assert math.isnan(read_outside(tmp_path, "pwv", "gone.csv").at(JD))
     assert caplog.text.count("pwv is unknown") == 1
+
+
+def test_a_first_line_of_numbers_counts_be_its_value_negative(tmp_path):
+    path = tmp_path / "outside.csv"
+    path.write_text("2024-07-06T03:00:00,-3.0\n2024-07-06T03:30:00,-1.0\n")
+    assert read_series(path).value.tolist() == [-3.0, -1.0]
