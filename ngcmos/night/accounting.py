@@ -27,7 +27,7 @@ _PRODUCT = re.compile(
     r"((rel_)?phot_.*|hot_pixels_.*|master_(bias|dark|flat)\w*\.fits.*|.*_(matched_)?catalog(_input)?\.fits.*|ngcmos\.(log|db).*"
     r"|directories\.json|targets\.csv|exclude\.csv|(comp|exclude)_stars_.*\.txt"
     r"|(light_curve|noise_model|rms_(mags|timescale)|donuts|transit|csv|ecsv|aavso|exoclock|TIC\d+-\d+)_.*"
-    r"\.(png|pdf|svg|json|csv|ecsv|txt)"
+    r"\.(png|pdf|svg|json|csv|ecsv|txt|tbl)"
     r"|.*\.(reg|head|html|mp4|toml))\Z",
     re.IGNORECASE,
 )

@@ -4,7 +4,7 @@ import dataclasses
 
 import pytest
 
-from ngcmos.night.accounting import Kind, sum_up
+from ngcmos.night.accounting import Kind, left_out, sum_up
 from ngcmos.night.fields import differing, say_misfits
 from ngcmos.night.folder import open_night, science_files
 
@@ -169,6 +169,17 @@ def test_a_name_that_only_holds_such_a_word_is_no_calibration_frame(night, name,
     [one] = night({}, names=[name]).others
     assert one.kind == kind
     assert ("no IMAGETYP calls it a light frame" in one.reason) == (kind == Kind.NOT_LOOKED_AT)
+
+
+EXPORTED = ("measurements.tbl", "lightcurve.png", "notes.txt")
+
+
+@pytest.mark.parametrize("name", [f"TIC188620407-01_20240705_ngts-cmos_NGTS_{what}" for what in EXPORTED])
+def test_what_is_exported_into_the_night_is_a_product(night, name):
+    opened = night({})
+    (opened.folder / name).touch()
+    [one] = left_out([opened.folder / name], (), ())
+    assert one.kind == Kind.PRODUCT
 
 
 def test_every_file_is_accounted_for(night):
