@@ -25,7 +25,7 @@ from ngcmos.lightcurves.cube import DOUBTFUL
 from ngcmos.names import Quality
 from ngcmos.night.disk import require_space
 from ngcmos.night.exclusions import NOTHING, Exclusions
-from ngcmos.night.fingerprint import code_of, digest_of
+from ngcmos.night.fingerprint import Inputs, code_of, digest_of
 from ngcmos.season.archive import SeasonFolder, bytes_of_curves, read_mark, write_bins, write_curves
 from ngcmos.season.bins import bin_night
 from ngcmos.season.curves import Scale, relative_curves
@@ -289,7 +289,9 @@ def _write_night(
         The table is damaged or another one than that of the summary.
     """
     night = source.read(folder.field, further=("jd_bary", "sky"))
-    if night.made_of != summary.made_of:
+    made_of = Inputs.read(night.made_of)
+    differs = made_of.differences(summary.made_of)  # one that other code has solved stays, on the new scale
+    if differs and not made_of.is_other_code(differs):
         raise ProductError(f"{source.folder}: the photometry of {folder.field} has just changed; run again")
     needed_mb = bytes_of_curves(night) / 1e6
     require_space(folder.path, source.camera.files.reserve_mb, needed_mb=needed_mb)

@@ -331,3 +331,14 @@ def test_for_the_scale_nothing_of_the_frames_but_their_times_is_kept(whole):
     assert lean.share.shape == (2, 12, 0) and lean.covariance.size == 0
     np.testing.assert_array_equal(lean.frames["jd_mid"], full.frames["jd_mid"])
     np.testing.assert_array_equal(lean.level, full.level)
+
+
+def test_night_solved_by_other_code_is_put_on_a_new_scale(built):
+    path = built.folder.summary("20240702")
+    summary = read_summary(path)
+    write_summary(
+        path, dataclasses.replace(summary, made_of=json.dumps(json.loads(summary.made_of) | {"code": "x"}))
+    )
+    built.folder.curves("20240702").unlink()
+    changes, _ = built.bring_in()
+    assert not changes.refused and changes.rewritten == ["20240702"] and built.folder.curves("20240702").exists()
