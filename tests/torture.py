@@ -99,7 +99,7 @@ def check(raw, base, tables):
     """Assert that a night that was run to its end is as if it had never been disturbed."""
     assert read_tables(base) == tables
     assert raw_checksums(base) == raw_checksums(raw)
-    kept = (".ngcmos.lock", ".seen.json")  # the season remembers what it has looked at
+    kept = (".ngcmos.lock", ".seen.json", ".settled")  # the season remembers what it has looked at and settled on
     leftovers = [path for path in base.rglob(".*") if path.name not in kept]
     assert not leftovers, leftovers
 

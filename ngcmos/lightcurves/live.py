@@ -9,6 +9,7 @@
 
 import dataclasses
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 from astropy.table import Table
@@ -22,7 +23,9 @@ from ngcmos.names import Flag, Quality
 from ngcmos.night.spans import DAY_S, JD_1970
 from ngcmos.photometry.quality import judge_frames
 from ngcmos.sphere import sides_of
-from ngcmos.tables.frame_row import FrameRow
+
+if TYPE_CHECKING:  # only the numbers of a row are asked for
+    from ngcmos.tables.frame_row import FrameRow
 
 USUAL_RADIUS_PX = 5.0
 MOST_COMPARISONS = 120
@@ -112,7 +115,7 @@ class LiveCounts:
     def __len__(self) -> int:
         return len(self._frames)
 
-    def add(self, rows: Rows, frame: FrameRow, targets: Sequence[int]) -> None:
+    def add(self, rows: Rows, frame: "FrameRow", targets: Sequence[int]) -> None:
         """Keep a frame; where its stars are other ones than before, what was kept is dropped.
 
         Parameters
@@ -203,6 +206,6 @@ class LiveCounts:
         return order
 
 
-def _column(frames: Sequence[FrameRow], name: str) -> Floats:
+def _column(frames: Sequence["FrameRow"], name: str) -> Floats:
     """A number of all frames; NaN where it is not known."""
     return np.array([getattr(frame, name) for frame in frames], float)
