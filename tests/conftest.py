@@ -4,6 +4,7 @@ import ngcmos.commands.running  # noqa: F401  isort: skip - first, before numpy:
 
 import dataclasses
 import json
+import logging
 import os
 from pathlib import Path
 
@@ -48,6 +49,16 @@ def pytest_collection_modifyitems(config, items):
 def _rank(item):
     inside = item.path.relative_to(Path(__file__).parent)
     return min((HEAVIEST.index(name) for name in (str(inside), inside.parts[0]) if name in HEAVIEST), default=99)
+
+
+@pytest.fixture(autouse=True)
+def _log_as_it_was():
+    """A command that a test runs in its own process sets up the log: the next test finds it as before."""
+    logger = logging.getLogger("ngcmos")
+    kept = logger.handlers[:], logger.level, logger.propagate
+    yield
+    logger.handlers, logger.propagate = kept[0], kept[2]
+    logger.setLevel(kept[1])
 
 
 @pytest.fixture(scope="session")
