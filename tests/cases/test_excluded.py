@@ -24,7 +24,7 @@ def words(usual, tmp_path_factory):
     moment = np.datetime64(round((third - 2_440_587.5) * 86400 - 5), "s")
     path = case.folder / "exclude.csv"
     path.write_text(
-        f"what,which,until,note\nframe,{frame},,satellite\ntime,{moment},{moment + 10},lamp\n"
+        f"what,which,until,note\nframe,{frame},,satellite\ntime,{moment},{moment + np.timedelta64(10, 's')},lamp\n"
         f"star,TIC {star},,blend\ncomparison,{other},,varies\nplanet,5,,\n"
     )
     assert case.reduce(*STAGES).exit_code == 0
