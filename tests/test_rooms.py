@@ -10,10 +10,7 @@ from ngcmos.stages import noise_model, relative_photometry
 from ngcmos.steps import measuring, shifts, solution
 
 # what only carries values from place to place, and files, which enter by their own sums
-CARRIERS = (
-    *("ngcmos.night", "ngcmos.config", "ngcmos.profile", "ngcmos.errors", "ngcmos.names", "ngcmos.arrays"),
-    "ngcmos.tables.frame_row",
-)
+CARRIERS = ("ngcmos.night", "ngcmos.config", "ngcmos.profile", "ngcmos.errors", "ngcmos.names", "ngcmos.arrays")
 TABLES = ("ngcmos.tables.table", "ngcmos.tables.sums")  # the table enters by its checksum
 SEASON_FILES = ("archive", "build", "known", "reader", "reductions", "scale", "summary")
 PRODUCTS = {
