@@ -10,12 +10,11 @@ Example:  ngcmos compare_runs /ngts/cmos/20240705 /tmp/again/20240705 --output c
 """
 
 import argparse
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ngcmos.commands.parser import no_frame
-from ngcmos.commands.running import Command, write_for_pipes
+from ngcmos.commands.running import Command, answer
 
 if TYPE_CHECKING:
     from ngcmos.report.comparison import Change
@@ -39,15 +38,14 @@ def work(options: argparse.Namespace) -> int:
         raise UsageError(f"--output is {options.output}, expected a name that ends in .html")
     a = Path(options.a)
     changes, apart = _with_other(a, options) if options.b else _with_before(a, options)
-    write_for_pipes()
     lines = [line for change in changes for line in in_lines(change)]
     lines += [f"only in one of them: {', '.join(apart)}"] if apart else []
-    sys.stdout.write("".join(f"{line}\n" for line in lines))
     if options.output:
         write_text(
             Path(options.output),
             draw_changes(f"{a}" if options.b else f"{a} before", options.b or str(a), changes),
         )
+    answer("".join(f"{line}\n" for line in lines))
     return 0 if not apart and all(change.is_alike for change in changes) else DIFFERENT
 
 

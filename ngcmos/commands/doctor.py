@@ -11,13 +11,12 @@ Example:  ngcmos doctor --config /ngts/cmos/directories.json
 
 import collections
 import functools
-import sys
 from argparse import ArgumentParser, Namespace
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ngcmos.commands.running import Command, write_for_pipes
+from ngcmos.commands.running import Command, answer
 
 if TYPE_CHECKING:
     from ngcmos.doctor.finding import Findings
@@ -28,7 +27,6 @@ def work(options: Namespace, checkout: Path | None = None) -> int:
     from ngcmos.doctor import doctor
     from ngcmos.names import Health
 
-    write_for_pipes()
     counts: collections.Counter[str] = collections.Counter()
     for finding in (
         of_frame(options)
@@ -43,12 +41,11 @@ def work(options: Namespace, checkout: Path | None = None) -> int:
     ):
         counts[finding.verdict] += 1
         if finding.verdict == Health.BAD or not options.quiet:
-            sys.stdout.write(f"{finding}\n")
-            sys.stdout.flush()
+            answer(f"{finding}\n")
     if counts[Health.BAD] or not options.quiet:
         subject = "This frame" if options.frame else "Tonight"
         verdict = "would NOT work" if counts[Health.BAD] else "would work"
-        sys.stdout.write(f"{subject} {verdict}: {counts[Health.BAD]} BAD, {counts[Health.REMARK]} remarks\n")
+        answer(f"{subject} {verdict}: {counts[Health.BAD]} BAD, {counts[Health.REMARK]} remarks\n")
     return 1 if counts[Health.BAD] else 0
 
 

@@ -8,12 +8,11 @@ Example:  ngcmos measure_camera --config /ngts/cmos/directories.json
           ngcmos measure_camera calibration flats --camera my_camera.toml --output measured
 """
 
-import sys
 from argparse import ArgumentParser, Namespace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ngcmos.commands.running import Command, log, write_for_pipes
+from ngcmos.commands.running import Command, answer, log
 
 if TYPE_CHECKING:
     from ngcmos.config import Camera
@@ -47,9 +46,8 @@ def work(options: Namespace) -> int:
     path = target / f"detector_{camera.name}_{date}.json"
     write_text(path, detector.text_of(detected, camera.name, date))
     _draw(detected, path.with_suffix(".png"), f"{camera.name}, {date}: {len(frames)} frames")
-    write_for_pipes()
     shown = detector.says_more(lines) if options.quiet else lines
-    sys.stdout.write("".join(f"{line}\n" for line in shown))
+    answer("".join(f"{line}\n" for line in shown))
     log.info("wrote %s and its figure", path)
     return 0
 

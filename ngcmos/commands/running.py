@@ -207,11 +207,14 @@ def _run_night(command: NightCommand, options: argparse.Namespace) -> int:
         return outcome.exit_code
 
 
-def write_for_pipes() -> None:
-    """Make the standard output fit for an answer: for `| head`, and for any terminal."""
-    signal.signal(signal.SIGPIPE, signal.SIG_DFL)  # `| head` ends it without a word
+def answer(text: str) -> None:
+    """Write an answer to the standard output: for `| head`, which ends it without a word, and for any terminal."""
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="replace")  # whatever a terminal or cron cannot show
+    previous = signal.signal(signal.SIGPIPE, signal.SIG_DFL)
+    sys.stdout.write(text)
+    sys.stdout.flush()
+    signal.signal(signal.SIGPIPE, previous)  # a server that hangs up is no reason to die
 
 
 def _end_log() -> None:

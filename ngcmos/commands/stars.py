@@ -7,11 +7,10 @@ Example:  ngcmos stars --night 20240705 --near 350.12 -13.03
           ngcmos stars --nights all --variable --csv variables.csv
 """
 
-import sys
 from argparse import ArgumentParser, ArgumentTypeError, Namespace
 
 from ngcmos.commands.parser import no_frame
-from ngcmos.commands.running import Command, write_for_pipes
+from ngcmos.commands.running import Command, answer
 
 
 def add_options(parser: ArgumentParser) -> None:
@@ -56,8 +55,7 @@ def work(options: Namespace) -> int:
         with write_then_rename(Path(options.csv)) as temporary:
             table.write(temporary, format="ascii.csv")
         return 0
-    write_for_pipes()
-    sys.stdout.write("".join(f"{line}\n" for line in in_lines(table)))
+    answer("".join(f"{line}\n" for line in in_lines(table)))
     return 0
 
 

@@ -9,10 +9,9 @@ Example:  ngcmos why 20240706072737751 --night 20240705
           ngcmos why 20240705
 """
 
-import sys
 from argparse import ArgumentParser, Namespace
 
-from ngcmos.commands.running import Command, write_for_pipes
+from ngcmos.commands.running import Command, answer
 
 
 def add_options(parser: ArgumentParser) -> None:
@@ -26,7 +25,6 @@ def work(options: Namespace) -> int:
     """Write the story to the standard output; the exit code."""
     from ngcmos.report import why
 
-    write_for_pipes()
     text = why.run(
         options.wanted,
         camera=options.camera,
@@ -34,7 +32,7 @@ def work(options: Namespace) -> int:
         directory=options.directory,
         night=options.night,
     )
-    sys.stdout.write(text)
+    answer(text)
     return 0
 
 
