@@ -113,6 +113,8 @@ class Prototype:
         image = raw - (self.bias + self.dark * np.float32(header["EXPTIME"]))
         image *= self.over_flat
         x, y = WCS(header).all_world2pix(self.stars["ra_deg_corr"], self.stars["dec_deg_corr"], 0)
+        # a star off the chip costs what one at its edge does
+        x, y = (np.clip(place, 0, side - 1) for place, side in ((x, image.shape[1]), (y, image.shape[0])))
         under = estimate_sky(image, x, y, dataclasses.replace(self.settings, sky_method=sky))
         level, rms = under.level, under.rms
         rows = np.zeros(len(x), ROW)
