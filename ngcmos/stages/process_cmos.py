@@ -241,9 +241,10 @@ class FieldPhotometer:
         serial = self._job.night.serial_of(self._field, self._job.camera.headers.serial)
         making = Making(self._job.camera, self._inputs, self._describe, filter_name, serial)
         self._keep_summary(self._inputs)
-        join_table(self._path, placed, self._known, Table(self._stars.chosen, copy=False, meta={}), making)
+        stars = Table(self._stars.chosen, copy=False, meta={})
+        shapeless = join_table(self._path, placed, self._known, stars, making)
         keep_product(self._job.ledger, self._path, self._field, self._inputs)
-        remark_on_table(self._job, self._field, self._path)
+        remark_on_table(self._job, self._field, self._path, shapeless)
         self._job.outcome.products.append(self._path)
 
     def _keep_summary(self, inputs: Inputs) -> None:

@@ -19,7 +19,7 @@ from ngcmos.photometry.counts import tell_colour, tell_counts
 from ngcmos.sphere import sides_of
 from ngcmos.tables.table import read_frames
 
-AIR, COLOUR, COUNTS, MASTERS, SETUP = "airmass", "colour", "counts", "masters", "setup"
+AIR, COLOUR, COUNTS, MASTERS, SETUP, SHAPE = "airmass", "colour", "counts", "masters", "setup", "shape"
 
 
 class Saying(Protocol):
@@ -71,11 +71,18 @@ def remark_on_counts(job: Job, field: str, faults: Sequence[str]) -> None:
     keep_remark(job.ledger, field, COUNTS, tell_counts(faults))
 
 
-def remark_on_table(job: Job, field: str, table: Path) -> None:
-    """Counts that cannot be right, and turns of the sky, in all frames of a photometry table."""
+def remark_on_table(job: Job, field: str, table: Path, shapeless: int) -> None:
+    """Counts that cannot be right, turns of the sky, frames without fluxes by shape, of a photometry table."""
     frames = read_frames(table)
+    keep_remark(job.ledger, field, SHAPE, tell_shapeless(shapeless, len(frames)))
     remark_on_counts(job, field, [str(fault) for fault in frames["counts"]])
     keep_remark(job.ledger, field, TURN, tell_turns(frames))
+
+
+def tell_shapeless(shapeless: int, frames: int) -> str:
+    """One line where frames have no fluxes by the shape of their stars; "" where all have."""
+    why = "their stars do not tell their shape; those of the apertures are not touched"
+    return f"no flux_psf in {shapeless} of {frames} frames: {why}" if shapeless else ""
 
 
 def tell_turns(frames: Table) -> str:

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Protocol
 
+import numpy as np
 from astropy.table import Table
 from astropy.time import Time
 
@@ -181,8 +182,13 @@ class Making:
 
 def join_table(
     path: Path, placed: Sequence[Measurable], known: Mapping[str, Place], stars: Table, making: Making
-) -> None:
+) -> int:
     """Write the table of the frames in `known`, in time order, and remove its parts.
+
+    Returns
+    -------
+    int
+        How many of them have counts, and no flux by the shape of their stars though the profile asks for it.
 
     Raises
     ------
@@ -205,10 +211,19 @@ def join_table(
     with write_photometry(path, stars, radii=radii, name_width=width, cards=cards) as writer:
         writer.units = headers.extra_units
         joined: list[FrameRow] = []
+        shapeless = 0
         for frame in there:
             rows, row = reader.read(known[frame.path.name])
+            shapeless += camera.photometry.psf and _lacks_fluxes_by_shape(rows, max(radii))
             joined.append(dataclasses.replace(row, shift_x=frame.shift[0], shift_y=frame.shift[1]))
             outside = {name: values.at(row.jd_mid) for name, values in series.items()}
             writer.add(rows, {**joined[-1].as_dict(), **frame.extra, **outside})
         writer.describe(making.describe(joined))
     remove_parts(parts_folder(path))
+    return shapeless
+
+
+def _lacks_fluxes_by_shape(rows: Rows, radius_px: float) -> bool:
+    """Whether a frame whose apertures count stars has no flux by their shape."""
+    counted, shaped = (np.isfinite(rows[name]).any() for name in (f"flux_{radius_px:g}", "flux_psf"))
+    return bool(counted and not shaped)
