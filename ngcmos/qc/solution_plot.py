@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
 RINGS = 12
 LEAST_AIRMASSES = 0.1  # that a night must span to say anything of the air
+LEAST_COLOURS_MAG = 0.1  # that stars must span to say anything of their colour
 _ARROW = 0.06  # of the width of the chip, for the largest usual residual
 _USUAL = 90  # percentile
 
@@ -87,13 +88,11 @@ def plot_zero_point(picture: ZeroPointPicture, *, title: str) -> "Figure":
     air, colour = figure.subplots(1, 2)
     line = fit_line(picture.airmass, picture.zp)
     _draw_points(air, picture.airmass, picture.zp, line)
-    known = picture.airmass[np.isfinite(picture.airmass)]
-    span = float(np.ptp(known)) if known.size else 0.0
-    air.set_title(_say_extinction(line, span), fontsize=10)
+    air.set_title(_say_extinction(line, _span(picture.airmass)), fontsize=10)
     air.set(xlabel="airmass", ylabel="zero point [mag]")
     by_colour = fit_line(picture.colour, picture.offset_mag)
     _draw_points(colour, picture.colour, picture.offset_mag, by_colour)
-    colour.set_title(f"slope {_with_error(by_colour.slope, by_colour.slope_error)} mag per mag", fontsize=10)
+    colour.set_title(_say_slope(by_colour, _span(picture.colour)), fontsize=10)
     colour.set(xlabel="Gaia BP - RP [mag]", ylabel="star's own over the frame's [mag]")
     figure.suptitle(title, fontsize=11)
     return figure
@@ -108,6 +107,17 @@ def _draw_points(axes: "Axes", x: Floats, y: Floats, line: Line) -> None:
         middle, reach = np.median(near), 1.5 * np.percentile(np.abs(near - np.median(near)), 98)
         axes.set_ylim(middle - max(reach, 0.01), middle + max(reach, 0.01))
     axes.grid(alpha=0.3)
+
+
+def _span(values: Floats) -> float:
+    known = values[np.isfinite(values)]
+    return float(np.ptp(known)) if known.size else 0.0
+
+
+def _say_slope(line: Line, span: float) -> str:
+    if span < LEAST_COLOURS_MAG or not np.isfinite(line.slope):
+        return f"colors span {span:.2f} mag: too little to tell a slope"
+    return f"slope {_with_error(line.slope, line.slope_error)} mag per mag"
 
 
 def _say_extinction(line: Line, span: float) -> str:

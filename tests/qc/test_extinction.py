@@ -44,6 +44,8 @@ def test_picture_tells_the_extinction_or_that_it_cannot():
     assert "extinction +0.09" in told and "slope +0.020 ± 0.000 mag per mag" in told
     narrow = ZeroPointPicture(1 + airmass / 100, zp, colour, 0 * colour)
     assert "airmass spans 0.01: too little" in texts_of(plot_zero_point(narrow, title="NG"))
+    alike = ZeroPointPicture(airmass, zp, 0.8 + 1e-6 * (colour > 1), 0.02 * (colour - 1))
+    assert "colors span 0.00 mag: too little" in texts_of(plot_zero_point(alike, title="NG"))
 
 
 def test_arrows_are_the_residuals_that_are_known():
