@@ -37,3 +37,21 @@ def standing(tmp_path_factory):
 def test_night_that_stands_is_run_again_without_what_fits_draws_or_asks(standing):
     loaded = loaded_by(f"from ngcmos.commands.run_night import main\nassert main({standing!r}) == 0")
     assert "ngcmos.report.page" in loaded and not HEAVY & loaded
+
+
+NIGHTS_TELL_WHAT_IS_LOADED = """
+from ngcmos.chain import nights
+def tell(date, config, options):
+    return nights.Report(date, 0, 0, 0, 0.0, " ".join({"donuts", "matplotlib", "scipy.optimize"} & {*sys.modules}))
+nights.run_one = tell
+print(*(sorted(one.where.split()) for one in nights.run_here(%r, None, nights.WHOLE)))
+"""
+
+
+def test_many_nights_find_loaded_what_each_would_load_one_night_does_not():
+    def told(*dates):
+        command = [sys.executable, "-c", f"import sys\n{NIGHTS_TELL_WHAT_IS_LOADED % (dates,)}"]
+        return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
+
+    assert told("20240705") == "[]"
+    assert told("20240705", "20240706") == " ".join(["['donuts', 'matplotlib', 'scipy.optimize']"] * 2)

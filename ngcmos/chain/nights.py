@@ -8,6 +8,7 @@ import collections
 import contextlib
 import dataclasses
 import datetime
+import importlib
 import logging
 import multiprocessing
 import os
@@ -22,7 +23,7 @@ from typing import Any
 
 from ngcmos.chain import night as chain
 from ngcmos.chain.night import WHOLE, ChainOutcome, RunOptions
-from ngcmos.chain.registry import chosen_stages
+from ngcmos.chain.registry import STAGES, chosen_stages
 from ngcmos.config import Config
 from ngcmos.errors import LockedError, NgcmosError, NightError, ProductError, ToolError, UsageError
 from ngcmos.names import Stage
@@ -42,6 +43,11 @@ log = logging.getLogger(__name__)
 
 TRIES = 3
 LOCK_WAIT_S = 120.0  # a network file system may hold the lock of a dead machine that long
+_LOADED_BY_NIGHTS = (
+    *("astropy.coordinates", "astropy.table", "imageio_ffmpeg", "scipy.ndimage", "scipy.optimize"),
+    *("matplotlib.backends.backend_agg", "matplotlib.backends.backend_pdf", "matplotlib.figure"),
+    "ngcmos.qc.projection",
+)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -192,6 +198,8 @@ def _headers_of_tables(folder: Path) -> Iterator[Any]:
 
 def run_here(dates: Sequence[str], config: Config, options: RunOptions, *, workers: int = 1) -> Iterator[Report]:
     """Reports of nights as they end, so many at once, each in a process of its own."""
+    if len(dates) > 1:
+        _load_ahead()
     waiting = collections.deque((date, 1) for date in dates)
     running: dict[Running, tuple[str, int]] = {}
     try:
@@ -212,6 +220,14 @@ def run_here(dates: Sequence[str], config: Config, options: RunOptions, *, worke
             process.kill()
             process.join()
             receiver.close()
+
+
+def _load_ahead() -> None:
+    """Load what each night would load for itself, which is a third of the work of a night of one small frame."""
+    for name in _LOADED_BY_NIGHTS:
+        importlib.import_module(name)
+    for stage in STAGES.values():
+        _ = stage.run
 
 
 def _ended(running: dict[Running, tuple[str, int]]) -> list[Running]:
