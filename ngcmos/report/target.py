@@ -140,6 +140,7 @@ def _read_target(config: Config, folder: Path, field: str, tic_id: int) -> Targe
     except NgcmosError as error:
         return TargetFacts(name, [f"Not looked at for a transit: {error}.", *say_troubles(observed)])
     said = [_say_found(result), *_say_expected(result.expected, observed)]
+    said += [f"{doubt[0].upper()}{doubt[1:]}" for doubt in result.doubts]
     said += [*_say_curve(result), *say_troubles(observed)]
     return TargetFacts(name, said, has_curve=True, series=_series_of(result))
 

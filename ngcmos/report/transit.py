@@ -22,7 +22,7 @@ from ngcmos.qc.transit_plot import TransitPanel, plot_transit
 from ngcmos.season.archive import season_folder
 from ngcmos.steps.catalog import read_catalog
 from ngcmos.tables.observed import Observed, StarId, observe
-from ngcmos.transits.ephemeris import Ephemeris, Expected
+from ngcmos.transits.ephemeris import DEEPEST, Ephemeris, Expected
 from ngcmos.transits.fit import USUAL_DURATION_D
 from ngcmos.transits.neighbours import Checked, Witness
 from ngcmos.transits.result import Result, find_transit, with_chain
@@ -36,7 +36,6 @@ log = logging.getLogger(__name__)
 TASK = "fit_transit"
 PICTURES = (".png", ".pdf", ".svg")
 DOTS_PER_INCH = 120
-DEEPEST = 0.5  # relative flux: no planet takes so much
 BIN = BinLength(minutes=5.0)
 MOST_PANELS = 4
 MINUTES_A_DAY, HOURS_A_DAY = 1440.0, 24.0
@@ -165,6 +164,7 @@ def facts_of(result: Result) -> dict[str, object]:
         "frames": len(fit.curve),
         "degrees_of_freedom": fit.degrees_of_freedom,
         **{name: _known(value) if result.is_measured else None for name, value in more.items()},
+        "doubts": list(result.doubts),
         "dips": int(star["tic_id"]) if culprit is None else culprit.tic_id,
         "centre_shift_px": None if result.motion is None else result.motion.shift.tolist(),
         "centre_shift_err_px": None if result.motion is None else result.motion.error.tolist(),
@@ -238,6 +238,8 @@ def tell(result: Result) -> None:
         fit.beta,
         100 * result.contamination,
     )
+    for doubt in result.doubts:
+        log.warning("%s: %s", TASK, doubt)
     if result.culprit is not None:
         star = result.culprit
         log.warning(

@@ -9,7 +9,7 @@ from ngcmos.errors import ConfigError
 from ngcmos.night.job import Job
 from ngcmos.night.products import targets_path
 from ngcmos.night.remarks import keep_remark
-from ngcmos.transits.targets import find_star, read_targets
+from ngcmos.transits.targets import doubts_of_match, find_star, read_targets
 
 LIST = "targets"
 COMPLAINTS_SHOWN = 3
@@ -25,8 +25,9 @@ def kept_stars(job: Job, catalog: Table) -> tuple[int, ...]:
         targets, complaints = read_targets(path)
     except ConfigError as error:
         targets, complaints = [], [str(error)]
-    keep_remark(job.ledger, "", LIST, _summed_up(complaints))
     columns = [np.asarray(catalog[name]) for name in ("tic_id", "gaia_id", "ra_deg_corr", "dec_deg_corr")]
+    complaints += [f"{path}: {line}" for one in targets for line in doubts_of_match(one, *columns)]
+    keep_remark(job.ledger, "", LIST, _summed_up(complaints))
     rows = [row for target in targets for row in find_star(target, *columns).tolist()]
     return tuple(dict.fromkeys(int(catalog["tic_id"][row]) for row in rows))
 

@@ -6,7 +6,12 @@ import numpy as np
 
 from ngcmos.arrays import Floats
 
-LEAST_BJD = 2_400_000.0  # smaller ones have an offset
+BJDS = (2_400_000.0, 2_500_000.0)  # smaller ones have an offset
+MJDS = (15_000.0, 99_999.0)
+DEEPEST = 0.5  # share of the flux: no planet takes so much
+SUN_YEAR_H = 13.0  # a planet crosses the Sun in so long, at a year
+LENGTHS = (0.1, 8.0)  # over that of a star like the Sun: from M dwarfs that are grazed to giants
+_HOURS_A_DAY = 24.0
 
 
 @dataclasses.dataclass(frozen=True)
@@ -27,10 +32,10 @@ class Ephemeris:
     def __post_init__(self) -> None:
         if not (np.isfinite(self.period_d) and self.period_d > 0):
             raise ValueError(f"the period is {self.period_d}, expected days above 0")
-        if not (np.isfinite(self.t0_bjd) and self.t0_bjd > LEAST_BJD):
-            raise ValueError(
-                f"the epoch is {self.t0_bjd:.10g}, expected the whole BJD as 2458354.1 (of TESS: add 2457000)"
-            )
+        if not BJDS[0] < self.t0_bjd < BJDS[1]:
+            is_mjd = MJDS[0] < self.t0_bjd < MJDS[1]
+            remedy = "of an MJD: add 2400000.5" if is_mjd else "of TESS: add 2457000"
+            raise ValueError(f"the epoch is {self.t0_bjd:.10g}, expected the whole BJD as 2458354.1 ({remedy})")
 
     def nearest(self, bjd_tdb: float) -> int:
         """Number of the transit nearest to a time, from that of `t0_bjd`."""
@@ -43,6 +48,19 @@ class Ephemeris:
     def mid_err(self, number: int) -> float:
         """Standard error of that time in days by those of epoch and period, which count as 0 where unknown."""
         return float(np.hypot(np.nan_to_num(self.t0_err_d), number * np.nan_to_num(self.period_err_d)))
+
+    def doubts(self) -> list[str]:
+        """What is not impossible, but looks like another unit; sentences without an end."""
+        told = []
+        if self.depth > DEEPEST:
+            told.append(
+                f"its depth is {self.depth:.0%} of the light, more than any planet takes: is it in percent?"
+            )
+        usual_h, length_h = SUN_YEAR_H * (self.period_d / 365.25) ** (1 / 3), _HOURS_A_DAY * self.duration_d
+        if length_h < LENGTHS[0] * usual_h or length_h > LENGTHS[1] * usual_h:
+            why = f"expected about {usual_h:.1f} h at a period of {self.period_d:g} days"
+            told.append(f"its transits last {length_h:.2f} h, {why}: are both in their units?")
+        return told
 
 
 @dataclasses.dataclass(frozen=True)

@@ -2,6 +2,7 @@
 dips."""
 
 import dataclasses
+from collections.abc import Sequence
 
 import numpy as np
 from astropy.table import Table
@@ -12,6 +13,7 @@ from ngcmos.tables.observed import Observed
 from ngcmos.tables.table import read_star
 from ngcmos.transits.centre import Motion, motion_of
 from ngcmos.transits.curve import Curve, join_nights
+from ngcmos.transits.doubts import doubts_of_fit
 from ngcmos.transits.ephemeris import Ephemeris, Expected, expect
 from ngcmos.transits.fit import FEWEST_POINTS, TransitFit, depth_in, fit_transit, undiluted
 from ngcmos.transits.grid import MIDDLE_SHARES
@@ -43,6 +45,8 @@ class Result:
         Of the centre of the star's light; None where no dip is beyond doubt, or nothing tells.
     by_chain : bool
         Whether Markov chains made the errors.
+    doubts : sequence of str
+        What the curve says against the ephemeris.
     """
 
     fit: TransitFit
@@ -54,6 +58,7 @@ class Result:
     culprit: Star | None
     motion: Motion | None = None
     by_chain: bool = False
+    doubts: Sequence[str] = ()
 
     @property
     def is_measured(self) -> bool:
@@ -117,7 +122,16 @@ def find_transit(
         measured = [_with_depth(there, star, asked, limb) for star in neighbours]
         checked, culprit = check_expected(measured, expected.depth)
     share = _share(there, neighbours)
-    return Result(undiluted(fit, share), nights, expected, limb, share, checked, culprit, motion)
+    own = undiluted(fit, share)
+    doubts = doubts_of_fit(own, expected, _unforeseen(curve, limb, expected, fit))
+    return Result(own, nights, expected, limb, share, checked, culprit, motion, doubts=doubts)
+
+
+def _unforeseen(curve: Curve, limb: Limb, expected: Expected | None, fit: TransitFit) -> TransitFit | None:
+    """The curve fitted without its ephemeris, where that has a transit that is not there."""
+    if expected is None or fit.is_transit or not expected.is_seen:
+        return None
+    return fit_transit(curve, limb=limb)
 
 
 def with_chain(result: Result) -> Result:

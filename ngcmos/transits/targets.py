@@ -22,6 +22,7 @@ from ngcmos.transits.ephemeris import Ephemeris
 
 NAN = float("nan")
 SAME_PLACE_ARCSEC = 10.0
+FAR_ARCSEC = 60.0  # no proper motion in decades
 OFFSETS = {"bjd - 2457000": 2_457_000.0, "btjd": 2_457_000.0, "bjd - 2454833": 2_454_833.0, "bkjd": 2_454_833.0}
 _HOURS_A_DAY = 24.0
 _COLUMNS: dict[str, tuple[str, ...]] = {
@@ -56,6 +57,8 @@ _COLUMNS: dict[str, tuple[str, ...]] = {
         "depth_ppm",
         "depth (ppm)",
         "depth_percent",
+        "depth_ppt",
+        "depth (ppt)",
         "pl_trandep",
         "depth_mmag",
         "depth (mmag)",
@@ -63,7 +66,10 @@ _COLUMNS: dict[str, tuple[str, ...]] = {
     ),
 }
 _SEPARATORS = (",", ";", "\t", "|")
-_DEPTH_UNITS = {"ppm": 1e-6, "percent": 0.01}
+_DEPTH_UNITS = {"ppm": 1e-6, "ppt": 1e-3, "percent": 0.01}
+_WORDS = {"t0|epoch": "t0_bjd", "period": "period_d", "duration": "duration_h", "depth": "depth"}
+_NO_VALUE = r"err|unc|_e\d|lim|flag|ref"
+SAME_PERIOD = 0.01  # of it: of the same planet
 
 
 @dataclasses.dataclass(frozen=True)
@@ -103,7 +109,7 @@ def read_targets(path: Path) -> tuple[list[Target], list[str]]:
         known = "tic_id, gaia_id, or ra and dec"
         raise ConfigError(f"{path}: columns {', '.join(header)} name no star, expected one of {known}")
     targets: dict[str, Target] = {}  # by all that is said: what is not known (NaN) equals nothing, not even itself
-    complaints: list[str] = []
+    complaints = [f"{path}: {line}" for line in _unread(header, places)]
     for (number, _), cells in zip(lines[1:], rows, strict=False):
         row = dict(zip(header, (_plain(cell, separator) for cell in cells), strict=False))
         try:
@@ -112,11 +118,45 @@ def read_targets(path: Path) -> tuple[list[Target], list[str]]:
             complaints.append(f"{path}: line {number}: {error}; the line is left out")
             continue
         if row.get("default_flag", "1") == "1" and repr(target) not in targets:
+            told = _doubts(target, [*targets.values()], _lacking(row, places))
+            complaints += [f"{path}: line {number}: {target.name}: {line}" for line in told]
             targets[repr(target)] = target
-            if lacking := _lacking(row, places):
-                told = f"no {lacking}, so nobody knows when the next transit is; the star is kept"
-                complaints.append(f"{path}: line {number}: {target.name}: {told}")
     return [*targets.values()], complaints
+
+
+def _doubts(target: Target, before: list[Target], lacking: str) -> list[str]:
+    """What of a row that is taken looks like a slip."""
+    told = target.ephemeris.doubts() if target.ephemeris else []
+    if lacking:
+        told.append(f"no {lacking}, so nobody knows when the next transit is; the star is kept")
+    return [*told, *_of_another_row(target, before)]
+
+
+def _unread(header: list[str], places: dict[str, list[str]]) -> list[str]:
+    """A line on columns that seem to tell of transits, by names that nobody knows."""
+    strange = [
+        name
+        for word, key in _WORDS.items()
+        for name in header
+        if not places[key] and re.match(word, name) and not re.search(_NO_VALUE, name)
+    ]
+    if not strange:
+        return []
+    known = "t0_bjd (BJD_TDB), period_d, duration_h, depth (or depth_ppm, depth_ppt, depth_percent, depth_mmag)"
+    return [f"not read: {', '.join(strange)}; expected names that tell their units: {known}"]
+
+
+def _of_another_row(target: Target, others: list[Target]) -> list[str]:
+    """What does not fit the rows before: one name for two stars, or two ephemerides of one planet."""
+    same = [one for one in others if one.name.lower() == target.name.lower()]
+    for one in same:
+        ids = ((one.tic_id, target.tic_id), (one.gaia_id, target.gaia_id))
+        if any(a and b and a != b for a, b in ids):
+            return ["a row before gives this name to another star; both are kept"]
+    periods = [one.ephemeris.period_d for one in same if one.ephemeris]
+    if target.ephemeris and any(abs(target.ephemeris.period_d / known - 1) < SAME_PERIOD for known in periods):
+        return ["a row before has another ephemeris of it; the first one whose transit is seen is taken"]
+    return []
 
 
 def _says_something(line: str) -> bool:
@@ -251,3 +291,27 @@ def find_star(
     away = separation_deg(target.ra_deg, target.dec_deg, ra_deg, dec_deg) * 3600
     nearest = int(np.nanargmin(away))
     return np.array([nearest] if away[nearest] <= SAME_PLACE_ARCSEC else [], np.int64)
+
+
+def doubts_of_match(
+    target: Target, tic_id: ArrayLike, gaia_id: ArrayLike, ra_deg: ArrayLike, dec_deg: ArrayLike
+) -> list[str]:
+    """Where the ids and the place of a target that is among the stars mean different ones, or a place several."""
+    tic, found = np.asarray(tic_id), find_star(target, tic_id, gaia_id, ra_deg, dec_deg)
+    if not found.size:
+        return []
+    taken, others = f"TIC {tic[found[0]]} is taken", np.flatnonzero(np.asarray(gaia_id) == target.gaia_id)
+    told = []
+    if target.gaia_id and others.size and not np.isin(others, found).any():
+        told.append(f"its gaia_id is that of TIC {tic[others[0]]}; {taken}")
+    if np.isfinite(target.ra_deg + target.dec_deg):
+        away = separation_deg(target.ra_deg, target.dec_deg, ra_deg, dec_deg) * 3600
+        near = np.flatnonzero(away <= SAME_PLACE_ARCSEC)
+        own = (int(tic[found[0]]), int(np.asarray(gaia_id)[found[0]]))
+        by_id = any(said and said == one for said, one in zip((target.tic_id, target.gaia_id), own, strict=True))
+        if not by_id and near.size > 1:
+            named = ", ".join(f'TIC {tic[row]} {away[row]:.1f}" away' for row in near[np.argsort(away[near])])
+            told.append(f"several stars are at its place: {named}; {taken}")
+        elif away[found[0]] > FAR_ARCSEC:
+            told.append(f"its place is {away[found[0]] / 60:.1f}' away from the star of its id; {taken}")
+    return [f"{target.name}: {line}" for line in told]

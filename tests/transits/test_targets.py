@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from ngcmos.errors import ConfigError
-from ngcmos.transits.targets import Target, find_star, read_targets
+from ngcmos.transits.targets import Target, doubts_of_match, find_star, read_targets
 
 
 def listed(tmp_path, text):
@@ -142,6 +142,8 @@ def test_no_file_is_no_target(tmp_path):
     [
         ("2.92152e8,,,", "tic_id is '2.92152e8', expected a whole number"),
         ("12,2.15,1354.1,", "add 2457000"),
+        ("12,2.15,55866.9,", "add 2400000.5"),
+        ("12,2.15,24558674,", "expected the whole BJD"),
         ("12,-1,2455867.4,", "the period is -1"),
         ("12,two,2455867.4,", "period_d is 'two', expected a number"),
         ("12,2.15,2455867.4,90", "duration_h is 90, expected hours"),
@@ -157,6 +159,49 @@ def test_a_row_that_makes_no_sense_is_told_and_left_out(tmp_path, row, said):
 def test_depths_in_percent_are_told(tmp_path):
     _, complaints = listed(tmp_path, "tic_id,period_d,t0_bjd,depth\n12,1,2455867.4,2.3\n")
     assert "expected a share of the flux" in complaints[0]
+
+
+@pytest.mark.parametrize(
+    ("row", "said"),
+    [
+        ("12,b,2.15,2455867.4,0.13,0.01", "its transits last 0.13 h, expected about 2.3 h"),
+        ("12,b,2.15,2455867.4,45,0.01", "its transits last 45.00 h"),
+        ("12,b,2.15,2455867.4,3.1,0.9", "its depth is 90%"),
+    ],
+)
+def test_a_row_that_may_be_in_other_units_is_told_and_kept(tmp_path, row, said):
+    targets, [told] = listed(tmp_path, f"tic_id,name,period_d,t0_bjd,duration_h,depth\n{row}\n")
+    assert targets[0].ephemeris.period_d == 2.15 and said in told and "line 2: b: " in told
+
+
+def test_a_depth_below_zero_is_told(tmp_path):
+    assert "depth is -0.01" in listed(tmp_path, "tic_id,depth\n12,-0.01\n")[1][0]
+
+
+def test_parts_per_thousand(tmp_path):
+    target = only(tmp_path, "tic_id,period_d,t0_bjd,depth_ppt\n12,2.15,2455867.4,22.5\n")
+    assert target.ephemeris.depth == pytest.approx(0.0225)
+
+
+def test_columns_of_transits_that_nobody_knows_are_told(tmp_path):
+    _, [told] = listed(
+        tmp_path, "tic_id,period_d,t0_bjd,duration_min,depth_mag,depth_err\n12,2.15,2455867.4,186,0.02,0\n"
+    )
+    assert "not read: duration_min, depth_mag;" in told
+
+
+@pytest.mark.parametrize(
+    ("rows", "said"),
+    [
+        (("12,b,2.15", "13,b,2.15"), "line 3: b: a row before gives this name to another star"),
+        (("12,b,2.15", "12,b,2.1501"), "line 3: b: a row before has another ephemeris"),
+        (("12,b,2.15", "12,b,9.1"), ""),
+    ],
+)
+def test_a_name_that_stands_twice(tmp_path, rows, said):
+    text = "".join(f"{row},2455867.4\n" for row in rows)
+    targets, complaints = listed(tmp_path, f"tic_id,name,period_d,t0_bjd\n{text}")
+    assert len(targets) == 2 and len(complaints) == bool(said) and said in "".join(complaints)
 
 
 def test_a_table_that_names_no_star_is_refused(tmp_path):
@@ -179,3 +224,21 @@ STARS = {"tic_id": [1, 2, 3], "gaia_id": [0, 20, 30], "ra_deg": [10.0, 10.01, 20
 )
 def test_stars_are_found_by_id_or_by_place(target, rows):
     assert find_star(target, **{name: np.array(values) for name, values in STARS.items()}).tolist() == rows
+
+
+@pytest.mark.parametrize(
+    ("target", "said"),
+    [
+        (Target("b", tic_id=2, gaia_id=20, ra_deg=10.01, dec_deg=0.0), ""),
+        (Target("b", tic_id=2, gaia_id=99), ""),  # of another release
+        (Target("b", tic_id=9, ra_deg=10.0, dec_deg=0.0), ""),
+        (Target("b", tic_id=2, gaia_id=30), "b: its gaia_id is that of TIC 3; TIC 2 is taken"),
+        (Target("b", tic_id=3, ra_deg=10.0, dec_deg=0.0), "away from the star of its id; TIC 3 is taken"),
+        (Target("b", ra_deg=20.0002, dec_deg=0.0), 'TIC 3 0.7" away, TIC 4 1.1" away; TIC 3 is taken'),
+        (Target("b", tic_id=9), ""),
+    ],
+)
+def test_ids_and_places_of_different_stars_are_told(target, said):
+    more = {"tic_id": 4, "gaia_id": 40, "ra_deg": 20.0005, "dec_deg": 0.0}
+    told = doubts_of_match(target, **{name: np.array([*values, more[name]]) for name, values in STARS.items()})
+    assert len(told) == bool(said) and said in "".join(told)
