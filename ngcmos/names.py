@@ -29,6 +29,7 @@ class Record(enum.StrEnum):
     RUN = "run"  # how a stage of the chain went
     PRODUCT = "product"  # what a product was made of, and what it replaced
     REMARK = "remark"  # what does not fit together in a field: its kind, and a line
+    KNOWN = "known"  # what the season of a field knew before the night came in
 
 
 class Verdict(enum.StrEnum):

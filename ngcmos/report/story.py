@@ -28,7 +28,7 @@ from ngcmos.tables.parts import frames_in_parts
 from ngcmos.tables.table import read_frames
 
 BROUGHT_BACK = "brought back"
-_NOT_OF_FRAMES = (Record.RUN, Record.REMARK, Record.PRODUCT, Stage.QC_CONTROL)
+_NOT_OF_FRAMES = (Record.RUN, Record.REMARK, Record.PRODUCT, Record.KNOWN, Stage.QC_CONTROL)
 _REFUSING = (Stage.SIMPLE_WRAPPER, Stage.CHECK_CMOS, Stage.PROCESS_CMOS)
 
 Told = Mapping[str, Entry]  # what the ledger says of a frame, by stage

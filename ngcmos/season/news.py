@@ -1,7 +1,9 @@
 """What a season has found that it did not know before: stars that vary, stars with dips.
 
-``news_of(before, after) -> sentence``.
+``news_of(known_in(before), after) -> sentence``.
 """
+
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 from astropy.table import Row, Table
@@ -13,20 +15,35 @@ from ngcmos.season.summary import star_keys
 from ngcmos.season.variability import FALSE_ALARMS
 
 MOST_NAMED = 5
+VARIES, DIPS = "varies", "has dips"
 
 
-def news_of(before: Table, after: Table) -> str:
+def known_in(stars: Table) -> dict[str, list[str]]:
+    """{what: keys of the stars of a season of which that holds}, as a ledger keeps it."""
+    keys = _keys(stars)
+    return {what: keys[holds].tolist() for what, holds in ((VARIES, _varies(stars)), (DIPS, _dips(stars)))}
+
+
+def news_of(known: Mapping[str, Sequence[str]], after: Table) -> str:
     """What is new among the stars of a season, in a sentence; "" where nothing is.
+
+    Stars that were seen in one night alone are new themselves.
 
     Parameters
     ----------
-    before, after : Table
+    known : {what: keys}
+        Of `known_in`, before.
+    after : Table
         Of `ngcmos.season.reader.Season.stars`.
     """
-    new_dips = _is_new(before, after, _dips(before), _dips(after))
-    new_variables = _is_new(before, after, _varies(before), _varies(after)) & ~new_dips
-    told = [_say("varies", after[new_variables]), _say("has dips", after[new_dips])]
-    return "; ".join(one for one in told if one)
+    was_there = np.asarray(after["nights"]) > 1
+    dips = was_there & _dips(after) & ~np.isin(_keys(after), list(known[DIPS]))
+    varies = was_there & _varies(after) & ~np.isin(_keys(after), list(known[VARIES])) & ~dips
+    return "; ".join(one for one in (_say(VARIES, after[varies]), _say(DIPS, after[dips])) if one)
+
+
+def _keys(stars: Table) -> np.ndarray:
+    return star_keys(stars.as_array()).astype(str)
 
 
 def _varies(stars: Table) -> Bools:
@@ -36,13 +53,6 @@ def _varies(stars: Table) -> Bools:
 def _dips(stars: Table) -> Bools:
     sure: Bools = np.asarray(stars["dip_snr"], float) >= SURE_SNR
     return sure
-
-
-def _is_new(before: Table, after: Table, then: Bools, now: Bools) -> Bools:
-    """Stars of `after` of which something holds now and did not then, though they were known."""
-    known, own = star_keys(before.as_array()), star_keys(after.as_array())
-    new: Bools = now & np.isin(own, known[~then])
-    return new
 
 
 def _say(what: str, stars: Table) -> str:

@@ -13,9 +13,10 @@ from astropy.table import Table
 
 from ngcmos.config import Config
 from ngcmos.errors import NightError, ProductError, WorkError
-from ngcmos.names import Stage
+from ngcmos.names import Record, Stage, Verdict
 from ngcmos.night.exclusions import read_exclusions
 from ngcmos.night.job import Job
+from ngcmos.night.ledger import record
 from ngcmos.night.lock import hold_night
 from ngcmos.night.outcome import Outcome
 from ngcmos.night.products import photometry_path, sweep_temporaries
@@ -26,7 +27,7 @@ from ngcmos.season.binned import read_binned
 from ngcmos.season.build import Changes, Source
 from ngcmos.season.injection import completeness, write_completeness
 from ngcmos.season.known import KnownStars
-from ngcmos.season.news import news_of
+from ngcmos.season.news import known_in, news_of
 from ngcmos.season.reader import Season
 from ngcmos.season.search import SURE_SNR
 from ngcmos.season.sources import NIGHT, copies_among, find_sources, remember_others, wanted_sources
@@ -89,10 +90,29 @@ def run(job: Job) -> Outcome:
         raise WorkError(f"{job.folder}: not under {base}, which holds the nights of its seasons")
     fields = [path.stem.removeprefix("phot_") for path in tables]
     wish = Wish([job.folder.name], most_others=MOST_OTHERS)
-    news = bring_in(job.config, job.outcome, fields, wish, Crew(job.workers))
-    for field, text in news.items():
-        keep_remark(job.ledger, field, FOUND, text)
+    seasons = bring_in(job.config, job.outcome, fields, wish, Crew(job.workers))
+    for field, (before, after) in seasons.items():
+        tell_news(job, field, known_in(before), after)
     return job.outcome
+
+
+def tell_news(job: Job, field: str, known: Mapping[str, Sequence[str]], after: Table) -> None:
+    """Keep what the night has brought.
+
+    The newest night is held against what its season knew when it first came in, so that what it brings is the same
+    however often it is made anew, and whatever was left out in between. News of older ones are of their own day.
+    """
+    folder = season_folder(job.config.directories.base, field)
+    if job.folder.name < max(name[:8] for name in folder.nights()):
+        if text := news_of(known, after):
+            keep_remark(job.ledger, field, FOUND, text)
+        return
+    first = job.recall(Record.KNOWN, field).get(f"{field}:known")
+    if first is None:
+        record(job.ledger, Record.KNOWN, f"{field}:known", field, Verdict.DONE, "", known)
+    text = news_of({what: first.texts(what) for what in known} if first else known, after)
+    if text or first:
+        keep_remark(job.ledger, field, FOUND, text)
 
 
 def bring_in(
@@ -101,8 +121,8 @@ def bring_in(
     fields: Iterable[str],
     wish: Wish = Wish(),
     crew: Crew = Crew(),
-) -> dict[str, str]:
-    """Bring nights into the seasons of fields; what is newly found in each.
+) -> dict[str, tuple[Table, Table]]:
+    """Bring nights into the seasons of fields; the stars of each that was there, before and after.
 
     Parameters
     ----------
@@ -114,7 +134,7 @@ def bring_in(
     crew : Crew
     """
     base = config.directories.base
-    news = {}
+    seasons = {}
     for field in fields:
         with outcome.attempt(field):
             folder = season_folder(base, field)
@@ -130,9 +150,9 @@ def bring_in(
             _enter(outcome, folder, changes, rest)
             outcome.products += [folder.page] if drawn else []
             after = _stars_of(folder)
-            if before is not None and after is not None and (text := news_of(before, after)):
-                news[field] = text
-    return news
+            if before is not None and after is not None:
+                seasons[field] = (before, after)
+    return seasons
 
 
 def map_completeness(config: Config, outcome: Outcome, fields: Iterable[str], *, workers: int = 1) -> None:

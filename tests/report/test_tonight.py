@@ -17,7 +17,7 @@ from ngcmos.report.summary import NightSummary
 from ngcmos.report.telescope import health_of
 from ngcmos.report.tonight import PLACE, TELESCOPE, Tonight, judge_tonight, read_tonight
 from ngcmos.season.health import NightNumbers
-from ngcmos.season.news import news_of
+from ngcmos.season.news import known_in, news_of
 from ngcmos.season.tables import STAR_ROW
 from ngcmos.season.update import update
 
@@ -100,6 +100,7 @@ def test_night_that_the_season_does_not_have(dipping):
 def stars(**columns):
     rows = np.zeros(4, STAR_ROW)
     rows["tic_id"], rows["Tmag"], rows["period_fap"], rows["dip_snr"] = [1, 2, 3, 4], 11.0, 1.0, 3.0
+    rows["nights"] = 2
     for name, values in columns.items():
         rows[name] = values
     return Table(rows)
@@ -108,8 +109,9 @@ def stars(**columns):
 def test_what_is_new_is_told_once():
     before = stars(variable=[True, False, False, False])
     after = stars(variable=[True, True, False, False], dip_snr=[3, 3, 9, 3], dip_depth=0.012)
-    varies, dips = news_of(before, after).split("; ")
+    varies, dips = news_of(known_in(before), after).split("; ")
     assert varies == "new in the season, varies: TIC 2 (Tmag 11.0)"
     assert dips == "new in the season, has dips: TIC 3 (Tmag 11.0, 1.2% deep)"
-    assert news_of(after, after) == ""
-    assert news_of(before[:1], after) == ""  # the others were not known at all
+    assert news_of(known_in(after), after) == ""
+    after["nights"] = 1  # they were not known at all
+    assert news_of(known_in(before), after) == ""

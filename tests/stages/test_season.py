@@ -18,10 +18,15 @@ from season.conftest import FIELD, made_on_disk
 
 from ngcmos.config import load_camera
 from ngcmos.errors import WorkError
+from ngcmos.names import Record, Stage
 from ngcmos.night.folder import open_night
+from ngcmos.night.job import open_job
+from ngcmos.night.ledger import forget
 from ngcmos.night.lock import hold_night
 from ngcmos.night.outcome import Outcome
 from ngcmos.season.archive import season_folder
+from ngcmos.season.news import known_in
+from ngcmos.season.reader import Season
 from ngcmos.stages import season as stage
 
 
@@ -69,6 +74,31 @@ def test_stage_brings_its_night_in_and_some_others(season):
     assert season.folder.nights() == ["20240702", "20240703", "20240704", "20240705"]
     run_stage(stage, config_of(season), night_of(season, "20240705"))
     assert len(season.folder.nights()) == 5
+
+
+def test_what_the_newest_night_brings_does_not_hang_on_what_was_left_out_in_between(season):
+    for name in ("20240704", "20240705"):
+        run_stage(stage, config_of(season), night_of(season, name))
+    quiet, varying = (Season(season.folder).stars.copy() for _ in range(2))
+    quiet["variable"], varying["variable"] = False, np.arange(len(varying)) == 3
+    named = f"varies: TIC {varying['tic_id'][3]}"
+    with open_job(Stage.SEASON, config_of(season), night_of(season, "20240705")) as job:
+
+        def news(before, after):
+            stage.tell_news(job, FIELD, known_in(before), after)
+            return [entry.reason for entry in job.recall(Record.REMARK, FIELD).values()]
+
+        forget(job.ledger, Record.KNOWN, job.recall(Record.KNOWN))
+        [brought] = news(quiet, varying)
+        assert named in brought and news(varying, quiet) == [] and news(quiet, varying) == [brought]
+        forget(job.ledger, Record.KNOWN, job.recall(Record.KNOWN))
+        forget(job.ledger, Record.REMARK, job.recall(Record.REMARK))
+        assert news(varying, varying) == news(varying, quiet) == news(quiet, varying) == []  # known since long
+    with open_job(Stage.SEASON, config_of(season), night_of(season, "20240704")) as job:
+        stage.tell_news(job, FIELD, known_in(quiet), varying)
+        stage.tell_news(job, FIELD, known_in(varying), quiet)
+        [kept] = job.recall(Record.REMARK, FIELD).values()  # of an older night: of its own day
+        assert named in kept.reason
 
 
 def test_stage_of_a_night_elsewhere_is_told(season, tmp_path):
