@@ -139,7 +139,7 @@ def _read_target(config: Config, folder: Path, field: str, tic_id: int) -> Targe
         result = look(config, [observed])
     except NgcmosError as error:
         return TargetFacts(name, [f"Not looked at for a transit: {error}.", *say_troubles(observed)])
-    said = [_say_found(result), *_say_expected(result.expected, observed)]
+    said = [_say_found(result), *say_expected(result.expected, observed)]
     said += [f"{doubt[0].upper()}{doubt[1:]}" for doubt in result.doubts]
     said += [*_say_curve(result), *say_troubles(observed)]
     return TargetFacts(name, said, has_curve=True, series=_series_of(result))
@@ -150,17 +150,27 @@ def _say_found(result: Result) -> str:
     return f"Transit: {told}." if result.fit.is_transit else f"{told[0].upper()}{told[1:]}."
 
 
-def _say_expected(expected: Expected | None, observed: Observed) -> list[str]:
+def say_expected(expected: Expected | None, observed: Observed) -> list[str]:
     """When a transit was expected in UTC, and how surely."""
     if expected is None:
         return []
-    start, middle, end, error_s = _moments(expected, observed)
-    if not expected.is_seen:
+    if not _is_within(expected, observed):
         return ["By its ephemeris there was no transit while it was observed."]
+    start, middle, end, error_s = _moments(expected, observed)
     span = f"from {clock(start)} to {clock(end)}, " if np.isfinite(start) else ""
     depth = f", {expected.depth:.2%} deep" if expected.depth > 0 else ""
     known = f" ± {error_s / _MINUTE_S:.1f} min" if error_s > 0 else ""
-    return [f"Expected: {span}middle at {clock(middle)}{known} UTC{depth}."]
+    lost = "" if expected.is_seen else "; no frame of that time is good"
+    return [f"Expected: {span}middle at {clock(middle)}{known} UTC{depth}{lost}."]
+
+
+def _is_within(expected: Expected | None, observed: Observed) -> bool:
+    """Whether a transit was expected while frames were taken, good or not."""
+    if expected is None:
+        return False
+    half_d = np.nan_to_num(expected.duration_d) / 2
+    away = np.abs(observed.column("jd_bary") - expected.mid_bjd)
+    return expected.is_seen or bool((away <= half_d).any())
 
 
 def _say_curve(result: Result) -> list[str]:
@@ -220,7 +230,7 @@ def _series_of(result: Result) -> TargetSeries:
         shift_y=observed.of_frames("shift_y"),
         fwhm_px=observed.of_frames("fwhm_px"),
         sky=observed.column("sky"),
-        expected=_moments(expected, observed) if expected is not None and expected.is_seen else None,
+        expected=_moments(expected, observed) if expected and _is_within(expected, observed) else None,
     )
 
 

@@ -14,10 +14,11 @@ from ngcmos.night.folder import open_night
 from ngcmos.report.digest import tell_night
 from ngcmos.report.night import gather
 from ngcmos.report.page import draw_page
-from ngcmos.report.target import FieldTargets, TargetFacts, draw_targets, say_troubles
+from ngcmos.report.target import FieldTargets, TargetFacts, draw_targets, say_expected, say_troubles
 from ngcmos.tables.observed import StarId, observed_in
 from ngcmos.tables.relative import read_relative_star, read_scatter
 from ngcmos.tables.table import read_stars
+from ngcmos.transits.ephemeris import Expected
 
 
 @pytest.fixture(scope="module")
@@ -102,6 +103,17 @@ def test_flags_are_said_with_their_frames(transit_night):
         if (flags & 2).any():
             break
     assert f"It is saturated in {np.count_nonzero(flags & 2)} of 40 frames." in say_troubles(observed)
+
+
+@pytest.mark.parametrize(
+    ("later_d", "said"), [(0.0, "; no frame of that time is good."), (1.0, "no transit while it was observed")]
+)
+def test_a_transit_under_clouds_was_expected(transit_night, shown, later_d, said):
+    _, folder, _ = transit_night
+    [observed] = observed_in(folder, StarId(tic_id=int(shown.star["tic_id"])))
+    mid = float(shown.star["epoch_bjd"]) + later_d
+    [told] = say_expected(Expected(mid, 0.001, 0.03, 0.001, 3.5, is_seen=False), observed)
+    assert said in told and ("middle at" in told) == (later_d == 0)
 
 
 def test_mail_tells_the_transit_in_its_lines(transit_night, shown):
