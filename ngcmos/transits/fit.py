@@ -13,6 +13,7 @@ from ngcmos.arrays import Floats
 from ngcmos.stats import mad_sigma
 from ngcmos.transits.curve import Curve, bin_curve
 from ngcmos.transits.ephemeris import Expected
+from ngcmos.transits.evidence import CERTAIN_BIC, TRANSIT_TERMS, bic_difference, depths_needed, terms_of
 from ngcmos.transits.grid import Cells, Dip, Model, Search, likelihood_of, make_grid, together, zoom
 from ngcmos.transits.red_noise import (
     Noise,
@@ -41,10 +42,7 @@ USUAL_IMPACT, USUAL_RADIUS_RATIO = 0.42, 0.1
 RATIO_DEPTHS = (0.001, 0.05)  # that tell of a planet's size
 COARSE_WIDTHS, COARSE_STEP = 15, 0.25  # widths; step of mid-times in units of the shortest
 TANGENT_STEP = 0.02  # of the width
-LIMIT_STEPS = 50
-TINY = 1e-30
-TRANSIT_TERMS = 4  # depth, mid-time, length, impact parameter
-CERTAIN_BIC = 10.0  # "very strong" of Kass & Raftery 1995, JASA 90, 773
+LIMIT_STEPS = 20
 LEAST_TREND = 0.03  # of the likeliest: less likely ones are left out
 LIMIT_PERCENTILE = 90.0
 USUAL_DURATION_D = 1 / 24  # of the transit a limit speaks of, where none is expected
@@ -79,7 +77,7 @@ class TransitFit:
     bic_difference : float
         BIC without the transit minus that with it.
     depth_limit : float
-        A deeper transit would have been found, at nine of ten times it may have had.
+        A deeper transit would have been found, at nine of ten times it may have had; infinite where none would.
     oc_d, oc_err_d : float
         Observed minus expected mid-time, and the error of both together; NaN where none was expected.
     """
@@ -165,11 +163,19 @@ def _fit_once(curve: Curve, limb: Limb, expected: Expected | None) -> TransitFit
     cells = together([(cells, _share(other, look)) for other, cells, _ in found])
     free = _free(_tangents(points, look), look.search)
     summary = _summed_up(curve, look, cells, first.likeliest, _permuted_errors(points, look, likely[0], free))
+    with_it = np.column_stack([look.model.trend, _loss(points, look, first.likeliest)])
+    seen = summary.against(expected)
+    terms = terms_of(expected, summary.width_d, seen.oc_d, seen.oc_err_d)
     return dataclasses.replace(
         summary,
-        bic_difference=_bic_difference(points, look, whiteners, first.likeliest),
-        depth_limit=_depth_limit(points, look, likely[0], expected),
+        bic_difference=bic_difference(points, whiteners, with_it, terms),
+        depth_limit=_depth_limit(_without(points, look, first.likeliest), look, whiteners, expected),
     )
+
+
+def _without(points: Curve, look: _Look, dip: Dip) -> Curve:
+    """The points as they would be without a transit."""
+    return dataclasses.replace(points, flux=points.flux + dip.depth * _loss(points, look, dip))
 
 
 def _weighed(points: Curve, look: _Look, whiteners: list[Whitener]) -> tuple[_Look, Cells, list[Whitener]]:
@@ -194,13 +200,6 @@ def _share(look: _Look, first: _Look) -> float:
 def _free(tangents: Floats, search: Search) -> Floats:
     """The tangents of what is fitted: a length that is known is not."""
     return tangents if np.isnan(search.duration_d) else tangents[:, :2]
-
-
-def _bic_difference(points: Curve, look: _Look, whiteners: list[Whitener], dip: Dip) -> float:
-    """BIC without the transit minus that with it, each under its best noise, the former with its best trend."""
-    with_it = np.column_stack([look.model.trend, _loss(points, look, dip)])
-    bic = best_fit(whiteners, points.flux, with_it).bic + (TRANSIT_TERMS - 1) * float(np.log(len(points)))
-    return min(best_fit(whiteners, points.flux, trend_columns(points, name)).bic for name in TRENDS) - bic
 
 
 def _summed_up(curve: Curve, look: _Look, cells: Cells, dip: Dip, chance: tuple[float, float]) -> TransitFit:
@@ -342,11 +341,10 @@ def _drawn(curve: Curve, look: _Look, dip: Dip) -> tuple[Floats, Floats]:
     return trend * shadow, trend
 
 
-def _depth_limit(points: Curve, look: _Look, whitener: Whitener, expected: Expected | None) -> float:
+def _depth_limit(points: Curve, look: _Look, whiteners: list[Whitener], expected: Expected | None) -> float:
     """The depth beyond which a transit could not be overlooked: the expected one, else one of an hour.
 
-    Its gain in chi^2 pays for its parameters and for `CERTAIN_BIC`, at `LIMIT_PERCENTILE` percent of the mid-times
-    that are as expected, or that put it wholly into a night.
+    At `LIMIT_PERCENTILE` percent of the mid-times that are as expected, or that put it wholly into a night.
     """
     duration_d = USUAL_DURATION_D
     if expected is not None and expected.is_seen:
@@ -354,12 +352,9 @@ def _depth_limit(points: Curve, look: _Look, whitener: Whitener, expected: Expec
         mids = expected.mid_bjd + np.linspace(-1, 1, LIMIT_STEPS) * expected.mid_err_d
     else:
         mids = np.concatenate([_inside(points.bjd_tdb[rows], duration_d) for rows in points.nights])
-    grid = make_grid(points, look.model, look.search, mids, np.array([duration_d]), (USUAL_IMPACT,))
-    likelihood = likelihood_of(whitener, points.flux, look.model.trend, grid.losses)
-    needed = np.sqrt(CERTAIN_BIC + TRANSIT_TERMS * np.log(len(points)))
-    scatter = np.sqrt(likelihood.best_chi2.min() / likelihood.freedom)
-    sigma = scatter / np.sqrt(np.maximum(likelihood.information, TINY))
-    return float(needed * np.percentile(sigma, LIMIT_PERCENTILE))
+    losses = make_grid(points, look.model, look.search, mids, np.array([duration_d]), (USUAL_IMPACT,)).losses
+    needed = depths_needed(points, whiteners, look.trend, losses, terms_of(expected, duration_d))
+    return float(np.percentile(needed, LIMIT_PERCENTILE, method="higher"))
 
 
 def _inside(times: Floats, duration_d: float) -> Floats:
