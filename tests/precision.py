@@ -26,7 +26,7 @@ def commands(part, folder):
     return {
         "night": [[python, TESTS / "precision_night.py", folder]],
         "sky": [[python, TESTS / "precision_sky.py", folder]],
-        "real": [[python, TESTS / "precision_real.py"]],
+        "real": [[python, TESTS / "precision_real.py"], [python, TESTS / "precision_floor.py"]],
         "transits": [[python, TESTS / "precision_transits.py"]],
         "season": [
             [python, SCRIPTS / "simulate_night.py", season, "--overwrite", "-q", *plan],

@@ -109,6 +109,14 @@ def test_light_curve_of_the_target(night):
     assert np.std(relative - np.poly1d(np.polyfit(np.arange(30), relative, 1))(np.arange(30))) < 0.01
 
 
+def test_errors_of_faint_stars_are_what_they_scatter_by(night):
+    """Sky and read noise rule there."""
+    stars = Table.read(night.folder / f"rel_phot_{FIELD}.fits", hdu="STARS")
+    faint = (stars["Tmag"] > 13) & (stars["points"] == 30) & ~stars["variable"]
+    assert np.count_nonzero(faint) > 150
+    assert np.median(stars["rms"][faint] / stars["predicted"][faint]) == pytest.approx(1, abs=0.1)
+
+
 def test_scripts_one_by_one(real_data, night, tmp_path):
     """Each script alone, with --camera only, gives the table of the chain."""
     base = tmp_path / "base"
