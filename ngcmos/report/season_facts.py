@@ -18,9 +18,9 @@ from ngcmos.season.archive import SeasonFolder, read_mark
 from ngcmos.season.binned import BinnedSeason, read_binned
 from ngcmos.season.health import read_numbers
 from ngcmos.season.injection import Completeness, read_completeness
-from ngcmos.season.reader import Season
+from ngcmos.season.reader import Season, read_table
 from ngcmos.season.search import SURE_SNR
-from ngcmos.season.update import OTHERWISE
+from ngcmos.season.update import CLOCKS, OTHERWISE, SEARCHED
 from ngcmos.stats import column_medians, mad_sigma, quotient
 
 FEWEST_BRIGHT, MOST_BRIGHT = 10, 50  # stars that do not vary, a tenth of all, by which a night is told
@@ -81,6 +81,8 @@ class SeasonFacts:
     health : Health
     otherwise : str
         Which nights were measured in another way; "" for none.
+    told : tuple of str
+        What else is told of the nights.
     completeness : Completeness or None
     """
 
@@ -93,6 +95,7 @@ class SeasonFacts:
     binned: BinnedSeason
     health: Health
     otherwise: str = ""
+    told: tuple[str, ...] = ()
     completeness: Completeness | None = None
 
     @property
@@ -125,7 +128,8 @@ def gather_season(folder: SeasonFolder, shape: Shape, summaries: Sequence[NightS
     stars.sort(["Tmag", "tic_id", "gaia_id"])
     names = season.nights
     binned = read_binned([folder.bins(name) for name in names], stars.as_array())
-    dates = sorted({name[:8] for name in names} | set(season.frames["night"].astype(str)))
+    frames = _frames_by_night(folder)
+    dates = sorted({name[:8] for name in names} | set(frames))
     of_name = np.array([dates.index(name[:8]) for name in names], int)
     of_bin = of_name[binned.night]
     bjd, mean, error, scatter = _nightly(binned, of_bin, len(dates))
@@ -134,12 +138,25 @@ def gather_season(folder: SeasonFolder, shape: Shape, summaries: Sequence[NightS
     short = column_medians(scatter[:, quiet].T) if quiet.size else np.full(len(dates), np.nan)
     usual = _middle(np.asarray(short, float))
     told = zip(dates, short, whole, strict=True)
-    nights = [_night(season.frames, date, float(fine), float(long), usual) for date, fine, long in told]
+    nights = [_night(frames[date], date, float(fine), float(long), usual) for date, fine, long in told]
     inside = [one for one in summaries if dates and dates[0] <= one.night <= dates[-1]]
-    otherwise = str(read_mark(folder.stars).get(OTHERWISE, ""))
+    mark = read_mark(folder.stars)
+    otherwise, clocks, searched = (str(mark.get(name, "")) for name in (OTHERWISE, CLOCKS, SEARCHED))
     health = health_of(read_numbers(folder, shape), inside)
     kept = read_completeness(folder)
-    return SeasonFacts(folder.field, stars, nights, bjd, mean, error, binned, health, otherwise, kept)
+    return SeasonFacts(
+        folder.field,
+        stars,
+        nights,
+        bjd,
+        mean,
+        error,
+        binned,
+        health,
+        otherwise,
+        tuple(filter(None, (clocks, searched))),
+        kept,
+    )
 
 
 def _nightly(binned: BinnedSeason, of_bin: Ints, nights: int) -> tuple[Floats, Floats, Floats, Floats]:
@@ -170,8 +187,16 @@ def _quiet_stars(stars: Table, mean: Floats) -> Ints:
     return quiet
 
 
-def _night(frames: Table, date: str, fine: float, whole: float, usual: float) -> NightOfSeason:
-    own = frames[np.asarray(frames["night"]).astype(str) == date]
+def _frames_by_night(folder: SeasonFolder) -> dict[str, Table]:
+    """The frames of each night, those of all telescopes together; one without any has an empty table."""
+    frames = read_table(folder.frames, ("night", "used", "reason", "jd_mid", *_OF_FRAMES))
+    rows = collections.defaultdict(list)
+    for row, night in enumerate(frames["night"].tolist()):
+        rows[night].append(row)
+    return collections.defaultdict(lambda: frames[:0], {night: frames[own] for night, own in rows.items()})
+
+
+def _night(own: Table, date: str, fine: float, whole: float, usual: float) -> NightOfSeason:
     used = np.asarray(own["used"], bool)
     counting = own[used] if used.any() else own
     jd = np.asarray(counting["jd_mid"], float)

@@ -59,6 +59,7 @@ def draw_season(facts: SeasonFacts, *, made_of: str) -> str:
         page.Html(f"<h1>Season of {page.text(facts.field)}</h1>"),
         page.verdict(_level_of(facts.nights), _say_season(facts)),
         page.paragraph(f"Some nights were {facts.otherwise}.") if facts.otherwise else "",
+        *(page.paragraph(f"{told[0].upper()}{told[1:]}.") for told in facts.told),
         _draw_contents(),
         _draw_finder(),
         _draw_nights(facts.nights),

@@ -9,10 +9,9 @@ Stars follow each other by Gaia id, then TIC id, ten or more in a row group, so 
 of the others. The files are the same, byte for byte, whenever their content is. Each is written whole and renamed.
 """
 
-import bisect
 import dataclasses
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -30,6 +29,7 @@ if TYPE_CHECKING:  # who reads a star needs nothing of what makes its curves
     from ngcmos.season.curves import NightCurves
     from ngcmos.season.read import FieldNight
 
+CURVES = "light_curves"
 STARS_A_GROUP, ROWS_A_GROUP = 10, 25_000  # whichever holds more
 _WRITTEN: dict[str, Any] = {"compression": "zstd", "write_page_checksum": True}
 _MARK = b"ngcmos"
@@ -85,7 +85,7 @@ class SeasonFolder:
 
     def curves(self, night: str) -> Path:
         """The light curves of a night."""
-        return self.path / "light_curves" / f"{night}.parquet"
+        return self.path / CURVES / f"{night}.parquet"
 
     def summary(self, night: str) -> Path:
         """The solution of a night."""
@@ -95,9 +95,13 @@ class SeasonFolder:
         """The light curves of a night in bins."""
         return self.path / "nights" / f"{night}.parquet"
 
+    def files(self, night: str) -> tuple[Path, Path, Path]:
+        """All that the season keeps of a night."""
+        return self.curves(night), self.bins(night), self.summary(night)
+
     def nights(self) -> list[str]:
         """Names of all nights of which the season holds something, in order."""
-        kept = [*self.path.glob("light_curves/[!.]*.parquet"), *self.path.glob("nights/[!.]*")]
+        kept = [*self.path.glob(f"{CURVES}/[!.]*.parquet"), *self.path.glob("nights/[!.]*")]
         return sorted({path.stem for path in kept})
 
     def make(self) -> None:
@@ -108,7 +112,7 @@ class SeasonFolder:
         WriteError
             They cannot be made.
         """
-        for name in ("light_curves", "nights"):
+        for name in (CURVES, "nights"):
             make_folder(self.path / name)
 
     def remove(self, night: str) -> None:
@@ -119,7 +123,7 @@ class SeasonFolder:
         WriteError
             It could not be removed.
         """
-        for path in (self.curves(night), self.bins(night), self.summary(night)):
+        for path in self.files(night):
             try:
                 path.unlink(missing_ok=True)
             except OSError as error:
@@ -252,8 +256,10 @@ def write_rows(path: Path, rows: Rows, made_of: Mapping[str, Any]) -> None:
     write_pieces(path, iter([rows]), made_of)
 
 
-def write_pieces(path: Path, pieces: Iterator[Rows], made_of: Mapping[str, Any]) -> None:
+def write_pieces(path: Path, pieces: Iterator[Rows | pa.Table], made_of: Mapping[str, Any]) -> None:
     """Write structured arrays of one kind, at least one, below each other as Parquet; as `write_rows`.
+
+    Those that `read_pieces` has read from such a file are written as they are.
 
     Raises
     ------
@@ -268,13 +274,36 @@ def write_pieces(path: Path, pieces: Iterator[Rows], made_of: Mapping[str, Any])
             writer.write_table(_table_of(rows).cast(schema))
 
 
-def _table_of(rows: Rows) -> pa.Table:
+def read_pieces(path: Path, places: Iterable[int]) -> Iterator[pa.Table]:
+    """What `write_pieces` wrote at these places, counted from 0.
+
+    Raises
+    ------
+    ProductError
+        The file is missing or damaged.
+    """
+    try:
+        with pq.ParquetFile(path, page_checksum_verification=True) as file:
+            for place in places:
+                yield file.read_row_group(place, use_threads=False)
+    except (OSError, ValueError, pa.ArrowException) as error:
+        raise damage_of(path, error) from None
+
+
+def _table_of(rows: Rows | pa.Table) -> pa.Table:
+    if isinstance(rows, pa.Table):
+        return rows.replace_schema_metadata(None)
     return pa.table({name: _array_of(rows[name]) for name in rows.dtype.names or ()})
 
 
 def _marked(schema: Any, made_of: Mapping[str, Any]) -> Any:
     """The schema with what the file is made of."""
-    return schema.with_metadata({_MARK: json.dumps(made_of, sort_keys=True)})
+    return schema.with_metadata({_MARK: text_of_mark(made_of)})
+
+
+def text_of_mark(made_of: Mapping[str, Any]) -> str:
+    """What a file is made of, as it is written in it."""
+    return json.dumps(made_of, sort_keys=True)
 
 
 def read_mark(path: Path) -> dict[str, Any]:
@@ -287,8 +316,32 @@ def read_mark(path: Path) -> dict[str, Any]:
     return mark
 
 
-def read_rows(path: Path) -> pa.Table:
+def read_whole_mark(path: Path) -> str:
+    """What a file of the season is made of, as it is written in it, after all of its rows were read.
+
+    Raises
+    ------
+    ProductError
+        It is missing or damaged.
+    """
+    try:
+        with pq.ParquetFile(path, page_checksum_verification=True) as file:
+            for group in range(file.num_row_groups):
+                file.read_row_group(group, use_threads=False)
+            return str(file.schema_arrow.metadata[_MARK].decode())
+    except (OSError, ValueError, KeyError, TypeError, pa.ArrowException) as error:
+        raise damage_of(path, error) from None
+
+
+def damage_of(path: Path, error: Exception) -> ProductError:
+    """That a file of the season is missing or damaged."""
+    return ProductError(f"{path}: missing or damaged ({error}); remove it and season.py makes it anew")
+
+
+def read_rows(path: Path, columns: Sequence[str] | None = None) -> pa.Table:
     """All rows of a file of the season but the light curves, whose rows are too many to be read at once.
+
+    Of some columns alone where these are named.
 
     Raises
     ------
@@ -297,81 +350,12 @@ def read_rows(path: Path) -> pa.Table:
     """
     try:
         with pq.ParquetFile(path, page_checksum_verification=True) as file:  # read_table brings pandas along
-            return file.read()
+            return file.read(None if columns is None else list(columns))
     except (OSError, ValueError, pa.ArrowException) as error:
-        raise ProductError(f"{path}: missing or damaged ({error}); season.py makes it anew") from None
+        raise damage_of(path, error) from None
 
 
-def read_star_rows(
-    paths: Sequence[Path], *, gaia_id: int, tic_id: int, columns: Sequence[str] | None = None
-) -> pa.Table:
-    """Rows of one star in the light curves of some nights, night after night.
-
-    Raises
-    ------
-    ProductError
-        A file is missing or damaged.
-    """
-    names = CURVE_SCHEMA.names if columns is None else list(columns)
-    tables: list[pa.Table] = []
-    for path in paths:
-        try:
-            with pq.ParquetFile(path, page_checksum_verification=True) as file:  # a rotten byte is no number
-                for group in _groups_of(file.metadata, gaia_id):
-                    tables += _rows_of_star(file, group, names, (gaia_id, tic_id))
-        except (OSError, ValueError, pa.ArrowException) as error:
-            raise ProductError(f"{path}: missing or damaged ({error}); season.py makes it anew") from None
-    return pa.concat_tables(tables) if tables else CURVE_SCHEMA.empty_table().select(names)
-
-
-def _groups_of(metadata: pq.FileMetaData, gaia_id: int) -> list[int]:
-    """Row groups that may hold a star: they follow each other by Gaia id, and each tells its range."""
-    ids = _GroupIds(metadata)
-    first = bisect.bisect_left(ids, gaia_id, key=lambda span: span[1])
-    last = bisect.bisect_right(ids, gaia_id, key=lambda span: span[0])
-    return list(range(first, last))
-
-
-class _GroupIds(Sequence[tuple[int, int]]):
-    """(least, largest) Gaia id of each row group; read where it is asked for, as a file has many."""
-
-    def __init__(self, metadata: pq.FileMetaData) -> None:
-        self.metadata = metadata
-        self.column = CURVE_SCHEMA.names.index("gaia_id")  # to ask the file keeps it in memory
-
-    def __len__(self) -> int:
-        return int(self.metadata.num_row_groups)
-
-    def __getitem__(self, group: Any) -> Any:
-        told = self.metadata.row_group(group).column(self.column).statistics
-        return told.min, told.max
-
-
-def _rows_of_star(file: pq.ParquetFile, group: int, names: Sequence[str], star: tuple[int, int]) -> list[pa.Table]:
-    """The rows of a star in a row group, which lie together; copied, as a part would hold all of the group."""
-    rows = file.read_row_group(
-        group, columns=list(dict.fromkeys([*names, "gaia_id", "tic_id"])), use_threads=False
-    )
-    here = np.flatnonzero((numbers_of(rows["gaia_id"]) == star[0]) & (numbers_of(rows["tic_id"]) == star[1]))
-    if not here.size:
-        return []
-    rows = rows.select(names).slice(here[0], here.size)
-    schema = rows.schema.remove_metadata()  # what a file is made of is long
-    return [pa.table([_copied(column) for column in rows.columns], schema)]
-
-
-def _copied(column: pa.ChunkedArray) -> pa.Array:
-    part = column.combine_chunks()
-    if pa.types.is_dictionary(part.type):
-        return pa.DictionaryArray.from_arrays(_copy_of(part.indices), part.dictionary)
-    return _copy_of(part)
-
-
-def _copy_of(part: pa.Array) -> pa.Array:
-    return pa.Array.from_buffers(part.type, len(part), [None, pa.py_buffer(_view_of(part).tobytes())])
-
-
-def _view_of(part: pa.Array) -> NDArray[Any]:
+def view_of(part: pa.Array) -> NDArray[Any]:
     """Numbers as they lie in memory: what pyarrow itself offers brings pandas along, which is slow and large."""
     kind = np.dtype(part.type.to_pandas_dtype())
     return np.frombuffer(part.buffers()[1], kind)[part.offset : part.offset + len(part)]
@@ -379,5 +363,5 @@ def _view_of(part: pa.Array) -> NDArray[Any]:
 
 def numbers_of(column: pa.ChunkedArray) -> NDArray[Any]:
     """A column of numbers without gaps."""
-    parts = [_view_of(part) for part in column.chunks if len(part)]
+    parts = [view_of(part) for part in column.chunks if len(part)]
     return np.concatenate(parts) if parts else np.zeros(0, column.type.to_pandas_dtype())

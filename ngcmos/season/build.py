@@ -26,14 +26,22 @@ from ngcmos.names import Quality
 from ngcmos.night.disk import require_space
 from ngcmos.night.exclusions import NOTHING, Exclusions
 from ngcmos.night.fingerprint import Inputs, code_of, digest_of
-from ngcmos.season.archive import SeasonFolder, bytes_of_curves, read_mark, write_bins, write_curves
+from ngcmos.night.products import photometry_path
+from ngcmos.season.archive import (
+    SeasonFolder,
+    bytes_of_curves,
+    read_mark,
+    text_of_mark,
+    write_bins,
+    write_curves,
+)
 from ngcmos.season.bins import bin_night
 from ngcmos.season.curves import Scale, relative_curves
 from ngcmos.season.known import UNKNOWN, KnownStars
 from ngcmos.season.read import FieldNight, read_field_night, read_night_facts
 from ngcmos.season.scale import SeasonFit, common_radii, fit_season
 from ngcmos.season.seen import Seen
-from ngcmos.season.settled import Settled
+from ngcmos.season.standing import Standing, state_of
 from ngcmos.season.summary import (
     NightSummary,
     read_for_scale,
@@ -71,6 +79,10 @@ class Source:
         """What enters the solution of the night beside its own files."""
         return self.known.digest + (self.exclusions.digest or "")
 
+    def table(self, field: str) -> Path:
+        """Its photometry."""
+        return photometry_path(self.folder, field)
+
     def read(self, field: str, *, further: tuple[str, ...] = ()) -> FieldNight:
         """A field of the night; its camera is the profile, and the telescope where that is another one.
 
@@ -107,6 +119,7 @@ class Season:
     folder: SeasonFolder
     sources: Mapping[str, Source]
     names: Sequence[str]
+    standing: Standing
 
     @functools.cached_property
     def summaries(self) -> list[NightSummary]:
@@ -128,19 +141,17 @@ class Season:
         """How many there are of all stars."""
         return sum(one.share.shape[1] * len(one.stars) for one in self.summaries)
 
-    def signature(self) -> str:
-        """What its scale is made of and what its light curves are: as long as it stays, these need not be touched.
+    def signature(self, exact_points: int) -> str:
+        """What its scale is made of and its light curves: as long as it stays, these need not be touched.
 
-        Solutions by the sizes and times of their files, light curves by their marks.
+        Files by their sizes, times and inodes; `exact_points` decides which light curves may stay.
         """
-        files = [self.folder.summary(name).stat() for name in self.names]
-        marks = [_marks_there(self.folder, name) for name in self.names]
         enters = [
             [name, self.sources[name].camera.detector.shape, self.sources[name].known.digest]
             for name in self.names
         ]
-        states = [[file.st_size, file.st_mtime_ns] for file in files]
-        return digest_of(json.dumps([code_of(*ROOMS), enters, states, marks]))
+        states = [state_of(path) for name in self.names for path in self.folder.files(name)]
+        return digest_of(json.dumps([code_of(*ROOMS), exact_points, enters, states]))
 
 
 def bring_in(
@@ -171,18 +182,18 @@ def bring_in(
     WorkError
         No night is usable.
     """
-    changes = Changes()
+    changes, standing = Changes(), Standing(folder.path)
     _remove_gone(folder, sources, changes)
-    _solve_new(folder, sources, changes, overwrite=overwrite)
-    season = Season(folder, sources, _usable(folder, sources, changes))
+    _solve_new(folder, sources, changes, standing, overwrite=overwrite)
+    season = Season(folder, sources, _usable(folder, sources, changes, standing), standing)
     if not season.names:
         told = next(iter(changes.refused.values()), "no night has photometry of it")
         raise WorkError(f"{folder.field}: no season, {told}")
-    settled = Settled(folder.path, exact_points)
-    if overwrite or not settled.holds(season.signature()):
+    if overwrite or not standing.is_settled(season.signature(exact_points)):
         _write_moved(season, changes, overwrite=overwrite, exactly=season.points <= exact_points)
-        if not changes.refused:
-            settled.keep(season.signature())
+        standing.settle("" if changes.refused else season.signature(exact_points))
+    standing.forget_gone()
+    standing.write()
     return changes, season
 
 
@@ -195,23 +206,29 @@ def _remove_gone(folder: SeasonFolder, sources: Mapping[str, Source], changes: C
             log.info("%s: %s is gone, removed from the season", folder.field, name)
 
 
-def _solve_new(folder: SeasonFolder, sources: Mapping[str, Source], changes: Changes, *, overwrite: bool) -> None:
-    """Make the summaries that are missing, of another table, or all; those of other code alone are told."""
+def _solve_new(
+    folder: SeasonFolder, sources: Mapping[str, Source], changes: Changes, standing: Standing, *, overwrite: bool
+) -> None:
+    """Make the summaries that are missing, of another table, or all; those of other code alone are told.
+
+    The rows of a table that was touched and yet seems to be the same are checked: they may not be.
+    """
     seen = Seen(folder.path)
     for name, source in sorted(sources.items()):
-        made_of = "" if overwrite else read_made_of(folder.summary(name))
-        if made_of and seen.unchanged(name, source.folder, source.camera, source.beside):
+        stands = not overwrite and bool(standing.mark_of(folder.summary(name)))
+        if stands and seen.look(source):
             continue
         try:
             given = (source.folder, folder.field, source.camera, source.known, source.exclusions)
             facts = read_night_facts(*given)
-            differs = facts.made_of.differences(made_of)
-            if not made_of or not facts.made_of.is_other_code(differs):
-                _solve(folder, source)
+            differs = facts.made_of.differences(read_made_of(folder.summary(name))) if stands else []
+            if not stands or not facts.made_of.is_other_code(differs):
+                standing.wrote(folder.summary(name), _solve(folder, source))
                 changes.brought.append(name)
-            elif differs:
-                changes.stale.append(name)
-            seen.keep(name, source.folder, source.camera, source.beside, facts.reduction)
+            else:
+                seen.check_table(name, facts.path)
+                changes.stale += [name] if differs else []
+            seen.keep(source, facts)
         except WriteError:
             raise
         except WorkError as error:
@@ -225,13 +242,14 @@ def _solve_new(folder: SeasonFolder, sources: Mapping[str, Source], changes: Cha
     seen.write()
 
 
-def _solve(folder: SeasonFolder, source: Source) -> None:
-    """Make the summary of one night."""
+def _solve(folder: SeasonFolder, source: Source) -> str:
+    """Make the summary of one night; what it is made of."""
     night = source.read(folder.field)
     write_summary(folder.summary(source.name), summarise(source.name, night, source.camera, source.known))
     log.info(
         "%s: %s solved, %d frames, %d stars", folder.field, source.name, len(night.measured), len(night.stars)
     )
+    return night.made_of
 
 
 def _refuse(changes: Changes, name: str, error: Exception | str) -> None:
@@ -240,11 +258,13 @@ def _refuse(changes: Changes, name: str, error: Exception | str) -> None:
     log.error("season: %s: %s", name, error)
 
 
-def _usable(folder: SeasonFolder, sources: Mapping[str, Source], changes: Changes) -> list[str]:
+def _usable(
+    folder: SeasonFolder, sources: Mapping[str, Source], changes: Changes, standing: Standing
+) -> list[str]:
     """Names of all nights that share an aperture with the newest one of their camera."""
     kept: dict[str, dict[str, Floats]] = collections.defaultdict(dict)  # by cameras: the radii of their nights
     for name in sorted(sources, reverse=True):
-        if not folder.summary(name).exists():
+        if not standing.mark_of(folder.summary(name)):
             continue
         parts = read_parts(folder.summary(name), ["camera", "radii"])
         beside = kept[str(parts["camera"])]
@@ -262,11 +282,10 @@ def _write_moved(season: Season, changes: Changes, *, overwrite: bool, exactly: 
     for summary in season.summaries:
         scale = season.fits[summary.camera].scale_of(summary)
         mark = _mark(summary, scale)
-        there = _marks_there(folder, summary.name)
-        if not overwrite and all(_stands(one, mark, summary, scale, exactly=exactly) for one in there):
+        if not overwrite and _stands(season, mark, summary, scale, exactly=exactly):
             continue
         try:
-            _write_night(folder, season.sources[summary.name], summary, scale, mark)
+            _write_night(season, summary, scale, mark)
         except WriteError:
             raise
         except WorkError as error:
@@ -278,9 +297,7 @@ def _write_moved(season: Season, changes: Changes, *, overwrite: bool, exactly: 
         log.info("%s: %d earlier nights put on the new scale", folder.field, len(changes.rewritten))
 
 
-def _write_night(
-    folder: SeasonFolder, source: Source, summary: NightSummary, scale: Scale, mark: Mapping[str, Any]
-) -> None:
+def _write_night(season: Season, summary: NightSummary, scale: Scale, mark: Mapping[str, Any]) -> None:
     """The light curves of one night, and their bins.
 
     Raises
@@ -288,6 +305,7 @@ def _write_night(
     ProductError
         The table is damaged or another one than that of the summary.
     """
+    folder, source = season.folder, season.sources[summary.name]
     night = source.read(folder.field, further=("jd_bary", "sky"))
     made_of = Inputs.read(night.made_of)
     differs = made_of.differences(summary.made_of)  # one that other code has solved stays, on the new scale
@@ -300,11 +318,8 @@ def _write_night(
     good = (night.measured["quality"] == Quality.GOOD.value.encode())[:, None]
     good = good & ((night.columns["flags"] & DOUBTFUL) == 0)
     write_bins(folder.bins(summary.name), night.stars, bin_night(night.columns["jd_bary"], curves, good), mark)
-
-
-def _marks_there(folder: SeasonFolder, name: str) -> list[dict[str, Any]]:
-    """What the light curves of a night that lie there are made of, and their bins."""
-    return [read_mark(path) for path in (folder.curves(name), folder.bins(name))]
+    for path in (folder.curves(summary.name), folder.bins(summary.name)):
+        season.standing.wrote(path, text_of_mark(mark))
 
 
 def _mark(summary: NightSummary, scale: Scale) -> dict[str, Any]:
@@ -325,14 +340,19 @@ def _unpacked(text: str, kind: str) -> Any:
 
 
 def _stands(
-    there: Mapping[str, Any], mark: Mapping[str, Any], summary: NightSummary, scale: Scale, *, exactly: bool
+    season: Season, mark: Mapping[str, Any], summary: NightSummary, scale: Scale, *, exactly: bool
 ) -> bool:
-    """Whether light curves that are there may stay."""
-    if there == mark:
+    """Whether the light curves of a night that are there, and their bins, may stay."""
+    bins = season.folder.bins(summary.name)
+    there = {season.standing.mark_of(path) for path in (season.folder.curves(summary.name), bins)}
+    if there == {digest_of(text_of_mark(mark))}:
         return True
-    if exactly or any(there.get(key) != mark[key] for key in ("made_of", "radius_px")):
+    if exactly or "" in there or len(there) > 1:
         return False
-    before = _unpacked(there["unit"], "<f4").reshape(scale.unit.shape)
+    before_mark = read_mark(bins)
+    if any(before_mark.get(key) != mark[key] for key in ("made_of", "radius_px")):
+        return False
+    before = _unpacked(before_mark["unit"], "<f4").reshape(scale.unit.shape)
     return bool(_moved(before, scale, summary).mean() <= MOVED_SHARE)
 
 

@@ -98,6 +98,12 @@ class NightFacts:
     made_of: Inputs
 
     @property
+    def camera(self) -> str:
+        """Profile and serial number, where the table tells one."""
+        words = str(self.header.get(SERIAL_CARD, "")).split()
+        return " ".join([str(self.header["PROFILE"]), *(["-".join(words)] if words else [])])
+
+    @property
     def reduction(self) -> str:
         """What the photometry was made of."""
         return str(self.header.get("INPUTS", ""))
@@ -170,19 +176,13 @@ def read_field_night(
         columns[name][:, exclusions.leaves_out_stars(stars)] = np.nan
     return FieldNight(
         night=folder.name,
-        camera=" ".join([str(facts.header["PROFILE"]), *_serial_of(facts.header)]),
+        camera=facts.camera,
         made_of=facts.made_of.text,
         radii=radii,
         stars=stars_of_table(stars),
         frames=_frame_rows(facts, camera),
         columns=columns,
     )
-
-
-def _serial_of(header: Header) -> list[str]:
-    """The serial number of the camera as one word, where a table tells it."""
-    words = str(header.get(SERIAL_CARD, "")).split()
-    return ["-".join(words)] if words else []
 
 
 def _refused_frames(folder: Path, field: str, frames: Table) -> dict[str, str]:

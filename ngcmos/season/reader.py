@@ -22,7 +22,8 @@ from numpy.typing import NDArray
 from ngcmos.arrays import Ints
 from ngcmos.errors import NightError, UsageError, WorkError
 from ngcmos.names import Quality
-from ngcmos.season.archive import SeasonFolder, numbers_of, read_rows, read_star_rows
+from ngcmos.season.archive import SeasonFolder, numbers_of, read_rows
+from ngcmos.season.one_star import read_star_rows
 
 if TYPE_CHECKING:
     from astropy.timeseries import TimeSeries
@@ -64,12 +65,12 @@ class Season:
     @functools.cached_property
     def stars(self) -> Table:
         """A row a star; see docs/season.md."""
-        return _as_table(self.folder.stars)
+        return read_table(self.folder.stars)
 
     @functools.cached_property
     def frames(self) -> Table:
         """A row a frame of all nights; see docs/season.md."""
-        return _as_table(self.folder.frames)
+        return read_table(self.folder.frames)
 
     def star(self, *, gaia_id: int | None = None, tic_id: int | None = None) -> int:
         """Row of a star in `stars`.
@@ -152,8 +153,15 @@ def _as_series(rows: dict[str, pa.ChunkedArray]) -> tuple["TimeSeries", list[str
     return curve, cameras
 
 
-def _as_table(path: Path) -> Table:
-    rows = read_rows(path)
+def read_table(path: Path, columns: Sequence[str] | None = None) -> Table:
+    """The rows of `stars.parquet` or `frames.parquet`, all columns or some.
+
+    Raises
+    ------
+    ProductError
+        The file is missing or damaged.
+    """
+    rows = read_rows(path, columns)
     return Table({name: _values_of(rows[name]) for name in rows.column_names})
 
 

@@ -6,30 +6,15 @@
 import collections
 from collections.abc import Mapping
 
-from ngcmos.errors import ProductError
 from ngcmos.night.fingerprint import Inputs
-from ngcmos.night.products import photometry_path
-from ngcmos.season.archive import SeasonFolder
-from ngcmos.season.build import Source
-from ngcmos.season.seen import Seen
-from ngcmos.tables.table import check_table
+from ngcmos.season.seen import Look
 
 MOST_NAMED = 3
 
 
-def read_reductions(sources: Mapping[str, Source], folder: SeasonFolder) -> dict[str, Inputs]:
-    """How the nights were measured, by their names; without those whose table is damaged or does not tell."""
-    found, seen = {}, Seen(folder.path)
-    for name, source in sources.items():
-        text = seen.reduction(name, source.folder, source.camera, source.beside)
-        try:
-            if text is None:
-                text = str(check_table(photometry_path(source.folder, folder.field)).get("INPUTS", ""))
-        except ProductError:
-            continue  # the night is refused by name where it is brought in
-        if text:
-            found[name] = Inputs.read(text).reduction
-    return found
+def read_reductions(looks: Mapping[str, Look]) -> dict[str, Inputs]:
+    """How the nights were measured, by their names; without those that do not tell."""
+    return {name: Inputs.read(look.reduction).reduction for name, look in looks.items() if look.reduction}
 
 
 def say_reductions(reductions: Mapping[str, Inputs]) -> str:

@@ -3,17 +3,58 @@
 It is a memory aid: without it the next run reads the heads of all tables again and comes to the same.
 """
 
+import dataclasses
 import json
+from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from ngcmos.config import Camera
+import numpy as np
+from astropy.table import Table
+
 from ngcmos.night.fingerprint import code_of, digest_of
 from ngcmos.night.ledger import LEDGER_NAME
 from ngcmos.night.products import photometry_path, write_text
-from ngcmos.season.read import ROOMS
+from ngcmos.season.read import ROOMS, NightFacts
+from ngcmos.season.standing import state_of
+from ngcmos.tables.table import check_all_rows
+
+if TYPE_CHECKING:  # which reads what is seen
+    from ngcmos.season.build import Source
 
 _NAME = ".seen.json"
+_TELLING = ("frame_id", "sky", "zp")
+
+
+@dataclasses.dataclass(frozen=True)
+class Look:
+    """What is kept of a night.
+
+    Attributes
+    ----------
+    reduction : str
+        What its photometry was made of; "" where it does not tell.
+    camera : str
+    first_frame : str
+        Digest of its first frame, which no two nights and no two telescopes have in common.
+    first_jd, last_jd : float
+        Of its frames; NaN where they have no times.
+    """
+
+    reduction: str
+    camera: str
+    first_frame: str
+    first_jd: float
+    last_jd: float
+
+
+def look_at(source: "Source", frames: Table, *, reduction: str = "", camera: str = "") -> Look:
+    """The Look of a night with these frames."""
+    jd = np.asarray(frames["jd_mid"], float)
+    jd = jd[np.isfinite(jd)]
+    span = [float(jd.min()), float(jd.max())] if jd.size else [np.nan, np.nan]
+    first = digest_of(repr([frames[name][:1].tolist() for name in _TELLING]))
+    return Look(reduction, f"{camera} {source.telescope}".strip(), first, *span)
 
 
 class Seen:
@@ -36,20 +77,37 @@ class Seen:
             self._known = known
         self._before = dict(self._known)
 
-    def unchanged(self, name: str, folder: Path, camera: Camera, beside: str) -> bool:
-        """Whether a night looks as it did, and what enters beside it."""
-        return self.reduction(name, folder, camera, beside) is not None
-
-    def reduction(self, name: str, folder: Path, camera: Camera, beside: str) -> str | None:
-        """What the photometry of a night was made of; None where the night does not look as it did."""
-        match self._known.get(name):
-            case [str(state), str(reduction)] if state == _state(folder, camera, beside):
-                return reduction
+    def look(self, source: "Source") -> Look | None:
+        """What a night looked like; None where it does not look so any more."""
+        match self._known.get(source.name):
+            case [str(state), list(), *kept] if state == _state(source):
+                try:
+                    return Look(*kept)
+                except TypeError:  # of an earlier version
+                    return None
         return None
 
-    def keep(self, name: str, folder: Path, camera: Camera, beside: str, reduction: str) -> None:
-        """Remember a night, and what its photometry was made of."""
-        self._known[name] = [_state(folder, camera, beside), reduction]
+    def looks(self, sources: Iterable["Source"]) -> dict[str, Look]:
+        """Those of nights that look as they did, by their names."""
+        every = {source.name: self.look(source) for source in sources}
+        return {name: look for name, look in every.items() if look is not None}
+
+    def check_table(self, name: str, path: Path) -> None:
+        """Compare all rows of the table of a night with their checksums, if it was touched since it was read.
+
+        Raises
+        ------
+        ProductError
+            They are not those that were written, though all else is.
+        """
+        match self._known.get(name):
+            case [str(), list(state), *_] if state != state_of(path):
+                check_all_rows(path)
+
+    def keep(self, source: "Source", facts: NightFacts) -> None:
+        """Remember a night whose rows are whole."""
+        look = look_at(source, facts.frames, reduction=facts.reduction, camera=facts.camera)
+        self._known[source.name] = [_state(source), state_of(facts.path), *dataclasses.astuple(look)]
 
     def write(self) -> None:
         """Write it down for the next run, where there is anything new.
@@ -63,8 +121,9 @@ class Seen:
             write_text(self._path, json.dumps(self._known, sort_keys=True))
 
 
-def _state(folder: Path, camera: Camera, beside: str) -> str:
+def _state(source: "Source") -> str:
     """Names, sizes and times of the files that decide what is read from a night."""
+    folder = source.folder
     paths = [*sorted(folder.glob(photometry_path(folder, "*").name)), folder / LEDGER_NAME]
     files = [(path.name, path.stat().st_size, path.stat().st_mtime_ns) for path in paths if path.exists()]
-    return digest_of(json.dumps([code_of(*ROOMS), camera.checksum, beside, files]))
+    return digest_of(json.dumps([code_of(*ROOMS), source.camera.checksum, source.beside, files]))

@@ -4,6 +4,7 @@ A season lies under the base path of its own telescope. Those of others that loo
 (`remember_others`) and kept in `.others.json` beside it.
 """
 
+import collections
 import json
 import re
 from collections.abc import Iterable, Mapping, Sequence
@@ -14,12 +15,13 @@ from ngcmos.errors import NightError, ProductError
 from ngcmos.night.products import photometry_path, write_text
 from ngcmos.season.archive import SeasonFolder
 from ngcmos.season.build import Source
+from ngcmos.season.clocks import evening_of_look
 from ngcmos.season.known import UNKNOWN, KnownStars
+from ngcmos.season.seen import Seen, look_at
 from ngcmos.tables.table import read_frames
 
 NIGHT = re.compile(r"(19|20)\d{6}")
 _OTHERS = ".others.json"
-_TELLING = ("frame_id", "sky", "zp")  # no two telescopes say the same
 _UNFIT = re.compile(r"[^A-Za-z0-9.-]+")  # for the name of a file
 
 
@@ -52,20 +54,21 @@ def telescope_of(base: Path) -> str:
     return _UNFIT.sub("-", "-".join(base.absolute().parts[-2:])).strip("-")
 
 
-def copies_among(sources: Mapping[str, Source], field: str) -> list[str]:
-    """Names of the nights of other telescopes that hold the very frames of a night of our own: copies of it."""
-    ours = {name: source for name, source in sources.items() if not source.telescope}
-    beside = {name: ours.get(source.folder.name) for name, source in sources.items() if source.telescope}
-    return [name for name, own in beside.items() if own is not None and _is_copy(sources[name], own, field)]
+def copies_among(sources: Mapping[str, Source], folder: SeasonFolder) -> dict[str, str]:
+    """{night: the night whose very frames it holds}, of copies: of two nights that begin with one frame.
 
-
-def _is_copy(one: Source, other: Source, field: str) -> bool:
-    """Whether two nights begin with the same frame: of one name, sky and zero point, to the last digit."""
-    try:
-        first, own = (read_frames(photometry_path(source.folder, field))[0] for source in (one, other))
-    except (ProductError, IndexError):  # told where the night is read
-        return False
-    return all(first[name] == own[name] for name in _TELLING)
+    The one of our own telescope counts, then that whose folder is named by the evening of its frames.
+    """
+    looks, alike = Seen(folder.path).looks(sources.values()), collections.defaultdict(list)
+    for name, source in sources.items():
+        try:
+            look = looks[name] if name in looks else look_at(source, read_frames(source.table(folder.field)))
+        except ProductError:  # told where the night is read
+            continue
+        evening = evening_of_look(look, source.camera.site.timezone)
+        alike[look.first_frame].append((bool(source.telescope), evening != name[:8], name))
+    groups = [[name for *_, name in sorted(group)] for group in alike.values()]
+    return {copy: first for first, *copies in groups for copy in copies}
 
 
 def remember_others(folder: SeasonFolder, bases: Iterable[Path]) -> list[Path]:

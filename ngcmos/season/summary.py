@@ -263,16 +263,16 @@ def read_parts(path: Path, names: Sequence[str]) -> dict[str, Any]:
         with path.open("rb") as file, np.load(file) as arrays:
             return {name: arrays[name] for name in names}
     except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
-        raise ProductError(f"{path}: damaged or of another kind ({error}); season.py makes it anew") from None
+        told = f"{path}: missing or damaged ({error}); remove it and season.py makes it anew"
+        raise ProductError(told) from None
 
 
 def read_made_of(path: Path) -> str:
-    """What a summary was made of; "" where there is none or a damaged one."""
-    try:
-        with zipfile.ZipFile(path) as archive:
-            if archive.testzip() is not None:
-                return ""
-        with path.open("rb") as file, np.load(file) as arrays:
-            return str(arrays["made_of"])
-    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):
-        return ""
+    """What a summary was made of, after all of it was read.
+
+    Raises
+    ------
+    ProductError
+        It is missing, damaged or of another kind.
+    """
+    return str(read_parts(path, _NAMES)["made_of"])

@@ -1,13 +1,15 @@
 """The tables of a season: a row a star, and a row a frame."""
 
 import dataclasses
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from types import MappingProxyType
 
 import numpy as np
+import pyarrow as pa
 
 from ngcmos.arrays import Floats, Ints, Rows
 from ngcmos.names import Quality
-from ngcmos.season.archive import SeasonFolder
+from ngcmos.season.archive import SeasonFolder, read_pieces
 from ngcmos.season.build import Season
 from ngcmos.season.scale import SeasonFit
 from ngcmos.season.summary import NightSummary, read_summary, star_keys
@@ -197,16 +199,26 @@ def _scatter(deviation: Floats) -> Floats:
     return np.sqrt(quotient(square.sum(axis=0), count - 1))
 
 
-def frame_rows(folder: SeasonFolder, season: Season) -> Iterator[Rows]:
+def frame_rows(
+    folder: SeasonFolder, season: Season, kept: Mapping[str, int] = MappingProxyType({})
+) -> Iterator[Rows | pa.Table]:
     """A row a frame of all nights, used or not, with the reason; night after night, as all of them are many.
+
+    Parameters
+    ----------
+    folder : SeasonFolder
+    season : Season
+    kept : mapping of str to int
+        Nights whose rows are right in the file that is there, and how-manieth piece of it they are.
 
     Raises
     ------
     ProductError
         What is kept of a night is damaged.
     """
-    for summary in season.summaries:
-        yield _frames_of(read_summary(folder.summary(summary.name)))
+    pieces = read_pieces(folder.frames, [kept[name] for name in season.names if name in kept])
+    for name in season.names:
+        yield next(pieces) if name in kept else _frames_of(read_summary(folder.summary(name)))
 
 
 def _frames_of(summary: NightSummary) -> Rows:

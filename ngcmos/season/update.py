@@ -3,28 +3,36 @@
 ``update(folder, sources, workers=...) -> (Changes, rows of stars)``.
 """
 
-import json
+import dataclasses
 import logging
 from collections.abc import Mapping
-
-import numpy as np
+from pathlib import Path
+from typing import Any
 
 from ngcmos.arrays import Rows
+from ngcmos.errors import ProductError
 from ngcmos.night.fingerprint import code_of, digest_of
-from ngcmos.season.archive import SeasonFolder, read_mark, write_pieces, write_rows
+from ngcmos.season.archive import SeasonFolder, read_mark, text_of_mark, write_pieces, write_rows
 from ngcmos.season.binned import BinnedSeason, read_binned
 from ngcmos.season.build import Changes, Season, Source, bring_in
+from ngcmos.season.clocks import say_clocks
+from ngcmos.season.findings import enter_found, say_searched, still_holds, take_over
 from ngcmos.season.known import UNKNOWN, KnownStars
-from ngcmos.season.periods import calibrate_faps
 from ngcmos.season.reductions import read_reductions, say_reductions
-from ngcmos.season.search import Found, search
+from ngcmos.season.search import search
+from ngcmos.season.seen import Seen
+from ngcmos.season.standing import Standing
 from ngcmos.season.tables import NightMeans, frame_rows, night_means, star_rows
 from ngcmos.season.variability import chance_of_nights, chance_within_nights, excess, find_variable
 
 log = logging.getLogger(__name__)
 
-OTHERWISE = "otherwise"  # in the mark of the tables: which nights were measured in another way
-_ROOMS = ("binned", "dips", "noise", "periods", "search", "tables", "update", "variability")
+TOLD = OTHERWISE, CLOCKS, SEARCHED = (
+    "otherwise",
+    "clocks",
+    "last search",
+)  # in the mark of the tables: of its nights
+_ROOMS = ("binned", "clocks", "dips", "findings", "noise", "periods", "search", "tables", "update", "variability")
 ROOMS = (*[f"ngcmos.season.{name}" for name in _ROOMS], "ngcmos.lightcurves.scatter")
 
 
@@ -35,6 +43,7 @@ def update(
     overwrite: bool = False,
     workers: int = 1,
     scheduler: str = "",
+    patient: bool = False,
 ) -> Changes:
     """Bring a season up to date.
 
@@ -50,6 +59,8 @@ def update(
         Processes of the search.
     scheduler : str
         Address of a Dask scheduler that does the search instead.
+    patient : bool
+        Leave periods and dips as they are until a twentieth of the nights has come since they were looked for.
 
     Raises
     ------
@@ -58,28 +69,95 @@ def update(
     WorkError
         No night is usable.
     """
-    changes, season = bring_in(folder, sources, overwrite=overwrite)
+    effort = Effort(overwrite, workers, scheduler, patient)
+    try:
+        return _update(folder, sources, effort)
+    except ProductError as error:  # of the season's own files, as nights are refused by name: bytes have rotted
+        log.warning("%s: all files are read again", error)
+        Standing(folder.path).forget_all()
+        return _update(folder, sources, effort)
+
+
+@dataclasses.dataclass(frozen=True)
+class Effort:
+    """How much is done, and by whom; as of `update`."""
+
+    overwrite: bool
+    workers: int
+    scheduler: str
+    patient: bool
+
+
+def _update(folder: SeasonFolder, sources: Mapping[str, Source], effort: Effort) -> Changes:
+    changes, season = bring_in(folder, sources, overwrite=effort.overwrite)
     known = next(iter(sources.values())).known if sources else UNKNOWN
-    otherwise = say_reductions(read_reductions(sources, folder))
-    made_of = _made_of(folder, season, known) | {OTHERWISE: otherwise}
-    if overwrite or any(read_mark(path) != made_of for path in (folder.stars, folder.frames)):
-        if otherwise:
-            log.warning("%s: %s", folder.field, otherwise)
-        means = night_means(season)
-        binned = read_binned([folder.bins(name) for name in means.names], means.stars)
-        rows = star_rows(season, means)
-        _enter(rows, means, binned, search(binned, workers=workers, scheduler=scheduler))
+    made_of = _made_of(season, known, effort)
+    digest, standing = digest_of(text_of_mark(made_of)), season.standing
+    if effort.overwrite or any(standing.mark_of(path) != digest for path in (folder.stars, folder.frames)):
+        for told in filter(None, (made_of[name] for name in TOLD)):
+            log.warning("%s: %s", folder.field, told)
+        rows = _rows_of_stars(season, effort, anew=made_of["searched"] == made_of["solutions"])
         _enter_known(rows, known)
         log.info("%s: %d stars, %d vary", folder.field, len(rows), int(rows["variable"].sum()))
-        write_pieces(folder.frames, frame_rows(folder, season), made_of)
+        kept = {} if effort.overwrite else _kept_frames(season, made_of)
+        write_pieces(folder.frames, frame_rows(folder, season, kept), made_of)
         write_rows(folder.stars, rows, made_of)
+        for path in (folder.frames, folder.stars):
+            standing.wrote(path, text_of_mark(made_of))
+    standing.write()
     return changes
 
 
-def _made_of(folder: SeasonFolder, season: Season, known: KnownStars) -> dict[str, object]:
-    """What the tables of a season are made of: its light curves, and the code that searches them."""
-    marks = {name: digest_of(json.dumps(read_mark(folder.bins(name)))) for name in season.names}
-    return {"nights": marks, "code": code_of(*ROOMS), "known": known.digest}
+def _rows_of_stars(season: Season, effort: Effort, *, anew: bool) -> Rows:
+    """The rows of the stars, by a new search or by what the last one has found."""
+    means = night_means(season)
+    binned = read_binned([season.folder.bins(name) for name in means.names], means.stars)
+    rows = star_rows(season, means)
+    if anew:
+        enter_found(rows, search(binned, workers=effort.workers, scheduler=effort.scheduler))
+    else:
+        take_over(rows, season.folder.stars)
+    _enter_variable(rows, means, binned)
+    return rows
+
+
+def _kept_frames(season: Season, made_of: Mapping[str, Any]) -> dict[str, int]:
+    """Nights whose frames stand in the table that is there, and how-manieth of it they are."""
+    before = _mark_there(season, season.folder.frames)
+    if before.get("code") != made_of["code"]:
+        return {}
+    then, now = before["solutions"], made_of["solutions"]
+    return {name: at for at, name in enumerate(sorted(then)) if now.get(name) == then[name]}
+
+
+def _mark_there(season: Season, path: Path) -> dict[str, Any]:
+    """What a whole table that is there is made of; empty without one."""
+    return read_mark(path) if season.standing.mark_of(path) else {}
+
+
+def _made_of(season: Season, known: KnownStars, effort: Effort) -> dict[str, Any]:
+    """What the tables of a season are made of: solutions, curves, the code that searches them; what is told."""
+    marks = {name: season.standing.mark_of(season.folder.bins(name)) for name in season.names}
+    solutions = {name: season.standing.mark_of(season.folder.summary(name)) for name in season.names}
+    made_of = {"nights": marks, "solutions": solutions, "code": code_of(*ROOMS), "known": known.digest}
+    searched = _searched(season, made_of) if effort.patient and not effort.overwrite else solutions
+    looks = Seen(season.folder.path).looks(season.sources.values())
+    inside = {name: look for name, look in looks.items() if name in season.names}
+    timezone = season.sources[season.names[-1]].camera.site.timezone
+    return made_of | {
+        "searched": searched,
+        OTHERWISE: say_reductions(read_reductions(looks)),
+        CLOCKS: say_clocks(inside, timezone),
+        SEARCHED: say_searched(len(searched), len(solutions)),
+    }
+
+
+def _searched(season: Season, made_of: Mapping[str, Any]) -> dict[str, str]:
+    """The nights of the last search and what they were made of; all that there are where it will not do."""
+    now: dict[str, str] = made_of["solutions"]
+    before = _mark_there(season, season.folder.stars)
+    searched: dict[str, str] = before.get("searched", {})
+    return searched if before.get("code") == made_of["code"] and still_holds(searched, now) else now
 
 
 def _enter_known(rows: Rows, known: KnownStars) -> None:
@@ -90,24 +168,11 @@ def _enter_known(rows: Rows, known: KnownStars) -> None:
         rows[name][here] = known.table[column][at[here]]
 
 
-def _enter(rows: Rows, means: NightMeans, binned: BinnedSeason, found: Found) -> None:
-    """What a search has found, into the rows of the stars."""
+def _enter_variable(rows: Rows, means: NightMeans, binned: BinnedSeason) -> None:
+    """Which stars vary, into their rows, which have the chances of their periods."""
     mag = rows["Tmag"].astype(float)
-    periods, dips = found.periods, found.dips
-    gain, fap = (np.array([getattr(one, name) for one in periods]) for name in ("gain", "fap"))
     barred = None if rows["blended"].all() else rows["blended"]
-    fap = calibrate_faps(gain, fap, mag, barred)
     within = chance_within_nights(binned.flux, binned.error, binned.night, mag, barred)
-    chances = [chance_of_nights(means.deviation, means.error, mag, barred), within, fap]
+    chances = [chance_of_nights(means.deviation, means.error, mag, barred), within, rows["period_fap"]]
     sizes = [excess(rows[name], rows[f"{name}_expected"]) for name in ("rms", "rms_night")]
-    sizes.append(np.array([one.amplitude for one in periods]))
-    rows["variable"] = find_variable(chances, sizes, rows["contamination"])
-    rows["period_fap"] = fap
-    for name, key in (("period_d", "period_d"), ("amplitude", "amplitude"), ("alias_d", "alias_d")):
-        rows[name] = [getattr(one, key) for one in periods]
-    seen = np.array([one.snr > 0 for one in dips])
-    for name, key in (("dip_period_d", "period_d"), ("dip_t0_bjd", "t0_bjd"), ("dip_depth", "depth")):
-        rows[name] = [getattr(one, key) for one in dips]
-    rows["dip_duration_h"] = [one.duration_h for one in dips]
-    rows["dip_snr"] = np.where(seen, [one.snr for one in dips], np.nan)
-    rows["dips"] = [one.seen for one in dips]
+    rows["variable"] = find_variable(chances, [*sizes, rows["amplitude"]], rows["contamination"])

@@ -5,6 +5,7 @@ gone; a few others that are not in it yet come along. The files are described in
 """
 
 import dataclasses
+import itertools
 import logging
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
@@ -31,6 +32,7 @@ from ngcmos.season.news import known_in, news_of
 from ngcmos.season.reader import Season
 from ngcmos.season.search import SURE_SNR
 from ngcmos.season.sources import NIGHT, copies_among, find_sources, remember_others, wanted_sources
+from ngcmos.season.standing import Standing
 from ngcmos.season.update import update
 from ngcmos.steps.known import load_known
 
@@ -61,12 +63,15 @@ class Wish:
         Make the seasons anew, from the tables of all their nights.
     others : sequence of Path
         Base paths of other telescopes, whose nights join from now on.
+    patient : bool
+        Look for periods and dips anew only when a twentieth of the nights has come since.
     """
 
     nights: Sequence[str] | None = None
     most_others: int = 0
     overwrite: bool = False
     others: Sequence[Path] = ()
+    patient: bool = False
 
 
 def run(job: Job) -> Outcome:
@@ -89,7 +94,7 @@ def run(job: Job) -> Outcome:
     if job.folder.parent.resolve() != base.resolve():
         raise WorkError(f"{job.folder}: not under {base}, which holds the nights of its seasons")
     fields = [path.stem.removeprefix("phot_") for path in tables]
-    wish = Wish([job.folder.name], most_others=MOST_OTHERS)
+    wish = Wish([job.folder.name], most_others=MOST_OTHERS, patient=True)
     seasons = bring_in(job.config, job.outcome, fields, wish, Crew(job.workers))
     for field, (before, after) in seasons.items():
         tell_news(job, field, known_in(before), after)
@@ -145,7 +150,8 @@ def bring_in(
                 wanted = [name for name in sources if wish.nights is None or name[:8] in wish.nights]
                 chosen, rest = wanted_sources(folder, sources, wanted, most_others=wish.most_others)
                 before = _stars_of(folder)
-                changes = update(folder, chosen, overwrite=wish.overwrite, **dataclasses.asdict(crew))
+                who = dataclasses.asdict(crew)
+                changes = update(folder, chosen, overwrite=wish.overwrite, patient=wish.patient, **who)
                 drawn = write_season(folder, base, config.camera.detector.shape)
             _enter(outcome, folder, changes, rest)
             outcome.products += [folder.page] if drawn else []
@@ -185,13 +191,15 @@ def _sources(config: Config, folder: SeasonFolder, others: Sequence[Path]) -> di
     rows = [base for base in config.directories.others if find_sources(base, folder.field, config.camera)]
     telescopes = remember_others(folder, [*rows, *others])
     sources = find_sources(config.directories.base, folder.field, config.camera, others=telescopes)
-    for name in (copies := copies_among(sources, folder.field)):
+    known = KnownStars(load_known(config, folder.field, _newest_folder(sources)))
+    sources = {name: _with_word(config, one, known) for name, one in sources.items()}
+    for name in (copies := copies_among(sources, folder)):
         del sources[name]
     if copies:
-        told = "%s: %d nights of other base paths hold the frames of ours, they are copies and do not count: %s"
-        log.warning(told, folder.field, len(copies), ", ".join(copies[:3]) + (", ..." if copies[3:] else ""))
-    known = KnownStars(load_known(config, folder.field, _newest_folder(sources)))
-    return {name: _with_word(config, one, known) for name, one in sources.items()}
+        told = "%s: %d nights hold the frames of others, they are copies and do not count: %s"
+        named = [f"{copy} those of {first}" for copy, first in itertools.islice(copies.items(), 3)]
+        log.warning(told, folder.field, len(copies), ", ".join(named) + (", ..." if len(copies) > 3 else ""))
+    return sources
 
 
 def _with_word(config: Config, source: Source, known: KnownStars) -> Source:
@@ -206,10 +214,13 @@ def _newest_folder(sources: Mapping[str, Source]) -> Path:
 
 
 def _stars_of(folder: SeasonFolder) -> Table | None:
-    """The stars of a season; None where there is none yet, or a damaged one, which is made anew."""
+    """The stars of a season; None where there is none yet, or a damaged one: then all of it is looked at."""
     try:
         return Season(folder).stars
-    except (NightError, ProductError):
+    except NightError:
+        return None
+    except ProductError:
+        Standing(folder.path).forget_all()
         return None
 
 

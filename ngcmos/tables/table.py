@@ -24,6 +24,7 @@ log = logging.getLogger(__name__)
 
 FILTER_CARD = "FILTER"  # of the frames, where it is not the usual one
 SERIAL_CARD = "SERIAL"  # of the camera, where the profile names its card
+CHECKED_BYTES = 2**24  # at a time
 KEPT = 16  # layouts and extensions, of the tables that a run asks again and again
 
 Layout = tuple[fits.Header, np.dtype[np.void], int]
@@ -148,6 +149,18 @@ def chunks_of_table(path: Path, *, most_bytes: int, checked: bool = True) -> Ite
             for number, one in enumerate(rows if checked else (), start=first):
                 check_rows(path, str(names[number]), one, None if sums is None else sums[number])
             yield first, rows
+
+
+def check_all_rows(path: Path) -> None:
+    """Read all rows of a table and compare them with their checksums.
+
+    Raises
+    ------
+    ProductError
+        As `check_table`, or rows are not those that were written.
+    """
+    for _ in chunks_of_table(path, most_bytes=CHECKED_BYTES):
+        pass
 
 
 def _read_rows(

@@ -3,6 +3,7 @@
 import shutil
 
 import numpy as np
+import pyarrow.parquet as pq
 import pytest
 from season.made_season import Habits, make_season, make_sky, write_night
 
@@ -57,6 +58,15 @@ def made_on_disk(base, *, nights=4, frames=12, stars=40, signals=(), seed=5, **h
     for night in made:
         season.add(night)
     return season
+
+
+def damage_page(path, column):
+    """Flip a bit in the first page of a column of a Parquet file."""
+    foot = pq.read_metadata(path)
+    page = foot.row_group(0).column(foot.schema.names.index(column))
+    content = bytearray(path.read_bytes())
+    content[page.data_page_offset + page.total_compressed_size // 2] ^= 1
+    path.write_bytes(content)
 
 
 @pytest.fixture(scope="session")

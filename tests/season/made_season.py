@@ -12,7 +12,7 @@ import numpy as np
 SIZE_PX = 2048
 LIGHT_OF_ZERO = 86_500 * 10 ** (0.4 * 9.75)  # electrons of an exposure of a star of magnitude 0
 EXTINCTION, EXTINCTION_COLOUR = 0.1, 0.01  # mag an airmass, and a magnitude of colour
-FIRST_JD = 2460496.5
+FIRST_JD = 2460493.5  # 2024-07-02, which is the evening of the first in Chile
 EXPTIME_S = 10.0
 
 

@@ -14,7 +14,8 @@ from table_sums import renew_sums
 
 from ngcmos.errors import ProductError
 from ngcmos.season import archive
-from ngcmos.season.archive import CURVE_SCHEMA, read_mark, read_rows, read_star_rows, write_pieces, write_rows
+from ngcmos.season.archive import CURVE_SCHEMA, read_mark, read_rows, write_pieces, write_rows
+from ngcmos.season.one_star import read_star_rows
 
 COLUMNS = "gaia_id tic_id bjd_tdb relative_flux relative_flux_err flags quality frame camera x y sky airmass night"
 

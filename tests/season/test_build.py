@@ -13,7 +13,7 @@ import zipfile
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
-from season.conftest import FIELD, made_on_disk
+from season.conftest import FIELD, damage_page, made_on_disk
 from season.made_season import Habits, make_night, write_night
 
 from ngcmos.astrometry.known import no_known
@@ -122,6 +122,40 @@ def test_damaged_byte_of_a_solution_is_found(built):
     path.write_bytes(written)
     built.bring_in()
     assert content(built.folder) == whole
+
+
+@pytest.mark.parametrize("kind", ["curves", "bins"])
+def test_damaged_byte_of_light_curves_is_found_and_said(built, kind, caplog):
+    whole = content(built.folder)
+    built.bring_in()
+    path = getattr(built.folder, kind)("20240702")
+    damage_page(path, "tic_id")
+    changes, _ = built.bring_in()
+    assert changes.rewritten == ["20240702"] and content(built.folder) == whole
+    assert f"{path}: missing or damaged" in caplog.text
+
+
+def test_damaged_byte_in_the_table_of_a_night_that_stands_is_told(built):
+    whole = content(built.folder)
+    built.bring_in()
+    table = built.table("20240702")
+    written = bytearray(table.read_bytes())
+    written[40_000] ^= 1
+    table.write_bytes(written)
+    for _ in range(2):
+        changes, _ = built.bring_in()
+        assert "rows of" in changes.refused["20240702"] and content(built.folder) == whole
+    written[40_000] ^= 1
+    table.write_bytes(written)
+    changes, _ = built.bring_in()
+    assert not changes.refused and content(built.folder) == whole
+
+
+def test_damaged_solution_whose_table_is_damaged_too_costs_its_night_alone(built):
+    for path in (built.table("20240702"), built.folder.summary("20240702")):
+        path.write_bytes(path.read_bytes()[:1000])
+    changes, season = built.bring_in()
+    assert list(changes.refused) == ["20240702"] and season.names == ["20240701", "20240703", "20240704"]
 
 
 def test_night_solved_by_other_code_stays_and_is_told(built):
@@ -302,7 +336,7 @@ def test_memory_of_the_scale_may_be_lost_or_damaged(built):
     (built.folder.path / ".settled").write_bytes(b"\xff")
     changes, _ = built.bring_in()
     assert not changes.any and content(built.folder) == before
-    assert (built.folder.path / ".settled").read_text().isalnum()
+    assert "light_curves/20240703.parquet" in json.loads((built.folder.path / ".settled").read_text())
 
 
 def test_scale_solved_by_other_code_is_solved_again(built, monkeypatch):

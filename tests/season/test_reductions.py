@@ -45,7 +45,7 @@ def test_tables_that_stand_are_not_read_again_for_it(tmp_path, monkeypatch):
     made = made_on_disk(tmp_path, nights=2, frames=8, stars=12)
     update(made.folder, made.sources)
     read = []
-    monkeypatch.setattr("ngcmos.season.reductions.check_table", lambda path: read.append(path) or {})
+    monkeypatch.setattr("ngcmos.season.read.check_table", lambda path: read.append(path) or {})
     update(made.folder, made.sources)
     assert not read
 

@@ -1,15 +1,17 @@
 """A whole season: its tables say what is true of each star and each frame."""
 
 import hashlib
+import os
 
 import duckdb
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
-from season.conftest import made_on_disk
+from season.conftest import damage_page, made_on_disk
 from season.made_curves import sine, train
-from season.made_season import FIRST_JD
+from season.made_season import FIRST_JD, Habits, make_night
 
+from ngcmos.season import tables
 from ngcmos.season.update import update
 
 PROMISED = (
@@ -106,6 +108,60 @@ def test_missing_table_is_made_again_and_is_the_same(season):
     season.folder.stars.unlink()
     update(season.folder, season.sources, workers=2)
     assert hashlib.sha256(season.folder.stars.read_bytes()).hexdigest() == digest
+
+
+def test_frames_of_nights_that_stand_are_taken_as_they_are(tmp_path, monkeypatch):
+    """And are those made at once; a night that has changed or is gone is another."""
+    made = made_on_disk(tmp_path, nights=4, frames=8, stars=8)
+    names, read = sorted(made.sources), []
+    few = {name: made.sources[name] for name in (names[0], names[2])}
+    update(made.folder, few)
+    real = tables.read_summary
+    monkeypatch.setattr(tables, "read_summary", lambda path: read.append(path.stem) or real(path))
+    update(made.folder, made.sources)
+    assert read == [names[1], names[3]]
+    made.add(made_night(made, frames=5), name=names[2])
+    del made.sources[names[0]]
+    update(made.folder, made.sources)
+    assert read[2:] == [names[2]]
+    step_by_step = made.folder.frames.read_bytes()
+    update(made.folder, made.sources, overwrite=True)
+    assert made.folder.frames.read_bytes() == step_by_step
+    assert pq.read_table(made.folder.frames)["night"].to_pylist() == [
+        name for name, count in zip(names[1:], (8, 5, 8), strict=True) for _ in range(count)
+    ]
+
+
+def made_night(made, *, frames):
+    return make_night(np.random.default_rng(9), made.sky, 2, frames=frames, habits=Habits(radii=(3.0, 4.0)))
+
+
+@pytest.fixture(scope="module")
+def small(tmp_path_factory):
+    made = made_on_disk(tmp_path_factory.mktemp("small"), nights=3, frames=8, stars=8)
+    update(made.folder, made.sources)
+    return made
+
+
+@pytest.mark.parametrize("name", ["stars", "frames"])
+def test_damaged_table_is_made_again_and_is_the_same(small, name):
+    path = getattr(small.folder, name)
+    digest = hashlib.sha256(path.read_bytes()).hexdigest()
+    damage_page(path, "rms" if name == "stars" else "jd_mid")
+    update(small.folder, small.sources)
+    assert hashlib.sha256(path.read_bytes()).hexdigest() == digest
+
+
+def test_byte_that_rots_unseen_is_found_where_the_season_is_read(small, caplog):
+    """Size, time and inode are as they were."""
+    path = small.folder.bins("20240703")
+    digest, state = hashlib.sha256(path.read_bytes()).hexdigest(), path.stat()
+    damage_page(path, "flux")
+    os.utime(path, ns=(state.st_atime_ns, state.st_mtime_ns))
+    small.folder.stars.unlink()
+    update(small.folder, small.sources)
+    assert hashlib.sha256(path.read_bytes()).hexdigest() == digest
+    assert small.folder.stars.exists() and "all files are read again" in caplog.text
 
 
 def test_scatter_within_nights_of_one_frame_is_not_known(tmp_path):

@@ -68,12 +68,15 @@ def night_of(season, name):
     return open_night(config_of(season), season.nights / name)
 
 
-def test_stage_brings_its_night_in_and_some_others(season):
+def test_stage_brings_its_night_in_and_some_others(season, monkeypatch, caplog):
+    """And searches anew when many have come since."""
+    monkeypatch.setattr("ngcmos.season.findings.MOST_UNSEARCHED", 0.3)
     outcome = run_stage(stage, config_of(season), night_of(season, "20240705"))
     assert outcome.exit_code == 0
     assert season.folder.nights() == ["20240702", "20240703", "20240704", "20240705"]
     run_stage(stage, config_of(season), night_of(season, "20240705"))
     assert len(season.folder.nights()) == 5
+    assert "periods and dips are those of 4 of 5 nights" in caplog.text
 
 
 def test_what_the_newest_night_brings_does_not_hang_on_what_was_left_out_in_between(season):
@@ -196,7 +199,8 @@ def test_further_rows_of_directories_that_are_there_join_as_other_telescopes(sea
     }
     (season.base / "directories.json").write_text(json.dumps(rows))
     said = run_script("season", *season.options).stderr
-    assert "1 nights of other base paths hold the frames of ours, they are copies and do not count" in said
+    told = "1 nights hold the frames of others, they are copies and do not count: 20240703_three-nights those of"
+    assert told in said
     assert [name for name in season.folder.nights() if "_" in name] == ["20240702_two-nights"]
     frames = pq.read_table(season.folder.frames).to_pydict()
     assert set(frames["camera"]) == {"ngts_cmos", "ngts_cmos two-nights"}
