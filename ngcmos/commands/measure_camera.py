@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ngcmos.commands.running import Command, answer, log
+from ngcmos.qc.plots import write_figure
 
 if TYPE_CHECKING:
     from ngcmos.config import Camera
@@ -95,7 +96,7 @@ def _draw(detected: "list[Detected]", path: Path, title: str) -> None:
             TransferPanel(one.mode, *curve, gain, noise_e / gain, step, one.linear_signal, one.linear_deviation)
         )
     with write_then_rename(path) as temporary:
-        plot_transfer(panels, title=title).savefig(temporary, format="png", dpi=110)
+        write_figure(plot_transfer(panels, title=title), temporary, dpi=110)
 
 
 main = Command(__doc__, work, add_options=add_options)

@@ -3,15 +3,16 @@
 ::
 
     figure = plot_shifts(shifts, reference=name, field=field, night=night, large_px=0.5)
-    figure.savefig(temporary, format="pdf")
+    write_figure(figure, temporary, kind="pdf")
 
 No pyplot and no display are needed. Colours are told apart by colour-blind eyes (Okabe and Ito; cividis).
 """
 
 import datetime
 import itertools
-from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 import numpy as np
 
@@ -98,6 +99,41 @@ def new_figure(width: float, height: float) -> "Figure":
     figure = Figure(figsize=(width, height), layout="constrained")
     FigureCanvasAgg(figure)
     return figure
+
+
+def write_figure(
+    figure: "Figure",
+    file: Path | BinaryIO,
+    *,
+    kind: str = "png",
+    dpi: float = 0.0,
+    metadata: Mapping[str, str] | None = None,
+) -> None:
+    """Write a figure as `savefig` does, byte for byte, but drawn once: savefig draws all for its layout first.
+
+    Parameters
+    ----------
+    figure : matplotlib.figure.Figure
+    file : Path or binary file
+    kind : str
+        "png" or "pdf".
+    dpi : float
+        Dots an inch of a PNG.
+    metadata : mapping, optional
+        Marks that the file carries.
+    """
+    canvas: Any  # matplotlib says no types of what a canvas prints
+    if kind == "png":
+        from matplotlib.backends.backend_agg import FigureCanvasAgg
+
+        figure.set_dpi(dpi)
+        canvas = FigureCanvasAgg(figure)
+        canvas.print_png(file, metadata=metadata)
+    else:
+        from matplotlib.backends.backend_pdf import FigureCanvasPdf
+
+        canvas = FigureCanvasPdf(figure)
+        canvas.print_pdf(file, metadata=metadata)
 
 
 def _days_of(text: str) -> float:

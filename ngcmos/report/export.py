@@ -17,6 +17,7 @@ from ngcmos.names import star_name
 from ngcmos.night.fingerprint import digest_of
 from ngcmos.night.outcome import Outcome
 from ngcmos.night.products import relative_path, write_text, write_then_rename
+from ngcmos.qc.plots import write_figure
 from ngcmos.report.transit import DOTS_PER_INCH, draw, look, targets_at
 from ngcmos.tables.exports import (
     COLUMNS,
@@ -111,7 +112,7 @@ def run(config: Config, folders: list[Path], wanted: WantedExport) -> Outcome:
     if wanted.format is Format.EXOFOP and found is not None:
         picture = _beside(path, "_lightcurve.png")
         with write_then_rename(picture) as temporary:
-            draw(found).savefig(temporary, format="png", dpi=DOTS_PER_INCH)
+            write_figure(draw(found), temporary, dpi=DOTS_PER_INCH)
         _count(picture, outcome)
     return outcome
 

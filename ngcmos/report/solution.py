@@ -18,6 +18,7 @@ from ngcmos.errors import ProductError
 from ngcmos.names import Flag
 from ngcmos.night.fingerprint import code_of, digest_of
 from ngcmos.night.products import photometry_path, plots_folder, write_then_rename
+from ngcmos.qc.plots import write_figure
 from ngcmos.qc.solution_plot import SolutionPicture, ZeroPointPicture, plot_solution, plot_zero_point
 from ngcmos.sphere import sides_of
 from ngcmos.stats import column_medians
@@ -121,7 +122,7 @@ def draw_solution(base: Path, field: str, date: str, stars: NightStars) -> Drawn
         path = plots_folder(base) / f"{name}_{field}_{date}.png"
         if not _stands(path, made_of):
             with write_then_rename(path) as temporary:
-                plot().savefig(temporary, format="png", dpi=LARGE_DPI, metadata={"Comment": made_of})
+                write_figure(plot(), temporary, dpi=LARGE_DPI, metadata={"Comment": made_of})
         small.append((_smaller(path), caption))
         large.append(path)
     return DrawnSolution(small, large)

@@ -22,6 +22,7 @@ from ngcmos.names import Flag, Quality, star_name
 from ngcmos.night.fingerprint import code_of, digest_of
 from ngcmos.night.products import photometry_path, relative_path, report_path, targets_path
 from ngcmos.night.spans import DAY_S, JD_1970, clock
+from ngcmos.qc.plots import write_figure
 from ngcmos.qc.target_plot import Points, TargetSeries, plot_small, plot_target
 from ngcmos.report import html as page
 from ngcmos.report.chapter import draw_chapter, read_chapter
@@ -295,5 +296,5 @@ def _draw_others(others: Sequence[tuple[str, Points]]) -> page.Html:
 
 def _png(figure: "Figure") -> bytes:
     whole = io.BytesIO()
-    figure.savefig(whole, format="png", dpi=DOTS_PER_INCH)
+    write_figure(figure, whole, dpi=DOTS_PER_INCH)
     return whole.getvalue()

@@ -23,6 +23,7 @@ from ngcmos.lightcurves.timescale import TimescaleCurve, scatter_by_length, typi
 from ngcmos.night.job import Job
 from ngcmos.night.outcome import Outcome
 from ngcmos.night.products import photometry_path, write_then_rename
+from ngcmos.qc.plots import write_figure
 from ngcmos.qc.timescale_plot import TimescaleLine, plot_timescale
 from ngcmos.tables.table import read_stars, table_checksum
 
@@ -101,7 +102,8 @@ def _do_field(job: Job, table: Path, options: TimescaleOptions) -> None:
     picture = target.with_suffix(".png")
     title = " and ".join(_title_of(one) for one in (content, *others))
     with write_then_rename(picture) as temporary:
-        plot_timescale(_lines([content, *others]), title=title).savefig(temporary, format="png", dpi=DOTS_PER_INCH)
+        figure = plot_timescale(_lines([content, *others]), title=title)
+        write_figure(figure, temporary, dpi=DOTS_PER_INCH)
     job.outcome.products.extend([target, picture])
     job.outcome.done.append(target.name)
     for curve in content["curves"]:

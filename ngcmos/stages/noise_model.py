@@ -36,6 +36,7 @@ from ngcmos.night.products import photometry_path, write_then_rename
 from ngcmos.night.provenance import keep_product
 from ngcmos.photometry.noise import noise_curve, noise_terms
 from ngcmos.qc.noise_plot import NoisePanel, plot_noise
+from ngcmos.qc.plots import write_figure
 from ngcmos.stats import column_medians
 from ngcmos.tables.table import table_checksum
 
@@ -230,7 +231,7 @@ def _draw(path: Path, panels: Sequence[NoisePanel], title: str, inputs: Inputs) 
     """Write the figure; it carries what it was made of. Returns its path."""
     with write_then_rename(path) as temporary:
         marks = {"Description": inputs.text}
-        plot_noise(panels, title=title).savefig(temporary, format="png", dpi=DOTS_PER_INCH, metadata=marks)
+        write_figure(plot_noise(panels, title=title), temporary, dpi=DOTS_PER_INCH, metadata=marks)
     return path
 
 

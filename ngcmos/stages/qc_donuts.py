@@ -25,7 +25,7 @@ from ngcmos.night.products import (
     write_then_rename,
 )
 from ngcmos.qc.movie import write_movie
-from ngcmos.qc.plots import plot_shifts
+from ngcmos.qc.plots import plot_shifts, write_figure
 from ngcmos.qc.shifts import MeasuredShift, format_json, summarise
 from ngcmos.steps.movie_cards import draw_cards
 from ngcmos.steps.shifts import FieldShifts
@@ -62,7 +62,7 @@ def _report_field(
     _count(shifts, outcome)
     figure = plot_shifts(shifts, references=references, field=field, night=date, large_px=large_px)
     with write_then_rename(pdf_path) as temporary:
-        figure.savefig(temporary, format="pdf")
+        write_figure(figure, temporary, kind="pdf")
     large = [measured for measured in shifts if measured.shift.verdict == ShiftVerdict.LARGE]
     told = "%s: %s: %d of %d frames moved by %g px or more"
     log.info(told, Stage.QC_DONUTS, field, len(large), len(shifts), large_px)

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from ngcmos.names import ShiftVerdict
-from ngcmos.qc.plots import plot_shifts
+from ngcmos.qc.plots import plot_shifts, write_figure
 from ngcmos.qc.shifts import MeasuredShift, Shift, refuse_shift
 
 REFERENCE = "NG2320-1302_TIC-188620407_S43-20240705231001123.fits"
@@ -143,10 +143,13 @@ def test_night_without_any_shift_is_drawn(shifts):
     assert "7 frames" in draw([one for one in shifts if not one.shift.known]).get_suptitle()
 
 
-def test_figure_is_saved_as_pdf(figure):
-    file = io.BytesIO()
-    figure.savefig(file, format="pdf")
-    assert file.getvalue().startswith(b"%PDF")
+@pytest.mark.parametrize(("kind", "dpi"), [("png", {"dpi": 80}), ("pdf", {})])
+def test_figure_is_written_as_savefig_writes_it(shifts, monkeypatch, kind, dpi):
+    monkeypatch.setenv("SOURCE_DATE_EPOCH", "0")  # a PDF says when it was made
+    saved, written, mark = io.BytesIO(), io.BytesIO(), {"Title": "mark"}
+    draw(shifts).savefig(saved, format=kind, metadata=mark, **dpi)
+    write_figure(draw(shifts), written, kind=kind, metadata=mark, **dpi)
+    assert written.getvalue() == saved.getvalue()
 
 
 def test_pyplot_is_never_loaded():
