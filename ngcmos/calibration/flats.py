@@ -15,6 +15,7 @@ from astropy.io import fits
 from ngcmos.arrays import Bools, Floats32
 from ngcmos.calibration.alike import ROW_STEP, compare_flat, odd_ones
 from ngcmos.calibration.belonging import Setting
+from ngcmos.calibration.evidence import FEWEST_SPOTS, count_spots
 from ngcmos.calibration.files import (
     RULE,
     SECTIONS_CARD,
@@ -112,7 +113,9 @@ def find_flat(
             continue
         for fact in damaged:
             _log.warning("%s; %s serves instead", fact, path)
-        return flat
+        spots = count_spots(flat.data)
+        told = f"{path.name}: {spots} spots as of stars in the flat, which have taken that light from stars there"
+        return dataclasses.replace(flat, notes=(told,)) if spots >= FEWEST_SPOTS else flat
     if damaged:
         raise MasterError(f"{damaged[0]}; run create_flats, or remove the file to go without a flat")
     for fact in passed:

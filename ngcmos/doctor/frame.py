@@ -15,7 +15,9 @@ from ngcmos.errors import FrameError
 from ngcmos.night.filenames import stamp_of
 from ngcmos.night.frames import Frame, read_frame
 from ngcmos.night.headers import said_first
+from ngcmos.night.job import Job
 from ngcmos.night.pointing import pointing_cards
+from ngcmos.night.remarks import keep_remark
 from ngcmos.photometry.air import ALTITUDE_LEEWAY_DEG, number_of
 from ngcmos.photometry.times import altitude_at, mid_exposure
 
@@ -23,6 +25,8 @@ ALIKE = 0.02  # numbers of a card and the profile that differ by less are one
 STAMP_LEEWAY_S = 1.0
 SITE_LEEWAY = {"site.latitude_deg": 0.05, "site.longitude_deg": 0.05, "site.elevation_m": 200.0}
 _CORRECT = "correct {key} in the profile, unless the card is wrong"
+PROFILE = "profile"
+_ENTERING = ("detector.gain_e_adu", "site.latitude_deg", "site.longitude_deg")
 _NOT_COMPARED = ("site.timezone", "headers.readmode", "headers.filter", "detector.rows", "detector.columns")
 
 
@@ -63,6 +67,19 @@ def _told(frame: Frame, camera: Camera) -> str:
     )
 
 
+def remark_on_profile(job: Job, field: str, path: Path) -> None:
+    """Keep what the cards of a frame say otherwise of what errors, airmass and times take from the profile."""
+    try:
+        sheet = Sheet.of(read_frame(path, job.camera, pixels=False).header)
+    except (FrameError, ValueError):  # a header with damaged cards
+        return
+    found = [*cards.of_detector(sheet, job.camera.detector.shape), *cards.of_site(sheet)]
+    told = [contradiction(one, job.camera) for one in found if not one.remedy and one.key in _ENTERING]
+    said = "; ".join(filter(None, told))
+    remedy = ": the profile is believed, is it that of this camera and site?"
+    keep_remark(job.ledger, field, PROFILE, said + remedy if said else "")
+
+
 def contradiction(one: Found, camera: Camera) -> str:
     """How a card contradicts the profile; "" where it does not."""
     table, _, key = one.key.partition(".")
@@ -77,6 +94,8 @@ def contradiction(one: Found, camera: Camera) -> str:
     else:
         leeway = SITE_LEEWAY.get(one.key, ALIKE * abs(value))
         agrees = abs(one.value - value) <= leeway
+        if one.key == "site.longitude_deg" and value < 0:  # many programs count westward
+            agrees = agrees or abs(one.value + value) <= leeway
     return "" if agrees else f"{one.source} says {one.value}, the profile's {one.key} is {value}"
 
 

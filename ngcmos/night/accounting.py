@@ -4,7 +4,7 @@ import collections
 import dataclasses
 import enum
 import re
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from pathlib import Path
 
 from ngcmos.config import HeaderNames
@@ -16,6 +16,7 @@ from ngcmos.night.images import read_image
 BY_TYPE = "its IMAGETYP"
 NOT_SCIENCE = ("evening", "morning", "flat", "bias", "dark", "master", "catalog", "phot")
 USUAL_TYPES = HeaderNames().imagetyp
+FOLDER_DEPTH = 2  # as programs sort frames: by target, then by type
 _TABLE, _TILES, _START_BYTES = b"XTENSION= 'BINTABLE'", b"ZIMAGE  =", 8 * 2880
 _CALIBRATION = re.compile("flat|bias|zero|dark", re.IGNORECASE)
 _CALIBRATION_NAME = re.compile(
@@ -93,10 +94,33 @@ def _is_table(path: Path) -> bool:
     return False
 
 
-def left_out(entries: Iterable[Path], science: Collection[Path], growing: Collection[Path]) -> tuple[LeftOut, ...]:
-    """The files among the entries of a folder that are no science frames."""
-    files = [path for path in entries if path not in science and not path.is_dir()]
-    return tuple(_account(path, path in growing) for path in files)
+def left_out(
+    entries: Collection[Path], science: Collection[Path], growing: Collection[Path], own: Collection[str] = ()
+) -> tuple[LeftOut, ...]:
+    """The files among the entries of a folder that are no science frames, and would-be frames in folders inside.
+
+    `own` are names of folders into which ngcmos sets frames aside.
+    """
+    others = [path for path in entries if path not in science]
+    files = tuple(_account(path, path in growing) for path in others if not path.is_dir())
+    folders = [path for path in others if path.is_dir() and path.name not in own]
+    return (*files, *(frame for folder in folders for frame in _frames_inside(folder, folder.name)))
+
+
+def _frames_inside(folder: Path, told: str, depth: int = FOLDER_DEPTH) -> Iterator[LeftOut]:
+    """The would-be frames in a folder of a night and in those inside it; not those of calibration by its name."""
+    if _CALIBRATION.search(folder.name):
+        return
+    try:
+        entries = sorted(entry for entry in folder.iterdir() if not entry.name.startswith("."))
+    except OSError:
+        yield LeftOut(folder, Kind.NOT_LOOKED_AT, "a folder that cannot be read")
+        return
+    for entry in entries:
+        if entry.is_dir():
+            yield from _frames_inside(entry, f"{told}/{entry.name}", depth - 1) if depth > 1 else ()
+        elif is_fits(entry.name) and not any(word in entry.name.lower() for word in NOT_SCIENCE):
+            yield LeftOut(entry, Kind.NOT_LOOKED_AT, f"the folder {told}/ that it lies in")
 
 
 def _account(path: Path, is_growing: bool) -> LeftOut:

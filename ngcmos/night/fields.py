@@ -6,6 +6,7 @@ stands apart from the others of its field.
 
 import collections
 import dataclasses
+import re
 from collections.abc import Collection, Iterable, Mapping
 from pathlib import Path
 
@@ -23,6 +24,7 @@ from ngcmos.sphere import directions, separation_deg, unit_vectors
 
 FileState = tuple[float, int]
 UNKNOWN_FILTER = "unknown"  # of a profile that names none
+_BETWEEN = re.compile(r"(?<!\d)[-_]+|[-_]+(?!\d)")  # words; between digits they tell numbers apart
 Setup = tuple[tuple[str, str], ...]  # (what, value) of what must be alike in a field
 
 
@@ -108,15 +110,17 @@ def _is_alike(value: str, other: str) -> bool:
 def sort_into_fields(known: Mapping[Path, Identity], camera: Camera) -> Sorted:
     """Fields of frames.
 
-    Places more than a chip apart under one name are fields of their own, named by their whole OBJECT; so are
-    frames of another filter than the profile's (than that of most, where the profile names none), named by the
-    field and the filter. Frames of another gain, offset, read mode, binning, window or serial number than most of
-    a field stand apart.
+    A field that is named by its OBJECT is one field however that is spelled. Places more than a chip apart under
+    one name are fields of their own, named by their whole OBJECT; so are frames of another filter than the
+    profile's (than that of most, where the profile names none), named by the field and the filter. Frames of
+    another gain, offset, read mode, binning, window or serial number than most of a field stand apart.
     """
     groups: dict[str, list[Path]] = collections.defaultdict(list)
     by_base: dict[str, list[Path]] = collections.defaultdict(list)
-    for path, identity in known.items():
-        by_base[identity.base].append(path)
+    spelled: dict[str, str] = {}  # as the first frame has it, so that a field keeps its name while a night goes on
+    for path in sorted(known, key=time_key):
+        base = known[path].base
+        by_base[base if camera.files.field_length else spelled.setdefault(_spelling(base), base)].append(path)
     usual = usual_filter(known, camera)
     for base, paths in by_base.items():
         apart = _lie_apart({path: known[path] for path in paths}, camera)
@@ -134,6 +138,11 @@ def sort_into_fields(known: Mapping[Path, Identity], camera: Camera) -> Sorted:
         if odd:
             misfits[name] = odd
     return Sorted(fields, misfits)
+
+
+def _spelling(name: str) -> str:
+    """What names of a target that are spelled in several ways, as WASP-12, WASP 12 and wasp12, have in common."""
+    return _BETWEEN.sub("", name).casefold()
 
 
 def usual_filter(known: Mapping[Path, Identity], camera: Camera) -> str:

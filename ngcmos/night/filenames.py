@@ -33,6 +33,12 @@ def series_of(name: str) -> str:
     return _RUNNING.sub("", stem) or stem
 
 
+def running_number(name: str) -> int | None:
+    """The number at the end of a frame's name; None without one."""
+    match = _RUNNING.search(split_ending(name)[0])
+    return int(match[0].lstrip("-_. ")) if match else None
+
+
 def numbered(name: str, number: int) -> str:
     """The name of a file that is not the first of that name."""
     stem, ending = split_ending(name)

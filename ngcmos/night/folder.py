@@ -189,7 +189,7 @@ def open_night(
         identities[path] = before[path] if same else read_identity(path, camera, state)
     science = {path: one for path, one in identities.items() if not is_calibration_type(one.image_type)}
     found = sort_into_fields({path: one for path, one in science.items() if path not in growing}, camera)
-    others = left_out(_entries(folder), {*science} - {*growing}, growing)
+    others = left_out(_entries(folder), {*science} - {*growing}, growing, (FAILED_DONUTS, NO_WCS))
     date = _date_of(config, folder, list(science))
     return Night(folder, date, found.fields, tuple(growing), found.misfits, others, identities)
 

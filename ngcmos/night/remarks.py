@@ -13,7 +13,7 @@ from ngcmos.night.ledger import DONE, Entry, Ledger, forget, recall, record
 
 log = logging.getLogger(__name__)
 
-TIME, TURN, FOUND, LEFT_OUT = "time", "turn", "season", "excluded"
+TIME, SUCCESSION, TURN, FOUND, LEFT_OUT = "time", "succession", "turn", "season", "excluded"
 NEWS = (TURN, FOUND, LEFT_OUT)  # kinds that are good to know, with nothing wrong
 
 

@@ -145,6 +145,15 @@ def tell_lag(lag_s: float, altitude_key: str, time_key: str) -> str:
     return f"{told}; {time_key} is believed as the profile reads it"
 
 
+def tell_daylight(sun_deg: Floats, time_key: str) -> str:
+    """One line where the Sun stood above the horizon while frames were taken; "" where it did not."""
+    up = sun_deg[sun_deg > 0]
+    if not up.size:
+        return ""
+    told = f"by {time_key} and the site the Sun stood up to {up.max():.0f} deg high in {up.size} of {sun_deg.size}"
+    return f"{told} frames: is the clock that of UTC (headers.utc_offset_h), is the site's longitude east?"
+
+
 def number_of(said: object) -> float:
     """A card's value as a number, be it text or sexagesimal; NaN where it is none."""
     if isinstance(said, bool):

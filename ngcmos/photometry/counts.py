@@ -1,4 +1,4 @@
-"""Raw counts that cannot be right: wrapped around, clipped below saturation, below the bias.
+"""Raw counts that cannot be right: wrapped around, clipped below saturation, below the bias, not read out.
 
 ``believable_counts(raw, bias_adu, saturation_adu)`` tells which counts of a frame can be believed, and what is
 wrong with the others; ``tell_counts(faults)`` and ``tell_colour(patterns)`` are one line about a field each.
@@ -22,6 +22,7 @@ HIGH_ADU, MIDDLE_ADU = 49152, 16384  # of 65536: a star has four times as many c
 WRAPPED_SHARE = 0.001  # of the pixels
 EMPTY_SHARE = 0.2  # as many counts between, of those above
 LOW_SHARE = 0.1
+UNREAD_SHARE, UNREAD_SIGMA = 0.005, 10.0  # of the pixels; below the others
 NO_PATTERN = ("none", "mono", "monochrome")
 _SAMPLE = 8  # every so manieth pixel of both axes tells the sky
 
@@ -55,6 +56,8 @@ def believable_counts(raw: Counts, bias_adu: float | None, saturation_adu: float
     if bias_adu is not None and sky < bias_adu - BELOW_BIAS_SIGMA * sigma:
         return Believable(np.inf, fault=f"the sky lies below the bias of {bias_adu:.0f} ADU")
     lowest, highest = float(raw.min()), float(raw.max())
+    if unread := _share_unread(raw, sample, lowest):
+        return Believable(lowest + 0.5, fault=f"{unread:.0%} of the pixels hold {lowest:g}, not read out it seems")
     if lowest < -WRAPPED_SIGMA * sigma and _lies_in_stars(raw, raw < -WRAPPED_SIGMA * sigma):
         return Believable(-WRAPPED_SIGMA * sigma, fault="bright counts are negative, wrapped around it seems")
     if highest > HIGH_ADU and _is_wrapped_up(raw[::2, ::2], saturation_adu):
@@ -62,6 +65,16 @@ def believable_counts(raw: Counts, bias_adu: float | None, saturation_adu: float
     if sky + STAR_SIGMA * sigma < highest < saturation_adu and _is_clipped(raw == highest):
         return Believable(high=highest, fault=f"counts stop at {highest:.0f}, saturation is {saturation_adu:g}")
     return ALL_BELIEVABLE
+
+
+def _share_unread(raw: Counts, sample: Counts, lowest: float) -> float:
+    """Share of the pixels that all hold the lowest count, far below the others; 0 where it is that of a few."""
+    others = sample[sample > lowest]
+    if np.mean(sample == lowest) < UNREAD_SHARE / 2 or not others.size:  # of nearly all frames: one look tells
+        return 0.0
+    is_far = lowest < np.median(others) - UNREAD_SIGMA * max(mad_sigma(others), 1.0)
+    share = float(np.mean(raw == lowest))
+    return share if is_far and share >= UNREAD_SHARE else 0.0
 
 
 def _lies_in_stars(raw: Counts, negative: Bools) -> bool:

@@ -14,7 +14,7 @@ than 1 s wrong: 1.5 microseconds of light travel time, 15 arcsec of altitude.
 import contextlib
 import dataclasses
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -134,6 +134,16 @@ def altitude_of(earth: EarthVectors, directions: Floats) -> Floats:
     apparent = directions[None] + earth.velocity[:, None]
     apparent /= np.linalg.norm(apparent, axis=-1, keepdims=True)
     sine = np.einsum("fsi,fi->fs", apparent, earth.zenith)
+    altitude: Floats = np.degrees(np.arcsin(np.clip(sine, -1, 1)))
+    return altitude
+
+
+def sun_altitudes(earth: Sequence[EarthVectors]) -> Floats:
+    """(frames,) altitude of the middle of the Sun in degrees, without refraction."""
+    if not earth:
+        return np.zeros(0)
+    away, zenith = (np.concatenate([getattr(one, name) for one in earth]) for name in ("from_sun", "zenith"))
+    sine = -(away * zenith).sum(axis=1) / np.linalg.norm(away, axis=1)
     altitude: Floats = np.degrees(np.arcsin(np.clip(sine, -1, 1)))
     return altitude
 

@@ -14,10 +14,9 @@ from ngcmos.astrometry.crowding import contaminations
 from ngcmos.astrometry.growth import Growth, growth_of
 from ngcmos.calibration.belonging import Setting, settings_of
 from ngcmos.calibration.masters import Masters, load_masters
-from ngcmos.errors import FrameError, HeaderError, MasterError, ProductError, WorkError
+from ngcmos.errors import FrameError, MasterError, ProductError, WorkError
 from ngcmos.lightcurves.summary import keep_summary
 from ngcmos.names import Flag, Record, Stage
-from ngcmos.night.filenames import stamp_of
 from ngcmos.night.fingerprint import Inputs
 from ngcmos.night.folder import file_state
 from ngcmos.night.job import Job
@@ -27,7 +26,7 @@ from ngcmos.night.outcome import Outcome
 from ngcmos.night.products import catalog_path, input_catalog_path, photometry_path
 from ngcmos.night.provenance import keep_product, keep_standing
 from ngcmos.steps.catalog import file_checksum, read_catalog, read_input_catalog
-from ngcmos.steps.clock import TOLERANCE_S, lag_s, likely_cause
+from ngcmos.steps.clock import find_wrong_times
 from ngcmos.steps.clouds import mark_clouds
 from ngcmos.steps.hot_pixels import spread_frames, with_hot_pixels
 from ngcmos.steps.measuring import (
@@ -40,6 +39,7 @@ from ngcmos.steps.measuring import (
     prepare_measuring,
     with_times,
 )
+from ngcmos.steps.patterns import remark_on_patterns
 from ngcmos.steps.remarking import remark_on_counts, remark_on_headers, remark_on_masters, remark_on_table
 from ngcmos.steps.table import (
     Making,
@@ -245,6 +245,7 @@ class FieldPhotometer:
         shapeless = join_table(self._path, placed, self._known, stars, making)
         keep_product(self._job.ledger, self._path, self._field, self._inputs)
         remark_on_table(self._job, self._field, self._path, shapeless)
+        remark_on_patterns(self._job, self._field, placed, self._masters())
         self._job.outcome.products.append(self._path)
 
     def _keep_summary(self, inputs: Inputs) -> None:
@@ -369,31 +370,3 @@ def with_shift(frame: Placed, shifts: Mapping[str, Entry]) -> Placed:
         return frame
     known = shifts[frame.path.name]
     return dataclasses.replace(frame, shift=(known.number("x"), known.number("y")))
-
-
-def find_wrong_times(placed: Sequence[Placed], key: str) -> dict[Path, HeaderError]:
-    """{path: HeaderError} of frames whose time is not their own.
-
-    A time that another frame has already, or that differs from the stamp in the file's name otherwise than in
-    the other frames of the field (by more than half an exposure). Where all times are whole seconds they are
-    rounded, not wrong: then a second more is allowed, and frames with stamps of their own may share one.
-    """
-    wrong: dict[Path, HeaderError] = {}
-    taken: dict[str, Path] = {}
-    rounded = all(frame.start.isot.endswith(".000") for frame in placed)
-    lags = {frame.path: lag_s(frame.path, frame.start.isot) for frame in placed}
-    usual = np.nanmedian([np.nan, *lags.values()]) if np.isfinite(list(lags.values())).any() else 0.0
-    for frame in placed:
-        name, start = frame.path.name, frame.start.isot
-        if abs(lags[frame.path] - usual) > frame.exptime_s / 2 + rounded * TOLERANCE_S:
-            off = f"{lags[frame.path]:+.3f} s from the time in its name, expected {usual:+.3f} s"
-            cause = likely_cause(lags[frame.path] - usual, frame.exptime_s)
-            remedy = cause or ": put right whichever of the two is wrong, the card or the name"
-            wrong[frame.path] = HeaderError(f"{name}: {key} {start} is {off}{remedy}")
-            continue
-        first = taken.setdefault(start, frame.path)
-        own_stamp = rounded and None not in (stamp_of(first), stamp_of(frame.path))
-        if first != frame.path and not (own_stamp and stamp_of(first) != stamp_of(frame.path)):
-            said = f"{key} {start} is that of {first.name}, expected a time of its own"
-            wrong[frame.path] = HeaderError(f"{name}: {said}")
-    return wrong

@@ -13,6 +13,7 @@ from ngcmos.astrometry.coverage import Lie, lie_of_chip
 from ngcmos.astrometry.distortion import Solution
 from ngcmos.astrometry.places import FieldPlaces
 from ngcmos.astrometry.vizier import Service
+from ngcmos.doctor.frame import remark_on_profile
 from ngcmos.errors import (
     CatalogError,
     FrameError,
@@ -24,7 +25,6 @@ from ngcmos.errors import (
     WorkError,
 )
 from ngcmos.names import Stage, Verdict
-from ngcmos.night.frames import as_name
 from ngcmos.night.job import Job
 from ngcmos.night.ledger import record
 from ngcmos.night.loop import HEADERS_TOGETHER
@@ -44,7 +44,7 @@ from ngcmos.steps.catalog import (
 )
 from ngcmos.steps.clock import remark_on_times
 from ngcmos.steps.keep_list import kept_stars
-from ngcmos.steps.pointing import tell_coverage, tell_pointing
+from ngcmos.steps.pointing import check_object, tell_coverage, tell_pointing
 from ngcmos.steps.remarking import refuse_misfits
 from ngcmos.steps.solution import (
     Sighting,
@@ -142,6 +142,7 @@ class FieldSolver:
         self._selected = self._places.usual_place, set(field_targets(frames))
         tell_pointing(self._job, self._field, self._options.center or find_centre(frames), usual)
         tell_coverage(self._job, self._field, share_covered(self._catalog, self._find_lie()))
+        remark_on_profile(self._job, self._field, frames[0].path)
 
     def remark(self) -> None:
         """Keep what the times of the frames seen so far contradict."""
@@ -173,7 +174,7 @@ class FieldSolver:
                 job.settle(path, self._field, result)
                 continue
             if path.name not in self._sightings:
-                _check_object(result, job.camera.headers.object[0])
+                check_object(result, job.camera.headers.object[0])
             frames.append(result)
             self._sightings[path.name] = result
             if result.solution is not None and not self._options.overwrite:
@@ -391,10 +392,3 @@ def _spread(paths: Sequence[Path]) -> list[Path]:
     """Some of the paths, spread over all."""
     rows = {len(paths) * (number + 1) // (SAMPLE + 1) for number in range(SAMPLE)} if paths else set()
     return [paths[row] for row in sorted(rows)]
-
-
-def _check_object(frame: Sighting, key: str) -> None:
-    """Say where OBJECT is not of the field that the name gives; the sky decides which is right."""
-    if frame.object_name and not as_name(frame.object_name).lower().startswith(frame.field.lower()):
-        told = "%s: %s: %s is %r, expected one that begins with %s; solved as that field"
-        log.warning(told, Stage.SIMPLE_WRAPPER, frame.name, key, frame.object_name, frame.field)

@@ -22,6 +22,7 @@ from ngcmos.astrometry.tic import Extract, load_tic
 from ngcmos.astrometry.vizier import VIZIER, Service, fetch_tic, region_of
 from ngcmos.config import Camera
 from ngcmos.errors import CatalogError
+from ngcmos.neighbours import tree_of
 from ngcmos.night.job import Job
 from ngcmos.night.pointing import in_hours
 from ngcmos.night.products import catalog_path, input_catalog_path, keep_old, region_path, write_table, write_text
@@ -33,6 +34,7 @@ log = logging.getLogger(__name__)
 KEPT_FOLDER = "catalogs"
 WIDEST_BOX_DEG = 20.0
 SAME_PLACE = 0.01  # of the box: asked there once, local files have no more
+ONE_PLACE_DEG = 1.0  # pointings of a field that are further apart are of two places, or one of them is wrong
 STEADY_PX = 10.0  # stars so near to the edge of the list may be in it or not: the field never sits quite still
 _MASTER_COLOUR, _INPUT_COLOUR = "green", "cyan"
 
@@ -323,7 +325,7 @@ def read_input_catalog(folder: Path, field: str) -> Table:
 
 
 def field_centre(frames: Sequence[Sighted]) -> tuple[float, float]:
-    """(ra, dec) in degrees: the median of the pointings, so that a slewing first frame does not matter."""
+    """(ra, dec) in degrees: the median of the pointings where most lie: a slewing frame does not matter."""
     centre = find_centre(frames)
     if centre is None:
         told = "no frame has a pointing in its header, expected one at least, or --center RA DEC"
@@ -336,7 +338,14 @@ def find_centre(frames: Sequence[Sighted]) -> Place | None:
     pointings = [frame.pointing for frame in frames if frame.pointing is not None]
     if not pointings:
         return None
-    ra, dec = directions(np.median(unit_vectors(*np.array(pointings).T), axis=0))
+    places = unit_vectors(*np.array(pointings).T)
+    middle = np.median(places, axis=0)
+    reach = np.radians(ONE_PLACE_DEG)
+    if np.linalg.norm(places - middle, axis=1).max() > reach:  # of two places the middle is none
+        tree = tree_of(places)
+        fullest = int(np.argmax(tree.query_ball_point(places, reach, return_length=True)))
+        middle = np.median(places[tree.query_ball_point(places[fullest], reach)], axis=0)
+    ra, dec = directions(middle)
     return float(ra), float(dec)
 
 

@@ -8,10 +8,13 @@ from pathlib import Path
 from typing import Protocol
 
 import numpy as np
+from astropy.time import Time
 
+from ngcmos.errors import HeaderError
 from ngcmos.night.filenames import stamp_of
 from ngcmos.night.job import Job
-from ngcmos.night.remarks import TIME, keep_remark
+from ngcmos.night.remarks import SUCCESSION, TIME, keep_remark
+from ngcmos.night.succession import tell_succession
 
 TOLERANCE_S = 1.0  # seconds that are rounded or cut are not wrong
 STAMP_S = 1e-3  # to which the stamps of names and cards are told
@@ -50,6 +53,17 @@ class Timed(Protocol):
     def exposure_as_text(self) -> str: ...
 
 
+class Dated(Protocol):
+    """A frame and when it began."""
+
+    @property
+    def path(self) -> Path: ...
+    @property
+    def start(self) -> Time: ...
+    @property
+    def exptime_s(self) -> float: ...
+
+
 def remark_on_times(job: Job, field: str, frames: Sequence[Timed]) -> None:
     """Exposures written as text, and clocks that do not agree."""
     texts = [frame.exposure_as_text for frame in frames if frame.exposure_as_text]
@@ -57,6 +71,11 @@ def remark_on_times(job: Job, field: str, frames: Sequence[Timed]) -> None:
     clocked = [Clocked(one.path, one.start, one.exptime_s, one.middle_s, one.end_s) for one in frames]
     card, timezone = job.camera.headers.date_obs[0], job.config.site.timezone
     keep_remark(job.ledger, field, TIME, tell_clock(clocked, card, timezone=timezone))
+    night = job.night.date if job.folder.name == job.night.date else ""
+    written = {path: one.state[0] for path, one in job.night.known.items() if one.state}
+    longitude_deg = job.config.site.longitude_deg
+    told = tell_succession(clocked, card, night=night, longitude_deg=longitude_deg, written=written)
+    keep_remark(job.ledger, field, SUCCESSION, told)
 
 
 def tell_clock(frames: Sequence[Clocked], card: str, *, timezone: str = "UTC") -> str:
@@ -128,3 +147,31 @@ def likely_cause(lag: float, exptime_s: float) -> str:
         hours = round(lag / _ZONE_S) * _ZONE_S / 3600
         return f", as local time: if it is that of the header, headers.utc_offset_h = {hours:g}"
     return ""
+
+
+def find_wrong_times(placed: Sequence[Dated], key: str) -> dict[Path, HeaderError]:
+    """{path: HeaderError} of frames whose time is not their own.
+
+    A time that another frame has already, or that differs from the stamp in the file's name otherwise than in
+    the other frames of the field (by more than half an exposure). Where all times are whole seconds they are
+    rounded, not wrong: then a second more is allowed, and frames with stamps of their own may share one.
+    """
+    wrong: dict[Path, HeaderError] = {}
+    taken: dict[str, Path] = {}
+    rounded = all(frame.start.isot.endswith(".000") for frame in placed)
+    lags = {frame.path: lag_s(frame.path, frame.start.isot) for frame in placed}
+    usual = np.nanmedian([np.nan, *lags.values()]) if np.isfinite(list(lags.values())).any() else 0.0
+    for frame in placed:
+        name, start = frame.path.name, frame.start.isot
+        if abs(lags[frame.path] - usual) > frame.exptime_s / 2 + rounded * TOLERANCE_S:
+            off = f"{lags[frame.path]:+.3f} s from the time in its name, expected {usual:+.3f} s"
+            cause = likely_cause(lags[frame.path] - usual, frame.exptime_s)
+            remedy = cause or ": put right whichever of the two is wrong, the card or the name"
+            wrong[frame.path] = HeaderError(f"{name}: {key} {start} is {off}{remedy}")
+            continue
+        first = taken.setdefault(start, frame.path)
+        own_stamp = rounded and None not in (stamp_of(first), stamp_of(frame.path))
+        if first != frame.path and not (own_stamp and stamp_of(first) != stamp_of(frame.path)):
+            said = f"{key} {start} is that of {first.name}, expected a time of its own"
+            wrong[frame.path] = HeaderError(f"{name}: {said}")
+    return wrong

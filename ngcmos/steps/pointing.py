@@ -1,9 +1,13 @@
 """What is told of where a field sits: against its cards, and against its catalog."""
 
 import logging
+from pathlib import Path
+from typing import Protocol
 
 from ngcmos.arrays import Place
 from ngcmos.astrometry.distortion import Solution, centre_of, rotation_of
+from ngcmos.names import Stage
+from ngcmos.night.frames import as_name
 from ngcmos.night.job import Job
 from ngcmos.night.pointing import pointing_off_deg
 from ngcmos.night.remarks import keep_remark
@@ -12,6 +16,17 @@ from ngcmos.sphere import separation_deg
 log = logging.getLogger(__name__)
 
 FAR_OFF = 0.1  # of the chip: pointing cards that are further off are remarked
+
+
+class Named(Protocol):
+    """A frame, its field, and the target that its header names."""
+
+    @property
+    def path(self) -> Path: ...
+    @property
+    def field(self) -> str: ...
+    @property
+    def object_name(self) -> str: ...
 
 
 def tell_pointing(job: Job, field: str, told: Place | None, usual: Solution) -> None:
@@ -39,3 +54,10 @@ def tell_coverage(job: Job, field: str, share: float) -> None:
     """Remark where a catalog covers only that share of the chip."""
     told = f"the catalog covers {share:.1%} of the chip, stars elsewhere are not known" if share < 1 else ""
     keep_remark(job.ledger, field, "catalog", told)
+
+
+def check_object(frame: Named, key: str) -> None:
+    """Say where OBJECT is not of the field that the name gives; the sky decides which is right."""
+    if frame.object_name and not as_name(frame.object_name).lower().startswith(frame.field.lower()):
+        told = "%s: %s: %s is %r, expected one that begins with %s; solved as that field"
+        log.warning(told, Stage.SIMPLE_WRAPPER, frame.path.name, key, frame.object_name, frame.field)

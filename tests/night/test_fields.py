@@ -57,6 +57,15 @@ def test_one_place_under_two_objects_is_one_field(night):
     assert counts(night({"OBJECT": "NG2320-1302_A"}, {"OBJECT": "NG2320-1302_B"})) == {"NG2320-1302": 2}
 
 
+def test_a_target_spelled_in_several_ways_is_one_field(night, small_config):
+    camera = small_config.camera
+    camera = dataclasses.replace(camera, files=dataclasses.replace(camera.files, field_length=0))
+    config = dataclasses.replace(small_config, camera=camera)
+    names = ["WASP-12", "WASP 12", "wasp12", "WASP_12", "WASP-121", "J1-23", "J12-3", "J1_23"]
+    opened = night(*({"OBJECT": name} for name in names), config=config)
+    assert counts(opened) == {"WASP-12": 4, "WASP-121": 1, "J1-23": 1, "J12-3": 1, "J1_23": 1}
+
+
 def test_one_place_across_the_zero_of_right_ascension_is_one_field(night):
     """The plain mean of 359.99 and 0.01 degrees lies on the other side of the sky."""
     first = [{"OBJECT": "NG2320-1302_A", "TELRAD": ra} for ra in (359.99, 0.01)]
@@ -180,6 +189,21 @@ def test_what_is_exported_into_the_night_is_a_product(night, name):
     (opened.folder / name).touch()
     [one] = left_out([opened.folder / name], (), ())
     assert one.kind == Kind.PRODUCT
+
+
+def test_frames_in_folders_inside_are_accounted_for(night):
+    """But for those that are set aside, calibration and products."""
+    lost = ["LIGHT/a-1.fits", "WASP-12/LIGHT/a-2.fits.fz", "20240704/NG2320-1302_TIC-1-20240704073137751.FITS"]
+    known = ["flats/a.fits", "20240704/bias-1.fits", "20240704/phot_A.fits", "no_wcs/b.fits", "LIGHT/a.txt"]
+    for name in (*lost, *known):
+        (night.folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (night.folder / name).touch()
+    others = night({}).others
+    assert sorted(str(one.path.relative_to(night.folder)) for one in others) == sorted(lost)
+    assert {one.reason for one in others} == {
+        f"the folder {name.rpartition('/')[0]}/ that it lies in" for name in lost
+    }
+    assert {one.kind for one in others} == {Kind.NOT_LOOKED_AT}
 
 
 def test_every_file_is_accounted_for(night):

@@ -18,6 +18,7 @@ from ngcmos.photometry.air import (
     clock_lag_s,
     number_of,
     tell_air,
+    tell_daylight,
     tell_lag,
     under_sky,
 )
@@ -160,3 +161,9 @@ def test_altitudes_that_are_no_field_s_tell_no_time(nights):
     _, cards = nights
     for junk in (-5.0, "closed"):
         assert not any(map(clock_lag_s, cards(np.full((NIGHTS, 12), junk, object), range(40))))
+
+
+def test_frames_taken_by_day_are_told():
+    told = tell_daylight(np.array([-20.0, -0.1, 0.1, 12.4]), "DATE-OBS")
+    assert told.startswith("by DATE-OBS and the site the Sun stood up to 12 deg high in 2 of 4 frames")
+    assert tell_daylight(np.array([-20.0, -0.1]), "DATE-OBS") == tell_daylight(np.zeros(0), "DATE-OBS") == ""

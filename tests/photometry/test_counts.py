@@ -92,6 +92,17 @@ def test_a_frame_below_its_bias_is_believed_in_nothing():
     assert believable_counts((sky_alone - 30).astype(np.uint16), None, 65535).fault == ""
 
 
+@pytest.mark.parametrize(
+    ("rows", "told"), [(1, ""), (2, "1% of the pixels hold 0"), (120, "40% of the pixels hold 0")]
+)
+def test_rows_that_were_not_read_out_are_named(rows, told):
+    raw = frame(peak=9000).astype(np.uint16)
+    raw[:rows] = 0
+    judged = believable_counts(raw, BIAS, 65535)
+    assert judged.fault == (f"{told}, not read out it seems" if told else "")
+    assert (0 < judged.low <= 1) == bool(told)
+
+
 def test_noise_around_zero_is_no_wrapped_count():
     assert believable_counts((frame(peak=3000, sky=0) - BIAS).astype(np.float32), None, 65535).fault == ""
 

@@ -22,6 +22,7 @@ from ngcmos.photometry.times import (
     hjd_of,
     mid_exposure,
     star_directions,
+    sun_altitudes,
 )
 
 PARANAL = load_camera().site
@@ -103,6 +104,15 @@ def test_random_stars_on_random_dates(ours, kind):
     assert np.ptp(mid.jd) > 7000
     assert np.ptp(travel) > 900 * SECOND
     assert np.abs(difference).max() < 1e-4 * SECOND
+
+
+def test_altitudes_of_the_sun_are_those_of_astropy():
+    mid = Time("2024-07-06T00:00:00") + np.arange(0, 24, 3) * units.hour
+    place = EarthLocation.from_geodetic(PARANAL.longitude_deg, PARANAL.latitude_deg, PARANAL.elevation_m)
+    expected = get_sun(mid).transform_to(AltAz(obstime=mid, location=place)).alt.deg
+    earth = earth_vectors(mid, PARANAL)
+    np.testing.assert_allclose(sun_altitudes([earth[:3], earth[3:]]), expected, atol=0.01)
+    assert sun_altitudes([]).size == 0
 
 
 def test_the_sun_is_eight_minutes_away():

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from astropy.time import Time
 
-from ngcmos.stages.process_cmos import find_wrong_times
+from ngcmos.steps.clock import find_wrong_times
 
 
 def frame(stamp, start, exptime_s=10.0):
