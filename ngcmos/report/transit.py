@@ -221,7 +221,7 @@ def _limit_h(expected: Expected | None) -> float:
 
 
 def _expectation(is_seen: bool, mid_bjd: float) -> str:
-    return f"; one was expected at BJD_TDB {mid_bjd:.4f}" + ("" if is_seen else ", when no frame is good")
+    return f"; one was expected at BJD_TDB {mid_bjd:.4f}" + ("" if is_seen else ", when there are no good frames")
 
 
 def tell(result: Result) -> None:
