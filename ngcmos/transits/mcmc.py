@@ -1,7 +1,7 @@
 """Depth, mid-time and length of a transit by Markov chains (emcee): another way to their errors.
 
 Model and prior knowledge are those of the grid; strength and memory of the red noise are sampled along, evenly in
-their logarithm, and the trend is fitted to each sample.
+their logarithm but for noise that is redder than usual, and the trend is fitted to each sample.
 """
 
 import dataclasses
@@ -14,7 +14,7 @@ from ngcmos.transits.curve import Curve
 from ngcmos.transits.ephemeris import Expected
 from ngcmos.transits.fit import TransitFit, points_of, search_of
 from ngcmos.transits.grid import DEPTHS, Model, Search, log_prior, make_grid
-from ngcmos.transits.red_noise import RATIOS, Noise, Whitener, fit_linear, memory_limits
+from ngcmos.transits.red_noise import RATIOS, USUAL_RATIO, Noise, Whitener, fit_linear, memory_limits
 from ngcmos.transits.shape import Limb
 from ngcmos.transits.trend import trend_columns
 
@@ -60,7 +60,8 @@ class Posterior:
         )
         whitener = Whitener(self.points, Noise(float(ratio), float(memory_d)))
         fitted = fit_linear(whitener, self.points.flux + depth * grid.losses[:, 0], self.model.trend)
-        return fitted.log_evidence + float(log_prior(self.search, grid.duration_d)[0])
+        usual = min(0.0, float(np.log(USUAL_RATIO / ratio)))  # redder noise is less likely beforehand
+        return fitted.log_evidence + usual + float(log_prior(self.search, grid.duration_d)[0])
 
 
 def sample_transit(
