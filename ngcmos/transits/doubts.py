@@ -36,12 +36,15 @@ def doubts_of_fit(fit: TransitFit, expected: Expected | None, unforeseen: Transi
 
 
 def _elsewhere(found: TransitFit, expected: Expected) -> list[str]:
-    """A transit where the ephemeris has none."""
-    off_h = HOURS_A_DAY * (found.mid_bjd - expected.mid_bjd)
-    told = (
-        f"a transit at BJD_TDB {found.mid_bjd:.4f} ({found.depth:.2%} deep), {off_h:+.1f} h from the expected one"
-    )
-    return [f"there is {told}: are period (days) and epoch (BJD_TDB) right?"]
+    """A transit that is not where, or not as long as, the ephemeris has it."""
+    told = f"there is a transit at BJD_TDB {found.mid_bjd:.4f}, {found.depth:.2%} deep"
+    off_d, length_h = found.mid_bjd - expected.mid_bjd, HOURS_A_DAY * found.duration_d
+    if abs(off_d) < found.duration_d / 2 and expected.duration_d > 0:
+        expected_h = HOURS_A_DAY * expected.duration_d
+        return [f"{told}, that lasts {length_h:.2f} h, expected {expected_h:.2f} h: is its length (hours) right?"]
+    return [
+        f"{told}, {HOURS_A_DAY * off_d:+.1f} h from the expected one: are period (days) and epoch (BJD_TDB) right?"
+    ]
 
 
 def _late(fit: TransitFit) -> list[str]:

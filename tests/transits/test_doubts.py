@@ -63,3 +63,11 @@ def test_a_transit_hours_from_the_expected_one_is_told(seen):
     [told] = doubts_of_fit(none, expected, fit)
     assert "-2.4 h from the expected one" in told
     assert doubts_of_fit(none, expected, none) == [] and np.isfinite(fit.depth)
+
+
+def test_a_length_in_days_hides_a_transit_and_is_told(seen):
+    curve, fit, right = seen
+    expected = expect(dataclasses.replace(right, duration_d=right.duration_d / 24), curve.bjd_tdb)
+    none = dataclasses.replace(fit, bic_difference=-5.0)
+    [told] = doubts_of_fit(none, expected, fit)
+    assert f"expected {right.duration_d:.2f} h: is its length (hours) right?" in told
