@@ -14,6 +14,7 @@ from pathlib import Path
 
 import numpy as np
 from running import run_stage
+from scipy.ndimage import gaussian_filter
 from transit_fit import fit_transit
 
 from ngcmos.calibration.masters import load_masters
@@ -30,10 +31,11 @@ from ngcmos.simulate.injection import Wanted, inject_night
 from ngcmos.simulate.night import simulate_night
 from ngcmos.simulate.truth import read_truth
 from ngcmos.stages import create_flats, noise_model, process_cmos, simple_wrapper
-from ngcmos.tables.table import read_stars
+from ngcmos.tables.table import read_frames, read_stars
 
 ALONE = 1e-3  # light of neighbours in the largest aperture
 BRIGHTEST = 9.5
+EDGE_PX, SIGMA_TO_FWHM = 50, 2.355
 SPOILT = Flag.EDGE | Flag.SATURATED | Flag.BAD_PIXEL | Flag.OFF_CHIP
 DAY_MS = 86400e3
 SEEDS = range(21, 41)  # nights: copies of one share the noise of its stars
@@ -141,6 +143,27 @@ def pull_rows(pulls):
             yield f"{name}: mean (itself known to {error:.3f})", mean[inside].mean(), "0 +- 0.05"
 
 
+def flat_pull_rows(base, config, night):
+    """Rows of what the flat alone does to bright stars without neighbours, in errors of a frame, and anywhere."""
+    path, (low, high) = table_of(night), (BRIGHTEST, 11)
+    off = (
+        load_masters(config, night.folder).flat / chip_of(base, config).response / flat_scale(base, config, night)
+    )
+    under = gaussian_filter(1 - off.astype(float), np.median(read_frames(path)["fwhm_px"]) / SIGMA_TO_FWHM)
+    cube, stars = read_cube(path, ["x", "y", "flux_5", "fluxerr_5", "flags"]), read_stars(path)
+    tmag, alone = np.asarray(stars["Tmag"], float), np.asarray(stars["contamination"]) < ALONE
+    alone &= (
+        ~np.asarray(stars["blended"], bool) & ((cube["flags"][0] & SPOILT) == 0) & (tmag >= low) & (tmag < high)
+    )
+    x, y, light, error = (cube[name][0, alone] for name in ("x", "y", "flux_5", "fluxerr_5"))
+    own = under[np.rint(y - 1).astype(int), np.rint(x - 1).astype(int)] * light / error
+    anywhere = under[EDGE_PX:-EDGE_PX, EDGE_PX:-EDGE_PX] * np.median(light / error)
+    chance = np.std(anywhere) / np.sqrt(own.size)
+    name = f"pulls by the flat alone, {low:g}-{high:g} mag"
+    yield f"{name}, {own.size} stars: mean (by chance 0 +- {chance:.3f})", own.mean(), ""
+    yield f"{name}: mean over the chip", anywhere.mean(), "0 +- 0.01"
+
+
 def inject_and_recover(folder, trials):
     """Rows of the pulls of depth and mid-time of injected transits."""
     pulls, depths = [], []
@@ -217,9 +240,12 @@ def main():
         usual += [pulls] if name == "usual" else []
         rows = audit_night(config, night) if name == "usual" else ()
         write_rows(f"{name} field: ", [*rows, *pull_rows([pulls]), *compare_truth(base, config, night)])
+        write_rows(f"{name} field: ", flat_pull_rows(base, config, night))
     for seed in MORE_SEEDS:
         base = options.folder / f"usual{seed}"
-        usual.append(star_pulls(base, *make_night(base, **plan | few, seed=seed)))
+        config, night = make_night(base, **plan | few, seed=seed)
+        usual.append(star_pulls(base, config, night))
+        write_rows(f"usual field {seed}: ", flat_pull_rows(base, config, night))
     write_rows(f"{len(usual)} usual fields with flats of their own: ", pull_rows(usual))
     write_rows("", inject_and_recover(options.folder, options.trials))
 
