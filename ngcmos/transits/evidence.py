@@ -18,12 +18,12 @@ from ngcmos.transits.trend import TRENDS, trend_columns
 TRANSIT_TERMS = 4  # depth, mid-time, length, impact parameter
 CERTAIN_BIC = 10.0  # "very strong" of Kass & Raftery 1995, JASA 90, 773
 AS_EXPECTED_SIGMA = 3.0
-KNOWN_SHARE = 0.25  # of a width: a mid-time that is known so well is known beforehand
+KNOWN_SHARE = 0.25  # of a width: so well a mid-time is known beforehand, and by a transit that is just found
 LIMIT_DEPTHS = 200
 TINY = 1e-30
 
 
-def terms_of(expected: Expected | None, width_d: float, off_d: float = 0.0, off_err_d: float = 0.0) -> int:
+def terms_of(expected: Expected | None, width_d: float, off_d: float = 0.0) -> int:
     """Number of terms that a transit takes from the data: what an ephemeris tells rightly is no term.
 
     Parameters
@@ -31,12 +31,13 @@ def terms_of(expected: Expected | None, width_d: float, off_d: float = 0.0, off_
     expected : Expected or None
     width_d : float
         Of the transit.
-    off_d, off_err_d : float
-        From the expected mid-time, and the error of both together.
+    off_d : float
+        How far the likeliest transit lies from the expected time.
     """
-    if expected is None or not expected.is_seen or expected.mid_err_d > KNOWN_SHARE * width_d:
+    known_d = KNOWN_SHARE * width_d
+    if expected is None or not expected.is_seen or expected.mid_err_d > known_d:
         return TRANSIT_TERMS
-    if abs(off_d) > AS_EXPECTED_SIGMA * off_err_d:
+    if abs(off_d) > np.hypot(AS_EXPECTED_SIGMA * expected.mid_err_d, known_d):
         return TRANSIT_TERMS
     return TRANSIT_TERMS - 1 - (expected.duration_d > 0)
 

@@ -164,8 +164,8 @@ def _fit_once(curve: Curve, limb: Limb, expected: Expected | None) -> TransitFit
     free = _free(_tangents(points, look), look.search)
     summary = _summed_up(curve, look, cells, first.likeliest, _permuted_errors(points, look, likely[0], free))
     with_it = np.column_stack([look.model.trend, _loss(points, look, first.likeliest)])
-    seen = summary.against(expected)
-    terms = terms_of(expected, summary.width_d, seen.oc_d, seen.oc_err_d)
+    off_d = first.likeliest.mid - expected.mid_bjd if expected else 0.0
+    terms = terms_of(expected, first.likeliest.width_d, off_d)
     return dataclasses.replace(
         summary,
         bic_difference=bic_difference(points, whiteners, with_it, terms),

@@ -47,14 +47,14 @@ def test_where_there_are_no_points_no_depth_is_found():
     [
         (None, 0.0, 4),
         (KNOWN, 0.002, 2),
-        (KNOWN, 0.02, 4),  # another one, or a wrong ephemeris
+        (KNOWN, 0.012, 4),  # another one, a wrong ephemeris, or what noise is like
         (dataclasses.replace(KNOWN, duration_d=float("nan")), 0.0, 3),
         (dataclasses.replace(KNOWN, mid_err_d=0.03), 0.0, 4),  # it tells hardly more than the night
         (dataclasses.replace(KNOWN, is_seen=False), 0.0, 4),
     ],
 )
 def test_what_an_ephemeris_tells_rightly_is_no_term(expected, off_d, terms):
-    assert terms_of(expected, HOUR, off_d, 0.001) == terms
+    assert terms_of(expected, HOUR, off_d) == terms
 
 
 def test_a_term_less_is_worth_the_log_of_the_points():
