@@ -22,6 +22,7 @@ from bench_small import describe_small, lay_out, measure_small
 from meter import NUMBERS, Usage, run_script
 
 from ngcmos.chain.registry import STAGES
+from ngcmos.commands.old_names import NEW_SCRIPTS
 from ngcmos.config import load_camera
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -63,16 +64,20 @@ def main():
     parser.add_argument("--compare", type=Path, metavar="FILE", help="an earlier bench.json: ratios to it follow")
     options = parser.parse_args()
     old = json.loads(options.compare.read_text()) if options.compare else None
-    result = measure(options.folder.absolute(), options.repeats)
-    (options.json or options.folder / "bench.json").write_text(json.dumps(result, indent=1) + "\n")
+    result = {}
+    for part in measure(options.folder.absolute(), options.repeats):
+        result |= part  # kept at once: what comes later may fail
+        (options.json or options.folder / "bench.json").write_text(json.dumps(result, indent=1) + "\n")
     sys.stdout.write("\n".join(describe(result)) + "\n")
     if old:
         sys.stdout.write("\n".join(["", "ratios: now over before", *compare(result, old)]) + "\n")
 
 
 def measure(folder, repeats):
-    """Everything that `bench.json` holds."""
+    """Everything that `bench.json` holds, part after part."""
     shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    yield {"help_ms": {path.stem: measure_help(path) for path in sorted(SCRIPTS.glob("*.py")) if is_there(path)}}
     raw = folder / "raw"
     run_script(SCRIPTS / "simulate_night.py", raw, "--frames", ALL, "--seed", 1)
     load = os.getloadavg()[0]
@@ -81,16 +86,20 @@ def measure(folder, repeats):
         key: {run: median([trial[key][run] for trial in trials]) for run in trials[0][key]} for key in trials[0]
     }
     stages = {stage: numbers_of(runs[stage]) for stage in runs}
-    return {
+    yield {
         "machine": {"python": platform.python_version(), "cores": len(os.sched_getaffinity(0)), "load": load},
         "frames": ALL,
         "repeats": repeats,
         "stages": stages,
         "movie_frame_ms": stages[MOVIES]["cpu_ms"] * load_camera().movie.every,
-        "table": measure_table(folder / "base", folder / "season"),
-        "small": measure_small(SCRIPTS, folder / "small"),
-        "help_ms": {path.stem: measure_help(path) for path in sorted(SCRIPTS.glob("*.py"))},
     }
+    yield {"table": measure_table(folder / "base", folder / "season")}
+    yield {"small": measure_small(SCRIPTS, folder / "small")}
+
+
+def is_there(script):
+    """Whether a script does something; others say what has taken their place."""
+    return script.stem not in NEW_SCRIPTS
 
 
 def measure_runs(raw, base):
