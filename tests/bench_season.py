@@ -21,12 +21,15 @@ from season.conftest import FIELD
 from season.made_season import Habits, make_night, make_sky, write_night
 
 from ngcmos.config import load_camera
+from ngcmos.report.season_page import write_season
+from ngcmos.season import update
 from ngcmos.season.archive import season_folder, write_pieces, write_rows
 from ngcmos.season.binned import BinnedSeason
 from ngcmos.season.build import Source, bring_in
-from ngcmos.season.scale import fit_season
-from ngcmos.season.search import search
-from ngcmos.season.summary import read_for_scale
+from ngcmos.season.dips import Dip
+from ngcmos.season.periods import Period
+from ngcmos.season.search import Found, search
+from ngcmos.season.summary import read_summary, write_summary
 from ngcmos.season.tables import STAR_ROW, frame_rows, night_means, star_rows
 
 FRAMES, STARS, NIGHTS = 2500, 1000, 200
@@ -55,7 +58,7 @@ def main():
     try:
         folder = bench_night(base)
         bench_star(folder)
-        bench_growth(folder)
+        bench_growth(base)
         bench_search()
     finally:
         shutil.rmtree(base)
@@ -83,7 +86,7 @@ def bench_star(folder):
     """One star out of many nights, each with the light curves of a full one."""
     first = folder.nights()[0]
     for number in range(NIGHTS):
-        name = f"{2000 + number // 300}{1 + number // 28 % 12:02d}{1 + number % 28:02d}"
+        name = night_name(number)
         for place in (folder.curves, folder.bins, folder.summary):
             if not place(name).exists():
                 os.link(place(first), place(name))
@@ -103,16 +106,37 @@ def read_alone(folder):
     os.execv(sys.executable, [sys.executable, "-c", code, str(folder.path)])
 
 
-def bench_growth(folder):
-    """What the nights that are there add to bringing in one more: their summaries, and the scale of all."""
+def bench_growth(base):
+    """What the nights that are there add to bringing in one more, its page included; the search is left out."""
+    camera, many = load_camera(), base / "many"
+    folder, first = season_folder(many, FIELD), night_name(0)
+    folder.make()
 
-    def fit(count):
-        nights = enumerate(folder.nights()[:count])
-        summaries = [dataclasses.replace(read_for_scale(folder.summary(one)), name=str(at)) for at, one in nights]
-        fit_season(summaries, load_camera().detector.shape)
+    def bring(names):
+        update.update(folder, {name: Source(name, many / name, camera) for name in names})
+        write_season(folder, many, camera.detector.shape)
 
+    update.search = lambda binned, **_: Found([Period()] * len(binned.stars), [Dip()] * len(binned.stars))
+    names = [night_name(number) for number in range(NIGHTS)]
+    for name, night in [*((name, "20240701") for name in names), ("20240702", "20240702")]:
+        (many / name).mkdir()
+        os.link(base / night / f"phot_{FIELD}.fits", many / name / f"phot_{FIELD}.fits")
+    bring([first])
     for count in (5, 50, NIGHTS):
-        measure(f"the scale of {count} nights", lambda count=count: fit(count))
+        for name in names[:count]:
+            if not folder.curves(name).exists():
+                solution = dataclasses.replace(read_summary(folder.summary(first)), name=name, night=name)
+                write_summary(folder.summary(name), solution)
+                for place in (folder.curves, folder.bins):
+                    os.link(place(first), place(name))
+        bring(names[:count])
+        measure(f"one more night beside {count}", lambda count=count: bring([*names[:count], "20240702"]))
+        folder.remove("20240702")
+
+
+def night_name(number):
+    """The name of one of many nights."""
+    return f"{2000 + number // 300}{1 + number // 28 % 12:02d}{1 + number % 28:02d}"
 
 
 def bench_search():

@@ -135,7 +135,7 @@ def solve_season(levels: Levels) -> SeasonSolution:
 
 def surfaces(surface: Floats, basis: Floats) -> Floats:
     """(pointings, stars) levels over the means of the stars; 0 and less is NaN."""
-    values: Floats = np.einsum("psk,pk->ps", basis, surface)
+    values: Floats = (basis @ surface[..., None])[..., 0]
     return np.where(values > 0, values, np.nan)
 
 
@@ -219,15 +219,49 @@ def _alternate(levels: Levels, state: _State, held: Bools, constant: Bools) -> _
     shared = np.where(_sharing(levels, state, held, constant), single, 0)
     own = np.where(_counting(levels)[:, None], single, 0)
     own = np.where(own.sum(axis=0) > 0, own, single)
-    matrix = _normal_matrices(levels.basis, shared, state.prior)
+    turns = _Turns(levels, shared, own, _normal_matrices(levels.basis, shared, state.prior))
+    mean, surface = state.mean, state.surface
     for _ in range(MOST_ROUNDS):
-        state = state._replace(surface=_fit_surfaces(levels, state, shared, matrix))
-        deviation, _ = _deviations(levels, state)
-        step = _weighted_mean(deviation, own)
-        state = state._replace(mean=state.mean * (1 + step))
-        if np.max(np.abs(step), initial=0.0) < CONVERGED:
+        surface = turns.fit_surfaces(mean, surface)
+        before, mean = mean, turns.fit_means(mean, surface)
+        if np.max(np.nan_to_num(np.abs(mean / before - 1)), initial=0.0) < CONVERGED:
             break
-    return state
+    return state._replace(mean=mean, surface=surface)
+
+
+class _Turns:
+    """Surfaces by stars of given means, and means by given surfaces.
+
+    Parameters
+    ----------
+    levels : Levels
+    shared, own : (pointings, stars) arrays
+        Weights of the levels for surfaces and for means.
+    matrix : (pointings, terms, terms) array
+        Normal matrices of the surfaces.
+    """
+
+    def __init__(self, levels: Levels, shared: Floats, own: Floats, matrix: Floats) -> None:
+        level = np.nan_to_num(levels.level)
+        self._basis, self._shared, self._total = levels.basis, shared, own.sum(axis=0)
+        self._for_surfaces, self._for_means = shared * level, own * level
+        self._told = matrix[:, 0, 0] > 0
+        self._inverse = np.full_like(matrix, np.nan)
+        self._inverse[self._told] = np.linalg.inv(matrix[self._told])
+
+    def fit_surfaces(self, mean: Floats, surface: Floats) -> Floats:
+        """The surfaces anew by stars of these means; NaN for pointings without a star."""
+        scale = surface[:, :1]
+        ratio = self._for_surfaces / np.where(mean > 0, mean, np.inf) / scale - self._shared
+        relative = (self._inverse @ (ratio[:, None, :] @ self._basis)[:, 0, :, None])[..., 0]
+        relative[:, 0] += 1
+        better: Floats = relative * scale
+        return better
+
+    def fit_means(self, mean: Floats, surface: Floats) -> Floats:
+        """The means anew by these surfaces; as they are for stars without a level that counts."""
+        share = quotient(self._for_means, surfaces(surface, self._basis), blank=0.0)
+        return np.where(self._total > 0, quotient(share.sum(axis=0), self._total), mean)
 
 
 def _sharing(levels: Levels, state: _State, held: Bools, constant: Bools) -> Bools:
@@ -257,21 +291,6 @@ def _normal_matrices(basis: Floats, weight: Floats, prior: Floats) -> Floats:
     slopes = np.arange(1, basis.shape[2])
     matrix[:, slopes, slopes] += prior**-2.0
     return matrix
-
-
-def _fit_surfaces(levels: Levels, state: _State, weight: Floats, matrix: Floats) -> Floats:
-    """The surfaces anew by stars of these means; NaN for pointings without a star."""
-    scale = state.surface[:, :1]
-    with np.errstate(invalid="ignore", divide="ignore"):
-        ratio = levels.level / state.mean / scale - 1
-    weighted = np.where(weight > 0, weight * ratio, 0)
-    right = (weighted[:, None, :] @ levels.basis)[:, 0]
-    told = matrix[:, 0, 0] > 0
-    better = np.full_like(state.surface, np.nan)
-    relative = np.linalg.solve(matrix[told], right[told][..., None])[..., 0]
-    relative[:, 0] += 1
-    better[told] = relative * scale[told]
-    return better
 
 
 def _measure_noise(levels: Levels, state: _State, deviation: Floats, held: Bools, constant: Bools) -> _State:
