@@ -11,6 +11,7 @@ MJDS = (15_000.0, 99_999.0)
 DEEPEST = 0.5  # share of the flux: no planet takes so much
 SUN_YEAR_H = 13.0  # a planet crosses the Sun in so long, at a year
 LENGTHS = (0.1, 8.0)  # over that of a star like the Sun: from M dwarfs that are grazed to giants
+USUAL_HALF_D = 1 / 48  # of a transit whose length is not known
 _HOURS_A_DAY = 24.0
 
 
@@ -87,12 +88,20 @@ class Expected:
     is_seen: bool
     depth: float = float("nan")
 
+    def points_in(self, bjd_tdb: Floats) -> int:
+        """How many points of a series lie within it."""
+        return _points_in(bjd_tdb, self.mid_bjd, self.duration_d)
+
+
+def _points_in(bjd_tdb: Floats, mid_bjd: float, duration_d: float) -> int:
+    half_d = duration_d / 2 if duration_d > 0 else USUAL_HALF_D
+    return int((np.abs(bjd_tdb - mid_bjd) <= half_d).sum())
+
 
 def expect(ephemeris: Ephemeris, bjd_tdb: Floats) -> Expected:
     """The transit of which a series has the most points; the nearest to its middle where it has none of any."""
     numbers = np.unique(np.round((bjd_tdb - ephemeris.t0_bjd) / ephemeris.period_d).astype(int))
-    half_d = ephemeris.duration_d / 2 if ephemeris.duration_d > 0 else 1 / 48
-    seen = [int((np.abs(bjd_tdb - ephemeris.mid(int(number))) <= half_d).sum()) for number in numbers]
+    seen = [_points_in(bjd_tdb, ephemeris.mid(int(number)), ephemeris.duration_d) for number in numbers]
     best = int(numbers[int(np.argmax(seen))]) if any(seen) else ephemeris.nearest(float(np.median(bjd_tdb)))
     return Expected(
         ephemeris.mid(best),

@@ -104,7 +104,7 @@ def find_transit(
         lost = "; ".join(f"{one.night}: {spoilt_frames(one)}" for one in observed)
         raise WorkError(f"{count} good frames of the star, expected {FEWEST_POINTS} at least ({lost})")
     curve, nights = join_nights([curve for curve, _ in some]), [one for _, one in some]
-    expected = _expected(ephemerides, curve)
+    expected = most_seen(ephemerides, curve)
     limb = limb_of(_temperature(nights[0], catalog))
     fit = fit_transit(curve, limb=limb, expected=expected)
     there = _night_of(fit, nights, curve)
@@ -166,10 +166,10 @@ def _middle(samples: Floats) -> tuple[float, float]:
     return float(middle), float(high - low) / 2
 
 
-def _expected(ephemerides: list[Ephemeris], curve: Curve) -> Expected | None:
-    """The transit to expect: one that is seen, if any is."""
+def most_seen(ephemerides: list[Ephemeris], curve: Curve) -> Expected | None:
+    """The transit to expect: that of which most is seen, if any is; the first of those alike."""
     expected = [expect(one, curve.bjd_tdb) for one in ephemerides]
-    return next((one for one in expected if one.is_seen), expected[0] if expected else None)
+    return max(expected, key=lambda one: one.points_in(curve.bjd_tdb) if one.is_seen else 0, default=None)
 
 
 def _temperature(observed: Observed, catalog: Table) -> float:

@@ -155,7 +155,7 @@ def _of_another_row(target: Target, others: list[Target]) -> list[str]:
             return ["a row before gives this name to another star; both are kept"]
     periods = [one.ephemeris.period_d for one in same if one.ephemeris]
     if target.ephemeris and any(abs(target.ephemeris.period_d / known - 1) < SAME_PERIOD for known in periods):
-        return ["a row before has another ephemeris of it; the first one whose transit is seen is taken"]
+        return ["a row before has another ephemeris of it; that of which more is seen is taken"]
     return []
 
 

@@ -1,7 +1,9 @@
 import numpy as np
 import pytest
+from made_transits import made_curve
 
 from ngcmos.transits.ephemeris import Ephemeris, expect
+from ngcmos.transits.result import most_seen
 
 HAT_P_32 = Ephemeris(2.15000820, 2455867.402743, 1.3e-7, 4.9e-5, 3.1 / 24)
 
@@ -25,6 +27,22 @@ def test_of_two_transits_that_of_which_more_is_seen_is_taken():
         [HAT_P_32.mid(5) + np.linspace(0.05, 0.1, 10), HAT_P_32.mid(7) + np.linspace(-0.1, 0.1, 30)]
     )
     assert expect(HAT_P_32, nights).mid_bjd == HAT_P_32.mid(7)
+
+
+def test_points_within_a_transit_are_counted():
+    night = HAT_P_32.mid(1042) + np.arange(-119.5, 120) / 1440
+    assert expect(HAT_P_32, night).points_in(night) == 186  # of 3.1 h, a minute each
+    assert expect(Ephemeris(2.15000820, 2455867.402743), night).points_in(night) == 60
+
+
+def test_of_two_planets_that_of_which_more_is_seen_is_expected():
+    curve, _ = made_curve(1)  # of 6 h
+    hardly, wholly = (Ephemeris(3.0, float(curve.bjd_tdb[at]), duration_d=0.1) for at in (0, 60))
+    assert most_seen([hardly, wholly], curve).mid_bjd == wholly.t0_bjd
+    assert most_seen([wholly, hardly], curve).mid_bjd == wholly.t0_bjd
+    later = Ephemeris(3.0, float(curve.bjd_tdb[-1]) + 1)
+    assert most_seen([later, hardly], curve).is_seen and not most_seen([later], curve).is_seen
+    assert most_seen([], curve) is None
 
 
 def test_unknown_errors_count_as_none():
