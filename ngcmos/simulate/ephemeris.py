@@ -6,6 +6,7 @@ The truth must not share code with the product: this module is slow, plain and i
 
 import contextlib
 import datetime
+import functools
 import typing
 import zoneinfo
 
@@ -57,10 +58,13 @@ def sun_altitudes(times: Time, site: Site) -> Floats:
         return np.asarray(get_sun(times).transform_to(horizon).alt.deg)
 
 
+@functools.lru_cache(maxsize=4)  # a third of what a small night costs, and each asks three times
 def night_times(date: str, site: Site) -> tuple[Time, Floats]:
     """A grid of Times every 2 minutes around midnight, and the Sun's altitude in degrees at each."""
     grid = local_midnight(date, site) + np.arange(-600, 601, 2) * u.min
-    return grid, sun_altitudes(grid, site)
+    sun = sun_altitudes(grid, site)
+    sun.flags.writeable = False
+    return grid, sun
 
 
 def altitudes(times: Time, ra: float, dec: float, site: Site) -> Floats:

@@ -22,12 +22,10 @@ def paint():
 
 
 def paint_stars(shape, x, y, flux, *, sky=0.0, sigma=0.9):
-    image = np.full(shape, float(sky))
-    for at_x, at_y, counts in zip(x, y, flux, strict=True):
-        image += counts * np.outer(_share(shape[0], at_y, sigma), _share(shape[1], at_x, sigma))
-    return image
+    return sky + (np.asarray(flux, float)[:, None] * _share(shape[0], y, sigma)).T @ _share(shape[1], x, sigma)
 
 
-def _share(pixels, centre, sigma):
-    edges = (np.arange(pixels + 1) - 0.5 - centre) / (sigma * np.sqrt(2))
+def _share(pixels, centres, sigma):
+    """(stars, pixels) share of the light in each row or column."""
+    edges = (np.arange(pixels + 1) - 0.5 - np.asarray(centres, float)[:, None]) / (sigma * np.sqrt(2))
     return np.diff(erf(edges)) / 2
