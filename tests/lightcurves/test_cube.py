@@ -1,13 +1,15 @@
-"""Which counts of a table compare other stars, by their flags."""
+"""Which counts of a table compare other stars, by their flags; how the curves are kept."""
 
 import dataclasses
 import tracemalloc
 
 import numpy as np
 import pytest
+from astropy.io import fits
 from astropy.table import Table
 
 from ngcmos.lightcurves.cube import FieldCounts, relate_best, relate_stars
+from ngcmos.lightcurves.curve_file import write_curves
 from ngcmos.names import Flag
 
 FRAMES, STARS, WRONG = 40, 9, (slice(10, 13), 2)  # three frames of a star, 60 % too bright
@@ -106,3 +108,24 @@ def test_weights_are_kept_where_somebody_asks_and_change_nothing():
     assert weighed.weights.shape == (20, 20) and plain.weights.shape == (0, 20)
     np.testing.assert_array_equal(weighed.flux, plain.flux)
     np.testing.assert_array_equal(best, same)
+
+
+def test_rows_of_the_file_are_star_after_star_each_in_time_order(tmp_path):
+    field, rng = many_counts(FRAMES, STARS), np.random.default_rng(2)
+    for name in ("jd_bary", "sky", "airmass", "zp"):
+        field.columns[name] = rng.uniform(1, 2, (FRAMES, STARS)).astype(np.float32)
+    curves, _ = relate_best(field)
+    more = Table({"a": np.arange(3)}, meta={"EXTNAME": "MORE"})
+    write_curves(tmp_path / "curves.fits", field, curves, {"PROFILE": "mine"}, [lambda: more])
+    with fits.open(tmp_path / "curves.fits") as units:
+        units.verify("exception")
+        header, rows = units["REL_PHOT"].header, units["REL_PHOT"].data
+        assert (header["NSTARS"], header["NFRAMES"], header["PROFILE"]) == (STARS, FRAMES, "mine")
+        assert len(rows) == STARS * FRAMES
+        shown = {"Relative_Flux": curves.flux, "Relative_Flux_err": curves.error}
+        shown |= {"Time_BJD": field.columns["jd_bary"], "Sky": field.columns["sky"], "ZP": field.columns["zp"]}
+        for name, values in shown.items():
+            np.testing.assert_array_equal(rows[name].reshape(STARS, FRAMES), values.T)
+        assert rows["frame"].tolist() == [*range(FRAMES)] * STARS
+        assert rows["TIC_ID"].tolist() == np.repeat(np.arange(STARS), FRAMES).tolist()
+        assert units["MORE"].data["a"].tolist() == [0, 1, 2]

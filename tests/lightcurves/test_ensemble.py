@@ -289,6 +289,16 @@ def test_best_aperture_of_few_frames_is_not_that_of_luck(rng, kinship):
     assert ratio == pytest.approx(1, abs=0.1)
 
 
+def test_an_aperture_that_drifts_slowly_is_not_the_best(rng, kinship):
+    """From frame to frame it is the quieter one, over an hour it is not."""
+    slow = np.sin(np.linspace(0, 25, FRAMES)[:, None] + rng.uniform(0, 2 * np.pi, STARS))
+    drifting = count(rng, kinship, signal=1 + NOISE * slow, noise=0.5 * NOISE)
+    steady, restless = (relate(one, kinship, np.zeros(FRAMES)) for one in (count(rng, kinship), drifting))
+    assert np.median(restless.rms) < np.median(steady.rms)
+    index = choose_best([steady, restless], kinship.mag)[1]
+    assert np.mean(index == 0) > 0.9
+
+
 def test_scatter_leaves_out_wild_points(rng):
     values = rng.normal(1, NOISE, (1000, 2))
     expected = np.std(values, axis=0, ddof=1)
