@@ -49,6 +49,7 @@ class MadeNight:
     cloudy: np.ndarray
     true: np.ndarray
     radii: tuple
+    fwhm_px: float = 2.6
 
 
 @dataclasses.dataclass(frozen=True)
@@ -188,7 +189,7 @@ def _facts(night, at, frame):
         "elongation": 1.05,
         "stars_seen": 500,
         "trail": 0.05,
-        "fwhm_px": 2.6,
+        "fwhm_px": night.fwhm_px,
         "wcs_rms_px": 0.05,
         "sky_rms": 9.0,
     }

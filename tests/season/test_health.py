@@ -1,10 +1,13 @@
 """The telescope over the nights: steps in made-up series, numbers of made seasons."""
 
+import dataclasses
+
 import numpy as np
 import pytest
 from scipy.special import stdtrit
 from season.conftest import made_on_disk
 
+from ngcmos.report.telescope import health_of
 from ngcmos.season.build import bring_in
 from ngcmos.season.health import CHANCE, FEWEST_BEFORE, MOST_BEFORE, NORMAL_LIMIT, find_steps, read_numbers
 
@@ -84,6 +87,28 @@ def test_offset_is_how_far_the_stars_lie_from_usual(made):
         told = numbers[one].off_x_px - numbers[0].off_x_px
         planted = np.median(middle[one] - middle[0])
         assert told == pytest.approx(planted, abs=0.02)
+
+
+@pytest.fixture(scope="module")
+def stepped(tmp_path_factory):
+    """Ten nights of tables; in the last two the focus is off by 0.3 px and the field by 6 px in y."""
+    made = made_on_disk(tmp_path_factory.mktemp("stepped"), nights=10, frames=6, stars=20, shift_px=0.3)
+    rng = np.random.default_rng(1)
+    for number, night in enumerate(made.nights):
+        late = number >= 8
+        fwhm = 2.6 + rng.normal(0, 0.03) + 0.3 * late
+        made.add(dataclasses.replace(night, y=night.y + 6 * late, fwhm_px=fwhm))
+    bring_in(made.folder, made.sources)
+    return read_numbers(made.folder, (2048, 2048))
+
+
+@pytest.mark.parametrize(("nights", "told"), [(8, 0), (9, 0), (10, 2)])
+def test_step_in_the_tables_is_named_in_its_second_night_and_nothing_else(stepped, nights, told):
+    said = [one for one in health_of(stepped[:nights], []).sentences() if "zero point" not in one]
+    assert len(said) == told
+    if told:
+        assert {one.partition(" went")[0] for one in said} == {"focus: FWHM", "pointing in y"}
+        assert all("on 20240709" in one for one in said)
 
 
 def test_limit_of_a_normal_deviate_passes_over_no_step():
