@@ -245,7 +245,12 @@ def _solve_new(
 def _solve(folder: SeasonFolder, source: Source) -> str:
     """Make the summary of one night; what it is made of."""
     night = source.read(folder.field)
-    write_summary(folder.summary(source.name), summarise(source.name, night, source.camera, source.known))
+    summary = summarise(source.name, night, source.camera, source.known)
+    if not np.isfinite(summary.share).any():
+        log.warning(
+            "%s: %s has no star whose frames can be compared, none of them counts", folder.field, source.name
+        )
+    write_summary(folder.summary(source.name), summary)
     log.info(
         "%s: %s solved, %d frames, %d stars", folder.field, source.name, len(night.measured), len(night.stars)
     )
@@ -279,6 +284,7 @@ def _usable(
 def _write_moved(season: Season, changes: Changes, *, overwrite: bool, exactly: bool) -> None:
     """Write the light curves that are not there, of another solution, or that moved."""
     folder = season.folder
+    _say_strangers(season)
     for summary in season.summaries:
         scale = season.fits[summary.camera].scale_of(summary)
         mark = _mark(summary, scale)
@@ -295,6 +301,18 @@ def _write_moved(season: Season, changes: Changes, *, overwrite: bool, exactly: 
             changes.rewritten.append(summary.name)
     if changes.rewritten:
         log.info("%s: %d earlier nights put on the new scale", folder.field, len(changes.rewritten))
+
+
+def _say_strangers(season: Season) -> None:
+    """Tell nights that have no star in common with the others of their camera: they are compared with nothing."""
+    for camera in season.fits:
+        own = [summary for summary in season.summaries if summary.camera == camera]
+        stars, nights = np.unique(np.concatenate([np.unique(one.keys) for one in own]), return_counts=True)
+        shared = stars[nights > 1]
+        alone = [one.name for one in own if len(own) > 1 and not np.isin(one.keys, shared).any()]
+        if alone:
+            told = "%s: no star in common with the other nights, they are on a scale of their own: %s"
+            log.warning(told, season.folder.field, ", ".join(alone))
 
 
 def _write_night(season: Season, summary: NightSummary, scale: Scale, mark: Mapping[str, Any]) -> None:
@@ -316,7 +334,7 @@ def _write_night(season: Season, summary: NightSummary, scale: Scale, mark: Mapp
     curves = relative_curves(night, read_summary(folder.summary(source.name)), scale, source.camera)
     write_curves(folder.curves(summary.name), night, curves, mark)
     good = (night.measured["quality"] == Quality.GOOD.value.encode())[:, None]
-    good = good & ((night.columns["flags"] & DOUBTFUL) == 0)
+    good = good & ((night.columns["flags"] & DOUBTFUL) == 0) & np.isfinite(night.columns["jd_bary"])
     write_bins(folder.bins(summary.name), night.stars, bin_night(night.columns["jd_bary"], curves, good), mark)
     for path in (folder.curves(summary.name), folder.bins(summary.name)):
         season.standing.wrote(path, text_of_mark(mark))

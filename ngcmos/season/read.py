@@ -121,6 +121,8 @@ def read_night_facts(
     """
     path = photometry_path(folder, field)
     frames = read_frames(path)
+    if not np.isfinite(np.asarray(frames["jd_mid"], float)).any():
+        raise ProductError(f"{path}: no frame has a time, expected some jd_mid in FRAMES")
     refused = _refused_frames(folder, field, frames)
     clear_zp = clear_zero_point_of(path, sorted(folder.glob(photometry_path(folder, "*").name)), {path: frames})
     values: dict[str, Any] = {

@@ -13,8 +13,10 @@ import zipfile
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
+from astropy.io import fits
 from season.conftest import FIELD, damage_page, made_on_disk
 from season.made_season import Habits, make_night, write_night
+from table_sums import renew_sums
 
 from ngcmos.astrometry.known import no_known
 from ngcmos.errors import WorkError, WriteError
@@ -215,6 +217,40 @@ def test_night_of_another_star_list_is_welcome(disk, tmp_path):
     changes, season = disk.bring_in()
     assert not changes.refused
     assert len(season.fits["ngts_cmos"].stars) == 40 and len(curves(disk.folder, "20240720")) == 12 * 25
+
+
+def test_night_without_a_star_of_the_others_is_told(disk, tmp_path, caplog):
+    other = made_on_disk(tmp_path / "other", nights=1, stars=8)
+    ids = {"tic_id": 10**6, "gaia_id": 10**9}
+    with fits.open(other.table("20240701"), mode="update") as units:
+        for name in ("PHOT", "STARS"):
+            for column, more in ids.items():
+                units[name].data[column] += more
+        renew_sums(units)
+    shutil.copytree(other.base / "20240701", disk.base / "20240720")
+    disk.know(disk.base / "20240720")
+    _, season = disk.bring_in()
+    assert "no star in common with the other nights, they are on a scale of their own: 20240720" in caplog.text
+    assert len(season.names) == 5
+
+
+def test_night_without_light_is_told(disk, caplog):
+    night = dataclasses.replace(disk.nights[1], flux=np.full_like(disk.nights[1].flux, np.nan))
+    disk.add(night, name="20240702")
+    changes, _ = disk.bring_in()
+    assert "20240702 has no star whose frames can be compared" in caplog.text and not changes.refused
+
+
+def test_night_without_times_is_refused_and_frames_without_are_in_no_bin(disk):
+    for name, frames in (("20240702", slice(None)), ("20240703", slice(0, 5))):
+        with fits.open(disk.table(name), mode="update") as units:
+            units["FRAMES"].data["jd_mid"][frames] = np.nan
+            units["PHOT"].data["jd_bary"].reshape(12, 40)[frames] = np.nan
+            renew_sums(units)
+    changes, _ = disk.bring_in()
+    assert "no frame has a time" in changes.refused["20240702"] and len(changes.refused) == 1
+    assert np.isfinite(read_rows(disk.folder.bins("20240703"))["bjd_tdb"].to_numpy()).all()
+    assert len(curves(disk.folder, "20240703")) == 12 * 40
 
 
 def test_no_night_at_all_is_told(disk):
