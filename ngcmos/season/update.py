@@ -173,6 +173,7 @@ def _enter_variable(rows: Rows, means: NightMeans, binned: BinnedSeason) -> None
     mag = rows["Tmag"].astype(float)
     barred = None if rows["blended"].all() else rows["blended"]
     within = chance_within_nights(binned.flux, binned.error, binned.night, mag, barred)
-    chances = [chance_of_nights(means.deviation, means.error, mag, barred), within, rows["period_fap"]]
+    nights = chance_of_nights(means.deviation, means.error, mag, barred, points=means.points)
+    chances = [nights, within, rows["period_fap"]]
     sizes = [excess(rows[name], rows[f"{name}_expected"]) for name in ("rms", "rms_night")]
     rows["variable"] = find_variable(chances, [*sizes, rows["amplitude"]], rows["contamination"])

@@ -9,21 +9,28 @@ import numpy as np
 
 from ngcmos.arrays import Bools, Floats, Ints, Reals
 from ngcmos.lightcurves.scatter import of_like
-from ngcmos.stats import MAD_TO_SIGMA, quotient
+from ngcmos.stats import MAD_TO_SIGMA, column_medians, quotient
 
 FALSE_ALARMS = 0.003
 TESTS = 3
 NEIGHBOUR_SHARE = 0.05  # of the light of neighbours that the seeing moves in and out of an aperture
 FEWEST_NIGHTS = 3
+FEW_FRAMES = 2  # of a night, which do not tell a cosmic ray from a brighter star
+STRUCK_SHARE = 0.05  # of the nights, that cosmic rays strike a star in at most
+STRUCK_SIGMA = 5.0
 FEWEST_BINS = 10
 
 
-def chance_of_nights(deviation: Floats, error: Floats, mag: Floats, barred: Bools | None = None) -> Floats:
+def chance_of_nights(
+    deviation: Floats, error: Floats, mag: Floats, barred: Bools | None = None, *, points: Floats | None = None
+) -> Floats:
     """Chance that the nightly means of a constant star scatter as much as these.
 
     Chi squared about the weighted mean by the errors of the means, which hold the floor of each night; the night
-    that is farthest off counts as the next one: what one alone tells is a dip or a fault. No chance is below what
-    stars of like magnitude show, in units of how much theirs differs: neighbours and pixels follow no law.
+    that is farthest off counts as the next one: what one alone tells is a dip or a fault. A few that are too
+    bright do not count where they have one or two frames: nothing tells a cosmic ray from light of the star there.
+    No chance is below what stars of like magnitude show, in units of how much theirs differs: neighbours and
+    pixels follow no law.
 
     Parameters
     ----------
@@ -32,6 +39,8 @@ def chance_of_nights(deviation: Floats, error: Floats, mag: Floats, barred: Bool
     mag : (stars,) array
     barred : (stars,) bool array, optional
         Stars that tell nothing of their like, as blended ones.
+    points : (nights, stars) array, optional
+        How many a mean is of; many by default.
 
     Returns
     -------
@@ -42,11 +51,24 @@ def chance_of_nights(deviation: Floats, error: Floats, mag: Floats, barred: Bool
 
     held = np.isfinite(deviation) & (error > 0)
     weight = np.where(held, error**-2.0, 0)
-    freedom = held.sum(axis=0) - 1
+    if points is not None:
+        weight = np.where(_struck(deviation, weight, points), 0, weight)
+    freedom = (weight > 0).sum(axis=0) - 1
     chi2 = np.where(freedom >= FEWEST_NIGHTS - 1, _chi2_of_nights(deviation, weight), np.nan)
     by_law = np.where(np.isfinite(chi2), chdtrc(np.maximum(freedom, 1), chi2), 1.0)
     chance: Floats = np.maximum(by_law, _chance_among_like(chi2, freedom, mag, barred))
     return chance
+
+
+def _struck(deviation: Floats, weight: Floats, points: Floats) -> Bools:
+    """(nights, stars) the brightest of the nights of so few frames that a cosmic ray may be what they show."""
+    most = int(STRUCK_SHARE * len(deviation))
+    held = np.where(weight > 0, deviation, np.nan)
+    away = held - column_medians(held)
+    pull = np.where((points <= FEW_FRAMES) & (weight > 0), away * np.sqrt(weight), -np.inf)
+    rank = np.argsort(np.argsort(-pull, axis=0, kind="stable"), axis=0, kind="stable")
+    struck: Bools = (rank < most) & (pull > STRUCK_SIGMA)
+    return struck
 
 
 def _chi2_of_nights(deviation: Floats, weight: Floats) -> Floats:

@@ -28,6 +28,18 @@ def test_one_night_alone_is_no_variation_from_night_to_night(rng):
     assert (chance_of_nights(deviation, error, mag)[:2] < 1e-3).tolist() == [False, True]
 
 
+@pytest.mark.parametrize("points", [1, 2, 3, 40])
+def test_cosmic_rays_in_nights_of_few_frames_are_no_variation(rng, points):
+    """Two bright nights of forty; three, two faint ones and a wave are what they are."""
+    deviation, error, mag = rng.normal(0, 0.02, (40, 200)), np.full((40, 200), 0.02), rng.uniform(9, 13, 200)
+    deviation[[7, 21], 0] += 0.8
+    deviation[[7, 21, 30, 31], 1] += 0.8
+    deviation[[7, 21], 2] -= 0.4
+    deviation[:, 3] += 0.2 * np.sin(np.arange(40))
+    judged = chance_of_nights(deviation, error, mag, points=np.full((40, 200), float(points)))
+    assert (judged[:4] < 1e-3).tolist() == [points > 2, True, True, True]
+
+
 def test_where_all_like_stars_scatter_more_than_their_errors_they_do_not_all_vary(rng):
     error, mag = np.full((40, 200), 0.002), rng.uniform(9, 13, 200)
     spread = 0.002 * np.exp(rng.normal(0.3, 0.4, 200))
