@@ -166,7 +166,10 @@ def find_directories_file(
 
 
 def load_directories(path: str | Path) -> Directories:
-    """The first row of directories.json whose base path exists; relative paths start at the file's folder."""
+    """The first row of directories.json whose base path exists; relative paths start at the file's folder.
+
+    A ~ is the home of who runs it.
+    """
     keys = [f"{name}_paths" for name in ("calibration", "base", "out")]
     try:
         lists = json.loads(Path(path).read_text(encoding="utf-8"))
@@ -185,7 +188,7 @@ def load_directories(path: str | Path) -> Directories:
     home = Path(path).absolute().parent
     cameras = lists.get(CAMERAS) or [""] * len(lists[keys[0]])
     rows = [
-        Directories(home / calibration, home / base, home / out, _camera_beside(home, camera))
+        Directories(*_from(home, calibration, base, out), _camera_beside(home, camera))
         for calibration, base, out, camera in zip(*(lists[key] for key in keys[:3]), cameras, strict=True)
     ]
     there = [row for row in rows if row.base.is_dir()]
@@ -196,6 +199,12 @@ def load_directories(path: str | Path) -> Directories:
         return dataclasses.replace(own, others=others[::-1])
     tried = ", ".join(str(row.base) for row in rows) or "nothing: the lists are empty"
     raise ConfigError(f"{path}: none of the base_paths exists, tried {tried}")
+
+
+def _from(home: Path, calibration: str, base: str, out: str) -> tuple[Path, Path, Path]:
+    """Paths as a row of directories.json has them."""
+    found = [home / Path(path).expanduser() for path in (calibration, base, out)]
+    return found[0], found[1], found[2]
 
 
 def _camera_beside(home: Path, named: str) -> str:

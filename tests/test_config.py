@@ -191,6 +191,16 @@ def test_first_row_whose_base_exists_wins(tmp_path):
     assert directories.out == tmp_path / "here-out_paths"
 
 
+def test_a_tilde_is_the_home(tmp_path, monkeypatch):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    (tmp_path / "nights").mkdir()
+    lists = {"calibration_paths": ["~/cal/"], "base_paths": ["~/nights/"], "out_paths": ["out"]}
+    path = tmp_path / "elsewhere.json"
+    path.write_text(json.dumps(lists))
+    found = load_directories(path)
+    assert (found.base, found.calibration, found.out) == (tmp_path / "nights", tmp_path / "cal", tmp_path / "out")
+
+
 def test_further_rows_of_the_same_camera_that_are_there_are_other_telescopes(tmp_path):
     for name in ("one", "two", "three"):
         (tmp_path / name).mkdir()

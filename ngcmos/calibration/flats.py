@@ -37,6 +37,8 @@ from ngcmos.night.images import read_image
 MIN_FLATS = 3  # the fewest whose median removes a star that only one of them has
 FLAT_LEVEL = (0.02, 0.8)  # of saturation: below, noise rules; above, the response bends
 FLAT_SATURATED_SHARE = 0.01
+FLAT_CLIPPED_SHARE = 0.05  # of the pixels, which hold the highest count
+FLAT_OF_ONE_VALUE, FEW_VALUES = 0.9, 30  # of the pixels; counts: made by somebody, not by light
 KINDS = ("evening", "morning")
 MIXED = "made of frames that do not belong together"
 
@@ -269,6 +271,12 @@ def _flat_level(frame: RawFrame, detector: Detector, bias: Floats32, dark: Float
     saturated = np.count_nonzero(frame.data >= detector.saturation_adu - frame.zero_adu) / frame.data.size
     if saturated > FLAT_SATURATED_SHARE:
         raise FrameError(f"{name}: {saturated:.0%} of the pixels are saturated, expected almost none")
+    top = float(frame.data.max())
+    at_top = np.count_nonzero(frame.data == top) / frame.data.size
+    if FLAT_CLIPPED_SHARE < at_top < FLAT_OF_ONE_VALUE and np.unique(frame.data).size > FEW_VALUES:
+        raise FrameError(
+            f"{name}: {at_top:.0%} of the pixels hold its highest count, {top:g}, expected almost none"
+        )
     level = float(np.median(subtract_dark(frame.data, frame.exptime_s, bias, dark, detector=detector)))
     low, high = (share * detector.saturation_adu for share in FLAT_LEVEL)
     if not low <= level <= high:

@@ -26,7 +26,7 @@ from ngcmos.night.remarks import Remark, read_remarks
 from ngcmos.qc.almanac import Almanac, night_almanac
 from ngcmos.report.calibration import CalibrationFacts, read_calibration
 from ngcmos.report.facts import FieldFacts, clear_zero_points_of, read_fields
-from ngcmos.report.oddities import judge_files, judge_masters, judge_reduction, judge_remarks
+from ngcmos.report.oddities import judge_files, judge_masters, judge_reduction, judge_remarks, judge_types
 from ngcmos.report.runs import StageRun, read_runs
 from ngcmos.report.summary import NightSummary, read_summaries
 from ngcmos.report.target import FieldTargets, find_field_targets
@@ -126,7 +126,7 @@ def gather(config: Config, night: Night, commands: Sequence[tuple[str, str]] = (
     others = [
         one for one in night.others if one.path != report_path(night.folder)
     ]  # an earlier page changes nothing
-    odd += judge_files(unseen_among(others), frames)
+    odd += [*judge_files(unseen_among(others), frames), *judge_types(others, frames)]
     tonight = _read_tonight(config, night.date, fields)
     seen = [NightSummary(night.date, levels=calibration.levels), *earlier]
     for name, one in tonight.items():

@@ -4,7 +4,7 @@ import collections
 from collections.abc import Iterable, Sequence
 
 from ngcmos.names import Level, Stage
-from ngcmos.night.accounting import LeftOut
+from ngcmos.night.accounting import BY_TYPE, LeftOut
 from ngcmos.night.provenance import StaleProduct
 from ngcmos.night.remarks import NEWS, Remark
 from ngcmos.report.calibration import CalibrationFacts, judge_calibration
@@ -62,6 +62,15 @@ def judge_files(unseen: Sequence[LeftOut], frames: int) -> list[Reason]:
         return []
     first = f"{unseen[0].path.name} for {unseen[0].reason}"
     told = f"{len(unseen)} files beside {frames} frames are not looked at, as {first}"
+    return [Reason(Level.LOOK, UNSEEN, told)]
+
+
+def judge_types(others: Iterable[LeftOut], frames: int) -> list[Reason]:
+    """A reason where there are no frames, but files that are calibration by their type alone."""
+    typed = [one for one in others if one.reason == BY_TYPE]
+    if frames or not typed:
+        return []
+    told = f"{len(typed)} files are calibration by their IMAGETYP alone, as {typed[0].path.name}"
     return [Reason(Level.LOOK, UNSEEN, told)]
 
 

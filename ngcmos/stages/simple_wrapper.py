@@ -343,7 +343,8 @@ class FieldSolver:
         """What may be wrong with a field of which no frame is solved."""
         if 2 * len(self._starless) >= len(self._sightings):
             return f"{len(self._starless)} show hardly any stars – cloud or dome closed, or too small a field"
-        return "stars are seen: are the pointing cards right? is the telescope out of focus (--defocus)?"
+        lost = "stars are seen: are the pointing cards right? is the telescope out of focus (--defocus)?"
+        return f"{lost} is detector.scale_arcsec of the profile that of this camera?"
 
     def _settle(self, path: Path, result: dict[str, Any] | FrameError, made_of: str) -> None:
         if isinstance(result, StarlessError):

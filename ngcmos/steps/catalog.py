@@ -26,12 +26,14 @@ from ngcmos.neighbours import tree_of
 from ngcmos.night.job import Job
 from ngcmos.night.pointing import in_hours
 from ngcmos.night.products import catalog_path, input_catalog_path, keep_old, region_path, write_table, write_text
+from ngcmos.night.remarks import keep_remark
 from ngcmos.profile import Catalog as CatalogSettings
 from ngcmos.sphere import directions, separation_deg, unit_vectors
 
 log = logging.getLogger(__name__)
 
 KEPT_FOLDER = "catalogs"
+TARGET = "target"
 WIDEST_BOX_DEG = 20.0
 SAME_PLACE = 0.01  # of the box: asked there once, local files have no more
 ONE_PLACE_DEG = 1.0  # pointings of a field that are further apart are of two places, or one of them is wrong
@@ -244,13 +246,14 @@ def select_stars(
         on_chip = _on_chip(camera, stars, solution, more_px=more_px)
         return select_input(stars, on_chip, tmag_max=settings.tmag_max, targets=targets)
 
+    _tell_lost(job, field, named, choose(near[0]))
     least, most = (_ids(choose(near[0], more_px)) for more_px in (-STEADY_PX, STEADY_PX))
     before = _read_chosen(job, field)
     checksum = file_checksum(catalog_path(job.folder, field))
     if before is not None and before.meta.get("CATSUM") == checksum and least <= _ids(before) <= most:
         return
     usual = next((solution for solution in near[1:] if least <= _ids(choose(solution)) <= most), near[0])
-    _write_chosen(job, field, choose(usual, stars=_with_contamination(catalog, camera)), named, before)
+    _write_chosen(job, field, choose(usual, stars=_with_contamination(catalog, camera)), before)
 
 
 def _ids(stars: Table) -> set[tuple[int, bool]]:
@@ -279,14 +282,17 @@ def _read_chosen(job: Job, field: str) -> Table | None:
         return None
 
 
-def _write_chosen(job: Job, field: str, chosen: Table, targets: Sequence[int], before: Table | None) -> None:
+def _tell_lost(job: Job, field: str, targets: Sequence[int], chosen: Table) -> None:
+    """Remark on targets that are not measured."""
+    lost = [f"TIC {tic_id}" for tic_id in targets if tic_id not in set(chosen["tic_id"].tolist())]
+    told = f"{', '.join(lost)} named in OBJECT, but not on the chip or not in the catalog" if lost else ""
+    keep_remark(job.ledger, field, TARGET, told)
+
+
+def _write_chosen(job: Job, field: str, chosen: Table, before: Table | None) -> None:
     """Write `{field}_catalog_input.fits`, the stars that are measured."""
     if not len(chosen):
         raise CatalogError(f"{field}: no star of the catalog lies on the chip")
-    lost = [tic_id for tic_id in targets if tic_id not in set(chosen["tic_id"].tolist())]
-    if lost:
-        named = ", ".join(f"TIC {tic_id}" for tic_id in lost)
-        log.warning("%s: %s named in OBJECT, but not on the chip or not in the catalog", field, named)
     if before is not None and _ids(chosen) != _ids(before):
         new, gone = len(_ids(chosen) - _ids(before)), len(_ids(before) - _ids(chosen))
         told = "%s: the field's usual place or its targets have changed: its stars are chosen anew, %d come, %d go"

@@ -3,7 +3,7 @@
 import dataclasses
 import datetime
 import zoneinfo
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Protocol
 
@@ -75,7 +75,23 @@ def remark_on_times(job: Job, field: str, frames: Sequence[Timed]) -> None:
     written = {path: one.state[0] for path, one in job.night.known.items() if one.state}
     longitude_deg = job.config.site.longitude_deg
     told = tell_succession(clocked, card, night=night, longitude_deg=longitude_deg, written=written)
-    keep_remark(job.ledger, field, SUCCESSION, told)
+    keep_remark(
+        job.ledger, field, SUCCESSION, "; ".join(filter(None, [told, tell_copies(job.night.fields, field)]))
+    )
+
+
+def tell_copies(fields: Mapping[str, Sequence[Path]], field: str) -> str:
+    """One line about frames of a field that have the stamps of frames of a larger one; "" where none have."""
+    stamps = {stamp_of(path): path.name for path in fields.get(field, ())}
+    for name, paths in fields.items():
+        if (len(paths), field) <= (len(stamps), name) or name == field:
+            continue
+        same = [path.name for path in paths if stamp_of(path) in stamps and stamp_of(path) is not None]
+        if same:
+            return (
+                f"{len(same)} of {len(stamps)} frames have time stamps of {name}, as {same[0]}: copies of those?"
+            )
+    return ""
 
 
 def tell_clock(frames: Sequence[Clocked], card: str, *, timezone: str = "UTC") -> str:

@@ -32,6 +32,8 @@ PHOTONS_OF_TMAG_0 = 1.514e6  # a second and cm2 in the band of TESS (Sullivan et
 BEYOND_MIRROR = 5.0  # times that: a wider band than that of TESS lets some times more through
 OF_PIXELS = ("sky", "sky_rms", "fwhm_px", "elongation")  # the same in two frames: of the same pixels,
 SAME_PIXELS = 1e-5  # to this share, as their plate solutions may begin elsewhere
+QUIET, QUIET_SHARE = "noise", 0.75  # of the noise of photons: less of it no camera has
+STEADY_FRAMES, STEADY_MAG = 3, 0.05  # before and after a step; so much they differ among themselves
 FEWEST_ALIKE = 2  # frames of an exposure time
 CLEARLY_MAG, ALIKE_MAG = 0.2, 0.1  # by which that differs, and by which their light does at most
 
@@ -115,8 +117,9 @@ def remark_on_table(job: Job, field: str, table: Path, shapeless: int) -> None:
     keep_remark(job.ledger, field, TURN, tell_turns(frames))
     keep_remark(job.ledger, field, REPEATED, tell_repeated(frames))
     keep_remark(job.ledger, field, FOCUS, tell_focus(np.asarray(frames["fwhm_px"], float)))
-    told = [tell_exposures(frames), tell_light(np.asarray(frames["zp"], float), job.camera)]
+    told = [tell_exposures(frames), tell_light(np.asarray(frames["zp"], float), job.camera), tell_step(frames)]
     keep_remark(job.ledger, field, BRIGHTER, "; ".join(filter(None, told)))
+    keep_remark(job.ledger, field, QUIET, tell_quiet(frames, job.camera))
 
 
 def tell_shapeless(shapeless: int, frames: int) -> str:
@@ -176,6 +179,47 @@ def tell_light(zp: Floats, camera: Camera) -> str:
         return ""
     told = f"stars give {times:.0f} times the light that a mirror of {camera.telescope.aperture_m:g} m gathers"
     return f"{told}: is EXPTIME in seconds, are detector.gain_e_adu and telescope.aperture_m right?"
+
+
+def tell_step(frames: Table) -> str:
+    """One line where stars and sky alike become brighter or fainter from one frame to the next; "" where not.
+
+    A cloud dims the stars and lights up the sky.
+    """
+    zp, sky, exptime_s = (np.asarray(frames[name], float) for name in ("zp", "sky", "exptime_s"))
+    with np.errstate(invalid="ignore", divide="ignore"):
+        light = np.column_stack([zp, 2.5 * np.log10(sky / exptime_s)])
+    found = []
+    for at in range(STEADY_FRAMES, len(light) - STEADY_FRAMES + 1):
+        before, after = light[at - STEADY_FRAMES : at], light[at : at + STEADY_FRAMES]
+        by_mag = np.median(after, axis=0) - np.median(before, axis=0)
+        is_alike_long = np.ptp(exptime_s[at - STEADY_FRAMES : at + STEADY_FRAMES]) == 0  # others are told of above
+        steady = is_alike_long and max(np.ptp(before[:, 0]), np.ptp(after[:, 0])) < STEADY_MAG
+        alike = abs(by_mag[0] - by_mag[1]) < max(STEADY_MAG, 0.1 * abs(by_mag[0]))
+        if steady and alike and abs(by_mag[0]) > CLEARLY_MAG:
+            found.append((abs(float(by_mag[0])), at, float(by_mag[0])))
+    if not found:
+        return ""
+    _, at, by_mag = max(found)
+    how = f"{10 ** (0.4 * by_mag):.2f} times as bright from {str(frames['frame_id'][at]).strip()} on"
+    return f"stars and sky are {how}: another gain, filter or exposure time, not a cloud?"
+
+
+def tell_quiet(frames: Table, camera: Camera) -> str:
+    """One line where the sky scatters less from pixel to pixel than its photons do; "" where it does not."""
+    detector = camera.detector
+    sky, rms, exptime_s = (np.asarray(frames[name], float) for name in ("sky", "sky_rms", "exptime_s"))
+    dark_e = detector.dark_e_s * exptime_s
+    least_e = np.sqrt(np.maximum(sky, 0) * detector.gain_e_adu + dark_e + detector.read_noise_e**2)
+    share = rms * detector.gain_e_adu / least_e
+    quiet = share < QUIET_SHARE
+    if not quiet.any():
+        return ""
+    told = (
+        f"the sky of {quiet.sum()} of {len(frames)} frames scatters by {np.median(share[quiet]):.2f} of what its"
+    )
+    gain = f"detector.gain_e_adu {detector.gain_e_adu:g}"
+    return f"{told} photons do by {gain}: are they stacked or smoothed, or is the gain another?"
 
 
 def tell_turns(frames: Table) -> str:

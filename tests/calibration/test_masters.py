@@ -411,6 +411,14 @@ def test_a_flat_with_saturated_corners_is_left_out(config, raw_calibrations, nig
     assert "12% of the pixels are saturated" in caplog.text
 
 
+def test_a_flat_cut_off_below_saturation_is_left_out(config, raw_calibrations, night, caplog):
+    write_flats(night)
+    value = np.minimum(np.random.default_rng(1).normal(20000, 140, (ROWS, COLUMNS)), 20000)
+    write_raw(night / "evening-flat-00009.fits", value, exptime=5.0)
+    assert flat_of(config, night).header["NCOMBINE"] == 3
+    assert "of the pixels hold its highest count, 20000, expected almost none" in caplog.text
+
+
 def test_too_few_flats_are_an_error_that_counts_them(config, raw_calibrations, night):
     write_flats(night, levels=(20000, 20000))
     with pytest.raises(MasterError, match=r"2 usable evening\*\.fits and 0 morning\*\.fits, expected at least 3"):

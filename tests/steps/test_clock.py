@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from ngcmos.steps.clock import Clocked, tell_clock
+from ngcmos.steps.clock import Clocked, tell_clock, tell_copies
 
 RNG = np.random.default_rng(5)
 
@@ -69,3 +69,15 @@ def test_names_in_the_local_time_of_the_site_are_no_fault_of_the_cards():
 
 def test_names_without_stamps_tell_nothing():
     assert tell_clock([Clocked(Path("frame-1.fits"), "2024-07-06T03:00:00.000", 10.0)], "DATE-OBS") == ""
+
+
+def test_copies_under_another_name_are_told_once():
+    own = [Path(f"A_TIC-1-202407060312{second}000.fits") for second in (10, 23, 36)]
+    fields = {
+        "A": own,
+        "Copy of A": [Path(f"Copy of {path.name}") for path in own[:2]],
+        "B": [Path("b-1.fits")] * 9,
+    }
+    told = tell_copies(fields, "Copy of A")
+    assert told == f"2 of 2 frames have time stamps of A, as {own[0].name}: copies of those?"
+    assert tell_copies(fields, "A") == tell_copies(fields, "B") == ""

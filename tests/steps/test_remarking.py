@@ -4,7 +4,7 @@ import numpy as np
 from astropy.table import Table
 
 from ngcmos.config import load_camera
-from ngcmos.steps.remarking import tell_exposures, tell_focus, tell_light, tell_repeated
+from ngcmos.steps.remarking import tell_exposures, tell_focus, tell_light, tell_quiet, tell_repeated, tell_step
 
 CAMERA = load_camera()
 
@@ -60,3 +60,23 @@ def test_frames_out_of_focus_are_told():
     told = "stars were up to 5.1 px wide in 2 of 9 frames, usually 2.0: out of focus? Apertures lose light there"
     assert tell_focus(fwhm_px) == told
     assert tell_focus(fwhm_px[:5]) == tell_focus(np.full(3, np.nan)) == tell_focus(np.zeros(0)) == ""
+
+
+def test_stars_and_sky_that_change_alike_are_no_cloud():
+    late = np.arange(30) >= 17
+    frames = rows()
+    frames["zp"] = frames["zp"] + np.where(late, 0.75, 0)
+    assert tell_step(frames) == ""  # a cloud that went away
+    frames["sky"] = frames["sky"] * np.where(late, 2.0, 1)
+    assert tell_step(frames).startswith("stars and sky are 2.01 times as bright from a-17.fits on: another gain")
+    frames["exptime_s"] = np.where(late, 5.0, 10.0)
+    assert tell_step(frames) == ""
+    assert tell_step(rows()) == tell_step(rows(5)) == tell_step(rows(zp=np.full(30, np.nan))) == ""
+
+
+def test_a_sky_quieter_than_its_photons_is_told():
+    """240 ADU of sky, 14 of dark and the read noise scatter by 15.2 ADU."""
+    assert tell_quiet(rows(sky_rms=np.full(30, 12.0)), CAMERA) == ""
+    frames = rows(sky_rms=np.where(np.arange(30) < 25, 15.0, 15.1 / np.sqrt(3)))
+    told = tell_quiet(frames, CAMERA)
+    assert told.startswith("the sky of 5 of 30 frames scatters by 0.5") and "are they stacked" in told
