@@ -27,8 +27,8 @@ def shown(transit_night):
     config, folder, truth = transit_night
     star = truth.stars[np.flatnonzero(truth.stars["signal"] == "transit")[0]]
     path = config.directories.out / "targets.csv"
-    row = f"Demo b,{star['tic_id']},3.5,{star['epoch_bjd'] - 7.003:.6f},0.002,{star['duration_d'] * 24:.3f}"
-    path.write_text(f"name,tic_id,period_d,t0_bjd,t0_err_d,duration_h\n{row}\n")
+    row = f"Demo b,{star['tic_id']},3.5,{star['epoch_bjd'] - 7.003:.6f},0.002,{star['duration_d'] * 24:.3f},0.3"
+    path.write_text(f"name,tic_id,period_d,t0_bjd,t0_err_d,duration_h,depth\n{row}\n")
     facts = gather(config, open_night(config, folder))
     path.unlink()
     [targets] = facts.targets
@@ -46,6 +46,11 @@ def test_the_transit_and_when_it_was_expected_are_said(shown):
     assert re.search(r"Transit: depth [01]\.\d+% ± .* O-C \+\d", said)
     assert re.search(r"Expected: from \d\d:\d\d to \d\d:\d\d, middle at \d\d:\d\d ± 2\.9 min UTC", said)
     assert re.search(r"Aperture of \d px against \d+ comparison stars", said)
+
+
+def test_what_contradicts_the_list_of_targets_is_said(shown):
+    [doubt] = [said for said in shown.first.said if "is that depth in its unit?" in said]
+    assert doubt.startswith("It is ")
 
 
 def test_the_expected_transit_is_drawn_in_utc(shown, transit_night):

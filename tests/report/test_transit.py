@@ -44,8 +44,8 @@ def fitted(transit_night, tmp_path_factory):
     config, folder, truth = transit_night
     star, place = target_of(truth), tmp_path_factory.mktemp("fit")
     targets = config.directories.out / "targets.csv"
-    row = f"{star['tic_id']},3.5,{star['epoch_bjd'] - 7.002:.8f},1e-6,0.001,{star['duration_d'] * 24:.3f}"
-    targets.write_text(f"tic_id,period_d,t0_bjd,period_err_d,t0_err_d,duration_h\n{row}\n")
+    row = f"{star['tic_id']},3.5,{star['epoch_bjd'] - 7.002:.8f},1e-6,0.001,{star['duration_d'] * 24:.3f},0.3"
+    targets.write_text(f"tic_id,period_d,t0_bjd,period_err_d,t0_err_d,duration_h,depth\n{row}\n")
     files = {"json": place / "transit.json", "output": place / "transit.png"}
     outcome = run(config, [folder], Asked(StarId(gaia_id=int(star["gaia_id"])), **files))
     assert outcome.exit_code == 0 and outcome.products == list(files.values())
@@ -69,6 +69,12 @@ def test_the_planted_transit_is_found(fitted):
     )  # of a uniform disc
     assert abs(said["mid_time_bjd"] - star["epoch_bjd"]) < 3 * said["mid_time_err_d"]
     assert said["oc_min"] == pytest.approx(0.002 * 1440, abs=3 * said["mid_time_err_d"] * 1440)
+
+
+def test_what_contradicts_the_list_of_targets_is_told(fitted):
+    """A depth in percent."""
+    [doubt] = fitted[0]["doubts"]
+    assert "expected 30.00%: is that depth in its unit?" in doubt
 
 
 def test_the_target_is_the_star_that_dips(fitted):
