@@ -39,6 +39,8 @@ class Look:
         Digest of its first frame, which no two nights and no two telescopes have in common.
     first_jd, last_jd : float
         Of its frames; NaN where they have no times.
+    points : int
+        Stars times frames; 0 where the table was not asked for.
     """
 
     reduction: str
@@ -46,15 +48,16 @@ class Look:
     first_frame: str
     first_jd: float
     last_jd: float
+    points: int = 0
 
 
 def look_at(source: "Source", frames: Table, *, reduction: str = "", camera: str = "") -> Look:
     """The Look of a night with these frames."""
     jd = np.asarray(frames["jd_mid"], float)
     jd = jd[np.isfinite(jd)]
-    span = [float(jd.min()), float(jd.max())] if jd.size else [np.nan, np.nan]
+    start, end = (float(jd.min()), float(jd.max())) if jd.size else (np.nan, np.nan)
     first = digest_of(repr([frames[name][:1].tolist() for name in _TELLING]))
-    return Look(reduction, f"{camera} {source.telescope}".strip(), first, *span)
+    return Look(reduction, f"{camera} {source.telescope}".strip(), first, start, end)
 
 
 class Seen:
@@ -107,6 +110,7 @@ class Seen:
     def keep(self, source: "Source", facts: NightFacts) -> None:
         """Remember a night whose rows are whole."""
         look = look_at(source, facts.frames, reduction=facts.reduction, camera=facts.camera)
+        look = dataclasses.replace(look, points=facts.header["NFRAMES"] * facts.header["NSTARS"])
         self._known[source.name] = [_state(source), state_of(facts.path), *dataclasses.astuple(look)]
 
     def write(self) -> None:

@@ -14,7 +14,7 @@ from ngcmos.errors import ProductError
 from ngcmos.night.fingerprint import code_of, digest_of
 from ngcmos.season.archive import SeasonFolder, read_mark, text_of_mark, write_pieces, write_rows
 from ngcmos.season.binned import BinnedSeason, read_binned
-from ngcmos.season.build import Changes, Season, Source, bring_in
+from ngcmos.season.build import SMALL_SEASON_POINTS, Changes, Season, Source, bring_in
 from ngcmos.season.clocks import say_clocks
 from ngcmos.season.findings import enter_found, say_searched, still_holds, take_over
 from ngcmos.season.known import UNKNOWN, KnownStars
@@ -60,7 +60,8 @@ def update(
     scheduler : str
         Address of a Dask scheduler that does the search instead.
     patient : bool
-        Leave periods and dips as they are until a twentieth of the nights has come since they were looked for.
+        In a large season leave periods and dips as they are until a twentieth of its nights has come since the
+        last search.
 
     Raises
     ------
@@ -140,9 +141,11 @@ def _made_of(season: Season, known: KnownStars, effort: Effort) -> dict[str, Any
     marks = {name: season.standing.mark_of(season.folder.bins(name)) for name in season.names}
     solutions = {name: season.standing.mark_of(season.folder.summary(name)) for name in season.names}
     made_of = {"nights": marks, "solutions": solutions, "code": code_of(*ROOMS), "known": known.digest}
-    searched = _searched(season, made_of) if effort.patient and not effort.overwrite else solutions
     looks = Seen(season.folder.path).looks(season.sources.values())
     inside = {name: look for name, look in looks.items() if name in season.names}
+    large = sum(look.points for look in inside.values()) > SMALL_SEASON_POINTS
+    patient = effort.patient and large and not effort.overwrite
+    searched = _searched(season, made_of) if patient else solutions
     timezone = season.sources[season.names[-1]].camera.site.timezone
     return made_of | {
         "searched": searched,

@@ -64,7 +64,7 @@ class Wish:
     others : sequence of Path
         Base paths of other telescopes, whose nights join from now on.
     patient : bool
-        Look for periods and dips anew only when a twentieth of the nights has come since.
+        In a large season look for periods and dips anew only when a twentieth of its nights has come since.
     """
 
     nights: Sequence[str] | None = None

@@ -71,6 +71,7 @@ def night_of(season, name):
 def test_stage_brings_its_night_in_and_some_others(season, monkeypatch, caplog):
     """And searches anew when many have come since."""
     monkeypatch.setattr("ngcmos.season.findings.MOST_UNSEARCHED", 0.3)
+    monkeypatch.setattr("ngcmos.season.update.SMALL_SEASON_POINTS", 100)
     outcome = run_stage(stage, config_of(season), night_of(season, "20240705"))
     assert outcome.exit_code == 0
     assert season.folder.nights() == ["20240702", "20240703", "20240704", "20240705"]
