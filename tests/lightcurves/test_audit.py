@@ -49,6 +49,7 @@ def test_ratio_of_true_noise_is_one_for_any_number_of_points(points):
 def test_too_few_stars_tell_nothing():
     assert audit(np.ones(4), np.full(4, 10.5), 100) == []
     assert audit(np.append(np.ones(4), np.nan), np.full(5, 10.5), 100) == []
+    assert [bin.stars for bin in audit(np.ones(5), np.full(5, 10.5), 100)] == [5]
 
 
 def test_sentence_names_the_magnitudes_that_are_wrong():

@@ -13,7 +13,7 @@ from ngcmos.lightcurves.ensemble import (
     choose_comparisons,
     relate,
 )
-from ngcmos.lightcurves.scatter import find_variables, scatter
+from ngcmos.lightcurves.scatter import find_variables, of_like, redness, scatter
 
 FRAMES, STARS = 200, 120
 NOISE = 0.004
@@ -308,3 +308,29 @@ def test_scatter_leaves_out_wild_points(rng):
 
 def test_scatter_of_a_short_series(rng):
     assert np.isnan(scatter(np.array([[1.0, np.nan], [np.nan, np.nan]]))).all()
+
+
+def test_barred_stars_are_told_what_their_like_show_and_tell_nothing():
+    values = np.array([1.0] * 20 + [9.0] * 30 + [np.nan])
+    barred = values == 9
+    told = of_like(values, np.linspace(10, 11, values.size), barred)
+    assert told[:-1].tolist() == [1.0] * 50 and np.isnan(told[-1])
+
+
+@pytest.mark.parametrize(("stars", "told"), [(150, 1.0), (400, 5.0)])
+def test_few_bright_stars_are_judged_by_bright_ones(stars, told):
+    """The like of a star are a tenth of all, 15 of 150 and 40 of 400, where a hundred would be most of them."""
+    mag = np.linspace(9, 15, stars)
+    like = of_like(np.where(mag < mag[16], 1.0, 5.0), mag)
+    assert like[:8].tolist() == [told] * 8 and like[-100:].tolist() == [5.0] * 100
+
+
+@pytest.mark.parametrize(("frames", "known"), [(15, False), (16, True)])
+def test_slow_noise_is_told_by_16_frames(frames, known):
+    slow = np.repeat([1.0, -1.0], 8)[:frames, None] + 0.1 * np.arange(frames)[:, None]
+    assert (redness(slow)[0] > 1.5) == known
+    assert known or redness(slow)[0] == 1
+
+
+def test_counts_that_are_all_alike_are_usual_and_do_not_scatter():
+    assert scatter(np.ones((10, 2))).tolist() == [0, 0]

@@ -52,6 +52,15 @@ def test_steps_of_the_chip_go_to_within_their_errors(rng):
     assert np.abs(left / expected).max() < 5
 
 
+@pytest.mark.parametrize(("frames", "share"), [(2, 0.0), (3, 0.5)])
+def test_three_frames_after_a_turn_tell_a_step(rng, frames, share):
+    """All three must be usual, which those of some stars are not."""
+    counts, some = count(rng, steps=rng.normal(0, 0.1, STARS)), slice(TURN + frames)
+    short = Counts(*(getattr(counts, name)[some] for name in ("flux", "fluxerr", "trusted")))
+    changed = (level_sides(short, SIDES[some], TIME[some]).flux != short.flux).any(axis=0)
+    assert share <= changed.mean() <= 2 * share
+
+
 def test_a_good_flat_leaves_all_as_it_is(rng):
     counts = count(rng)
     assert np.array_equal(level_sides(counts, SIDES, TIME).flux, counts.flux)

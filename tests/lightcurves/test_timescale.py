@@ -39,6 +39,16 @@ def test_red_noise_leaves_the_planted_floor():
     assert curve.white[-1] == pytest.approx(np.hypot(WHITE, 0.002) / np.sqrt(240), rel=0.05)
 
 
+def test_floor_and_its_error_grow_with_the_noise():
+    flux, error, time = curves(0.002, stars=20)
+    one, four = (
+        typical(lengths, all_of(lengths))
+        for lengths in (scatter_by_length(1 + k * (flux - 1), k * error, time) for k in (1, 4))
+    )
+    assert one.floor > 0 and four.floor == pytest.approx(4 * one.floor, rel=1e-6)
+    assert four.floor_error == pytest.approx(4 * one.floor_error, rel=1e-6)
+
+
 def test_wild_points_and_stars_without_counts_do_no_harm():
     flux, error, time = curves(0.0)
     flux[100] = 5.0
