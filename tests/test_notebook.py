@@ -5,6 +5,7 @@ import shutil
 import subprocess
 import sys
 
+import matplotlib
 import numpy as np
 import pytest
 from astropy.io import fits
@@ -190,7 +191,8 @@ def test_example_notebook_runs(base, tmp_path):
     content = json.loads((ROOT / "docs" / "light_curve.ipynb").read_text(encoding="utf-8"))
     cells = ["".join(cell["source"]) for cell in content["cells"] if cell["cell_type"] == "code"]
     code = "\n".join([*cells, "assert abs(flux - 1).max() < 0.1 and len(flux) == 5"])
-    env = BARE | {"MPLBACKEND": "agg", "HOME": str(tmp_path)}
+    fonts = {"MPLCONFIGDIR": matplotlib.get_cachedir()}  # found already: looking for them is told
+    env = BARE | {"MPLBACKEND": "agg", "HOME": str(tmp_path)} | fonts
     (base.parent / "docs").mkdir()
     done = subprocess.run(
         [sys.executable, "-W", "error", "-c", code],
