@@ -12,7 +12,7 @@ from ngcmos.steps import measuring, shifts, solution
 # what only carries values from place to place, and files, which enter by their own sums
 CARRIERS = ("ngcmos.night", "ngcmos.config", "ngcmos.profile", "ngcmos.errors", "ngcmos.names", "ngcmos.arrays")
 TABLES = ("ngcmos.tables.table", "ngcmos.tables.sums")  # the table enters by its checksum
-SEASON_FILES = ("archive", "build", "known", "reader", "reductions", "scale", "summary")
+SEASON_FILES = ("archive", "build", "known", "reader", "reductions", "scale", "seen", "standing", "summary")
 PRODUCTS = {
     "solution": (solution.ROOMS, ()),
     # the masters enter by their checksums, and pairs of stars are only carried
@@ -23,7 +23,7 @@ PRODUCTS = {
     "noise": (noise_model.ROOMS, (*TABLES, "ngcmos.qc.shifts")),
     # the known stars enter by their digest
     "night of a season": (read.ROOMS, (*TABLES, "ngcmos.astrometry.known")),
-    # nights enter by their marks, and what of them was reduced otherwise by its text
+    # nights enter by their marks, what of them was reduced otherwise by its text; memory aids change nothing
     "season": (update.ROOMS, tuple(f"ngcmos.season.{name}" for name in SEASON_FILES)),
     # the season enters by its mark, and the summaries of its nights
     "page": (season_page.ROOMS, ("ngcmos.season", "ngcmos.report.summary", "ngcmos.report.calibration")),

@@ -16,10 +16,7 @@ from ngcmos.stats import mad_sigma
 SIDE_PX = 1024  # of the square in the middle that is looked at
 STAR_SIGMA = 4.0  # what stands out further is a star, or a pixel that is hot
 MEDIAN_NOISE = np.pi / 2  # variance of the median of many, in that of their mean
-SURE_SIGMA, LOST_SHARE = (
-    8.0,
-    0.4,
-)  # a pattern is lost where less than this share of what is expected is found, so surely
+SURE_SIGMA, LOST_SHARE = 8.0, 0.4  # a pattern is lost where less than this share of what is expected is found
 SPOT_REACH_PX, SPOT_SIGMA, SPOT_EXCESS = 6, 4.0, 0.008  # a spot is brighter than so far away by both of these,
 SPOT_PX = 3, 80  # smoothed over 3 px, of so many pixels at least and at most
 FEWEST_SPOTS = 6
@@ -70,19 +67,30 @@ def find_share(image: Floats32, pattern: Floats32) -> Share:
 def count_spots(flat: Floats32) -> int:
     """Spots of a flat as wide as stars and brighter than what lies around: stars that all its frames had there.
 
-    Dust is darker, and single pixels that answer more are no spot.
+    Dust is darker, and single pixels that answer more are no spot. 0 where there are too few bright pixels for
+    `FEWEST_SPOTS`.
     """
-    from scipy.ndimage import label, uniform_filter
-
     image = middle_of(flat)
-    near = np.maximum(uniform_filter(image, 3, mode="nearest"), np.float32(0.1))
+    near = np.maximum(_smoothed(image), np.float32(0.1))
     sides = [np.roll(near, step, axis) for axis in (0, 1) for step in (-SPOT_REACH_PX, SPOT_REACH_PX)]
     around = np.max(sides, axis=0)  # brighter than to every side, as no rim of dust is
     limit = max(SPOT_SIGMA * mad_sigma((near / sides[0])[::4, ::4]), SPOT_EXCESS)
     bright = (near / around - 1 > limit) & (image / around - 1 > limit)
+    if np.count_nonzero(bright) < FEWEST_SPOTS * SPOT_PX[0]:
+        return 0  # nearly every flat: nothing has to be loaded for it
+    from scipy.ndimage import label
+
     groups, count = label(bright)
     sizes = np.bincount(groups.ravel(), minlength=count + 1)[1:]
     return int(np.count_nonzero((sizes >= SPOT_PX[0]) & (sizes <= SPOT_PX[1])))
+
+
+def _smoothed(image: Floats32) -> Floats32:
+    """Each pixel the mean of the 3 x 3 px around it."""
+    wide = np.pad(image, 1, mode="edge")
+    rows = wide[:-2] + wide[1:-1] + wide[2:]
+    mean: Floats32 = (rows[:, :-2] + rows[:, 1:-1] + rows[:, 2:]) / np.float32(9)
+    return mean
 
 
 def judge_pattern(image: Floats32, pattern: Floats32, noise: float) -> str:

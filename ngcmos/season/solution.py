@@ -224,7 +224,7 @@ def _alternate(levels: Levels, state: _State, held: Bools, constant: Bools) -> _
     for _ in range(MOST_ROUNDS):
         surface = turns.fit_surfaces(mean, surface)
         before, mean = mean, turns.fit_means(mean, surface)
-        if np.max(np.nan_to_num(np.abs(mean / before - 1)), initial=0.0) < CONVERGED:
+        if np.max(np.nan_to_num(np.abs(quotient(mean, before) - 1)), initial=0.0) < CONVERGED:
             break
     return state._replace(mean=mean, surface=surface)
 
