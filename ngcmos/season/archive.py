@@ -357,11 +357,16 @@ def read_rows(path: Path, columns: Sequence[str] | None = None) -> pa.Table:
 
 def view_of(part: pa.Array) -> NDArray[Any]:
     """Numbers as they lie in memory: what pyarrow itself offers brings pandas along, which is slow and large."""
-    kind = np.dtype(part.type.to_pandas_dtype())
-    return np.frombuffer(part.buffers()[1], kind)[part.offset : part.offset + len(part)]
+    return np.frombuffer(part.buffers()[1], _kind_of(part.type))[part.offset : part.offset + len(part)]
+
+
+def _kind_of(arrow: pa.DataType) -> np.dtype[Any]:
+    """Kind of the numbers of an arrow type; its own `to_pandas_dtype` loads pandas in pyarrow 18."""
+    letter = "f" if pa.types.is_floating(arrow) else "u" if pa.types.is_unsigned_integer(arrow) else "i"
+    return np.dtype(f"{letter}{arrow.bit_width // 8}")
 
 
 def numbers_of(column: pa.ChunkedArray) -> NDArray[Any]:
     """A column of numbers without gaps."""
     parts = [view_of(part) for part in column.chunks if len(part)]
-    return np.concatenate(parts) if parts else np.zeros(0, column.type.to_pandas_dtype())
+    return np.concatenate(parts) if parts else np.zeros(0, _kind_of(column.type))
