@@ -34,7 +34,7 @@ OF_PIXELS = ("sky", "sky_rms", "fwhm_px", "elongation")  # the same in two frame
 SAME_PIXELS = 1e-5  # to this share, as their plate solutions may begin elsewhere
 QUIET, QUIET_SHARE = "noise", 0.75  # of the noise of photons: less of it no camera has
 STEADY_FRAMES, STEADY_MAG = 3, 0.05  # before and after a step; so much they differ among themselves
-FEWEST_ALIKE = 2  # frames of an exposure time
+FEWEST_ALIKE = 2  # frames of an exposure time, or out of focus
 CLEARLY_MAG, ALIKE_MAG = 0.2, 0.1  # by which that differs, and by which their light does at most
 
 
@@ -142,10 +142,13 @@ def tell_repeated(frames: Table) -> str:
 
 
 def tell_focus(fwhm_px: Floats) -> str:
-    """One line where stars were far wider than usual, as in a focus run; "" where they were not."""
+    """One line where stars were far wider than usual, as in a focus run; "" where they were not.
+
+    One frame alone is a gust or a slew.
+    """
     usual = float(np.median(fwhm_px[np.isfinite(fwhm_px)])) if np.isfinite(fwhm_px).any() else np.nan
     wide = fwhm_px > OUT_OF_FOCUS * usual
-    if not wide.any():
+    if np.count_nonzero(wide) < FEWEST_ALIKE:
         return ""
     told = f"stars were up to {np.nanmax(fwhm_px):.1f} px wide in {wide.sum()} of {fwhm_px.size} frames"
     return f"{told}, usually {usual:.1f}: out of focus? Apertures lose light there"

@@ -59,6 +59,7 @@ def test_frames_out_of_focus_are_told():
     fwhm_px = np.array([2.0, 2.1, 1.9, np.nan, 3.9, 4.2, 5.06, 2.0, 2.0])
     told = "stars were up to 5.1 px wide in 2 of 9 frames, usually 2.0: out of focus? Apertures lose light there"
     assert tell_focus(fwhm_px) == told
+    assert tell_focus(np.array([2.0, 2.1, 1.9, 6.0])) == ""  # a gust
     assert tell_focus(fwhm_px[:5]) == tell_focus(np.full(3, np.nan)) == tell_focus(np.zeros(0)) == ""
 
 
