@@ -5,6 +5,7 @@ socket it forks, and the fork runs the script's file to its end as Python would,
 environment that were sent and nothing of the test's own process. It ends with the tests that started it.
 """
 
+import atexit
 import gc
 import importlib
 import json
@@ -18,6 +19,7 @@ import socket
 import subprocess
 import sys
 import tempfile
+import threading
 from pathlib import Path
 
 SOCKET = "socket"
@@ -129,7 +131,22 @@ def become(request):
     os.environ.update(request["env"])
     sys.argv = request["argv"]
     sys.path[0] = str(Path(sys.argv[0]).parent)
-    runpy.run_path(sys.argv[0], run_name="__main__")
+    try:
+        runpy.run_path(sys.argv[0], run_name="__main__")
+    except SystemExit as stop:
+        if not isinstance(stop.code, int | None):
+            raise
+        end(stop.code or 0)
+    end(0)
+
+
+def end(code):
+    """End as Python does, but for taking all modules apart: that copies each page they lie on (0.25 s)."""
+    threading._shutdown()
+    atexit._run_exitfuncs()
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(code)
 
 
 if __name__ == "__main__":
