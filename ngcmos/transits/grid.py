@@ -5,9 +5,11 @@ is known in closed form. The grid zooms in until it resolves what is likely.
 """
 
 import dataclasses
-import statistics
+from collections.abc import Callable
 
 import numpy as np
+from scipy.optimize import brentq
+from scipy.special import ndtr
 
 from ngcmos.arrays import Floats
 from ngcmos.transits.curve import DAY_S, Curve
@@ -23,9 +25,10 @@ UNLIKELY = 1e-4  # of the best cell: what a zoom leaves out
 DEPTHS = (1e-4, 0.7)  # evenly likely in their logarithm
 DEPTH_NODES = 24
 DEPTH_REACH_SIGMA = 5.0
-NODES = tuple(statistics.NormalDist().inv_cdf((number + 0.5) / 15) for number in range(15))  # alike likely
-LEAST_WEIGHT = 1e-7  # of a cell, of the likeliest one: less moves no median
-WITHIN_STEP = (-0.4, -0.2, 0.0, 0.2, 0.4)  # a cell stands for all that is nearer to it than to its neighbours
+LEAST_SHARE = 1e-4  # of all: so much of the least likely cells moves no median
+LEAST_WIDTH = 1e-12  # of what a cell stands for: where it is one value
+MOST_WIDTHS = 6.0  # from the middle of a cell to where nothing of it is left
+FINE_ENOUGH = 1e-4  # of the spread: a median is not known better
 MIDDLE_SHARES = (0.15865, 0.5, 0.84135)  # of a normal distribution below -1, 0 and 1 sigma
 
 
@@ -135,28 +138,32 @@ class Cells:
 
         Each cell's are evenly spread over its `step`.
         """
-        return self._spread_out(values, step, WITHIN_STEP)
+        return self._spread_out(values, step, lambda steps: np.clip(steps + 0.5, 0, 1))
 
     def depth_middle(self) -> tuple[float, float]:
         """(median, half of the span that holds 68 %) of the depth, each cell's taken as normal."""
-        return self._spread_out(self.depth, np.sqrt(np.maximum(self.variance, 0)), NODES)
+        return self._spread_out(self.depth, np.sqrt(np.maximum(self.variance, 0)), ndtr)
 
-    def _spread_out(self, values: Floats, width: Floats, places: tuple[float, ...]) -> tuple[float, float]:
-        """`_middle` of values that are spread over a width of each cell, at places that are alike likely.
+    def _spread_out(
+        self, values: Floats, width: Floats, share_below: Callable[[Floats], Floats]
+    ) -> tuple[float, float]:
+        """`middle` of values spread over a width of each cell, by the share that lies below so many widths."""
+        ordered = np.sort(self.weight)
+        kept = self.weight > ordered[np.searchsorted(np.cumsum(ordered), LEAST_SHARE)]
+        kept[np.argmax(self.weight)] = True
+        weight, values, width = self.weight[kept], values[kept], np.maximum(width[kept], LEAST_WIDTH)
+        weight = weight / weight.sum()
+        reach = MOST_WIDTHS * width
+        ends = float((values - reach).min()), float((values + reach).max())
+        spread = float(np.sqrt(weight @ (values - weight @ values) ** 2 + weight @ width**2))
 
-        A few places with weights of their own, as of Gauss and Hermite, give means but no shares: a sixth of the
-        weight in one place is just what lies below 1 sigma.
-        """
-        kept = self.weight > LEAST_WEIGHT * self.weight.max()
-        nodes = values[kept] + np.array(places)[:, None] * width[kept]
-        return _middle(nodes.ravel(), np.tile(self.weight[kept], len(places)))
+        def below(value: float, share: float) -> float:
+            return float(weight @ share_below((value - values) / width)) - share
 
-
-def _middle(values: Floats, weight: Floats) -> tuple[float, float]:
-    order = np.argsort(values)
-    below = np.cumsum(weight[order]) - weight[order] / 2
-    low, middle, high = np.interp(MIDDLE_SHARES, below / weight.sum(), values[order])
-    return float(middle), float(high - low) / 2
+        low, middle, high = (
+            brentq(below, *ends, args=(share,), xtol=FINE_ENOUGH * spread) for share in MIDDLE_SHARES
+        )
+        return middle, (high - low) / 2
 
 
 def make_grid(
@@ -230,10 +237,12 @@ def likelihood_of(whitener: Whitener, flux: Floats, trend: Floats, losses: Float
     white = whitener(flux)
     white -= basis @ (basis.T @ white)
     loss = whitener(losses)
-    loss -= basis @ (basis.T @ loss)
+    shared = (
+        np.vstack([basis.T, white]) @ loss
+    )  # of each loss: what the trend takes up, and what it has of the flux
     log_det = whitener.log_det + float(2 * np.log(np.abs(np.diag(triangle))).sum())
-    information = np.einsum("ij,ij->j", loss, loss)
-    return Likelihood(float(white @ white), information, -(white @ loss), flux.size - trend.shape[1], log_det)
+    information = np.maximum(np.einsum("ij,ij->j", loss, loss) - (shared[:-1] ** 2).sum(axis=0), 0)
+    return Likelihood(float(white @ white), information, -shared[-1], flux.size - trend.shape[1], log_det)
 
 
 def weigh_depths(likelihood: Likelihood) -> tuple[Floats, Floats, Floats]:

@@ -104,13 +104,15 @@ class Whitener:
 
     def __call__(self, columns: Floats) -> Floats:
         """Whitened (points,) or (points, n) array."""
-        left = np.array(columns, float)
-        if self._variance > 0:
-            foreseen = np.zeros(left.shape[1:])
-            for row in range(1, len(left)):
-                foreseen = self._kept[row] * (foreseen + self._gain[row - 1] * left[row - 1])
-                left[row] -= self._variance * foreseen
-        white: Floats = left / (self._sigma if left.ndim == 1 else self._sigma[:, None])
+        if not self._variance > 0:
+            plain: Floats = columns / (self._sigma if columns.ndim == 1 else self._sigma[:, None])
+            return plain
+        white, foreseen, left = np.empty(columns.shape), np.zeros(columns.shape[1:]), 0.0
+        gains = [0.0, *self._gain[:-1].tolist()]
+        for row, (kept, gain, sigma) in enumerate(zip(self._kept, gains, self._sigma, strict=True)):
+            foreseen = kept * (foreseen + gain * left)
+            left = columns[row] - self._variance * foreseen
+            white[row] = left / sigma
         return white
 
 
