@@ -6,7 +6,7 @@ taken off as the dark is; a pixel that flickers is bad, as no number can be take
 """
 
 import dataclasses
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 
 import numpy as np
 
@@ -19,8 +19,11 @@ TRIMMED = 0.25  # of the frames, at both ends: stars that nobody knows, and cosm
 FLICKER_RATIO = 8.0  # scatter from frame to frame over that of an even pixel of as many electrons
 PLACE_PX = 4.0
 MOST_AT_A_PLACE = 0.25  # of the frames: no more than are trimmed
-ROWS_AT_ONCE = 64
+ROWS_AT_ONCE = 32
 _AROUND = [(row, column) for row in range(3) for column in range(3) if (row, column) != (1, 1)]
+# a sorting network of eight, as far as it takes to bring the two middle ones to the middle
+_COMPARED = [(0, 2), (1, 3), (4, 6), (5, 7), (0, 4), (1, 5), (2, 6), (3, 7), (0, 1), (2, 3), (4, 5), (6, 7)]
+_COMPARED += [(2, 4), (3, 5), (1, 4), (3, 6)]
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -68,13 +71,18 @@ def excess_of(counts: Counts, near_stars: Bools) -> Floats32:
     for first in range(1, rows - 1, ROWS_AT_ONCE):
         last = min(first + ROWS_AT_ONCE, rows - 1)
         block = counts[first - 1 : last + 1].astype(np.float32)
-        around = np.stack(
-            [block[row : row + last - first, column : column + columns - 2] for row, column in _AROUND]
-        )
-        around.partition((3, 4), axis=0)
-        result[first:last, 1:-1] = counts[first:last, 1:-1] - (around[3] + around[4]) / 2
+        around = [block[row : row + last - first, column : column + columns - 2] for row, column in _AROUND]
+        result[first:last, 1:-1] = counts[first:last, 1:-1] - _median_of_eight(around)
     result[near_stars] = np.nan
     return result
+
+
+def _median_of_eight(values: Sequence[Floats32]) -> Floats32:
+    """Median of eight images, pixel by pixel; a partition along the axis of a stack takes ten times as long."""
+    values = list(values)
+    for low, high in _COMPARED:
+        values[low], values[high] = np.minimum(values[low], values[high]), np.maximum(values[low], values[high])
+    return (values[3] + values[4]) / np.float32(2)
 
 
 def find_hot_pixels(excesses: Callable[[], Iterable[Floats32]], shape: Shape, electrons: float) -> HotPixels:

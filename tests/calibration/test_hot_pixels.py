@@ -1,5 +1,7 @@
 """Hot pixels found among stars that move; none made of stars, of cosmic rays, or of what stands still."""
 
+import itertools
+
 import numpy as np
 import pytest
 
@@ -62,6 +64,14 @@ def test_excess_is_over_the_median_of_eight_neighbours():
     assert excess[1, 1] == pytest.approx(25 - np.median(around))
     assert np.isnan(excess[0]).all()
     assert np.isfinite(excess).sum() == 2
+
+
+def test_median_is_right_whichever_of_the_neighbours_count_more():
+    """All 256 orders of two values: what sorts zeros and ones sorts all numbers."""
+    around = np.array(list(itertools.product((0.0, 1.0), repeat=8)))
+    tiles = np.insert(around, 4, 0.5, axis=1).reshape(16, 16, 3, 3)
+    excess = excess_of(tiles.swapaxes(1, 2).reshape(48, 48), np.zeros((48, 48), bool))
+    np.testing.assert_array_equal(excess[1::3, 1::3].ravel(), 0.5 - np.median(around, axis=1))
 
 
 @pytest.mark.parametrize(
