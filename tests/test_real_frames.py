@@ -23,7 +23,7 @@ def lay_out(real_data, base):
     for name in ("nights", "out"):
         (base / name).mkdir(parents=True)
     for source, target in (("20171219", "nights/20171219"), ("calibration", "calibration")):
-        shutil.copytree(hatp32 / source, base / target, copy_function=shutil.copy)
+        shutil.copytree(hatp32 / source, base / target)
     shutil.copy(hatp32 / "tic82_hatp32.fits", base)
     for path in base.rglob("*"):
         path.chmod(0o755 if path.is_dir() else 0o644)

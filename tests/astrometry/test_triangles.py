@@ -36,7 +36,7 @@ def worst_error(solution, field):
 
 
 def judge(seed, *, off_deg, count, density, unlike):
-    """(right, wrong, refused) of so many random fields; shares between `unlike` of stars not seen, of no star seen."""
+    """(right, wrong, refused) of random fields; shares within `unlike` are missing, and as many invented."""
     rng = np.random.default_rng(seed)
     right = wrong = 0
     for _ in range(count):

@@ -5,6 +5,7 @@ import pytest
 from astropy import units as u
 from astropy.io import fits
 from astropy.time import Time
+from running import let_rest
 
 from ngcmos.simulate.troubles import rewrite, set_cards
 
@@ -62,6 +63,7 @@ def exposures(make_case):
         whole = path.read_bytes()
         at = whole.index(b"EXPTIME = ")
         path.write_bytes(whole[:at] + f"EXPTIME = {text:>20}".ljust(80).encode() + whole[at + 80 :])
+    let_rest(case.folder)
     case.reduce()
     return case
 

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 from astropy.io import fits
+from running import let_rest
 from spoilt_night import copy_case
 
 from ngcmos.config import load_config
@@ -89,6 +90,7 @@ def test_columns_without_light_are_cut_off_and_their_level_taken_off(usual, unto
     rng = np.random.default_rng(8)
     for path in paths:
         widen(path, int(rng.integers(0, 300)), rng)
+    let_rest(case.folder)
     size = 256
     section = f'"[{size + COLUMNS + 3}:{size + 2 * COLUMNS},1:{size}]"'
     set_lines(case, overscan=section, trim=f'"[{COLUMNS + 1}:{size + COLUMNS},1:{size}]"')

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from astropy.io import fits
 from astropy.table import Table
-from running import night_options, run_script
+from running import let_rest, night_options, run_script
 from table_sums import renew_sums
 
 from ngcmos.errors import UsageError, WorkError
@@ -230,6 +230,7 @@ def test_everything_else_is_drawn_without_the_first_image(
     first.unlink()
     if damage == "truncated":
         first.write_bytes(whole[:20_000])
+    let_rest(copied)
     outcome = analyse(copied, gaia_id=target[0], output=tmp_path / "star.svg")
     text = (tmp_path / "star.svg").read_text()
     assert outcome.exit_code == 0

@@ -7,7 +7,7 @@ import shutil
 import numpy as np
 import pytest
 from astropy.io import fits
-from running import run_stage
+from running import let_rest, run_stage
 
 from ngcmos.night.filenames import stamp_of
 from ngcmos.night.folder import open_night
@@ -29,6 +29,7 @@ def measured(solved_night, tmp_path_factory):
     temperatures = {path.name: -20.0 + 0.1 * number for number, path in enumerate(frames[1:])}
     for path in frames[1:]:
         fits.setval(path, "CCD-TEMP", value=temperatures[path.name])
+    let_rest(folder)
     (folder / "pwv.csv").write_text("time,pwv\n2024-07-05T20:00:00,2.5\n" + "".join(lines_of_a_night()))
     headers = dataclasses.replace(config.camera.headers, series=("pwv_mm/pwv.csv/mm",))
     config = dataclasses.replace(config, camera=dataclasses.replace(config.camera, headers=headers))
@@ -69,7 +70,7 @@ def test_times_on_the_page_are_those_of_the_frames_where_names_tell_none(measure
     folder = tmp_path / night.date
     folder.mkdir()
     for number, path in enumerate((second, first)):
-        shutil.copy(path, folder / f"{field}_{number}.fits")
+        shutil.copy2(path, folder / f"{field}_{number}.fits")
     [facts] = read_fields(config, open_night(config, folder), [])
     stamps = [stamp_of(path).timestamp() for path in (first, second)]
     assert [file.name for file in facts.files] == [f"{field}_1.fits", f"{field}_0.fits"]

@@ -5,7 +5,7 @@ import pytest
 from astropy.io import fits
 from astropy.table import Table
 from numpy.lib.recfunctions import drop_fields, repack_fields
-from running import run_stage
+from running import let_rest, run_stage
 
 from ngcmos.calibration.masters import load_masters
 from ngcmos.config import load_camera, load_config
@@ -48,6 +48,7 @@ def night(tmp_path_factory):
     line = np.abs((y + 1 - row["y"]) - 0.4 * (x + 1 - row["x"]) - 1.5) < 1.2
     counts = np.where(line, np.minimum(counts.astype(int) + 3000, 65535), counts).astype(np.uint16)
     fits.PrimaryHDU(counts, header).writeto(path, overwrite=True)
+    let_rest(simulated.folder)
     reduce(config, simulated.folder, create_flats)
     run_stage(process_cmos, config, open_night(config, simulated.folder), overwrite=True)
     reduce(config, simulated.folder, relative_photometry)

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 from astropy.io import fits
 from astropy.table import Table
-from running import run_chain, run_stage
+from running import let_rest, run_chain, run_stage
 
 from ngcmos.config import load_camera, load_config
 from ngcmos.errors import WriteError
@@ -346,6 +346,7 @@ def test_field_that_no_stage_could_work_on_is_told_once_with_its_first_cause(bar
         for path in folder.glob(pattern):
             path.unlink()
     (folder / "ngcmos.db").unlink()
+    let_rest(folder)
     run_chain(config, folder, skip=["QC_Donuts", "QC_control"], quiet=True)
     text = (folder / "night_report.html").read_text()
     line = html.unescape(re.search(r'<p class="verdict bad">(.*?)</p>', text)[1])

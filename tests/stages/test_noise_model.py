@@ -215,6 +215,6 @@ def test_no_table_is_an_error(copy, tmp_path):
     config, night, _ = copy
     empty = tmp_path / "20240101"
     empty.mkdir()
-    shutil.copy(next(night.folder.glob("NG*S43*.fits")), empty)
+    shutil.copy2(next(night.folder.glob("NG*S43*.fits")), empty)
     with pytest.raises(WorkError, match=r"no phot_\*\.fits, expected one a field"):
         run_stage(noise_model, config, open_night(config, empty))

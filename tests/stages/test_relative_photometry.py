@@ -33,7 +33,7 @@ def copy(solved_night, tmp_path_factory):
     folder.mkdir()
     for path in source.iterdir():
         if not path.name.startswith(("evening", "morning")):
-            shutil.copy(path, folder)
+            shutil.copy2(path, folder)
     with open_ledger(folder) as ledger:
         field = truths[0].field
         record(ledger, "process_cmos", "lost.fits", field, REFUSED, "lost.fits: no star seen")
@@ -194,7 +194,7 @@ def test_no_table_is_an_error(copy, tmp_path):
     config, night, _ = copy
     empty = tmp_path / "20240101"
     empty.mkdir()
-    shutil.copy(next(night.folder.glob("NG*S43*.fits")), empty)
+    shutil.copy2(next(night.folder.glob("NG*S43*.fits")), empty)
     with pytest.raises(WorkError, match=r"no phot_\*\.fits, expected one a field"):
         run_stage(relative_photometry, config, open_night(config, empty))
 

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from astropy.io import fits
 from astropy.table import Table
-from running import run_stage
+from running import let_rest, run_stage
 
 from ngcmos.config import load_camera, load_config
 from ngcmos.night.folder import open_night
@@ -88,6 +88,7 @@ def test_frame_whose_pixels_cannot_be_read_costs_no_other(night, tmp_path):
         pixels, header = units[0].data.astype(np.float32), units[0].header
     pixels[7, 9] = np.nan
     fits.writeto(worst, pixels, header, overwrite=True)
+    let_rest(folder)
     outcome = run_stage(process_cmos, config, open_night(config, folder), overwrite=True)
     assert not outcome.troubles and list(outcome.failed) == [worst.name]
     assert len(read_frames(next(folder.glob("phot_*.fits")))) == 15
