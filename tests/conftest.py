@@ -3,9 +3,11 @@
 import ngcmos.commands.running  # noqa: F401  isort: skip - first, before numpy: keeps its linear algebra to one core, as scripts do
 
 import dataclasses
+import fcntl
 import json
 import logging
 import os
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -70,6 +72,23 @@ def real_data():
     if not Path(folder).is_dir():
         pytest.fail(f"$NGCMOS_REAL_DATA is {folder}, which is not a folder")
     return Path(folder)
+
+
+@pytest.fixture(scope="session")
+def real_night(real_data, tmp_path_factory):
+    """Base folder of the real night after its chain, made by one worker for all; not to be changed."""
+    from test_real_frames import reduce
+
+    root = tmp_path_factory.getbasetemp()
+    root = root.parent if "PYTEST_XDIST_WORKER" in os.environ else root
+    base, whole = root / "real" / "base", root / "real" / "whole"
+    with (root / "real.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not whole.exists():
+            shutil.rmtree(base, ignore_errors=True)
+            reduce(real_data, base)
+            whole.touch()
+    return base
 
 
 @pytest.fixture(scope="session")

@@ -145,19 +145,11 @@ def test_fit_knows_nothing_of_the_true_time(rng):
 
 
 @pytest.mark.real
-def test_transit_in_copies_of_real_frames(real_data, tmp_path):
+def test_transit_in_copies_of_real_frames(real_night, tmp_path):
     """2 % put on HAT-P-32 come out of the real frames' tables."""
-    from test_real_frames import HATP32, lay_out, options
+    from test_real_frames import HATP32, copy_real
 
-    from ngcmos.stages import simple_wrapper
-
-    base = tmp_path / "base"
-    lay_out(real_data, base)
-    named = dict(zip(options(base)[::2], options(base)[1::2], strict=True))
-    config = load_config(camera="microobservatory", config=str(named["--config"]))
-    night = open_night(config, base / "nights" / "20171219")
-    run_stage(simple_wrapper, config, night, catalogs=[base / "tic82_hatp32.fits"], quiet=True)
-    run_stage(process_cmos, config, night, quiet=True)
+    config, night = copy_real(real_night, tmp_path / "base")
     (one,) = inject_night(config, night, tmp_path / "copy", Wanted(1, (0.02, 0.02), ids=[HATP32]))
     copied = load_config(camera="microobservatory", config=str(tmp_path / "copy" / "directories.json"))
     copy = open_night(copied, tmp_path / "copy" / "nights" / "20171219")

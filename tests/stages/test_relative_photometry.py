@@ -9,7 +9,6 @@ from astropy.io import fits
 from astropy.table import Table
 from running import run_stage
 
-from ngcmos.config import load_config
 from ngcmos.errors import UsageError, WorkError
 from ngcmos.lightcurves.choice import Choice
 from ngcmos.lightcurves.cube import read_cube, read_field
@@ -18,7 +17,7 @@ from ngcmos.night.ledger import REFUSED, open_ledger, recall, record
 from ngcmos.night.products import relative_path
 from ngcmos.report import star as analyse_cmos
 from ngcmos.report.wanted import Wanted
-from ngcmos.stages import process_cmos, relative_photometry, simple_wrapper
+from ngcmos.stages import relative_photometry
 from ngcmos.tables.table import read_stars
 
 COLUMNS = ["TIC_ID", "Tmag", "Time_BJD", "Relative_Flux", "Relative_Flux_err"]
@@ -219,26 +218,6 @@ def test_cube_is_what_the_table_holds(copy):
     cube = read_cube(path, ["flux_4", "tic_id"], stars=stars)
     np.testing.assert_array_equal(cube["flux_4"], np.asarray(rows["flux_4"]).reshape(12, -1)[:, [3, 17]])
     np.testing.assert_array_equal(cube["tic_id"], np.asarray(rows["tic_id"]).reshape(12, -1)[:, [3, 17]])
-
-
-@pytest.mark.real
-def test_real_light_curve_of_the_target(real_data, tmp_path):
-    """HAT-P-32 in its ensemble scatters by less than 4.8e-3 after a linear trend, no frame left out."""
-    from test_real_frames import HATP32, lay_out, options
-
-    base = tmp_path / "base"
-    lay_out(real_data, base)
-    named = dict(zip(options(base)[::2], options(base)[1::2], strict=True))
-    config = load_config(camera="microobservatory", config=str(named["--config"]))
-    night = open_night(config, base / "nights" / "20171219")
-    run_stage(simple_wrapper, config, night, catalogs=[base / "tic82_hatp32.fits"], quiet=True)
-    run_stage(process_cmos, config, night, quiet=True)
-    run_stage(relative_photometry, config, night)
-    rows = rows_of(next(night.folder.glob("rel_phot_*.fits")), HATP32)
-    time, flux = np.asarray(rows["Time_BJD"]), np.asarray(rows["Relative_Flux"], float)
-    away = flux - np.polyval(np.polyfit(time - time[0], flux, 1), time - time[0])
-    assert len(away) == 30
-    assert np.std(away) < 4.8e-3
 
 
 def data_of(path, extensions=("REL_PHOT", "STARS", "FRAMES")):

@@ -10,8 +10,8 @@ from precision_sky import (
     compare_scatters,
     measure_by,
     real_scatters,
-    solve_real,
 )
+from test_real_frames import copy_real
 
 from ngcmos.config import SKY_METHODS, load_camera
 from ngcmos.night.folder import open_night
@@ -47,8 +47,8 @@ def restlessness(values):
 
 
 @pytest.mark.real
-def test_default_is_the_quietest_on_real_frames(real_data, tmp_path):
-    config, night = solve_real(real_data, tmp_path / "base")
+def test_default_is_the_quietest_on_real_frames(real_night, tmp_path):
+    config, night = copy_real(real_night, tmp_path / "base")
     default = config.camera.photometry.sky_method
     found = {method: real_scatters(config, night, method) for method in SKY_METHODS}
     assert default == load_camera().photometry.sky_method
