@@ -10,7 +10,7 @@ from collections.abc import Sequence
 import numpy as np
 from astropy.table import Table
 
-from ngcmos.arrays import Bools, Floats, Ints, Shape
+from ngcmos.arrays import Bools, Floats, Ints, Rows, Shape
 from ngcmos.names import Level
 from ngcmos.report.summary import NightSummary
 from ngcmos.report.telescope import Health, health_of
@@ -187,16 +187,16 @@ def _quiet_stars(stars: Table, mean: Floats) -> Ints:
     return quiet
 
 
-def _frames_by_night(folder: SeasonFolder) -> dict[str, Table]:
-    """The frames of each night, those of all telescopes together; one without any has an empty table."""
-    frames = read_table(folder.frames, ("night", "used", "reason", "jd_mid", *_OF_FRAMES))
+def _frames_by_night(folder: SeasonFolder) -> dict[str, Rows]:
+    """The frames of each night, those of all telescopes together; one without any has no rows."""
+    frames = read_table(folder.frames, ("night", "used", "reason", "jd_mid", *_OF_FRAMES)).as_array()
     rows = collections.defaultdict(list)
     for row, night in enumerate(frames["night"].tolist()):
         rows[night].append(row)
     return collections.defaultdict(lambda: frames[:0], {night: frames[own] for night, own in rows.items()})
 
 
-def _night(own: Table, date: str, fine: float, whole: float, usual: float) -> NightOfSeason:
+def _night(own: Rows, date: str, fine: float, whole: float, usual: float) -> NightOfSeason:
     used = np.asarray(own["used"], bool)
     counting = own[used] if used.any() else own
     jd = np.asarray(counting["jd_mid"], float)
@@ -219,12 +219,12 @@ def _middle(values: Floats) -> float:
     return float(np.median(known)) if known.size else np.nan
 
 
-def judge_night(own: Table, *, fine: float, usual: float) -> tuple[Level, str]:
+def judge_night(own: Rows | Table, *, fine: float, usual: float) -> tuple[Level, str]:
     """The verdict of a night by itself, and why it is not good.
 
     Parameters
     ----------
-    own : Table
+    own : structured array or Table
         Its frames.
     fine, usual : float
         What bright stars scatter by in it, and in the middle one of all nights.

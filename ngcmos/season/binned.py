@@ -9,6 +9,7 @@ import numpy as np
 from ngcmos.arrays import Floats, Ints, Reals, Rows
 from ngcmos.season.archive import numbers_of, read_rows
 from ngcmos.season.summary import star_keys
+from ngcmos.stats import column_medians
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -76,5 +77,4 @@ def _read_night(path: Path, keys: Ints, order: Ints) -> tuple[Floats, Reals, Rea
     time = column["bjd_tdb"].reshape(shape)
     with np.errstate(invalid="ignore"):
         start = np.nanmin(time) if np.isfinite(time).any() else 0.0
-    middle = start + np.nanmedian(time - start, axis=0) if bins else np.zeros(0)
-    return middle, flux, sigma
+    return start + column_medians(time - start).astype(float), flux, sigma

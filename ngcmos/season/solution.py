@@ -28,6 +28,7 @@ SURFACE_PRIOR = 0.05  # of each coefficient but the constant: the most that is b
 LEAST_PRIOR = 1e-5
 FEWEST_POINTINGS = 5  # to tell by how much surfaces differ
 FLOORS = np.concatenate([[0.0], np.geomspace(1e-4, 0.1, 61)])  # tried for each pointing
+COARSE = 8  # steps of them at first: the likelihood has one peak, much wider than a step
 LOWEST_INFLATION = 0.7
 FEWEST_STARS = 8  # to tell a floor by
 WILD_SIGMA = 3.0  # a level counts as so far off at most: a few wild ones are no floor
@@ -278,9 +279,8 @@ def _leverage(levels: Levels, error: Floats, sharing: Bools, state: _State) -> t
     weight = np.where(sharing, 1 / (error**2 + state.excess**2), 0)
     matrix = _normal_matrices(levels.basis, weight, state.prior)
     told = matrix[:, 0, 0] > 0
-    solved = np.linalg.solve(matrix[told], np.swapaxes(levels.basis[told], 1, 2))
     spread = np.zeros_like(weight)
-    spread[told] = np.einsum("psk,pks->ps", levels.basis[told], solved)
+    spread[told] = ((levels.basis[told] @ np.linalg.inv(matrix[told])) * levels.basis[told]).sum(axis=2)
     taken = np.minimum(weight * spread, MOST_LEVERAGE)
     return taken, spread / (1 - taken)
 
@@ -390,7 +390,11 @@ def _likeliest_floor(deviation: Floats, error: Floats, left: Floats, telling: Bo
     """The floor of one pointing that makes its deviations the likeliest; 0 where too few stars tell."""
     if telling.sum() < FEWEST_STARS:
         return 0.0
-    variance = (error[telling] ** 2 + FLOORS[:, None] ** 2) * left[telling]
-    pulls2 = np.minimum(deviation[telling] ** 2 / variance, WILD_SIGMA**2)
-    likelihood = -0.5 * (np.log(variance) + pulls2).sum(axis=1)
-    return float(FLOORS[np.argmax(likelihood)])
+    error2, deviation2 = error[telling] ** 2, deviation[telling] ** 2 / left[telling]
+    tried = FLOORS[::COARSE]
+    for around in (COARSE, 0):  # a few of them, then those about the likeliest
+        variance = error2 + tried[:, None] ** 2
+        unlikely = np.log(variance) + np.minimum(deviation2 / variance, WILD_SIGMA**2)
+        best = tried[np.argmin(unlikely.sum(axis=1))]
+        tried = FLOORS[np.abs(np.arange(FLOORS.size) - np.searchsorted(FLOORS, best)) < around]
+    return float(best)
