@@ -78,16 +78,20 @@ def _begin_warm_scripts():
     return WarmScripts(BARE)
 
 
-def run_warm(argv, *, cwd, env):
-    """Completed run of a script by its path, begun by a process that has read the code already."""
+def run_warm(argv, *, cwd, env, timeout_s=600):
+    """Completed run of a script by its path, begun by a process that has read the code already; killed in time."""
     with _BEGINNING:
         scripts = _begin_warm_scripts()
-    return scripts.run(argv, cwd=cwd, env=env)
+    return scripts.run(argv, cwd=cwd, env=env, timeout_s=timeout_s)
 
 
 def night_options(base, *, date="20240705", camera=None):
-    """Options that name the night of a simulated base folder."""
-    return ["--config", base / "directories.json", "--camera", camera or base / "camera.toml", "--night", date]
+    """Options that name the night of a simulated base folder; one process: so few frames are worth no second.
+
+    `--workers` after them has its way.
+    """
+    named = ["--config", base / "directories.json", "--camera", camera or base / "camera.toml", "--night", date]
+    return ["--workers", 1, *named]
 
 
 def let_rest(folder):
