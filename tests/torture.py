@@ -10,8 +10,7 @@ import ngcmos.commands.running  # noqa: F401  isort: skip - first, before numpy:
 
 import argparse
 import errno
-import logging
-import multiprocessing
+import json
 import os
 import random
 import re
@@ -23,9 +22,9 @@ import time
 from pathlib import Path
 
 from astropy.io import fits
-from running import BARE, ROOT, night_options, raw_checksums, run_chain, run_script, run_warm
+from running import BARE, ROOT, night_options, raw_checksums, run_script, run_warm
 
-from ngcmos.config import load_camera, load_config
+from ngcmos.config import load_camera
 from ngcmos.simulate.night import simulate_night
 from ngcmos.simulate.troubles import contain
 
@@ -39,23 +38,29 @@ NO_ROOM = re.compile(
 
 
 def prepare(folder, containers=()):
-    """(raw base folder, tables of an undisturbed run, its seconds) of a small night of two fields.
+    """(raw base folder, that of an undisturbed run, its tables, its seconds) of a small night of two fields.
 
     Frames are put into `containers` by turns, where these are named.
     """
-    raw, golden = folder / "raw", folder / "base"
+    raw, golden, finished = folder / "raw", folder / "base", folder / "finished"
     simulate_night(raw, load_camera(), size=384, frames=6, fields=2, seed=17, faults=FAULTS, calibrations=3)
     whole = [path for path in sorted(raw.glob("nights/*/NG*_TIC-*.fits")) if path.stat().st_size]
     for number, path in enumerate(whole if containers else ()):
         contain(path, containers[number % len(containers)])
     lay_out(raw, golden)
+    run_script("run_night", "--help")  # begins the process that begins scripts: the seconds are those of the work
     started = time.monotonic()
-    # as those that are killed are started: its seconds tell when
-    run_script("run_night", *night_options(golden, camera=golden / "camera.toml"), cold=True)
+    run_script("run_night", *night_options(golden))
     took = time.monotonic() - started
     tables = read_tables(golden)
-    shutil.rmtree(golden)
-    return raw, tables, took
+    golden.rename(finished)
+    return raw, finished, tables, took
+
+
+def put_back(finished, base):
+    """A copy of the finished night, at the place where it was made."""
+    shutil.rmtree(base, ignore_errors=True)
+    shutil.copytree(finished, base)
 
 
 def lay_out(raw, base):
@@ -76,23 +81,8 @@ def read_tables(base):
 
 def kill_after(base, seconds):
     """Start the chain and kill its process group after so many seconds; whether it was still at work."""
-    command = [
-        sys.executable,
-        str(ROOT / "scripts" / "run_night.py"),
-        *map(str, night_options(base)),
-        "--workers",
-        "2",
-    ]
-    with subprocess.Popen(
-        command, cwd="/", env=BARE, stderr=subprocess.DEVNULL, start_new_session=True
-    ) as process:
-        try:
-            process.wait(seconds)
-        except subprocess.TimeoutExpired:
-            os.killpg(process.pid, signal.SIGKILL)
-            process.wait()
-            return True
-    return False
+    argv = [str(ROOT / "scripts" / "run_night.py"), *map(str, night_options(base)), "--workers", "2"]
+    return run_warm(argv, cwd="/", env=BARE, timeout_s=seconds).returncode == -signal.SIGKILL
 
 
 def check(raw, base, tables):
@@ -104,11 +94,11 @@ def check(raw, base, tables):
     assert not leftovers, leftovers
 
 
-def trial(raw, tables, base, seconds):
-    """One kill after so many seconds, the rerun, the check."""
+def trial(raw, tables, base, seconds, options=()):
+    """One kill after so many seconds, the rerun with these options, the check."""
     lay_out(raw, base)
     killed = kill_after(base, seconds)
-    run_script("run_night", *night_options(base))
+    run_script("run_night", *night_options(base), *options)
     check(raw, base, tables)
     return killed
 
@@ -118,34 +108,12 @@ def fail_writes(base, first, code):
 
     Returns its troubles and how many were forced.
     """
-    receiver, sender = multiprocessing.get_context("fork").Pipe(duplex=False)
-    process = multiprocessing.get_context("fork").Process(target=_run_failing, args=(sender, base, first, code))
-    process.start()
-    sender.close()
-    try:
-        return receiver.recv()
-    finally:
-        process.join()
+    argv = [str(ROOT / "tests" / "failing_disk.py"), str(base), str(first), str(code)]
+    return json.loads(run_warm(argv, cwd="/", env=BARE).stdout)
 
 
-def _run_failing(sender, base, first, code):
-    real, calls = os.fsync, []
-
-    def failing(descriptor):
-        calls.append(descriptor)
-        if len(calls) >= first:
-            raise OSError(code, os.strerror(code))
-        real(descriptor)
-
-    os.fsync = failing
-    logging.disable()
-    config = load_config(camera=str(base / "camera.toml"), config=base / "directories.json")
-    outcome = run_chain(config, base / "nights" / "20240705", quiet=True)
-    sender.send((outcome.troubles, len(calls)))
-
-
-def trial_of_write(raw, tables, base, number):
-    """A disk that fails from that file on, the rerun, the check; False once only the morning page would fail.
+def trial_of_write(raw, tables, base, number, options=()):
+    """A disk that fails from that file on, the rerun (options), the check; False once only the page would fail.
 
     A night whose page alone is missing is none the worse for it: the log tells that.
     """
@@ -153,7 +121,7 @@ def trial_of_write(raw, tables, base, number):
     code = DISK_ERRORS[number % len(DISK_ERRORS)]
     troubles, forced = fail_writes(base, number, code)
     assert raw_checksums(base) == raw_checksums(raw)
-    run_script("run_night", *night_options(base))
+    run_script("run_night", *night_options(base), *options)
     check(raw, base, tables)
     if not troubles:
         assert forced < number + PAGE_FILES, (number, forced)
@@ -184,8 +152,11 @@ def without_reserve(base):
     profile.write_text(text.replace("reserve_mb = 500.0", "reserve_mb = 0.0"))
 
 
-def trial_of_room(raw, tables, disk, room_mb):
-    """A disk with so much room, the rerun once there is more, the check; False where the room was enough."""
+def trial_of_room(raw, tables, disk, room_mb, options=()):
+    """A disk with so much room, the rerun with these options once there is more, the check.
+
+    False where the room was enough.
+    """
     base = disk / "base"
     lay_out(raw, base)
     without_reserve(base)
@@ -196,7 +167,7 @@ def trial_of_room(raw, tables, disk, room_mb):
     assert done.returncode == 0 or NO_ROOM.search(done.stderr), done.stderr
     assert raw_checksums(base) == raw_checksums(raw)
     resize_disk(disk, "size=1g")
-    run_script("run_night", *night_options(base))
+    run_script("run_night", *night_options(base), *options)
     assert read_tables(base) == tables
     shutil.rmtree(base)
     return done.returncode != 0
@@ -227,11 +198,11 @@ def damage(path, chance):
     return f"{path.name}: {kind}"
 
 
-def trial_of_damage(raw, tables, base, chance):
-    """Damage to one or two products of a finished night, the rerun, the check; what was done."""
+def trial_of_damage(raw, tables, base, chance, options=("--skip", "QC_control")):
+    """Damage to one or two products of a finished night, the rerun (options), the check; what was done."""
     victims = chance.sample(products_of(base), chance.choice([1, 2]))
     told = ", ".join(damage(path, chance) for path in victims)
-    said = run_script("run_night", *night_options(base), "--skip", "QC_control").stderr
+    said = run_script("run_night", *night_options(base), *options).stderr
     assert "bug in ngcmos" not in said, (told, said)
     assert read_tables(base) == tables, told
     assert raw_checksums(base) == raw_checksums(raw)
@@ -271,9 +242,8 @@ def fill_disks(raw, tables, disk, rooms):
     say(f"{len(full)} disks that filled up, of {len(rooms)}, all healed")
 
 
-def damage_products(raw, tables, base, trials, seed):
-    lay_out(raw, base)
-    run_script("run_night", *night_options(base))
+def damage_products(raw, finished, tables, base, trials, seed):
+    put_back(finished, base)
     chance = random.Random(seed)
     for number in range(1, trials + 1):
         say(f"{number} of {trials}: {trial_of_damage(raw, tables, base, chance)}, healed")
@@ -294,7 +264,7 @@ def main():
     folder = options.folder.absolute()
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
-    raw, tables, took = prepare(folder, options.contain)
+    raw, finished, tables, took = prepare(folder, options.contain)
     base = folder / "base"
     if options.only in (None, "kills"):
         kill_often(raw, tables, base, took, options.kills, options.seed)
@@ -303,7 +273,7 @@ def main():
     if options.only in (None, "rooms"):
         fill_disks(raw, tables, folder / "disk", [0.1 * number for number in range(1, 51)])
     if options.only in (None, "damage"):
-        damage_products(raw, tables, base, options.kills, options.seed)
+        damage_products(raw, finished, tables, base, options.kills, options.seed)
 
 
 if __name__ == "__main__":

@@ -61,7 +61,7 @@ class WarmScripts:
         assert self._process.stdout.readline() == "ready\n"
 
     def run(self, argv, *, cwd, env, timeout_s=600):
-        """Completed run of a script; a timeout kills it."""
+        """Completed run of a script; a timeout kills it and all that it has begun."""
         with tempfile.TemporaryDirectory(dir=self._folder) as own, socket.socket(socket.AF_UNIX) as asked:
             paths = [Path(own, name) for name in ("stdout", "stderr")]
             request = {"argv": argv, "cwd": str(cwd), "env": env, "timeout_s": timeout_s}
@@ -106,14 +106,18 @@ def serve(folder):
 
 
 def _wait_for_script(connection):
-    """Fork again: one waits and tells the exit code of the other, which gets the request and is the script."""
+    """Fork again: one waits and tells the exit code of the other, which gets the request and is the script.
+
+    The script has a process group of its own: what kills it kills its workers too.
+    """
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
     with connection, connection.makefile("rw") as stream:
         request = json.loads(stream.readline())
         script = os.fork()
+        os.setpgid(script, script or 0)  # by both, whoever comes first
         if script:
-            signal.signal(signal.SIGALRM, lambda *_: os.kill(script, signal.SIGKILL))
-            signal.alarm(request["timeout_s"])
+            signal.signal(signal.SIGALRM, lambda *_: os.killpg(script, signal.SIGKILL))
+            signal.setitimer(signal.ITIMER_REAL, request["timeout_s"])
             stream.write(f"{os.waitstatus_to_exitcode(os.waitpid(script, 0)[1])}\n")
             stream.flush()
             os._exit(0)
