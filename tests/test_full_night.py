@@ -20,16 +20,16 @@ pytestmark = [
     pytest.mark.slow,
     pytest.mark.filterwarnings("ignore::astropy.wcs.FITSFixedWarning"),
 ]  # it adds MJD-OBS
-FRAMES = 20
+FRAMES = 14
 
 
 @pytest.fixture(scope="module")
 def night(tmp_path_factory):
-    """A full-size night after the chain without its movies."""
+    """A full-size night after the chain without its movies and its season."""
     base = tmp_path_factory.mktemp("full") / "base"
     simulated = simulate_night(base, load_camera(), frames=FRAMES, seed=3)
     before = raw_checksums(base)
-    run_script("run_night", *night_options(base), "--skip", "QC_control")
+    run_script("run_night", *night_options(base), "--skip", "QC_control", "--skip", "season")
     truth = simulated.truths[0]
     path = simulated.folder / f"phot_{truth.field}.fits"
     return types.SimpleNamespace(base=base, folder=simulated.folder, truth=truth, path=path, before=before)

@@ -21,6 +21,7 @@ VIGNETTING = 0.22
 PIXEL_RESPONSE = 0.005
 LOW_GAIN_SLOPE = 1.002
 LOW_GAIN_NOISE_E = 12.0
+ROWS_AT_ONCE = 32
 FEW_ELECTRONS = 50.0
 FAINT_ELECTRONS = 2e4
 
@@ -138,22 +139,31 @@ def _count(expected: Image, read_noise_e: float, rng: np.random.Generator) -> Im
     The normal limit alone would be even about its mean, and a sky whose median or mode is taken would not show how
     far these lie below the mean. The next term of Cornish & Fisher 1938 gives the skewness of Poisson numbers.
     """
+    counts = rng.standard_normal(expected.shape, dtype=np.float32)
+    for first in range(0, len(counts), ROWS_AT_ONCE):  # what lies in the cache is soon worked on
+        _spread(counts[first : first + ROWS_AT_ONCE], expected[first : first + ROWS_AT_ONCE], read_noise_e)
+    few = np.flatnonzero(expected < FEW_ELECTRONS)
+    if few.size:
+        light = expected.reshape(-1)[few]
+        counts.reshape(-1)[few] += rng.poisson(light) - light
+    return counts
+
+
+def _spread(counts: Image, expected: Image, read_noise_e: float) -> None:
+    """Make of normal numbers electrons read, but for the Poisson part of few."""
     few = expected < FEW_ELECTRONS
     variance = expected + np.float32(read_noise_e**2)
-    counts = rng.standard_normal(expected.shape, dtype=np.float32)
     skew = (counts**2 - 1) * (expected / (6 * np.maximum(variance, 1)))
     if few.any():
         variance[few], skew[few] = read_noise_e**2, 0.0
     counts *= np.sqrt(variance, out=variance)
     counts += skew
     counts += expected
-    if few.any():
-        counts[few] += rng.poisson(expected[few]) - expected[few]
-    return counts
 
 
 def _change_gain(counts: Image, chip: Chip, rng: np.random.Generator) -> None:
     """Above its step a pixel is read through the low gain: a slightly other slope and more noise."""
-    low = np.nonzero(counts > chip.step_adu)
+    low = np.flatnonzero(counts > chip.step_adu)
     noise_adu = LOW_GAIN_NOISE_E / chip.detector.gain_e_adu
-    counts[low] = counts[low] * LOW_GAIN_SLOPE + rng.normal(0, noise_adu, low[0].size)
+    flat = counts.reshape(-1)
+    flat[low] = flat[low] * LOW_GAIN_SLOPE + rng.normal(0, noise_adu, low.size)
