@@ -38,7 +38,7 @@ def summary_of(text):
 
 @pytest.fixture(scope="module")
 def flat_night(solved_night, tmp_path_factory):
-    """(config, night folder, fields) of the solved night, flattened; not to be changed."""
+    """(config, night folder, fields) of the solved night, flattened, with its page; not to be changed."""
     config, source, truths = solved_night
     base = tmp_path_factory.mktemp("flat") / "base"
     shutil.copytree(config.directories.base.parent, base)
@@ -46,6 +46,7 @@ def flat_night(solved_night, tmp_path_factory):
     folder = base / "nights" / source.name
     run_stage(create_flats, config, open_night(config, folder))
     run_stage(process_cmos, config, open_night(config, folder), overwrite=True)
+    write_page(config, folder)  # its pictures are not drawn again
     return config, folder, sorted(truth.field for truth in truths)
 
 
@@ -56,6 +57,15 @@ def sound(flat_night, tmp_path):
     shutil.copytree(flat_night[0].directories.base.parent, base)
     config = load_config(camera=str(base / "camera.toml"), config=str(base / "directories.json"))
     return config, base / "nights" / flat_night[1].name, flat_night[2]
+
+
+@pytest.fixture
+def one_field(sound):
+    """A copy of one field of it."""
+    config, folder, fields = sound
+    for path in folder.glob(f"*{fields[1]}*"):
+        path.unlink()
+    return config, folder, fields[:1]
 
 
 def test_night_as_it_should_be_is_good(sound):
@@ -74,9 +84,9 @@ def test_masters_that_were_used_are_named_with_their_age(sound):
     assert re.search(rf"flat\s+{folder}/master_flat.fits\s+\d+\s+0.1\s+{used}", chapter)
 
 
-def test_calibration_frames_that_were_left_out_are_counted(sound):
+def test_calibration_frames_that_were_left_out_are_counted(one_field):
     """A bias as of before a repair, 60 ADU higher than those that were taken with it."""
-    config, folder, _ = sound
+    config, folder, _ = one_field
     [bias, *_] = sorted(config.directories.calibration.glob("bias*.fits"))
     high = bias.with_name(bias.name.replace("000.fits", "500.fits"))
     fits.writeto(high, fits.getdata(bias) + np.uint16(60), fits.getheader(bias))
