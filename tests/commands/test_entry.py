@@ -5,7 +5,7 @@ import subprocess
 import sys
 
 import pytest
-from running import BARE, ROOT, night_options
+from running import BARE, ROOT, night_options, run_warm
 
 from ngcmos.commands.again import start_of
 from ngcmos.commands.listing import GROUPS, NAMES
@@ -39,7 +39,9 @@ def test_help_lists_the_commands_by_who_needs_them():
 
 @pytest.mark.parametrize("name", NAMES)
 def test_help_of_a_command_speaks_of_the_command(name):
-    said = run_command(name, "--help").stdout
+    done = run_warm([str(ROOT / "ngcmos" / "__main__.py"), name, "--help"], cwd="/", env=BARE)
+    assert done.returncode == 0, done.stderr
+    said = done.stdout
     assert said.startswith(f"usage: ngcmos {name} ")
     assert f"Example:  ngcmos {name}" in said
     assert "scripts/" not in said
