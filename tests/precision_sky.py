@@ -116,10 +116,13 @@ def solve_real(real_data, base):
     return config, night
 
 
-def real_scatters(config, night, method):
-    """{TIC id: scatter of its relative light curve after a linear trend} of the stars seen on every frame."""
+def real_scatters(config, night, method, *, overwrite=True):
+    """{TIC id: scatter of its relative light curve after a linear trend} of the stars seen on every frame.
+
+    A table that stands is measured anew, but without `overwrite`.
+    """
     config = dataclasses.replace(config, camera=with_sky(config.camera, method))
-    run_stage(process_cmos, config, night, overwrite=True, quiet=True)
+    run_stage(process_cmos, config, night, overwrite=overwrite, quiet=True)
     run_stage(relative_photometry, config, night, tmag_max=FAINT[0], overwrite=True)
     path = next(night.folder.glob("rel_phot_*.fits"))
     ids = np.asarray(Table.read(path, hdu="STARS")["tic_id"]).tolist()

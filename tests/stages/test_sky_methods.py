@@ -50,7 +50,8 @@ def restlessness(values):
 def test_default_is_the_quietest_on_real_frames(real_night, tmp_path):
     config, night = copy_real(real_night, tmp_path / "base")
     default = config.camera.photometry.sky_method
-    found = {method: real_scatters(config, night, method) for method in SKY_METHODS}
+    methods = [default, *OTHERS]  # the table that stands is of the first
+    found = {method: real_scatters(config, night, method, overwrite=method != default) for method in methods}
     assert default == load_camera().photometry.sky_method
     assert found[default][HATP32] <= 4.8e-3
     for method in OTHERS:
