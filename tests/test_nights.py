@@ -16,8 +16,10 @@ from astropy.io import fits
 from running import BARE, ROOT, raw_checksums, run_script
 
 from ngcmos.chain.nights import choose_nights, run_one
+from ngcmos.commands import run_nights
 from ngcmos.config import load_camera, load_config
 from ngcmos.errors import NightError, UsageError
+from ngcmos.night import cluster
 from ngcmos.night.ledger import open_ledger
 from ngcmos.night.remarks import keep_remark
 from ngcmos.simulate.night import simulate_night
@@ -26,6 +28,7 @@ pytestmark = pytest.mark.slow
 
 NIGHTS = ("20240705", "20240706", "20240708")
 UNITS = ("PHOT", "STARS", "FRAMES")
+PICTURED = ("QC_Donuts", "QC_control", "noise_model")  # stages that draw, and make nothing that is looked at here
 
 
 @pytest.fixture(scope="module")
@@ -54,7 +57,7 @@ def options_of(base, catalogs, nights="20240701:20240731"):
     """Options of run_nights for the season, without its pictures."""
     named = [part for file in catalogs for part in ("--catalog", file)]
     places = ["--config", base / "directories.json", "--camera", base / "camera.toml", "--nights", nights]
-    return [*places, *named, "--skip", "QC_control", "--skip", "QC_Donuts"]
+    return [*places, *named, *(part for stage in PICTURED for part in ("--skip", stage))]
 
 
 def tables(base):
@@ -131,7 +134,8 @@ def test_a_night_alone_makes_the_same_table(season, tmp_path):
     base = copy_of(season.raw, tmp_path / "base")
     options = options_of(base, season.catalogs)
     at = options.index("--nights")
-    run_script("run_night", *options[:at], "--night", NIGHTS[1], *options[at + 2 :], "--workers", 1)
+    alone = ["--night", NIGHTS[1], "--workers", 1, "--skip", "night_report"]
+    run_script("run_night", *options[:at], *alone, *options[at + 2 :])
     [(name, units)] = tables(base).items()
     assert units == season.tables[name]
 
@@ -156,7 +160,7 @@ def test_night_that_wants_a_human_is_one_line_at_the_end(season, tmp_path):
 
 def test_night_whose_process_is_killed_is_tried_again(season, tmp_path):
     base = copy_of(season.raw, tmp_path / "base")
-    process = start("run_nights", *options_of(base, season.catalogs), "--workers", 2)
+    process = start("run_nights", *options_of(base, season.catalogs), "--skip", "night_report", "--workers", 2)
     killed = kill_one_at_work(base)
     said = process.communicate(timeout=120)[1]
     assert process.returncode == 0, said
@@ -184,9 +188,11 @@ def test_workers_of_several_threads_are_refused(season, tmp_path):
     assert "has 2 threads, expected 1: dask worker --nthreads 1" in said
 
 
-def test_scheduler_that_is_not_there_is_named(season):
-    options = options_of(season.base, season.catalogs)
-    said = run_script("run_nights", *options, "--scheduler", "tcp://127.0.0.1:9", code=1).stderr
+def test_scheduler_that_is_not_there_is_named(season, monkeypatch, capsys):
+    monkeypatch.setattr(cluster, "CONNECT_S", 1.0)
+    options = [*options_of(season.base, season.catalogs), "--scheduler", "tcp://127.0.0.1:9"]
+    assert run_nights.main(list(map(str, options))) == 1
+    said = capsys.readouterr().err
     assert "tcp://127.0.0.1:9: no Dask scheduler answers there" in said
 
 
