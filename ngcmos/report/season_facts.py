@@ -20,7 +20,7 @@ from ngcmos.season.health import read_numbers
 from ngcmos.season.injection import Completeness, read_completeness
 from ngcmos.season.reader import Season, read_table
 from ngcmos.season.search import SURE_SNR
-from ngcmos.season.update import CLOCKS, OTHERWISE, SEARCHED
+from ngcmos.season.update import CLOCKS, COPIES, OTHERWISE, SEARCHED
 from ngcmos.stats import column_medians, mad_sigma, quotient
 
 FEWEST_BRIGHT, MOST_BRIGHT = 10, 50  # stars that do not vary, a tenth of all, by which a night is told
@@ -137,11 +137,11 @@ def gather_season(folder: SeasonFolder, shape: Shape, summaries: Sequence[NightS
     whole = np.array([mad_sigma(row[quiet]) for row in mean])
     short = column_medians(scatter[:, quiet].T) if quiet.size else np.full(len(dates), np.nan)
     usual = _middle(np.asarray(short, float))
-    told = zip(dates, short, whole, strict=True)
-    nights = [_night(frames[date], date, float(fine), float(long), usual) for date, fine, long in told]
+    scatters = zip(dates, short, whole, strict=True)
+    nights = [_night(frames[date], date, float(fine), float(long), usual) for date, fine, long in scatters]
     inside = [one for one in summaries if dates and dates[0] <= one.night <= dates[-1]]
     mark = read_mark(folder.stars)
-    otherwise, clocks, searched = (str(mark.get(name, "")) for name in (OTHERWISE, CLOCKS, SEARCHED))
+    told = (str(mark.get(name, "")) for name in (CLOCKS, COPIES, SEARCHED))
     health = health_of(read_numbers(folder, shape), inside)
     kept = read_completeness(folder)
     return SeasonFacts(
@@ -153,8 +153,8 @@ def gather_season(folder: SeasonFolder, shape: Shape, summaries: Sequence[NightS
         error,
         binned,
         health,
-        otherwise,
-        tuple(filter(None, (clocks, searched))),
+        str(mark.get(OTHERWISE, "")),
+        tuple(filter(None, told)),
         kept,
     )
 

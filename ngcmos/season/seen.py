@@ -36,7 +36,7 @@ class Look:
         What its photometry was made of; "" where it does not tell.
     camera : str
     first_frame : str
-        Digest of its first frame, which no two nights and no two telescopes have in common.
+        Digest of its first frame, which no two nights and no two telescopes have in common; "" without one.
     first_jd, last_jd : float
         Of its frames; NaN where they have no times.
     points : int
@@ -56,7 +56,7 @@ def look_at(source: "Source", frames: Table, *, reduction: str = "", camera: str
     jd = np.asarray(frames["jd_mid"], float)
     jd = jd[np.isfinite(jd)]
     start, end = (float(jd.min()), float(jd.max())) if jd.size else (np.nan, np.nan)
-    first = digest_of(repr([frames[name][:1].tolist() for name in _TELLING]))
+    first = digest_of(repr([frames[name][:1].tolist() for name in _TELLING])) if len(frames) else ""
     return Look(reduction, f"{camera} {source.telescope}".strip(), first, start, end)
 
 

@@ -5,6 +5,7 @@ A season lies under the base path of its own telescope. Those of others that loo
 """
 
 import collections
+import itertools
 import json
 import re
 from collections.abc import Iterable, Mapping, Sequence
@@ -20,6 +21,7 @@ from ngcmos.season.known import UNKNOWN, KnownStars
 from ngcmos.season.seen import Seen, look_at
 from ngcmos.tables.table import read_frames
 
+MOST_NAMED = 3
 NIGHT = re.compile(r"(19|20)\d{6}")
 _OTHERS = ".others.json"
 _UNFIT = re.compile(r"[^A-Za-z0-9.-]+")  # for the name of a file
@@ -66,9 +68,20 @@ def copies_among(sources: Mapping[str, Source], folder: SeasonFolder) -> dict[st
         except ProductError:  # told where the night is read
             continue
         evening = evening_of_look(look, source.camera.site.timezone)
-        alike[look.first_frame].append((bool(source.telescope), evening != name[:8], name))
+        if look.first_frame:
+            alike[look.first_frame].append((bool(source.telescope), evening != name[:8], name))
     groups = [[name for *_, name in sorted(group)] for group in alike.values()]
     return {copy: first for first, *copies in groups for copy in copies}
+
+
+def say_copies(copies: Mapping[str, str]) -> str:
+    """Which nights are copies of which others; "" where none is."""
+    if not copies:
+        return ""
+    named = [f"{copy} those of {first}" for copy, first in itertools.islice(copies.items(), MOST_NAMED)]
+    more = ", ..." if len(copies) > MOST_NAMED else ""
+    held = "1 night holds" if len(copies) == 1 else f"{len(copies)} nights hold"
+    return f"{held} the frames of others, left out as copies: {', '.join(named)}{more}"
 
 
 def remember_others(folder: SeasonFolder, bases: Iterable[Path]) -> list[Path]:

@@ -27,11 +27,8 @@ from ngcmos.season.variability import chance_of_nights, chance_within_nights, ex
 
 log = logging.getLogger(__name__)
 
-TOLD = OTHERWISE, CLOCKS, SEARCHED = (
-    "otherwise",
-    "clocks",
-    "last search",
-)  # in the mark of the tables: of its nights
+OTHERWISE, CLOCKS, COPIES, SEARCHED = "otherwise", "clocks", "copies", "last search"
+TOLD = (OTHERWISE, CLOCKS, COPIES, SEARCHED)  # in the mark of the tables: of its nights
 _ROOMS = ("binned", "clocks", "dips", "findings", "noise", "periods", "search", "tables", "update", "variability")
 ROOMS = (*[f"ngcmos.season.{name}" for name in _ROOMS], "ngcmos.lightcurves.scatter")
 
@@ -44,6 +41,7 @@ def update(
     workers: int = 1,
     scheduler: str = "",
     patient: bool = False,
+    copies: str = "",
 ) -> Changes:
     """Bring a season up to date.
 
@@ -62,6 +60,8 @@ def update(
     patient : bool
         In a large season leave periods and dips as they are until a twentieth of its nights has come since the
         last search.
+    copies : str
+        What is told of nights that are left out as copies of others.
 
     Raises
     ------
@@ -70,7 +70,7 @@ def update(
     WorkError
         No night is usable.
     """
-    effort = Effort(overwrite, workers, scheduler, patient)
+    effort = Effort(overwrite, workers, scheduler, patient, copies)
     try:
         return _update(folder, sources, effort)
     except ProductError as error:  # of the season's own files, as nights are refused by name: bytes have rotted
@@ -81,12 +81,13 @@ def update(
 
 @dataclasses.dataclass(frozen=True)
 class Effort:
-    """How much is done, and by whom; as of `update`."""
+    """How much is done, by whom, and what is told with it; as of `update`."""
 
     overwrite: bool
     workers: int
     scheduler: str
     patient: bool
+    copies: str
 
 
 def _update(folder: SeasonFolder, sources: Mapping[str, Source], effort: Effort) -> Changes:
@@ -151,6 +152,7 @@ def _made_of(season: Season, known: KnownStars, effort: Effort) -> dict[str, Any
         "searched": searched,
         OTHERWISE: say_reductions(read_reductions(looks)),
         CLOCKS: say_clocks(inside, timezone),
+        COPIES: effort.copies,
         SEARCHED: say_searched(len(searched), len(solutions)),
     }
 

@@ -5,7 +5,6 @@ gone; a few others that are not in it yet come along. The files are described in
 """
 
 import dataclasses
-import itertools
 import logging
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
@@ -31,7 +30,14 @@ from ngcmos.season.known import KnownStars
 from ngcmos.season.news import known_in, news_of
 from ngcmos.season.reader import Season
 from ngcmos.season.search import SURE_SNR
-from ngcmos.season.sources import NIGHT, copies_among, find_sources, remember_others, wanted_sources
+from ngcmos.season.sources import (
+    NIGHT,
+    copies_among,
+    find_sources,
+    remember_others,
+    say_copies,
+    wanted_sources,
+)
 from ngcmos.season.standing import Standing
 from ngcmos.season.update import update
 from ngcmos.steps.known import load_known
@@ -146,12 +152,14 @@ def bring_in(
             folder.make()
             with hold_night(folder.path):
                 _sweep(folder)
-                sources = _sources(config, folder, wish.others)
+                sources, copies = _sources(config, folder, wish.others)
                 wanted = [name for name in sources if wish.nights is None or name[:8] in wish.nights]
                 chosen, rest = wanted_sources(folder, sources, wanted, most_others=wish.most_others)
                 before = _stars_of(folder)
                 who = dataclasses.asdict(crew)
-                changes = update(folder, chosen, overwrite=wish.overwrite, patient=wish.patient, **who)
+                changes = update(
+                    folder, chosen, overwrite=wish.overwrite, patient=wish.patient, copies=copies, **who
+                )
                 drawn = write_season(folder, base, config.camera.detector.shape)
             _enter(outcome, folder, changes, rest)
             outcome.products += [folder.page] if drawn else []
@@ -186,8 +194,8 @@ def map_completeness(config: Config, outcome: Outcome, fields: Iterable[str], *,
             outcome.products.append(folder.page)
 
 
-def _sources(config: Config, folder: SeasonFolder, others: Sequence[Path]) -> dict[str, Source]:
-    """The nights that are there, of all telescopes, and what is known of their stars."""
+def _sources(config: Config, folder: SeasonFolder, others: Sequence[Path]) -> tuple[dict[str, Source], str]:
+    """(The nights that are there, of all telescopes, and what is known of their stars; which are copies)."""
     rows = [base for base in config.directories.others if find_sources(base, folder.field, config.camera)]
     telescopes = remember_others(folder, [*rows, *others])
     sources = find_sources(config.directories.base, folder.field, config.camera, others=telescopes)
@@ -195,11 +203,7 @@ def _sources(config: Config, folder: SeasonFolder, others: Sequence[Path]) -> di
     sources = {name: _with_word(config, one, known) for name, one in sources.items()}
     for name in (copies := copies_among(sources, folder)):
         del sources[name]
-    if copies:
-        told = "%s: %d nights hold the frames of others, they are copies and do not count: %s"
-        named = [f"{copy} those of {first}" for copy, first in itertools.islice(copies.items(), 3)]
-        log.warning(told, folder.field, len(copies), ", ".join(named) + (", ..." if len(copies) > 3 else ""))
-    return sources
+    return sources, say_copies(copies)
 
 
 def _with_word(config: Config, source: Source, known: KnownStars) -> Source:

@@ -14,6 +14,7 @@ from ngcmos.season.clocks import say_clocks
 from ngcmos.season.seen import Look
 from ngcmos.season.sources import copies_among, find_sources
 from ngcmos.season.update import update
+from ngcmos.tables.table import read_frames
 
 EVENING_JD = 2460496.5  # 20:00 of 2024-07-04 in Chile
 
@@ -56,6 +57,13 @@ def test_season_tells_of_them_in_log_and_page(tmp_path, caplog):
     told = "20240705 holds frames of the evening of 20240704: a clock is off"
     facts = gather_season(made.folder, (2048, 2048))
     assert told in caplog.text and told in draw_season(facts, made_of="")
+
+
+def test_nights_without_a_frame_are_no_copies_of_each_other(built, monkeypatch):
+    sources = find_sources(built.base, FIELD, built.camera)
+    monkeypatch.setattr("ngcmos.season.sources.read_frames", lambda path: read_frames(path)[:0])
+    shutil.rmtree(built.folder.path)
+    assert len(sources) > 1 and not copies_among(sources, built.folder)
 
 
 def test_copy_under_another_name_does_not_count(built):

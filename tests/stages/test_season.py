@@ -200,8 +200,9 @@ def test_further_rows_of_directories_that_are_there_join_as_other_telescopes(sea
     }
     (season.base / "directories.json").write_text(json.dumps(rows))
     said = run_script("season", *season.options).stderr
-    told = "1 nights hold the frames of others, they are copies and do not count: 20240703_three-nights those of"
-    assert told in said
+    told = "1 night holds the frames of others, left out as copies: 20240703_three-nights those of 20240703"
+    assert told in said and told in season.folder.page.read_text()
+    assert told not in run_script("season", *season.options).stderr  # once
     assert [name for name in season.folder.nights() if "_" in name] == ["20240702_two-nights"]
     frames = pq.read_table(season.folder.frames).to_pydict()
     assert set(frames["camera"]) == {"ngts_cmos", "ngts_cmos two-nights"}
