@@ -5,11 +5,11 @@ from pathlib import Path
 import numpy as np
 from astropy.io import fits
 
-from ngcmos.arrays import Bools, Ints, Rows
+from ngcmos.arrays import Bools, Rows
 from ngcmos.errors import ProductError
 from ngcmos.names import Flag
 from ngcmos.night.products import write_then_rename
-from ngcmos.tables.sums import SUM_COLUMN, RowSums
+from ngcmos.tables.sums import FITS_BLOCK, SUM_COLUMN, RowSums, bytes_of_sealed, check_seal
 from ngcmos.tables.table import chunks_of_table, layout_of_table
 
 CHUNK_BYTES = 2**26
@@ -33,15 +33,13 @@ def mark_frames(path: Path, flag: Flag, marked: Bools) -> bool:
     WriteError
         The disk is full, read-only or failing.
     """
-    header, kinds, start = layout_of_table(path)
-    end = start + header["NFRAMES"] * header["NSTARS"] * kinds.itemsize
-    tail, tails = _tail_of(path, end)
-    frames = tails["FRAMES"]
-    if "flags" not in (frames.dtype.names or ()):
+    header, _, start = layout_of_table(path)
+    stars, frames = _extensions_of(path)
+    if "flags" not in frames.columns.names:
         raise ProductError(f"{path}: FRAMES has no flags; --overwrite makes the table anew")
-    before = frames["flags"].copy()
-    _mark(frames, flag, marked)
-    if np.array_equal(before, frames["flags"]):
+    before = frames.data["flags"].copy()
+    _mark(frames.data, flag, marked)
+    if np.array_equal(before, frames.data["flags"]):
         return False
     with write_then_rename(path) as temporary, path.open("rb") as old, temporary.open("wb") as new:
         new.write(old.read(start))
@@ -51,29 +49,20 @@ def mark_frames(path: Path, flag: Flag, marked: Bools) -> bool:
             for one in rows:
                 sums.add(one)
             new.write(rows.tobytes())
-        for name, values in (("STARS", sums.of_stars), ("FRAMES", sums.of_frames)):
-            _enter(tails[name], values)
-        new.write(tail)
+        new.write(bytes(-new.tell() % FITS_BLOCK))
+        for extension, values in ((stars, sums.of_stars), (frames, sums.of_frames)):
+            if SUM_COLUMN in extension.columns.names:  # a table of an earlier version has no place for them
+                extension.data[SUM_COLUMN] = values
+            new.write(bytes_of_sealed(extension))
     return True
 
 
-def _tail_of(path: Path, end: int) -> tuple[bytearray, dict[str, Rows]]:
-    """All that stands behind the rows of PHOT, and within it the rows of STARS and FRAMES, to be changed there."""
-    with path.open("rb") as file, fits.open(file) as units:
-        file.seek(end)
-        tail = bytearray(file.read())
-        return tail, {name: _rows_within(tail, units[name], end) for name in ("STARS", "FRAMES")}
-
-
-def _rows_within(tail: bytearray, unit: fits.BinTableHDU, end: int) -> Rows:
-    kinds = unit.columns.dtype.newbyteorder(">")
-    return np.frombuffer(tail, kinds, unit.header["NAXIS2"], unit.fileinfo()["datLoc"] - end)
-
-
-def _enter(rows: Rows, sums: Ints) -> None:
-    """The new checksums; a table of an earlier version has no place for them."""
-    if SUM_COLUMN in (rows.dtype.names or ()):
-        rows[SUM_COLUMN] = sums
+def _extensions_of(path: Path) -> tuple[fits.BinTableHDU, fits.BinTableHDU]:
+    """STARS and FRAMES, in memory, to be changed there."""
+    with fits.open(path, memmap=False) as units:
+        for name in ("STARS", "FRAMES"):
+            check_seal(path, units[name])
+        return units["STARS"].copy(), units["FRAMES"].copy()
 
 
 def _mark(rows: Rows, flag: Flag, marked: Bools) -> None:

@@ -2,18 +2,23 @@
 
 A table keeps the CRC-32 (that of zlib) of the rows of each frame in FRAMES and of the rows of each star, one
 frame after the other, in STARS, both as the column `checksum`: whoever reads a star checks its rows alone, whoever
-reads frames checks theirs. Tables of earlier versions have none and are read as they are.
+reads frames checks theirs. STARS and FRAMES themselves have the checksums that FITS knows. Tables of earlier
+versions have none and are read as they are.
 """
 
+import io
 import zlib
 from pathlib import Path
 
 import numpy as np
+from astropy.io import fits
 
 from ngcmos.arrays import Ints, Rows
 from ngcmos.errors import ProductError
 
 SUM_COLUMN = "checksum"
+FITS_BLOCK = 2880
+REMEDY = "(the checksum differs, the disk is at fault); process_cmos --overwrite makes the table anew"
 
 
 class RowSums:
@@ -48,6 +53,26 @@ def sum_of(rows: Rows) -> int:
     return zlib.crc32(rows.tobytes())
 
 
+def bytes_of_sealed(extension: fits.BinTableHDU) -> bytes:
+    """An extension as it lies in a file, with DATASUM and CHECKSUM, which tell no time: alike ones are alike."""
+    extension.add_checksum(when="of this extension")
+    whole = io.BytesIO()
+    fits.HDUList([fits.PrimaryHDU(), extension]).writeto(whole)
+    return whole.getvalue()[FITS_BLOCK:]  # what astropy puts before it
+
+
+def check_seal(path: Path, extension: fits.BinTableHDU) -> None:
+    """Compare an extension with its checksums, where it has any.
+
+    Raises
+    ------
+    ProductError
+        It is not what was written.
+    """
+    if not (extension.verify_datasum() and extension.verify_checksum()):
+        raise ProductError(f"{path}: {extension.name} is not what was written {REMEDY}")
+
+
 def check_rows(path: Path, whose: str, rows: Rows, expected: np.int64 | None) -> None:
     """Compare rows with their checksum; None where the table has none.
 
@@ -57,7 +82,4 @@ def check_rows(path: Path, whose: str, rows: Rows, expected: np.int64 | None) ->
         They are not the rows that were written.
     """
     if expected is not None and sum_of(rows) != expected:
-        raise ProductError(
-            f"{path}: rows of {whose} are not those that were written (their checksum differs, the disk is at "
-            f"fault); process_cmos --overwrite makes the table anew"
-        )
+        raise ProductError(f"{path}: rows of {whose} are not those that were written {REMEDY}")

@@ -18,7 +18,7 @@ from astropy.table import Table
 
 from ngcmos.arrays import Floats, Ints, Rows
 from ngcmos.errors import ProductError, WorkError
-from ngcmos.tables.sums import SUM_COLUMN, check_rows
+from ngcmos.tables.sums import SUM_COLUMN, check_rows, check_seal
 
 log = logging.getLogger(__name__)
 
@@ -225,6 +225,8 @@ def _read_extension(path: Path, name: str) -> Table:
 
 @functools.lru_cache(maxsize=KEPT)
 def _extension(path: Path, name: str, _state: State) -> Table:
+    with fits.open(path) as units:
+        check_seal(path, units[name])
     return Table.read(path, hdu=name, mask_invalid=False, character_as_bytes=False)
 
 

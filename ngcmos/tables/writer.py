@@ -8,7 +8,6 @@ carries its radius in pixels: `flux_3`, or `flux_2.5` where the profile has such
 
 import contextlib
 import dataclasses
-import io
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, BinaryIO, Protocol
@@ -23,13 +22,12 @@ from ngcmos.arrays import Floats, Rows
 from ngcmos.errors import ProductError
 from ngcmos.names import flag_names
 from ngcmos.night.products import write_then_rename
-from ngcmos.tables.sums import SUM_COLUMN, RowSums
+from ngcmos.tables.sums import FITS_BLOCK, SUM_COLUMN, RowSums, bytes_of_sealed
 
 Card = tuple[str, str | float, str]  # keyword, value, comment
 Facts = Mapping[str, str | float | None]  # a row of FRAMES
 ColumnKind = tuple[str, str, str]  # name, numpy type, unit
 
-_BLOCK = 2880
 _IDENTITY = [("gaia_id", ">i8", ""), ("Tmag", ">f4", "mag"), ("jd_mid", ">f8", "d"), ("x", ">f4", "pix")]
 _IDENTITY += [("y", ">f4", "pix")]
 _APERTURE = [("flux", "adu"), ("fluxerr", "adu"), ("flux_w_sky", "adu"), ("fluxerr_w_sky", "adu")]
@@ -218,7 +216,7 @@ class PhotWriter:
         """Append STARS and FRAMES and enter the number of rows in the header."""
         if not self.facts:
             raise ProductError(f"{self._path}: no frame was added, expected at least one")
-        self._file.write(bytes(-self._file.tell() % _BLOCK))
+        self._file.write(bytes(-self._file.tell() % FITS_BLOCK))
         stars, frames = Table(self._stars, copy=False), _table_of_facts(self.facts)
         stars[SUM_COLUMN], frames[SUM_COLUMN] = self._sums.of_stars, self._sums.of_frames
         for name, table in (("STARS", stars), ("FRAMES", frames)):
@@ -250,7 +248,7 @@ def _padded(header: fits.Header) -> bytes:
 
 
 def _bytes_of_extension(table: Table, name: str, units: Mapping[str, str]) -> bytes:
-    """A table as an extension as it lies in a file, without the primary unit astropy puts before it.
+    """A table as an extension as it lies in a file.
 
     Units stand in the comments of TTYPEn: a team's own may be none that FITS knows.
     """
@@ -259,9 +257,7 @@ def _bytes_of_extension(table: Table, name: str, units: Mapping[str, str]) -> by
     for number, column in enumerate(table.colnames, start=1):
         if column in units:
             extension.header.comments[f"TTYPE{number}"] = f"[{units[column]}]"
-    whole = io.BytesIO()
-    fits.HDUList([fits.PrimaryHDU(), extension]).writeto(whole)
-    return whole.getvalue()[_BLOCK:]
+    return bytes_of_sealed(extension)
 
 
 def _table_of_facts(facts: Sequence[Facts]) -> Table:

@@ -295,11 +295,25 @@ def test_frame_whose_bytes_rotted_is_refused(path):
         list(chunks_of_table(path, most_bytes=10**6))
 
 
+@pytest.mark.parametrize(("name", "read"), [("STARS", read_stars), ("FRAMES", read_frames)])
+@pytest.mark.parametrize(("of", "byte"), [("hdrLoc", 130), ("datLoc", 5)], ids=["head", "rows"])
+def test_stars_and_frames_whose_bytes_rotted_are_refused(path, name, read, of, byte):
+    with fits.open(path) as units:
+        at = units[name].fileinfo()[of] + byte
+    content = bytearray(path.read_bytes())
+    content[at] ^= 0x01
+    path.write_bytes(content)
+    with pytest.raises(ProductError, match=rf"{path.name}: ({name} is not what was written|damaged)"):
+        read(path)
+
+
 def test_table_of_an_earlier_version_is_read_without_its_checksums(path, tmp_path):
     old = tmp_path / "old.fits"
     with fits.open(path) as units:
         for name in ("STARS", "FRAMES"):
             units[name].columns.del_col("checksum")
+            for card in ("CHECKSUM", "DATASUM"):
+                del units[name].header[card]
         units.writeto(old)
     gaia_id = GAIA[3]
     assert (
