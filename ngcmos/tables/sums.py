@@ -17,6 +17,7 @@ from ngcmos.arrays import Ints, Rows
 from ngcmos.errors import ProductError
 
 SUM_COLUMN = "checksum"
+SEAL = ("CHECKSUM", "DATASUM")  # cards of an extension
 FITS_BLOCK = 2880
 REMEDY = "(the checksum differs, the disk is at fault); process_cmos --overwrite makes the table anew"
 

@@ -18,7 +18,7 @@ from astropy.table import Table
 
 from ngcmos.arrays import Floats, Ints, Rows
 from ngcmos.errors import ProductError, WorkError
-from ngcmos.tables.sums import SUM_COLUMN, check_rows, check_seal
+from ngcmos.tables.sums import SEAL, SUM_COLUMN, check_rows, check_seal
 
 log = logging.getLogger(__name__)
 
@@ -227,7 +227,10 @@ def _read_extension(path: Path, name: str) -> Table:
 def _extension(path: Path, name: str, _state: State) -> Table:
     with fits.open(path) as units:
         check_seal(path, units[name])
-    return Table.read(path, hdu=name, mask_invalid=False, character_as_bytes=False)
+    table = Table.read(path, hdu=name, mask_invalid=False, character_as_bytes=False)
+    for card in SEAL:  # true of the file alone
+        table.meta.pop(card, None)
+    return table
 
 
 def layout_of_table(path: Path) -> Layout:
