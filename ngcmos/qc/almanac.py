@@ -2,6 +2,7 @@
 
 import dataclasses
 import datetime
+import functools
 import zoneinfo
 
 import numpy as np
@@ -38,6 +39,7 @@ class Almanac:
     moon_lit: float
 
 
+@functools.lru_cache(maxsize=4)  # 0.1 s, and a page of the running night asks every time
 def night_almanac(date: str, site: Site) -> Almanac:
     """The Almanac of the night of an evening.
 
@@ -71,7 +73,10 @@ def night_almanac(date: str, site: Site) -> Almanac:
     lit = lit_share(sun[middle], moon[middle])
     night = np.nonzero(sun_deg < HORIZON_DEG)[0]
     shown = slice(max(night[0] - 2, 0), night[-1] + 3) if night.size else slice(None)
-    return Almanac(times.unix[shown], sun_deg[shown], moon_deg[shown], lit)
+    unix, sun_deg, moon_deg = (np.array(values[shown]) for values in (times.unix, sun_deg, moon_deg))
+    for values in (unix, sun_deg, moon_deg):
+        values.flags.writeable = False  # all who ask share them
+    return Almanac(unix, sun_deg, moon_deg, lit)
 
 
 def sunrise(date: str, site: Site) -> float | None:
