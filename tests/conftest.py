@@ -75,7 +75,7 @@ def real_data():
 
 
 @pytest.fixture(scope="session")
-def real_night(real_data, tmp_path_factory):
+def real_base(real_data, tmp_path_factory):
     """Base folder of the real night after its chain, made by one worker for all; not to be changed."""
     from test_real_frames import reduce
 

@@ -43,18 +43,18 @@ def reduce(real_data, base):
     run_script("run_night", *options(base), "--catalog", base / "tic82_hatp32.fits", "--skip", "QC_control")
 
 
-def copy_real(real_night, base):
+def copy_real(real_base, base):
     """(config, Night) of a copy of the reduced night."""
-    shutil.copytree(real_night, base)
+    shutil.copytree(real_base, base)
     config = load_config(camera="microobservatory", config=str(base / "directories.json"))
     return config, open_night(config, base / "nights" / "20171219")
 
 
 @pytest.fixture(scope="module")
-def night(real_night):
+def night(real_base):
     """The real night after run_night."""
-    folder = real_night / "nights" / "20171219"
-    return types.SimpleNamespace(base=real_night, folder=folder, path=folder / f"phot_{FIELD}.fits")
+    folder = real_base / "nights" / "20171219"
+    return types.SimpleNamespace(base=real_base, folder=folder, path=folder / f"phot_{FIELD}.fits")
 
 
 def test_all_frames_are_solved_and_measured(night):
@@ -66,6 +66,8 @@ def test_residuals(night):
     assert len(headers) == 30
     assert np.median([header["MATCH-C"] for header in headers]) <= 0.3
     assert max(header["WCSRMS"] for header in headers) <= 0.3
+    cds = np.array([[[header[f"CD{i}_{j}"] for j in (1, 2)] for i in (1, 2)] for header in headers])
+    assert np.ptp(3600 * np.sqrt(np.abs(np.linalg.det(cds)))) < 0.005
 
 
 def test_orientation_is_that_of_the_telescope(night):

@@ -145,11 +145,11 @@ def test_fit_knows_nothing_of_the_true_time(rng):
 
 
 @pytest.mark.real
-def test_transit_in_copies_of_real_frames(real_night, tmp_path):
+def test_transit_in_copies_of_real_frames(real_base, tmp_path):
     """2 % put on HAT-P-32 come out of the real frames' tables."""
     from test_real_frames import HATP32, copy_real
 
-    config, night = copy_real(real_night, tmp_path / "base")
+    config, night = copy_real(real_base, tmp_path / "base")
     (one,) = inject_night(config, night, tmp_path / "copy", Wanted(1, (0.02, 0.02), ids=[HATP32]))
     copied = load_config(camera="microobservatory", config=str(tmp_path / "copy" / "directories.json"))
     copy = open_night(copied, tmp_path / "copy" / "nights" / "20171219")

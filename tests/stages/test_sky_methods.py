@@ -47,8 +47,8 @@ def restlessness(values):
 
 
 @pytest.mark.real
-def test_default_is_the_quietest_on_real_frames(real_night, tmp_path):
-    config, night = copy_real(real_night, tmp_path / "base")
+def test_default_is_the_quietest_on_real_frames(real_base, tmp_path):
+    config, night = copy_real(real_base, tmp_path / "base")
     default = config.camera.photometry.sky_method
     methods = [default, *OTHERS]  # the table that stands is of the first
     found = {method: real_scatters(config, night, method, overwrite=method != default) for method in methods}
