@@ -25,10 +25,11 @@ from ngcmos.report.season_page import write_season
 from ngcmos.season import update
 from ngcmos.season.archive import season_folder, write_pieces, write_rows
 from ngcmos.season.binned import BinnedSeason
-from ngcmos.season.build import Source, bring_in
+from ngcmos.season.build import bring_in
 from ngcmos.season.dips import Dip
 from ngcmos.season.periods import Period
 from ngcmos.season.search import Found, search
+from ngcmos.season.source import Source
 from ngcmos.season.summary import read_summary, write_summary
 from ngcmos.season.tables import STAR_ROW, frame_rows, night_means, star_rows
 

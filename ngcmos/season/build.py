@@ -13,20 +13,16 @@ import json
 import logging
 import zlib
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from ngcmos.arrays import Bools, Floats
-from ngcmos.config import Camera
 from ngcmos.errors import ProductError, WorkError, WriteError
 from ngcmos.lightcurves.cube import DOUBTFUL
 from ngcmos.names import Quality
 from ngcmos.night.disk import require_space
-from ngcmos.night.exclusions import NOTHING, Exclusions
 from ngcmos.night.fingerprint import Inputs, code_of, digest_of
-from ngcmos.night.products import photometry_path
 from ngcmos.season.archive import (
     SeasonFolder,
     bytes_of_curves,
@@ -37,10 +33,10 @@ from ngcmos.season.archive import (
 )
 from ngcmos.season.bins import bin_night
 from ngcmos.season.curves import Scale, relative_curves
-from ngcmos.season.known import UNKNOWN, KnownStars
-from ngcmos.season.read import FieldNight, read_field_night, read_night_facts
+from ngcmos.season.read import read_night_facts
 from ngcmos.season.scale import SeasonFit, common_radii, fit_season
 from ngcmos.season.seen import Seen
+from ngcmos.season.source import Source
 from ngcmos.season.standing import Standing, state_of
 from ngcmos.season.summary import (
     NightSummary,
@@ -58,43 +54,6 @@ SMALL_SEASON_POINTS = 5_000_000  # up to here all nights are written anew when o
 MOVED_ERRORS = 0.1  # of a point: a star has moved when its flux would change by more than this
 MOVED_SHARE = 0.05  # of the stars of a night: then it is written anew
 ROOMS = ("ngcmos.season", "ngcmos.lightcurves")  # whose code the scale is made by, and some more
-
-
-@dataclasses.dataclass(frozen=True)
-class Source:
-    """A night of a field: the name of its files in the season, its folder, its camera's profile, known stars.
-
-    `telescope` is "" for that of the season's own base path; `exclusions` are what the observer leaves out.
-    """
-
-    name: str
-    folder: Path
-    camera: Camera
-    known: KnownStars = UNKNOWN
-    telescope: str = ""
-    exclusions: Exclusions = NOTHING
-
-    @property
-    def beside(self) -> str:
-        """What enters the solution of the night beside its own files."""
-        return self.known.digest + (self.exclusions.digest or "")
-
-    def table(self, field: str) -> Path:
-        """Its photometry."""
-        return photometry_path(self.folder, field)
-
-    def read(self, field: str, *, further: tuple[str, ...] = ()) -> FieldNight:
-        """A field of the night; its camera is the profile, and the telescope where that is another one.
-
-        Raises
-        ------
-        ProductError
-            As `read_field_night`.
-        """
-        night = read_field_night(
-            self.folder, field, self.camera, further=further, known=self.known, exclusions=self.exclusions
-        )
-        return dataclasses.replace(night, camera=f"{night.camera} {self.telescope}".strip())
 
 
 @dataclasses.dataclass

@@ -7,7 +7,7 @@ import dataclasses
 import json
 from collections.abc import Iterable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from astropy.table import Table
@@ -16,11 +16,9 @@ from ngcmos.night.fingerprint import code_of, digest_of
 from ngcmos.night.ledger import LEDGER_NAME
 from ngcmos.night.products import photometry_path, write_text
 from ngcmos.season.read import ROOMS, NightFacts
+from ngcmos.season.source import Source
 from ngcmos.season.standing import state_of
 from ngcmos.tables.table import check_all_rows
-
-if TYPE_CHECKING:  # which reads what is seen
-    from ngcmos.season.build import Source
 
 _NAME = ".seen.json"
 _TELLING = ("frame_id", "sky", "zp")
@@ -51,7 +49,7 @@ class Look:
     points: int = 0
 
 
-def look_at(source: "Source", frames: Table, *, reduction: str = "", camera: str = "") -> Look:
+def look_at(source: Source, frames: Table, *, reduction: str = "", camera: str = "") -> Look:
     """The Look of a night with these frames."""
     jd = np.asarray(frames["jd_mid"], float)
     jd = jd[np.isfinite(jd)]
@@ -80,7 +78,7 @@ class Seen:
             self._known = known
         self._before = dict(self._known)
 
-    def look(self, source: "Source") -> Look | None:
+    def look(self, source: Source) -> Look | None:
         """What a night looked like; None where it does not look so any more."""
         match self._known.get(source.name):
             case [str(state), list(), *kept] if state == _state(source):
@@ -90,7 +88,7 @@ class Seen:
                     return None
         return None
 
-    def looks(self, sources: Iterable["Source"]) -> dict[str, Look]:
+    def looks(self, sources: Iterable[Source]) -> dict[str, Look]:
         """Those of nights that look as they did, by their names."""
         every = {source.name: self.look(source) for source in sources}
         return {name: look for name, look in every.items() if look is not None}
@@ -107,7 +105,7 @@ class Seen:
             case [str(), list(state), *_] if state != state_of(path):
                 check_all_rows(path)
 
-    def keep(self, source: "Source", facts: NightFacts) -> None:
+    def keep(self, source: Source, facts: NightFacts) -> None:
         """Remember a night whose rows are whole."""
         look = look_at(source, facts.frames, reduction=facts.reduction, camera=facts.camera)
         look = dataclasses.replace(look, points=facts.header["NFRAMES"] * facts.header["NSTARS"])
@@ -125,7 +123,7 @@ class Seen:
             write_text(self._path, json.dumps(self._known, sort_keys=True))
 
 
-def _state(source: "Source") -> str:
+def _state(source: Source) -> str:
     """Names, sizes and times of the files that decide what is read from a night."""
     folder = source.folder
     paths = [*sorted(folder.glob(photometry_path(folder, "*").name)), folder / LEDGER_NAME]

@@ -15,10 +15,10 @@ from ngcmos.config import Camera
 from ngcmos.errors import NightError, ProductError
 from ngcmos.night.products import photometry_path, write_text
 from ngcmos.season.archive import SeasonFolder
-from ngcmos.season.build import Source
 from ngcmos.season.clocks import evening_of_look
 from ngcmos.season.known import UNKNOWN, KnownStars
 from ngcmos.season.seen import Seen, look_at
+from ngcmos.season.source import Source
 from ngcmos.tables.table import read_frames
 
 MOST_NAMED = 3

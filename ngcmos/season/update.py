@@ -14,13 +14,14 @@ from ngcmos.errors import ProductError
 from ngcmos.night.fingerprint import code_of, digest_of
 from ngcmos.season.archive import SeasonFolder, read_mark, text_of_mark, write_pieces, write_rows
 from ngcmos.season.binned import BinnedSeason, read_binned
-from ngcmos.season.build import SMALL_SEASON_POINTS, Changes, Season, Source, bring_in
+from ngcmos.season.build import SMALL_SEASON_POINTS, Changes, Season, bring_in
 from ngcmos.season.clocks import say_clocks
 from ngcmos.season.findings import enter_found, say_searched, still_holds, take_over
 from ngcmos.season.known import UNKNOWN, KnownStars
 from ngcmos.season.reductions import read_reductions, say_reductions
 from ngcmos.season.search import search
 from ngcmos.season.seen import Seen
+from ngcmos.season.source import Source
 from ngcmos.season.standing import Standing
 from ngcmos.season.tables import NightMeans, frame_rows, night_means, star_rows
 from ngcmos.season.variability import chance_of_nights, chance_within_nights, excess, find_variable

@@ -24,12 +24,13 @@ from ngcmos.night.remarks import FOUND, keep_remark
 from ngcmos.report.season_page import write_season
 from ngcmos.season.archive import SeasonFolder, season_folder
 from ngcmos.season.binned import read_binned
-from ngcmos.season.build import Changes, Source
+from ngcmos.season.build import Changes
 from ngcmos.season.injection import completeness, write_completeness
 from ngcmos.season.known import KnownStars
 from ngcmos.season.news import known_in, news_of
 from ngcmos.season.reader import Season
 from ngcmos.season.search import SURE_SNR
+from ngcmos.season.source import Source
 from ngcmos.season.sources import (
     NIGHT,
     copies_among,

@@ -9,7 +9,8 @@ from season.made_season import Habits, make_season, make_sky, write_night
 
 from ngcmos.config import load_camera
 from ngcmos.season.archive import season_folder
-from ngcmos.season.build import Source, bring_in
+from ngcmos.season.build import bring_in
+from ngcmos.season.source import Source
 
 FIELD = "NG0000-0000"
 

@@ -171,7 +171,7 @@ def test_arrays_are_those_of_pyarrow(values):
 def test_season_is_written_without_pandas(disk):
     code = (
         "import sys; from pathlib import Path; from ngcmos.config import load_camera;"
-        "from ngcmos.season.archive import season_folder; from ngcmos.season.build import Source;"
+        "from ngcmos.season.archive import season_folder; from ngcmos.season.source import Source;"
         "from ngcmos.season.update import update; base = Path(sys.argv[1]);"
         "names = [path.name for path in base.glob('2024*')];"
         f"update(season_folder(base, {FIELD!r}), {{n: Source(n, base / n, load_camera()) for n in names}});"

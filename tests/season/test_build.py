@@ -22,9 +22,10 @@ from ngcmos.astrometry.known import no_known
 from ngcmos.errors import WorkError, WriteError
 from ngcmos.season import build
 from ngcmos.season.archive import read_rows
-from ngcmos.season.build import Source, bring_in
+from ngcmos.season.build import bring_in
 from ngcmos.season.known import KnownStars
 from ngcmos.season.read import FRAME_COLUMNS
+from ngcmos.season.source import Source
 from ngcmos.season.summary import read_for_scale, read_summary, write_summary
 
 

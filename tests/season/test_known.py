@@ -7,9 +7,9 @@ from season.conftest import made_on_disk
 from season.made_curves import sine
 
 from ngcmos.astrometry.known import KNOWN_COLUMNS
-from ngcmos.season.build import Source
 from ngcmos.season.known import KnownStars
 from ngcmos.season.reader import Season
+from ngcmos.season.source import Source
 from ngcmos.season.summary import read_summary
 from ngcmos.season.update import update
 
