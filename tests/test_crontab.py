@@ -16,6 +16,7 @@ from ngcmos.simulate.night import simulate_night
 pytestmark = pytest.mark.slow
 EXAMPLE = (ROOT / "config" / "crontab.example").read_text(encoding="utf-8")
 ENTRY = re.compile(r"^#?(?:[\d*]+ ){5}(/path/to/ngcmos/\.venv/bin/python (\S+) .*)$", re.MULTILINE)
+SMALL = {"size": 320, "density": 2.0, "frames": 3, "calibrations": 3}
 # the scripts alone come first, so that the chain finds everything done
 COMMANDS = sorted(
     ((script, line) for line, script in ENTRY.findall(EXAMPLE)), key=lambda pair: "run_night" in pair[0]
@@ -28,7 +29,7 @@ def last_night(tmp_path_factory):
     zone = zoneinfo.ZoneInfo(load_camera().site.timezone)
     evening = datetime.datetime.now(zone) - datetime.timedelta(days=1)
     base = tmp_path_factory.mktemp("cron") / "base"
-    simulated = simulate_night(base, load_camera(), size=384, frames=4, seed=3, date=evening.strftime("%Y%m%d"))
+    simulated = simulate_night(base, load_camera(), seed=3, date=evening.strftime("%Y%m%d"), **SMALL)
     return types.SimpleNamespace(base=base, folder=simulated.folder, target=simulated.truths[0].target)
 
 
@@ -49,7 +50,7 @@ def test_line_works_and_is_silent(last_night, line):
     command += f" --camera {last_night.base / 'camera.toml'}"
     if "--follow" in command:  # would wait for tonight's frames, after midnight until the sunrise of last night
         over = last_night.base.with_name("over")
-        simulate_night(over, load_camera(), size=384, frames=4, seed=3, date="20240705")
+        simulate_night(over, load_camera(), seed=3, date="20240705", **SMALL)
         command = command.replace(str(last_night.base), str(over)) + " --night 20240705"
     settings = [f"{name}={value}" for name, value in BLAS.items()]
     done = subprocess.run(

@@ -115,7 +115,7 @@ def test_simulation_does_not_cover_what_is_there(tmp_path):
 
 def test_run_that_is_stopped_says_so_and_can_be_run_again(tmp_path):
     base = tmp_path / "base"
-    simulate_night(base, load_camera(), size=256, frames=30, seed=2)
+    simulate_night(base, load_camera(), size=256, frames=8, calibrations=3, seed=2)
     command = [sys.executable, str(ROOT / "scripts" / "run_night.py"), *map(str, night_options(base))]
     with subprocess.Popen([*command, "--workers", "2"], stderr=subprocess.PIPE, text=True) as process:
         process.stderr.readline()
@@ -132,6 +132,8 @@ def test_frame_that_is_still_being_written_is_left_for_a_later_run(base, write_r
     folder.mkdir()
     growing = folder / "NG2320-1302_TIC-188620407_S43-20240706072737751.fits"
     write_raw(growing)
+    profile = (ROOT / "config" / "ngts_cmos.toml").read_text(encoding="utf-8")
+    (base / "camera.toml").write_text(profile.replace("[files]\n", "[files]\nsettling_s = 1.0\n"))
     stopped = threading.Event()
 
     def grow():
@@ -142,7 +144,7 @@ def test_frame_that_is_still_being_written_is_left_for_a_later_run(base, write_r
     writer = threading.Thread(target=grow)
     writer.start()
     try:
-        said = run_script("adding_headers", *night_options(base, camera="ngts_cmos")).stderr
+        said = run_script("adding_headers", *night_options(base)).stderr
     finally:
         stopped.set()
         writer.join()
