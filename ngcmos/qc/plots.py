@@ -116,24 +116,30 @@ def write_figure(
     figure : matplotlib.figure.Figure
     file : Path or binary file
     kind : str
-        "png" or "pdf".
-    dpi : float
-        Dots an inch of a PNG.
+        "png", "pdf" or "svg".
+    dpi : float, optional
+        Dots an inch of a PNG, and of images in the others; the figure's own without it.
     metadata : mapping, optional
         Marks that the file carries.
     """
+    if dpi:
+        figure.set_dpi(dpi)
     canvas: Any  # matplotlib says no types of what a canvas prints
     if kind == "png":
         from matplotlib.backends.backend_agg import FigureCanvasAgg
 
-        figure.set_dpi(dpi)
         canvas = FigureCanvasAgg(figure)
         canvas.print_png(file, metadata=metadata)
-    else:
+    elif kind == "pdf":
         from matplotlib.backends.backend_pdf import FigureCanvasPdf
 
         canvas = FigureCanvasPdf(figure)
         canvas.print_pdf(file, metadata=metadata)
+    else:
+        from matplotlib.backends.backend_svg import FigureCanvasSVG
+
+        canvas = FigureCanvasSVG(figure)
+        canvas.print_svg(file, metadata=metadata)
 
 
 def _days_of(text: str) -> float:

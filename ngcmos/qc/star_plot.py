@@ -5,7 +5,7 @@
     series = StarSeries(bjd=…, airmass=…, flux=…, fluxerr=…, sky=…, x=…, y=…, flags=…)
     cut_out = CutOut(frame.data, x, y, radius_px=5.0, annulus_px=(15.0, 20.0), caption=frame.name)
     figure = plot_star(series, cut_out, title=…, flag_names=flag_names(), binned={"flux": (bjd, flux, error)})
-    figure.savefig(temporary, format="png", dpi=120)
+    write_figure(figure, temporary, dpi=120)
 """
 
 import dataclasses

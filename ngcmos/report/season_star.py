@@ -23,6 +23,7 @@ from ngcmos.lightcurves.series import BinLength, assign_bins, bin_points
 from ngcmos.night.fingerprint import digest_of
 from ngcmos.night.outcome import Outcome
 from ngcmos.night.products import photometry_path, write_text, write_then_rename
+from ngcmos.qc.plots import write_figure
 from ngcmos.qc.season_plot import Folding, SeasonSeries, plot_season
 from ngcmos.report.star import DOTS_PER_INCH, with_behind
 from ngcmos.report.wanted import PICTURES, STAGE, check_ending
@@ -120,7 +121,7 @@ def run(config: Config, wanted: WantedOfSeason) -> Outcome:
             path = with_behind(wanted.output or _usual_path(season, row), behind)
             with write_then_rename(path) as temporary:
                 figure = _draw(season, row, curve, wanted)
-                figure.savefig(temporary, format=path.suffix[1:].lower(), dpi=DOTS_PER_INCH)
+                write_figure(figure, temporary, kind=path.suffix[1:].lower(), dpi=DOTS_PER_INCH)
             _count(path, outcome)
             if wanted.csv:
                 _write_csv(config.directories.base, season, row, curve, with_behind(wanted.csv, behind))

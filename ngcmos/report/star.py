@@ -24,6 +24,7 @@ from ngcmos.night.frames import read_frame
 from ngcmos.night.outcome import Outcome
 from ngcmos.night.products import photometry_path, relative_path, write_text, write_then_rename
 from ngcmos.qc.comparison_map import ComparisonMap
+from ngcmos.qc.plots import write_figure
 from ngcmos.qc.star_plot import CutOut, StarSeries, plot_star
 from ngcmos.report.comparisons import comparisons_of, map_of, write_comparisons
 from ngcmos.report.wanted import STAGE, FoundStar, Wanted, find_star
@@ -174,7 +175,7 @@ def _cut_out(camera: Camera, folder: Path, star: FoundStar) -> CutOut:
 
 def _write_picture(path: Path, figure: "Figure", outcome: Outcome) -> None:
     with write_then_rename(path) as temporary:
-        figure.savefig(temporary, format=path.suffix[1:].lower(), dpi=DOTS_PER_INCH)
+        write_figure(figure, temporary, kind=path.suffix[1:].lower(), dpi=DOTS_PER_INCH)
     _count(path, outcome)
 
 

@@ -18,6 +18,7 @@ from ngcmos.errors import UsageError
 from ngcmos.lightcurves.series import BinLength, assign_bins, bin_points
 from ngcmos.night.outcome import Outcome
 from ngcmos.night.products import make_folder, targets_path, transit_path, write_text, write_then_rename
+from ngcmos.qc.plots import write_figure
 from ngcmos.qc.transit_plot import TransitPanel, plot_transit
 from ngcmos.season.archive import season_folder
 from ngcmos.steps.catalog import read_catalog
@@ -93,7 +94,7 @@ def run(config: Config, folders: list[Path], asked: Asked) -> Outcome:
     write_text(path, json.dumps(facts_of(result), indent=1, allow_nan=False) + "\n")
     picture = asked.output or transit_path(place, asked.star.in_file_names, ".png")
     with write_then_rename(picture) as temporary:
-        draw(result).savefig(temporary, format=picture.suffix[1:].lower(), dpi=DOTS_PER_INCH)
+        write_figure(draw(result), temporary, kind=picture.suffix[1:].lower(), dpi=DOTS_PER_INCH)
     for product in (path, picture):
         outcome.products.append(product)
         outcome.done.append(product.name)

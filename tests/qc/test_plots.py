@@ -4,6 +4,7 @@ import io
 import subprocess
 import sys
 
+import matplotlib
 import numpy as np
 import pytest
 
@@ -143,9 +144,12 @@ def test_night_without_any_shift_is_drawn(shifts):
     assert "7 frames" in draw([one for one in shifts if not one.shift.known]).get_suptitle()
 
 
-@pytest.mark.parametrize(("kind", "dpi"), [("png", {"dpi": 80}), ("pdf", {})])
+@pytest.mark.parametrize(
+    ("kind", "dpi"), [("png", {"dpi": 80}), ("pdf", {}), ("pdf", {"dpi": 80}), ("svg", {"dpi": 80})]
+)
 def test_figure_is_written_as_savefig_writes_it(shifts, monkeypatch, kind, dpi):
     monkeypatch.setenv("SOURCE_DATE_EPOCH", "0")  # a PDF says when it was made
+    monkeypatch.setitem(matplotlib.rcParams, "svg.hashsalt", "alike")  # else its ids are drawn by lot
     saved, written, mark = io.BytesIO(), io.BytesIO(), {"Title": "mark"}
     draw(shifts).savefig(saved, format=kind, metadata=mark, **dpi)
     write_figure(draw(shifts), written, kind=kind, metadata=mark, **dpi)
