@@ -1,7 +1,8 @@
 # make install  the environment alone (PYTHON=python3.11 names another Python)
 # make demo     a small simulated night through the whole chain, compared with its truth; then a season of three nights
 # make test     lint, import contracts, all tests
-# make bench    CPU, wall, memory and bytes of every stage on full-size simulated nights; COMPARE=old.json adds ratios
+# make bench    CPU, wall, memory and bytes of every stage on full-size simulated nights, a season's too (an hour or two);
+#               REPEATS=1 runs everything once, not three times; COMPARE=old.json adds ratios
 # make precision  all numbers of docs/precision.md, on full-size nights and a season (hours); PARTS="pairs real" are some
 # make torture  100 kills of the chain, disks that fail or fill up, damaged products; each healed by the next run (an hour)
 # make mutants  small changes of the code: does a test near them notice? (an hour)
@@ -94,7 +95,7 @@ coverage: $(READY)
 	$(RUN) tests/coverage_kept.py $(VENV)/coverage.json "all tests"
 
 bench: $(READY)
-	$(RUN) tests/bench_night.py $(BENCH) $(if $(COMPARE),--compare $(COMPARE))
+	$(RUN) tests/bench_night.py $(BENCH) $(if $(REPEATS),--repeats $(REPEATS)) $(if $(COMPARE),--compare $(COMPARE))
 	$(RUN) tests/bench_season.py
 
 precision: $(READY)
