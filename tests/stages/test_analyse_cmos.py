@@ -159,9 +159,7 @@ def test_nothing_else_is_written(analyse, copied, target):
     assert after == before
 
 
-@pytest.mark.parametrize(
-    ("ending", "start"), [("png", b"\x89PNG"), ("pdf", b"%PDF"), ("svg", b"<?xml"), ("PNG", b"\x89PNG")]
-)
+@pytest.mark.parametrize(("ending", "start"), [("pdf", b"%PDF"), ("svg", b"<?xml"), ("PNG", b"\x89PNG")])
 def test_ending_chooses_the_kind_of_picture(analyse, target, tmp_path, ending, start):
     analyse(gaia_id=target[0], output=tmp_path / f"star.{ending}")
     assert (tmp_path / f"star.{ending}").read_bytes().startswith(start)
