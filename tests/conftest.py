@@ -38,6 +38,7 @@ HEAVIEST = (
     "test_browser.py",
     "draft",
     "report",
+    "transits",
     "cases",
 )
 
