@@ -7,7 +7,7 @@ import types
 import numpy as np
 import pytest
 from astropy.io import fits
-from running import night_options, run_script
+from running import let_rest, night_options, run_script
 
 from ngcmos.config import load_camera
 from ngcmos.report import why
@@ -32,6 +32,7 @@ def mailed(tmp_path_factory):
             units[0].data[:] = noise.normal(300, 8, units[0].data.shape).astype(units[0].data.dtype)
     for path in night.folder.glob(f"{astray}*.fits"):
         fits.setval(path, "TELRAD", value=(fits.getval(path, "TELRAD") + 20) % 360)
+    let_rest(night.folder)
     done = run_script("run_night", *night_options(base), "--skip", "QC_control", "--quiet", code=1)
     return types.SimpleNamespace(
         base=base,

@@ -184,8 +184,9 @@ def test_names_are_data(undisturbed):
         "$(touch pwned).fits",
     ]
     for name in odd:
-        shutil.copy(frame, night / name)
+        shutil.copy2(frame, night / name)
     os.mkfifo(night / "NG-pipe.fits")
+    os.utime(night / "NG-pipe.fits", (1.7e9, 1.7e9))
     (night / "NG-link.fits").symlink_to("/etc/passwd")
     (night / "NG-dangling.fits").symlink_to(night / "nowhere")
     said = run_script("run_night", *night_options(undisturbed.base), "--skip", "QC_control", code=1).stderr
