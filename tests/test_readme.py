@@ -226,7 +226,8 @@ def test_columns_of_the_other_tables_are_described(demo):
 
 
 def test_cards_that_the_details_name_are_written(demo):
-    header = fits.getheader(next(demo.night.glob("NG*S43*.fits"))) + fits.getheader(demo.table, "PHOT")
+    header = fits.getheader(next(demo.night.glob("NG*S43*.fits")))
+    header += fits.getheader(demo.table, "PHOT") + fits.getheader(demo.table, "STARS")
     of_table = DETAILS.split("Cards of PHOT:")[1].split("Columns of FRAMES:")[0]
     of_frames = DETAILS.split("## Cards in the frames")[1].split("## ")[0]
     cards = re.findall(r"`([A-Z][A-Z0-9_-]+(?:_i_j)?)`", of_table + of_frames)
