@@ -54,14 +54,22 @@ def _rank(item):
     return min((HEAVIEST.index(name) for name in (str(inside), inside.parts[0]) if name in HEAVIEST), default=99)
 
 
+_LOG = logging.getLogger("ngcmos")
+_UNTOUCHED = _LOG.handlers[:], _LOG.level, _LOG.propagate
+
+
+def _leave_log():
+    _LOG.handlers, _LOG.propagate = _UNTOUCHED[0][:], _UNTOUCHED[2]
+    _LOG.setLevel(_UNTOUCHED[1])
+
+
 @pytest.fixture(autouse=True)
 def _log_as_it_was():
-    """A command that a test runs in its own process sets up the log: the next test finds it as before."""
-    logger = logging.getLogger("ngcmos")
-    kept = logger.handlers[:], logger.level, logger.propagate
+    """A command that a test, or what is made for a module of them, runs in its own process sets up the log: each
+    test finds it untouched."""
+    _leave_log()
     yield
-    logger.handlers, logger.propagate = kept[0], kept[2]
-    logger.setLevel(kept[1])
+    _leave_log()
 
 
 @pytest.fixture(scope="session")

@@ -12,7 +12,18 @@ from ngcmos.steps import measuring, shifts, solution
 # what only carries values from place to place, and files, which enter by their own sums
 CARRIERS = ("ngcmos.night", "ngcmos.config", "ngcmos.profile", "ngcmos.errors", "ngcmos.names", "ngcmos.arrays")
 TABLES = ("ngcmos.tables.table", "ngcmos.tables.sums")  # the table enters by its checksum
-SEASON_FILES = ("archive", "build", "known", "reader", "reductions", "scale", "seen", "standing", "summary")
+SEASON_FILES = (
+    "archive",
+    "build",
+    "known",
+    "reader",
+    "reductions",
+    "scale",
+    "seen",
+    "source",
+    "standing",
+    "summary",
+)
 PRODUCTS = {
     "solution": (solution.ROOMS, ()),
     # the masters enter by their checksums, and pairs of stars are only carried
