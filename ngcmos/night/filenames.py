@@ -6,6 +6,7 @@ from pathlib import Path
 
 _ENDING = re.compile(r"\.(fits|fit|fts)(\.(gz|bz2|fz))?\Z", re.IGNORECASE)
 _STAMP = re.compile(r"-(\d{17})\Z")
+_PARTS = ((0, 4), (4, 6), (6, 8), (8, 10), (10, 12), (12, 14), (14, 17))  # of a stamp: year to millisecond
 _NUMBER = re.compile(r"\.\d+\Z")
 _RUNNING = re.compile(r"[-_. ]*\d+\Z")
 
@@ -62,7 +63,8 @@ def stamp_of(path: Path) -> datetime.datetime | None:
     match = _STAMP.search(split_ending(path.name)[0])
     if not match:
         return None
+    year, month, day, hour, minute, second, thousandths = (int(match[1][first:last]) for first, last in _PARTS)
     try:
-        return datetime.datetime.strptime(match[1] + "000", "%Y%m%d%H%M%S%f").replace(tzinfo=datetime.UTC)
+        return datetime.datetime(year, month, day, hour, minute, second, 1000 * thousandths, datetime.UTC)
     except ValueError:
         return None

@@ -2,6 +2,7 @@
 
 import dataclasses
 import datetime
+import operator
 import re
 import time
 import zoneinfo
@@ -150,9 +151,10 @@ def science_files(folder: Path, imagetyp: Sequence[str] = USUAL_TYPES) -> list[P
 
 def _entries(folder: Path) -> list[Path]:
     try:
-        return sorted(entry for entry in folder.iterdir() if not entry.name.startswith("."))
+        entries = [entry for entry in folder.iterdir() if not entry.name.startswith(".")]
     except OSError as error:
         raise NightError(f"{folder}: not readable, {error.strerror}") from None
+    return sorted(entries, key=operator.attrgetter("name"))  # as paths they take ten times as long
 
 
 def unusable_names(folder: Path) -> list[str]:
