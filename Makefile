@@ -1,7 +1,7 @@
 # make install  the environment alone (PYTHON=python3.11 names another Python)
 # make demo     a small simulated night through the whole chain, compared with its truth; then a season of three nights
 # make test     lint, import contracts, all tests
-# make bench    CPU, wall, memory and bytes of every stage on full-size simulated nights, a season's too (an hour or two);
+# make bench    CPU, wall, memory and bytes of every stage on full-size simulated nights, a season's too (half an hour);
 #               REPEATS=1 runs everything once, not three times; COMPARE=old.json adds ratios
 # make precision  all numbers of docs/precision.md, on full-size nights and a season (hours); PARTS="pairs real" are some
 # make torture  100 kills of the chain, disks that fail or fill up, damaged products; each healed by the next run (an hour)
