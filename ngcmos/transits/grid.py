@@ -152,8 +152,7 @@ class Cells:
         from scipy.optimize import brentq
 
         ordered = np.sort(self.weight)
-        kept = self.weight > ordered[np.searchsorted(np.cumsum(ordered), LEAST_SHARE)]
-        kept[np.argmax(self.weight)] = True
+        kept = self.weight >= ordered[np.searchsorted(np.cumsum(ordered), LEAST_SHARE)]  # all that are alike, too
         weight, values, width = self.weight[kept], values[kept], np.maximum(width[kept], LEAST_WIDTH)
         weight = weight / weight.sum()
         reach = MOST_WIDTHS * width
@@ -242,7 +241,7 @@ def likelihood_of(whitener: Whitener, flux: Floats, trend: Floats, losses: Float
     loss = whitener(losses)
     shared = (
         np.vstack([basis.T, white]) @ loss
-    )  # of each loss: what the trend takes up, and what it has of the flux
+    )  # what the trend takes up of each loss, and what it has of the flux
     log_det = whitener.log_det + float(2 * np.log(np.abs(np.diag(triangle))).sum())
     information = np.maximum(np.einsum("ij,ij->j", loss, loss) - (shared[:-1] ** 2).sum(axis=0), 0)
     return Likelihood(float(white @ white), information, -shared[-1], flux.size - trend.shape[1], log_det)

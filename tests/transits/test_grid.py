@@ -32,3 +32,14 @@ def test_error_of_a_time_does_not_hang_on_where_the_steps_fall(step, start):
     middle, error = cells.middle(places, cells.mid_step)
     assert middle == pytest.approx(0, abs=0.06)
     assert error == pytest.approx(1, rel=0.06)
+
+
+def test_cells_that_are_alike_likely_all_count():
+    """As those of mid-times where no point lies: none tells, together they are a third."""
+    places = np.arange(-30.0, 31.0)
+    weight = np.where(np.abs(places) < 5, 10.0, 1.0)
+    middle, error = cells_of(places, weight, step=1.0).middle(places, np.ones(places.size))
+    below = np.interp([0.15865, 0.84135], np.cumsum(weight) / weight.sum(), places + 0.5)
+    assert middle == pytest.approx(0, abs=1e-3) and error == pytest.approx(np.ptp(below) / 2, rel=1e-3)
+    flat, spread = cells_of(places, np.ones(places.size), step=1.0).middle(places, np.ones(places.size))
+    assert flat == pytest.approx(0, abs=1e-3) and spread == pytest.approx(0.3413 * 61, rel=1e-3)
