@@ -72,7 +72,7 @@ def work_through(
     items = list(items)
     results = (
         _in_processes(work, items, shared, workers, together)
-        if workers > 1 and len(items) > together  # a process would get them all
+        if workers > 1 and len(items) > 1
         else (_try(work, item, shared) for item in items)
     )
     yield from watched(zip(items, results, strict=True), len(items), label=label, quiet=quiet)
