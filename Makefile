@@ -3,7 +3,7 @@
 # make test     lint, import contracts, all tests
 # make bench    CPU, wall, memory and bytes of every stage on full-size simulated nights, a season's too (half an hour);
 #               REPEATS=1 runs everything once, not three times; COMPARE=old.json adds ratios
-# make precision  all numbers of docs/precision.md, on full-size nights and a season (hours); PARTS="pairs real" are some
+# make precision  docs/precision.md anew: all its numbers in one run, on full-size nights and a season (two hours); PARTS="pairs real" are some
 # make torture  100 kills of the chain, disks that fail or fill up, damaged products; each healed by the next run (an hour)
 # make mutants  small changes of the code: does a test near them notice? (an hour)
 # make coverage all tests, and which lines of each module they run; make test tells what the last one kept. Twice the CPU of

@@ -39,7 +39,7 @@ EDGE_PX, SIGMA_TO_FWHM = 50, 2.355
 SPOILT = Flag.EDGE | Flag.SATURATED | Flag.BAD_PIXEL | Flag.OFF_CHIP
 DAY_MS = 86400e3
 SEEDS = range(21, 41)  # nights: copies of one share the noise of its stars
-STARS_A_COPY = 5
+STARS_A_COPY = 10
 MORE_SEEDS, FEW_FRAMES = (13, 14, 15, 16), 60
 DEPTHS = (0.002, 0.02)
 

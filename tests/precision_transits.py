@@ -1,6 +1,6 @@
 """How honest are the errors of a transit's fit? Light curves with known transits, the pulls as a table.
 
-``python tests/precision_transits.py [--trials 300] [--halves 150] [--first 20000]`` writes rows of
+``python tests/precision_transits.py [--trials 300] [--halves 150] [--first 300000]`` writes rows of
 docs/precision.md to stdout: transits of 0.3 to 2 % in nights of 6 h with a trend, white noise and 0 to 0.4 times
 as much red noise that forgets in 10 to 60 minutes. Whole ones; whole ones and halves with an ephemeris that knows
 their time to 4 min and their length to 5 %; and nights without any, with an ephemeris and without. The seeds begin
@@ -8,6 +8,8 @@ with `--first`: those of a choice must not judge it.
 """
 
 import argparse
+import functools
+import multiprocessing
 import os
 import sys
 
@@ -29,12 +31,17 @@ NIGHTS = FORESEEN | {"promised": "none"}  # with an ephemeris; the last ones hav
 
 
 def fits(part, count, first):
-    """(TransitFit, Truth) of so many nights."""
-    for seed in range(first, first + count):
-        random = np.random.default_rng([17, seed])
-        curve, truth = made_curve(seed, part=NIGHTS.get(part, part), ratio=random.uniform(0, MOST_RATIO))
-        expected = foreseen(truth, random) if part in NIGHTS else None
-        yield fit_transit(curve, limb=Limb(*LIMB), expected=expected), truth
+    """[(TransitFit, Truth)] of so many nights."""
+    with multiprocessing.get_context("spawn").Pool() as pool:
+        return pool.map(functools.partial(fit_one, part), range(first, first + count), chunksize=1)
+
+
+def fit_one(part, seed):
+    """(TransitFit, Truth) of one night."""
+    random = np.random.default_rng([17, seed])
+    curve, truth = made_curve(seed, part=NIGHTS.get(part, part), ratio=random.uniform(0, MOST_RATIO))
+    expected = foreseen(truth, random) if part in NIGHTS else None
+    return fit_transit(curve, limb=Limb(*LIMB), expected=expected), truth
 
 
 def foreseen(truth, random):
@@ -46,7 +53,7 @@ def foreseen(truth, random):
 
 def pull_rows(part, count, first):
     """Rows of mean and scatter of the pulls of depth and mid-time, of all and of those that were found."""
-    found = list(fits(part, count, first))
+    found = fits(part, count, first)
     for which, some in (("", found), (" found", [pair for pair in found if pair[0].is_transit])):
         for what, pulls in (
             ("depth", [(fit.depth - truth.depth) / fit.depth_err for fit, truth in some]),
@@ -62,7 +69,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--trials", type=int, default=300)
     parser.add_argument("--halves", type=int, default=150)
-    parser.add_argument("--first", type=int, default=20000)
+    parser.add_argument("--first", type=int, default=300000)
     options = parser.parse_args()
     rows = [*pull_rows("whole", options.trials, options.first)]
     rows += [row for part in FORESEEN for row in pull_rows(part, options.halves, options.first)]

@@ -1,4 +1,4 @@
-"""The numbers of docs/precision.md come from one command, whose parts the page names."""
+"""docs/precision.md comes from one command in one run, and is what that run gave."""
 
 import importlib.util
 import re
@@ -15,15 +15,21 @@ ROOT = Path(__file__).resolve().parents[1]
 def precision():
     spec = importlib.util.spec_from_file_location("precision", ROOT / "tests" / "precision.py")
     module = importlib.util.module_from_spec(spec)
+    sys.modules["precision"] = module
     spec.loader.exec_module(module)
     return module
 
 
-def test_parts_are_those_that_the_page_names(precision):
-    page = (ROOT / "docs" / "precision.md").read_text(encoding="utf-8")
-    assert f"# of {' '.join(precision.PARTS)}" in page
-    named = re.findall(r"make precision PARTS=\"?([\w ]+)", page)
-    assert {part for parts in named for part in parts.split()} <= set(precision.PARTS)
+@pytest.fixture(scope="module")
+def page(precision):
+    return precision.PAGE.read_text(encoding="utf-8")
+
+
+def test_every_part_has_its_place_in_the_page(precision, page):
+    named = set(re.findall(r"^@(\w+)$", page, flags=re.MULTILINE))
+    assert named == {*precision.PARTS, "about", "unexpected"}
+    tables = set(re.findall(r"^@(\w+) 1$", page, flags=re.MULTILINE))
+    assert tables == set(precision.PARTS)
 
 
 def test_every_program_that_measures_is_part_of_the_one_command(precision, tmp_path):
@@ -37,12 +43,56 @@ def test_every_program_that_measures_is_part_of_the_one_command(precision, tmp_p
     assert set((ROOT / "tests").glob("precision_*.py")) <= used
 
 
-def test_what_a_part_prints_is_kept_and_its_failure_told(precision, tmp_path):
-    with (tmp_path / "kept").open("w") as keep:
-        assert precision.run([sys.executable, "-c", "print('| a | 1 |')"], keep) == 0
-        assert precision.run([sys.executable, "-c", "raise SystemExit(3)"], keep) == 3
-    text = (tmp_path / "kept").read_text()
-    assert "| a | 1 |" in text and re.search(r"done in \d+ s", text) and re.search(r"FAILED in \d+ s", text)
+@pytest.mark.parametrize(
+    ("measured", "expected", "good"),
+    [
+        ("1.05", "<= 1.05", True),
+        ("1.06", "<= 1.05", False),
+        ("1.60", "<= 1.4 x 1.19", True),
+        ("1.70", "<= 1.4 x 1.19", False),
+        ("99.3", ">= 99", True),
+        ("98.9", ">= 99", False),
+        ("-0.06", "0 +- 0.05", False),
+        ("-0.05", "0 +- 0.05", True),
+        ("0.92", "1.00 +- 0.08", True),
+        ("9", "9", True),
+        ("8", "9", False),
+        ("3e-05", "<= 1", True),
+    ],
+)
+def test_numbers_are_judged_by_what_is_expected(precision, measured, expected, good):
+    assert precision.holds(measured, expected) is good
+
+
+def test_numbers_that_miss_are_counted_and_named(precision):
+    table = "| what | measured | expected |\n|---|---|---|\n| a | 1.2 | <= 1 |\n| b | 0.9 | <= 1 |\n| c | 5 |  |"
+    other = "| apart | mean |\n|---|---|\n| 2 | 0.9 |"
+    head, *missed = precision.unexpected({"night": precision.Printed((table, other), "")})
+    assert head == "Of 2 numbers with an expectation 1 are as expected."
+    assert missed == ["- a | 1.2 | <= 1"]
+
+
+def test_what_a_part_prints_takes_its_place(precision, tmp_path, monkeypatch):
+    said = "import sys; sys.stdout.write('words\\n| a |\\n|---|\\n| 1 |\\n\\n| b |\\n|---|\\n| 2 |\\n')"
+    monkeypatch.setattr(precision, "commands", lambda part, folder: [[sys.executable, "-c", said, folder / part]])
+    printed = {"pairs": precision.run_part("pairs", tmp_path)}
+    text = precision.write_page("# Head\n\n@about\n\n@pairs\n\n@pairs 2\n\n@night\n", printed, ["made so"])
+    assert text.startswith("# Head\n\nmade so\n\n    python -c ")
+    assert re.search(r" FOLDER/pairs\n\n\*[\d.]+ minutes\.\*\n\n\| b \|\n\|---\|\n\| 2 \|\n\n$", text)
+
+
+def test_failure_of_a_part_is_told(precision, tmp_path, monkeypatch):
+    monkeypatch.setattr(
+        precision, "commands", lambda part, folder: [[sys.executable, "-c", "raise SystemExit(3)"]]
+    )
+    printed = precision.run_part("pairs", tmp_path)
+    assert printed.failed and "FAILED with 3" in printed.made
+
+
+def test_parts_of_the_real_frames_are_left_out_and_said(precision, tmp_path, monkeypatch):
+    monkeypatch.delenv("NGCMOS_REAL_DATA", raising=False)
+    printed = precision.run_part("real", tmp_path)
+    assert not printed.failed and "NGCMOS_REAL_DATA" in printed.made
 
 
 def test_unknown_part_is_refused(tmp_path):

@@ -167,8 +167,7 @@ def test_frame_of_unknown_facts_is_not_blamed():
     assert judge_frames(facts, jump_px=0.5).verdict[7] == Quality.GOOD
 
 
-@pytest.fixture(scope="module")
-def scene():
+def make_field():
     """A small field through 300 frames, its stars brighter than 16 mag and the conditions of each frame."""
     camera = resize_camera(load_camera(), SIZE)
     plan = Plan(frames=FRAMES, density=2.0, seed=9, haze=0.01)
@@ -237,9 +236,9 @@ def facts_of(image, x, y, tmag, detector):
 FAULTS = [kind for kind in Quality if kind not in (Quality.GOOD, Quality.EXCLUDED)]  # that is the observer's word
 
 
-def test_faults_are_told_apart_in_99_of_100_frames(scene):
-    """The matrix of what was simulated against what was said."""
-    field, rows, conditions = scene
+def told_apart(made):
+    """((frames,) what was simulated, (frames,) what was said) of a field with faults in four of ten frames."""
+    field, rows, conditions = made
     rng = np.random.default_rng(12)
     true = np.where(rng.random(FRAMES) < 0.6, Quality.GOOD, rng.choice(FAULTS, FRAMES))
     facts = []
@@ -247,7 +246,12 @@ def test_faults_are_told_apart_in_99_of_100_frames(scene):
         seen, path = spoil(conditions[frame], fault, rng)
         image, x, y = picture(field, seen, path, rng, trail=fault == Quality.TRAIL)
         facts.append(facts_of(image, x[rows], y[rows], field.sky.tmag[rows], field.camera.detector))
-    said = judge_frames(Table(facts), jump_px=0.5).verdict
+    return true, judge_frames(Table(facts), jump_px=0.5).verdict
+
+
+def test_faults_are_told_apart_in_99_of_100_frames():
+    """The matrix of what was simulated against what was said."""
+    true, said = told_apart(make_field())
     kinds = [Quality.GOOD, *FAULTS]
     matrix = {(a, b): int(np.sum((true == a) & (said == b))) for a in kinds for b in kinds}
     wrong = {pair: count for pair, count in matrix.items() if count and pair[0] != pair[1]}
