@@ -114,8 +114,8 @@ def bench_growth(base):
     folder.make()
 
     def bring(names):
-        update.update(folder, {name: Source(name, many / name, camera) for name in names})
-        write_season(folder, many, camera.detector.shape)
+        _, gathered = update.update(folder, {name: Source(name, many / name, camera) for name in names})
+        write_season(folder, many, camera.detector.shape, gathered)
 
     update.search = lambda binned, **_: Found([Period()] * len(binned.stars), [Dip()] * len(binned.stars))
     names = [night_name(number) for number in range(NIGHTS)]

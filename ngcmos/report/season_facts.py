@@ -20,7 +20,8 @@ from ngcmos.season.health import read_numbers
 from ngcmos.season.injection import Completeness, read_completeness
 from ngcmos.season.reader import Season, read_table
 from ngcmos.season.search import SURE_SNR
-from ngcmos.season.update import CLOCKS, COPIES, OTHERWISE, SEARCHED
+from ngcmos.season.summary import star_keys
+from ngcmos.season.update import CLOCKS, COPIES, OTHERWISE, SEARCHED, Gathered
 from ngcmos.stats import column_medians, mad_sigma, quotient
 
 FEWEST_BRIGHT, MOST_BRIGHT = 10, 50  # stars that do not vary, a tenth of all, by which a night is told
@@ -105,7 +106,12 @@ class SeasonFacts:
         return sure
 
 
-def gather_season(folder: SeasonFolder, shape: Shape, summaries: Sequence[NightSummary] = ()) -> SeasonFacts:
+def gather_season(
+    folder: SeasonFolder,
+    shape: Shape,
+    summaries: Sequence[NightSummary] = (),
+    gathered: Gathered | None = None,
+) -> SeasonFacts:
     """The SeasonFacts of a season.
 
     Parameters
@@ -115,6 +121,8 @@ def gather_season(folder: SeasonFolder, shape: Shape, summaries: Sequence[NightS
         Of the chip.
     summaries : sequence of NightSummary
         Of the pages of nights.
+    gathered : Gathered, optional
+        What has been read already; all that is missing is read.
 
     Raises
     ------
@@ -127,7 +135,7 @@ def gather_season(folder: SeasonFolder, shape: Shape, summaries: Sequence[NightS
     stars = season.stars.copy()
     stars.sort(["Tmag", "tic_id", "gaia_id"])
     names = season.nights
-    binned = read_binned([folder.bins(name) for name in names], stars.as_array())
+    binned = _binned_of(folder, names, stars, gathered)
     frames = _frames_by_night(folder)
     dates = sorted({name[:8] for name in names} | set(frames))
     of_name = np.array([dates.index(name[:8]) for name in names], int)
@@ -142,7 +150,7 @@ def gather_season(folder: SeasonFolder, shape: Shape, summaries: Sequence[NightS
     inside = [one for one in summaries if dates and dates[0] <= one.night <= dates[-1]]
     mark = read_mark(folder.stars)
     told = (str(mark.get(name, "")) for name in (CLOCKS, COPIES, SEARCHED))
-    health = health_of(read_numbers(folder, shape), inside)
+    health = health_of(read_numbers(folder, shape, gathered.health if gathered else {}), inside)
     kept = read_completeness(folder)
     return SeasonFacts(
         folder.field,
@@ -156,6 +164,20 @@ def gather_season(folder: SeasonFolder, shape: Shape, summaries: Sequence[NightS
         str(mark.get(OTHERWISE, "")),
         tuple(filter(None, told)),
         kept,
+    )
+
+
+def _binned_of(
+    folder: SeasonFolder, names: Sequence[str], stars: Table, gathered: Gathered | None
+) -> BinnedSeason:
+    """The bins of the nights, stars in the order of the table."""
+    rows = stars.as_array()
+    if gathered is None or list(gathered.names) != list(names):
+        return read_binned([folder.bins(name) for name in names], rows)
+    there = star_keys(gathered.binned.stars)
+    order = np.argsort(there)
+    return dataclasses.replace(
+        gathered.binned.of_stars(order[np.searchsorted(there[order], star_keys(rows))]), stars=rows
     )
 
 

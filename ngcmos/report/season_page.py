@@ -27,6 +27,7 @@ from ngcmos.report.summary import read_summaries
 from ngcmos.report.telescope import draw_health
 from ngcmos.season.archive import SeasonFolder, read_mark
 from ngcmos.season.injection import Completeness, read_completeness
+from ngcmos.season.update import Gathered
 
 ROOMS = tuple(
     f"ngcmos.report.{name}"
@@ -244,16 +245,8 @@ def _draw_variables(facts: SeasonFacts, curves: list[dict[str, object]]) -> page
         period = f"{row['period_d']:.6g}{alias}" if curve.x_label == "phase" else "–"
         numbers = [f"{row['period_fap']:.1e}", _percent(row["amplitude"]), _percent(row["rms_night"])]
         rows.append([*_who(facts, star, curve, curves), period, *numbers, _cell(float(row["contamination"]))])
-    head = [
-        "curve",
-        "star",
-        "Tmag",
-        "period [d]",
-        "chance",
-        "amplitude",
-        "scatter of nights",
-        "light of neighbors",
-    ]
+    head = ["curve", "star", "Tmag", "period [d]", "chance", "amplitude"]
+    head += ["scatter of nights", "light of neighbors"]
     return _list("What varies", "varies", head, rows, len(chosen))
 
 
@@ -368,7 +361,7 @@ def _bytes_of(values: Floats) -> str:
     return base64.b64encode(values.astype("<i2").tobytes()).decode("ascii")
 
 
-def write_season(folder: SeasonFolder, base: Path, shape: Shape) -> bool:
+def write_season(folder: SeasonFolder, base: Path, shape: Shape, gathered: Gathered | None = None) -> bool:
     """Draw the page of a season where it is not that of its files and nights; whether it was drawn.
 
     Parameters
@@ -378,6 +371,8 @@ def write_season(folder: SeasonFolder, base: Path, shape: Shape) -> bool:
         Of the nights, whose pages tell of masters.
     shape : (rows, columns)
         Of the chip.
+    gathered : Gathered, optional
+        What was read of the season already.
 
     Raises
     ------
@@ -396,5 +391,5 @@ def write_season(folder: SeasonFolder, base: Path, shape: Shape) -> bool:
             there = page.read_summary(file.read(page.HEAD_BYTES)) or {}
         if there.get("made_of") == made_of:
             return False
-    write_text(folder.page, draw_season(gather_season(folder, shape, summaries), made_of=made_of))
+    write_text(folder.page, draw_season(gather_season(folder, shape, summaries, gathered), made_of=made_of))
     return True

@@ -36,7 +36,8 @@ class BinnedSeason:
 
     def of_stars(self, chosen: Ints) -> "BinnedSeason":
         """The same with some stars alone."""
-        return BinnedSeason(self.stars[chosen], self.time, self.night, self.flux[:, chosen], self.error[:, chosen])
+        flux, error = (values.take(chosen, axis=1) for values in (self.flux, self.error))
+        return BinnedSeason(self.stars[chosen], self.time, self.night, flux, error)
 
 
 def read_binned(paths: Sequence[Path], stars: Rows) -> BinnedSeason:

@@ -13,6 +13,7 @@ import json
 import logging
 import zlib
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -33,14 +34,16 @@ from ngcmos.season.archive import (
 )
 from ngcmos.season.bins import bin_night
 from ngcmos.season.curves import Scale, relative_curves
+from ngcmos.season.health import NightHealth, health_of_night
 from ngcmos.season.read import read_night_facts
 from ngcmos.season.scale import SeasonFit, common_radii, fit_season
 from ngcmos.season.seen import Seen
 from ngcmos.season.source import Source
 from ngcmos.season.standing import Standing, state_of
 from ngcmos.season.summary import (
+    OF_SCALE,
     NightSummary,
-    read_for_scale,
+    for_scale,
     read_made_of,
     read_parts,
     read_summary,
@@ -81,9 +84,18 @@ class Season:
     standing: Standing
 
     @functools.cached_property
+    def _read(self) -> list[tuple[NightSummary, NightHealth]]:
+        return [_read_night(self.folder.summary(name)) for name in self.names]
+
+    @property
     def summaries(self) -> list[NightSummary]:
         """The solutions of the nights, as `read_for_scale`."""
-        return [read_for_scale(self.folder.summary(name)) for name in self.names]
+        return [summary for summary, _ in self._read]
+
+    @property
+    def health(self) -> dict[str, NightHealth]:
+        """What the files of the solutions tell of the telescope, by the names of the nights."""
+        return {summary.name: health for summary, health in self._read}
 
     @functools.cached_property
     def fits(self) -> dict[str, SeasonFit]:
@@ -111,6 +123,11 @@ class Season:
         ]
         states = [state_of(path) for name in self.names for path in self.folder.files(name)]
         return digest_of(json.dumps([code_of(*ROOMS), exact_points, enters, states]))
+
+
+def _read_night(path: Path) -> tuple[NightSummary, NightHealth]:
+    parts = read_parts(path, OF_SCALE)
+    return for_scale(parts), health_of_night(parts)
 
 
 def bring_in(

@@ -4,13 +4,13 @@
 """
 
 import dataclasses
-from collections.abc import Sequence
-from pathlib import Path
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
 
-from ngcmos.arrays import Bools, Floats, Shape
+from ngcmos.arrays import Bools, Floats, Ints, Shape
 from ngcmos.names import Quality
 from ngcmos.photometry.quality import clear_zero_point
 from ngcmos.season.archive import SeasonFolder
@@ -51,6 +51,24 @@ class NightNumbers:
     precision: float
     off_x_px: float
     off_y_px: float
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class NightHealth:
+    """A night by itself: its numbers, which do not tell yet how far it was off, and where its stars lay.
+
+    Attributes
+    ----------
+    numbers : NightNumbers
+    keys : (stars,) int array
+        As of `ngcmos.season.summary.star_keys`.
+    place : (stars, 2) array
+        FITS pixels, in most of its frames.
+    """
+
+    numbers: NightNumbers
+    keys: Ints
+    place: Floats
 
 
 @dataclasses.dataclass(frozen=True)
@@ -103,7 +121,9 @@ def _step_of(before: Floats, pair: Floats, floor: float) -> tuple[float, float, 
     return None if abs(together) < limit else (usual, float(pair.mean()), abs(together))
 
 
-def read_numbers(folder: SeasonFolder, shape: Shape) -> list[NightNumbers]:
+def read_numbers(
+    folder: SeasonFolder, shape: Shape, known: Mapping[str, NightHealth] = MappingProxyType({})
+) -> list[NightNumbers]:
     """The numbers of all nights of a season, in order.
 
     Parameters
@@ -111,35 +131,39 @@ def read_numbers(folder: SeasonFolder, shape: Shape) -> list[NightNumbers]:
     folder : SeasonFolder
     shape : (rows, columns)
         Of the chip: on a flipped night the sky lies turned about its middle.
+    known : mapping of str to NightHealth
+        By names of nights, what was read of them already.
 
     Raises
     ------
     ProductError
         A file is damaged.
     """
-    nights = [read_parts(path, _PARTS) for path in _summaries(folder)]
-    off = _offsets(
-        [_main_place(night) for night in nights], [star_keys(night["stars"]) for night in nights], shape
-    )
-    return [_numbers_of(night, place) for night, place in zip(nights, off, strict=True)]
-
-
-def _summaries(folder: SeasonFolder) -> list[Path]:
     own = [name for name in folder.nights() if "_" not in name]  # those of other telescopes are no measure of this
-    return [folder.summary(name) for name in own if folder.summary(name).is_file()]
+    paths = {name: folder.summary(name) for name in own}
+    nights = [
+        known[name] if name in known else health_of_night(read_parts(path, _PARTS))
+        for name, path in paths.items()
+        if path.is_file()
+    ]
+    off = _offsets([night.place for night in nights], [night.keys for night in nights], shape)
+    return [
+        dataclasses.replace(night.numbers, off_x_px=float(x), off_y_px=float(y))
+        for night, (x, y) in zip(nights, off, strict=True)
+    ]
 
 
-def _main_pointing(night: dict[str, Any]) -> int:
+def health_of_night(parts: Mapping[str, Any]) -> NightHealth:
+    """The NightHealth of the parts of a night's summary, see `ngcmos.season.summary.read_parts`."""
+    return NightHealth(_numbers_of(parts), star_keys(parts["stars"]), parts["place"][_main_pointing(parts)])
+
+
+def _main_pointing(night: Mapping[str, Any]) -> int:
     """That of most frames."""
     return int(np.bincount(night["pointing"]).argmax()) if night["pointing"].size else 0
 
 
-def _main_place(night: dict[str, Any]) -> Floats:
-    place: Floats = night["place"][_main_pointing(night)]
-    return place
-
-
-def _numbers_of(night: dict[str, Any], off: Floats) -> NightNumbers:
+def _numbers_of(night: Mapping[str, Any]) -> NightNumbers:
     measured = night["frames"][: night["pointing"].size]
     clouded = measured["quality"] == Quality.CLOUD.value.encode()
     good = measured[~clouded]
@@ -149,8 +173,8 @@ def _numbers_of(night: dict[str, Any], off: Floats) -> NightNumbers:
         night=str(night["night"]),
         clear_zp=clear if measured.size and 1 - clouded.mean() >= CLEAR_SHARE else np.nan,
         precision=_precision(night),
-        off_x_px=float(off[0]),
-        off_y_px=float(off[1]),
+        off_x_px=np.nan,
+        off_y_px=np.nan,
         **middles,
     )
 
@@ -160,7 +184,7 @@ def _middle(values: Floats) -> float:
     return float(np.median(known)) if known.size else np.nan
 
 
-def _precision(night: dict[str, Any]) -> float:
+def _precision(night: Mapping[str, Any]) -> float:
     """Scatter of the brightest stars that do not vary, in the middle aperture."""
     aperture, pointing = len(night["rms"]) // 2, _main_pointing(night)
     rms, varies = night["rms"][aperture, pointing].astype(float), night["variable"][aperture, pointing]

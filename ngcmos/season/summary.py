@@ -6,7 +6,7 @@
 
 import dataclasses
 import zipfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -87,6 +87,7 @@ class NightSummary:
 
 
 _NAMES = [field.name for field in dataclasses.fields(NightSummary)]
+OF_SCALE = tuple(name for name in _NAMES if name not in ("share", "covariance"))
 
 
 def star_keys(stars: Rows) -> Ints:
@@ -230,7 +231,7 @@ def read_summary(path: Path) -> NightSummary:
     return NightSummary(**values | _texts(values) | {"frames": values["frames"].astype(FRAME_COLUMNS)})
 
 
-def _texts(values: dict[str, Any]) -> dict[str, str]:
+def _texts(values: Mapping[str, Any]) -> dict[str, str]:
     return {name: str(values[name]) for name in ("name", "night", "camera", "made_of")}
 
 
@@ -244,11 +245,15 @@ def read_for_scale(path: Path) -> NightSummary:
     ProductError
         It is damaged or of another kind.
     """
-    values = read_parts(path, [name for name in _NAMES if name not in ("share", "covariance")])
+    return for_scale(read_parts(path, OF_SCALE))
+
+
+def for_scale(values: Mapping[str, Any]) -> NightSummary:
+    """What `read_for_scale` gives, of the parts `OF_SCALE`."""
     times = np.zeros(len(values["frames"]), [("jd_mid", "f8")])
     times["jd_mid"] = values["frames"]["jd_mid"]
     left_out = {"frames": times, "covariance": np.zeros(0), "share": np.zeros((*values["jitter"].shape, 0))}
-    return NightSummary(**values | _texts(values) | left_out)
+    return NightSummary(**{**values, **_texts(values), **left_out})
 
 
 def read_parts(path: Path, names: Sequence[str]) -> dict[str, Any]:

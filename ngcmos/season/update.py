@@ -1,6 +1,6 @@
 """A season brought up to date: its nights, then what is found in all of them, then its tables.
 
-``update(folder, sources, workers=...) -> (Changes, rows of stars)``.
+``update(folder, sources, workers=...) -> (Changes, Gathered)``.
 """
 
 import dataclasses
@@ -17,6 +17,7 @@ from ngcmos.season.binned import BinnedSeason, read_binned
 from ngcmos.season.build import SMALL_SEASON_POINTS, Changes, Season, bring_in
 from ngcmos.season.clocks import say_clocks
 from ngcmos.season.findings import enter_found, say_searched, still_holds, take_over
+from ngcmos.season.health import NightHealth
 from ngcmos.season.known import UNKNOWN, KnownStars
 from ngcmos.season.reductions import read_reductions, say_reductions
 from ngcmos.season.search import search
@@ -34,6 +35,24 @@ _ROOMS = ("binned", "clocks", "dips", "findings", "noise", "periods", "search", 
 ROOMS = (*[f"ngcmos.season.{name}" for name in _ROOMS], "ngcmos.lightcurves.scatter")
 
 
+@dataclasses.dataclass(frozen=True, eq=False)
+class Gathered:
+    """What an update has read of the nights, for the page that is drawn next; both are large.
+
+    Attributes
+    ----------
+    names : tuple of str
+        Of the nights of `binned`, in order.
+    binned : BinnedSeason
+    health : dict of str to NightHealth
+        By names of nights.
+    """
+
+    names: tuple[str, ...]
+    binned: BinnedSeason
+    health: Mapping[str, NightHealth]
+
+
 def update(
     folder: SeasonFolder,
     sources: Mapping[str, Source],
@@ -43,7 +62,7 @@ def update(
     scheduler: str = "",
     patient: bool = False,
     copies: str = "",
-) -> Changes:
+) -> tuple[Changes, Gathered | None]:
     """Bring a season up to date.
 
     Parameters
@@ -63,6 +82,12 @@ def update(
         last search.
     copies : str
         What is told of nights that are left out as copies of others.
+
+    Returns
+    -------
+    Changes
+    Gathered or None
+        None where the tables stand, and nothing had to be read.
 
     Raises
     ------
@@ -91,7 +116,10 @@ class Effort:
     copies: str
 
 
-def _update(folder: SeasonFolder, sources: Mapping[str, Source], effort: Effort) -> Changes:
+def _update(
+    folder: SeasonFolder, sources: Mapping[str, Source], effort: Effort
+) -> tuple[Changes, Gathered | None]:
+    gathered = None
     changes, season = bring_in(folder, sources, overwrite=effort.overwrite)
     known = next(iter(sources.values())).known if sources else UNKNOWN
     made_of = _made_of(season, known, effort)
@@ -99,7 +127,7 @@ def _update(folder: SeasonFolder, sources: Mapping[str, Source], effort: Effort)
     if effort.overwrite or any(standing.mark_of(path) != digest for path in (folder.stars, folder.frames)):
         for told in filter(None, (made_of[name] for name in TOLD)):
             log.warning("%s: %s", folder.field, told)
-        rows = _rows_of_stars(season, effort, anew=made_of["searched"] == made_of["solutions"])
+        rows, gathered = _rows_of_stars(season, effort, anew=made_of["searched"] == made_of["solutions"])
         _enter_known(rows, known)
         log.info("%s: %d stars, %d vary", folder.field, len(rows), int(rows["variable"].sum()))
         kept = {} if effort.overwrite else _kept_frames(season, made_of)
@@ -108,11 +136,11 @@ def _update(folder: SeasonFolder, sources: Mapping[str, Source], effort: Effort)
         for path in (folder.frames, folder.stars):
             standing.wrote(path, text_of_mark(made_of))
     standing.write()
-    return changes
+    return changes, gathered
 
 
-def _rows_of_stars(season: Season, effort: Effort, *, anew: bool) -> Rows:
-    """The rows of the stars, by a new search or by what the last one has found."""
+def _rows_of_stars(season: Season, effort: Effort, *, anew: bool) -> tuple[Rows, Gathered]:
+    """The rows of the stars, by a new search or by what the last one has found; what was read for them."""
     means = night_means(season)
     binned = read_binned([season.folder.bins(name) for name in means.names], means.stars)
     rows = star_rows(season, means)
@@ -121,7 +149,7 @@ def _rows_of_stars(season: Season, effort: Effort, *, anew: bool) -> Rows:
     else:
         take_over(rows, season.folder.stars)
     _enter_variable(rows, means, binned)
-    return rows
+    return rows, Gathered(means.names, binned, season.health)
 
 
 def _kept_frames(season: Season, made_of: Mapping[str, Any]) -> dict[str, int]:

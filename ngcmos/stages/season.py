@@ -158,10 +158,11 @@ def bring_in(
                 chosen, rest = wanted_sources(folder, sources, wanted, most_others=wish.most_others)
                 before = _stars_of(folder)
                 who = dataclasses.asdict(crew)
-                changes = update(
+                changes, gathered = update(
                     folder, chosen, overwrite=wish.overwrite, patient=wish.patient, copies=copies, **who
                 )
-                drawn = write_season(folder, base, config.camera.detector.shape)
+                drawn = write_season(folder, base, config.camera.detector.shape, gathered)
+                del gathered
             _enter(outcome, folder, changes, rest)
             outcome.products += [folder.page] if drawn else []
             after = _stars_of(folder)

@@ -15,9 +15,11 @@ from season.made_season import FIRST_JD
 from test_browser import CHROMIUM, browse, told
 
 from ngcmos.names import Level
+from ngcmos.report import season_facts
 from ngcmos.report.season_facts import NightOfSeason, SeasonFacts, gather_season, judge_night
 from ngcmos.report.season_page import draw_season, write_season
 from ngcmos.report.telescope import health_of
+from ngcmos.season import health
 from ngcmos.season.binned import BinnedSeason
 from ngcmos.season.tables import STAR_ROW
 from ngcmos.season.update import update
@@ -47,6 +49,17 @@ def chapter(text, anchor):
 
 def test_page_stays_until_the_season_changes(season):
     assert not write_season(season.made.folder, season.made.base, SHAPE)
+
+
+def test_page_of_what_an_update_has_read_is_that_of_the_files_which_are_not_read_again(season, monkeypatch):
+    folder, drawn = season.made.folder, []
+    for path in (folder.stars, folder.page):
+        path.unlink()
+    _, gathered = update(folder, season.made.sources)
+    for module, name in ((season_facts, "read_binned"), (health, "read_parts")):
+        monkeypatch.setattr(module, name, lambda path, *_: drawn.append(path))
+    assert write_season(folder, season.made.base, SHAPE, gathered)
+    assert not drawn and folder.page.read_text(encoding="utf-8") == season.text
 
 
 def test_stars_that_vary_and_dip_are_listed_with_their_curves(season):

@@ -55,7 +55,7 @@ def test_known_stars_compare_no_others(made):
 
 def test_another_list_makes_the_season_anew(made):
     disk, _, sources = made
-    assert not update(disk.folder, sources).any
+    assert not update(disk.folder, sources)[0].any
     plain = {name: Source(name, one.folder, one.camera) for name, one in disk.sources.items()}
-    assert len(update(disk.folder, plain).brought) == 3
+    assert len(update(disk.folder, plain)[0].brought) == 3
     assert set(Season(disk.folder).stars["name"]) == {""}
