@@ -14,7 +14,8 @@ from ngcmos.night.ledger import DONE, Entry, Ledger, forget, recall, record
 log = logging.getLogger(__name__)
 
 TIME, SUCCESSION, TURN, FOUND, LEFT_OUT = "time", "succession", "turn", "season", "excluded"
-NEWS = (TURN, FOUND, LEFT_OUT)  # kinds that are good to know, with nothing wrong
+WITHOUT_TMAG = "unmeasured"
+NEWS = (TURN, FOUND, LEFT_OUT, WITHOUT_TMAG)  # kinds that are good to know, with nothing wrong
 
 
 @dataclasses.dataclass(frozen=True)

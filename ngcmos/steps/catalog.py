@@ -26,7 +26,7 @@ from ngcmos.neighbours import tree_of
 from ngcmos.night.job import Job
 from ngcmos.night.pointing import in_hours
 from ngcmos.night.products import catalog_path, input_catalog_path, keep_old, region_path, write_table, write_text
-from ngcmos.night.remarks import keep_remark
+from ngcmos.night.remarks import WITHOUT_TMAG, keep_remark
 from ngcmos.profile import Catalog as CatalogSettings
 from ngcmos.sphere import directions, separation_deg, unit_vectors
 
@@ -247,6 +247,8 @@ def select_stars(
         return select_input(stars, on_chip, tmag_max=settings.tmag_max, targets=targets)
 
     _tell_lost(job, field, named, choose(near[0]))
+    here = _on_chip(camera, catalog, near[0], more_px=-camera.catalog.margin_px)
+    _tell_without_tmag(job, field, catalog[here], targets)
     least, most = (_ids(choose(near[0], more_px)) for more_px in (-STEADY_PX, STEADY_PX))
     before = _read_chosen(job, field)
     checksum = file_checksum(catalog_path(job.folder, field))
@@ -287,6 +289,14 @@ def _tell_lost(job: Job, field: str, targets: Sequence[int], chosen: Table) -> N
     lost = [f"TIC {tic_id}" for tic_id in targets if tic_id not in set(chosen["tic_id"].tolist())]
     told = f"{', '.join(lost)} named in OBJECT, but not on the chip or not in the catalog" if lost else ""
     keep_remark(job.ledger, field, TARGET, told)
+
+
+def _tell_without_tmag(job: Job, field: str, here: Table, targets: Sequence[int]) -> None:
+    """Remark on stars on the chip that are not measured, as nobody knows how bright they are."""
+    blank = ~np.isfinite(np.ma.filled(np.ma.asarray(here["Tmag"]).astype(float), np.nan))
+    count = int((blank & ~np.isin(here["tic_id"], np.array(list(targets), np.int64))).sum())
+    told = f"stars on the chip without Tmag in the catalog, which are not measured: {count}" if count else ""
+    keep_remark(job.ledger, field, WITHOUT_TMAG, told)
 
 
 def _write_chosen(job: Job, field: str, chosen: Table, before: Table | None) -> None:

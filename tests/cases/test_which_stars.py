@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from astropy.table import Table
 from spoilt_night import MEASURING, copy_case, within_one
 
 from ngcmos.names import Flag, Stage
@@ -63,6 +64,25 @@ def test_stars_chosen_by_a_frame_that_was_off_are_chosen_anew(first_off, still, 
     assert "its stars are chosen anew" in caplog.text
 
 
+def test_stars_without_a_magnitude_are_counted(still, tmp_path):
+    case = copy_case(still, tmp_path / "base")
+    path = case.folder.parents[1] / "tic.fits"
+    catalog = Table.read(path)
+    alone = case.table("STARS")
+    alone = alone[~alone["target"] & ~alone["blended"]]
+    lost = alone["tic_id"][5:8].tolist()
+    catalog["Tmag"][np.isin(catalog["TIC"], lost)] = np.nan
+    catalog.write(path, overwrite=True)
+    case.set_key(f'local = ["{path}"]')
+    for product in case.folder.glob("*_catalog*.fits"):
+        product.unlink()
+    case.reduce(overwrite=True)
+    told = "stars on the chip without Tmag in the catalog, which are not measured: 3"
+    assert [text for text in case.remarks() if told in text]
+    assert case.stars() == still.stars() - set(lost)
+    assert not [text for text in still.remarks() if "without Tmag" in text]
+
+
 @pytest.fixture(scope="module")
 def drifting(make_case):
     """A night in which the field drifts by 140 px, 20 px a frame."""
@@ -96,8 +116,6 @@ def test_the_stars_of_a_drifting_field_are_those_of_its_middle(drifting):
 
 def test_frames_of_a_drift_have_not_jumped(drifting):
     drifting.reduce(*MEASURING, Stage.RELATIVE_PHOTOMETRY)
-    from astropy.table import Table
-
     frames = Table.read(drifting.folder / f"rel_phot_{drifting.truth.field}.fits", hdu="FRAMES")
     assert "jump" not in frames["quality"][3:].tolist()
 
