@@ -43,6 +43,15 @@ HEAVIEST = (
 )
 
 
+@pytest.hookimpl(optionalhook=True)  # xdist may be left out
+def pytest_xdist_auto_num_workers():
+    """One worker more than there are cores: tests that follow a night, run lines of a crontab or start processes
+    wait for these and for clocks, and leave a core idle meanwhile. None where the environment says how many."""
+    if os.environ.get("PYTEST_XDIST_AUTO_NUM_WORKERS"):
+        return None
+    return 1 + (len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1)
+
+
 def pytest_collection_modifyitems(config, items):
     """Where several workers share the tests, the heaviest modules come first; else all keep their order."""
     if hasattr(config, "workerinput"):
