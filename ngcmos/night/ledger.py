@@ -36,7 +36,9 @@ CREATE TABLE IF NOT EXISTS verdicts (
 )
 """
 _INSERT = "INSERT OR REPLACE INTO verdicts VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
-_SELECT = "SELECT frame, stage, field, verdict, reason, numbers, version, at FROM verdicts"
+_COLUMNS = ("frame", "stage", "field", "verdict", "reason", "numbers", "version", "at")
+_SELECT = f"SELECT {', '.join(_COLUMNS)} FROM verdicts"
+_NAMES = "SELECT CAST(name AS BLOB) FROM pragma_table_info('verdicts')"  # damaged ones may be no text
 
 
 @dataclasses.dataclass(frozen=True)
@@ -118,6 +120,9 @@ def _connect(path: Path) -> "Ledger":
         [found] = connection.execute("PRAGMA quick_check(1)").fetchone()
         if found != "ok":
             raise sqlite3.DatabaseError(found)
+        names = b" ".join(name for (name,) in connection.execute(_NAMES))
+        if names.decode(errors="replace") != " ".join(_COLUMNS):  # no check of SQLite's looks at their names
+            raise sqlite3.DatabaseError(f"columns {names!r}")
         connection.commit()
     except sqlite3.DatabaseError:
         connection.close()

@@ -97,6 +97,18 @@ def test_damaged_ledger_is_kept_as_evidence_and_a_new_one_begun(tmp_path):
     assert seen(tmp_path) == [("a.fits", "done")]
 
 
+@pytest.mark.parametrize("other", [b"fie1d", b"\xffield"])
+def test_ledger_whose_columns_have_other_names_is_damaged_too(tmp_path, other):
+    with open_ledger(tmp_path) as ledger:
+        record(ledger, "check_cmos", "a.fits", "NG", Verdict.DONE)
+    path = tmp_path / LEDGER_NAME
+    path.write_bytes(path.read_bytes().replace(b"field TEXT", other + b" TEXT"))
+    with open_ledger(tmp_path) as ledger:
+        record(ledger, "check_cmos", "b.fits", "NG", Verdict.DONE)
+    assert path.with_name(f"{LEDGER_NAME}.damaged1").exists()
+    assert seen(tmp_path) == [("b.fits", "done")]
+
+
 def test_no_ledger_is_told(tmp_path):
     with pytest.raises(ProductError, match=r"ngcmos\.db: no ledger, expected one of an earlier run"):
         read_ledger(tmp_path)
