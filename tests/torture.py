@@ -37,13 +37,13 @@ NO_ROOM = re.compile(
 )
 
 
-def prepare(folder, containers=()):
-    """(raw base folder, that of an undisturbed run, its tables, its seconds) of a small night of two fields.
+def prepare(folder, containers=(), *, fields=2):
+    """(raw base folder, that of an undisturbed run, its tables, its seconds) of a small night.
 
     Frames are put into `containers` by turns, where these are named.
     """
     raw, golden, finished = folder / "raw", folder / "base", folder / "finished"
-    simulate_night(raw, load_camera(), size=384, frames=6, fields=2, seed=17, faults=FAULTS, calibrations=3)
+    simulate_night(raw, load_camera(), size=384, frames=6, fields=fields, seed=17, faults=FAULTS, calibrations=3)
     whole = [path for path in sorted(raw.glob("nights/*/NG*_TIC-*.fits")) if path.stat().st_size]
     for number, path in enumerate(whole if containers else ()):
         contain(path, containers[number % len(containers)])
