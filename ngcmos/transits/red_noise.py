@@ -22,6 +22,7 @@ MEMORIES = 5  # time scales of the red part, evenly in their logarithm
 SHORTEST_CADENCES, LONGEST_SHARE = 3.0, 1 / 3  # of them: of a night
 LEAST_LIKELIHOOD = 0.02  # of the best noise; what is less likely is left out
 LEAST_PIVOT = 1e-7  # of the largest: a smaller one is rounding
+FEW_COLUMNS = 16  # whitened one by one: 0.14 us a point and column, 2.5 us a point side by side
 BETA_MINUTES = (10.0, 30.0)  # bins whose scatter tells of red noise, as the field has it
 MOST_BETA_BINS = 20
 FEWEST_BINS = 4
@@ -107,13 +108,36 @@ class Whitener:
         if not self._variance > 0:
             plain: Floats = columns / (self._sigma if columns.ndim == 1 else self._sigma[:, None])
             return plain
-        white, foreseen, left = np.empty(columns.shape), np.zeros(columns.shape[1:]), 0.0
-        gains = [0.0, *self._gain[:-1].tolist()]
-        for row, (kept, gain, sigma) in enumerate(zip(self._kept, gains, self._sigma, strict=True)):
-            foreseen = kept * (foreseen + gain * left)
-            left = columns[row] - self._variance * foreseen
-            white[row] = left / sigma
+        if columns.ndim == 1:
+            return self._one_by_one(columns[:, None])[:, 0]
+        return self._one_by_one(columns) if columns.shape[1] <= FEW_COLUMNS else self._side_by_side(columns)
+
+    def _one_by_one(self, columns: Floats) -> Floats:
+        """Whitened (points, n) array: the quickest way where there are few columns, bit for bit as the other."""
+        noise = [*zip(self._kept.tolist(), [0.0, *self._gain[:-1].tolist()], strict=True)]
+        surprises = np.array([_surprises(column, noise, self._variance) for column in columns.T.tolist()])
+        white: Floats = np.ascontiguousarray(surprises.T) / self._sigma[:, None]
         return white
+
+    def _side_by_side(self, columns: Floats) -> Floats:
+        white, foreseen, left = np.empty(columns.shape), np.zeros(columns.shape[1]), np.zeros(columns.shape[1])
+        gains = [0.0, *self._gain[:-1].tolist()]
+        for column, kept, gain, row in zip(columns, self._kept.tolist(), gains, white, strict=True):
+            foreseen = kept * (foreseen + gain * left)
+            left = np.subtract(column, self._variance * foreseen, out=row)
+        white /= self._sigma[:, None]
+        return white
+
+
+def _surprises(values: list[float], noise: list[tuple[float, float]], variance: float) -> list[float]:
+    """What is in each value and was not foreseen from those before, by (memory kept, gain) of each point."""
+    foreseen = left = 0.0
+    found = []
+    for value, (kept, gain) in zip(values, noise, strict=True):
+        foreseen = kept * (foreseen + gain * left)
+        left = value - variance * foreseen
+        found.append(left)
+    return found
 
 
 def fit_linear(whitener: Whitener, flux: Floats, design: Floats) -> Fitted:

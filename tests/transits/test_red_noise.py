@@ -3,7 +3,16 @@ import pytest
 from made_transits import red_noise
 
 from ngcmos.transits.curve import Curve
-from ngcmos.transits.red_noise import Noise, Whitener, best_fit, beta, fit_linear, likely_noises, try_noises
+from ngcmos.transits.red_noise import (
+    FEW_COLUMNS,
+    Noise,
+    Whitener,
+    best_fit,
+    beta,
+    fit_linear,
+    likely_noises,
+    try_noises,
+)
 
 
 def curve_of(flux, error=1e-3, cadence_d=0.002, nights=1):
@@ -29,6 +38,15 @@ def test_whitener_is_the_cholesky_factor_of_the_covariance():
     whitener = Whitener(curve, noise)
     assert whitener(columns) == pytest.approx(np.linalg.solve(np.linalg.cholesky(covariance), columns))
     assert whitener.log_det == pytest.approx(np.linalg.slogdet(covariance)[1])
+
+
+def test_a_column_is_whitened_to_the_bit_whatever_stands_beside_it():
+    random = np.random.default_rng(6)
+    whitener = Whitener(curve_of(np.ones(60), nights=2), Noise(0.8, 0.02))
+    columns = random.standard_normal((60, FEW_COLUMNS + 1))
+    together = whitener(columns)
+    assert np.array_equal(whitener(columns[:, :2]), together[:, :2])
+    assert np.array_equal(whitener(columns[:, 0]), together[:, 0])
 
 
 def test_fit_is_that_of_generalised_least_squares():
