@@ -13,7 +13,7 @@ from ngcmos.config import load_camera
 from ngcmos.report import why
 from ngcmos.simulate.night import simulate_night
 
-FRAMES, CLEAR = 10, 2
+FRAMES, CLEAR = 7, 2
 MOST_LINES = 25
 
 

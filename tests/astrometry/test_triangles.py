@@ -53,12 +53,12 @@ def judge(seed, *, off_deg, count, density, unlike):
     return right, wrong, count - right - wrong
 
 
-@pytest.mark.parametrize(("seed", "off_deg", "count"), [(101, 0.2, 50), (200, 2.0, 30)])
+@pytest.mark.parametrize(("seed", "off_deg", "count"), [(101, 0.2, 25), (200, 2.0, 12)])
 def test_random_fields_are_right(seed, off_deg, count):
     assert judge(seed, off_deg=off_deg, count=count, density=(0.1, 0.6), unlike=(0.1, 0.3)) == (count, 0, 0)
 
 
-@pytest.mark.parametrize(("seed", "off_deg", "count"), [(0, 0.2, 100), (201, 2.0, 30)])
+@pytest.mark.parametrize(("seed", "off_deg", "count"), [(0, 0.2, 50), (201, 2.0, 15)])
 def test_random_fields_of_few_stars_and_lists_that_are_poor_are_right(seed, off_deg, count):
     assert judge(seed, off_deg=off_deg, count=count, density=(0.03, 0.1), unlike=(0.2, 0.4)) == (count, 0, 0)
 
@@ -66,7 +66,7 @@ def test_random_fields_of_few_stars_and_lists_that_are_poor_are_right(seed, off_
 @pytest.mark.parametrize("off_deg", [0.2, 2.0])
 def test_wrong_fields_are_refused(off_deg):
     rng = np.random.default_rng(7)
-    for _ in range(20):
+    for _ in range(10):
         field, foreign = (make_field(rng, off_deg=off_deg, density=rng.uniform(0.05, 1.0)) for _ in range(2))
         with pytest.raises(UnsolvedError, match="no match within"):
             match(field, list_sources(rng, field), radius_deg=off_deg, sky=foreign)

@@ -20,7 +20,7 @@ from ngcmos.stages import check_cmos, process_cmos, qc_donuts, relative_photomet
 from ngcmos.steps.shifts import FieldShifts
 from ngcmos.tables.table import read_frames
 
-FRAMES, TURN_FRAME = 30, 12
+FRAMES, TURN_FRAME = 20, 8
 OPTIONS = {"size": 512, "density": 1.5, "frames": FRAMES, "calibrations": 3, "seed": 3}
 
 
