@@ -108,13 +108,14 @@ def read_alone(folder):
 
 
 def bench_growth(base):
-    """What the nights that are there add to bringing in one more, its page included; the search is left out."""
+    """What the nights that are there add to bringing in one more in the morning, its page included; no search."""
     camera, many = load_camera(), base / "many"
     folder, first = season_folder(many, FIELD), night_name(0)
     folder.make()
 
     def bring(names):
-        _, gathered = update.update(folder, {name: Source(name, many / name, camera) for name in names})
+        sources = {name: Source(name, many / name, camera) for name in names}
+        _, gathered = update.update(folder, sources, patient=True)
         write_season(folder, many, camera.detector.shape, gathered)
 
     update.search = lambda binned, **_: Found([Period()] * len(binned.stars), [Dip()] * len(binned.stars))

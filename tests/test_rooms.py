@@ -14,6 +14,8 @@ CARRIERS = ("ngcmos.night", "ngcmos.config", "ngcmos.profile", "ngcmos.errors", 
 TABLES = ("ngcmos.tables.table", "ngcmos.tables.sums")  # the table enters by its checksum
 SEASON_FILES = (
     "archive",
+    "health",
+    "season",
     "build",
     "known",
     "reader",

@@ -83,6 +83,11 @@ class SeasonFolder:
     def page(self) -> Path:
         return self.path / f"season_{self.field}.html"
 
+    @property
+    def reference(self) -> Path:
+        """The scale that nights to come are fitted to."""
+        return self.path / ".reference.npz"
+
     def curves(self, night: str) -> Path:
         """The light curves of a night."""
         return self.path / CURVES / f"{night}.parquet"

@@ -8,12 +8,9 @@ the next run does the rest, and the result is the same: nothing but the tables o
 import base64
 import collections
 import dataclasses
-import functools
-import json
 import logging
 import zlib
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -23,7 +20,7 @@ from ngcmos.errors import ProductError, WorkError, WriteError
 from ngcmos.lightcurves.cube import DOUBTFUL
 from ngcmos.names import Quality
 from ngcmos.night.disk import require_space
-from ngcmos.night.fingerprint import Inputs, code_of, digest_of
+from ngcmos.night.fingerprint import Inputs, digest_of
 from ngcmos.season.archive import (
     SeasonFolder,
     bytes_of_curves,
@@ -34,16 +31,15 @@ from ngcmos.season.archive import (
 )
 from ngcmos.season.bins import bin_night
 from ngcmos.season.curves import Scale, relative_curves
-from ngcmos.season.health import NightHealth, health_of_night
 from ngcmos.season.read import read_night_facts
-from ngcmos.season.scale import SeasonFit, common_radii, fit_season
+from ngcmos.season.reference import MOVED_ERRORS, MOVED_SHARE, Reference, read_references
+from ngcmos.season.scale import common_radii
+from ngcmos.season.season import Season
 from ngcmos.season.seen import Seen
 from ngcmos.season.source import Source
-from ngcmos.season.standing import Standing, state_of
+from ngcmos.season.standing import Standing
 from ngcmos.season.summary import (
-    OF_SCALE,
     NightSummary,
-    for_scale,
     read_made_of,
     read_parts,
     read_summary,
@@ -54,9 +50,6 @@ from ngcmos.season.summary import (
 log = logging.getLogger(__name__)
 
 SMALL_SEASON_POINTS = 5_000_000  # up to here all nights are written anew when one comes: the result is exact
-MOVED_ERRORS = 0.1  # of a point: a star has moved when its flux would change by more than this
-MOVED_SHARE = 0.05  # of the stars of a night: then it is written anew
-ROOMS = ("ngcmos.season", "ngcmos.lightcurves")  # whose code the scale is made by, and some more
 
 
 @dataclasses.dataclass
@@ -74,67 +67,12 @@ class Changes:
         return bool(self.brought or self.removed or self.rewritten)
 
 
-@dataclasses.dataclass(frozen=True, eq=False)
-class Season:
-    """The nights of a season, their names in order; what they hold is read and solved once it is asked for."""
-
-    folder: SeasonFolder
-    sources: Mapping[str, Source]
-    names: Sequence[str]
-    standing: Standing
-
-    @functools.cached_property
-    def _read(self) -> list[tuple[NightSummary, NightHealth]]:
-        return [_read_night(self.folder.summary(name)) for name in self.names]
-
-    @property
-    def summaries(self) -> list[NightSummary]:
-        """The solutions of the nights, as `read_for_scale`."""
-        return [summary for summary, _ in self._read]
-
-    @property
-    def health(self) -> dict[str, NightHealth]:
-        """What the files of the solutions tell of the telescope, by the names of the nights."""
-        return {summary.name: health for summary, health in self._read}
-
-    @functools.cached_property
-    def fits(self) -> dict[str, SeasonFit]:
-        """The scale of each camera."""
-        fits = {}
-        for camera in sorted({summary.camera for summary in self.summaries}):
-            own = [summary for summary in self.summaries if summary.camera == camera]
-            source = self.sources[own[-1].name]
-            fits[camera] = fit_season(own, source.camera.detector.shape, source.known)
-        return fits
-
-    @property
-    def points(self) -> int:
-        """How many there are of all stars."""
-        return sum(one.share.shape[1] * len(one.stars) for one in self.summaries)
-
-    def signature(self, exact_points: int) -> str:
-        """What its scale is made of and its light curves: as long as it stays, these need not be touched.
-
-        Files by their sizes, times and inodes; `exact_points` decides which light curves may stay.
-        """
-        enters = [
-            [name, self.sources[name].camera.detector.shape, self.sources[name].known.digest]
-            for name in self.names
-        ]
-        states = [state_of(path) for name in self.names for path in self.folder.files(name)]
-        return digest_of(json.dumps([code_of(*ROOMS), exact_points, enters, states]))
-
-
-def _read_night(path: Path) -> tuple[NightSummary, NightHealth]:
-    parts = read_parts(path, OF_SCALE)
-    return for_scale(parts), health_of_night(parts)
-
-
 def bring_in(
     folder: SeasonFolder,
     sources: Mapping[str, Source],
     *,
     overwrite: bool = False,
+    patient: bool = False,
     exact_points: int = SMALL_SEASON_POINTS,
 ) -> tuple[Changes, Season]:
     """Bring nights up to date in a season.
@@ -150,6 +88,8 @@ def bring_in(
     exact_points : int
         A season of up to so many points is written anew whenever its scale changes; in a larger one a night stays
         as it is until 5 % of its stars have moved by more than a tenth of the errors of their points.
+    patient : bool
+        In a larger season fit new nights to the scale that stands, see `ngcmos.season.reference`, while it holds.
 
     Raises
     ------
@@ -161,12 +101,22 @@ def bring_in(
     changes, standing = Changes(), Standing(folder.path)
     _remove_gone(folder, sources, changes)
     _solve_new(folder, sources, changes, standing, overwrite=overwrite)
-    season = Season(folder, sources, _usable(folder, sources, changes, standing), standing)
+    kept = read_references(folder.reference) if patient and not overwrite else {}
+    season = Season(folder, sources, _usable(folder, sources, changes, standing, kept), standing)
     if not season.names:
         told = next(iter(changes.refused.values()), "no night has photometry of it")
         raise WorkError(f"{folder.field}: no season, {told}")
+    if not patient or overwrite:
+        season = dataclasses.replace(season, renewed=dict.fromkeys(season.cameras, "it was asked for"))
+    elif Seen(folder.path).points_of(season.names) > exact_points:
+        season = season.by_references(kept)
     if overwrite or not standing.is_settled(season.signature(exact_points)):
-        _write_moved(season, changes, overwrite=overwrite, exactly=season.points <= exact_points)
+        season = season.by_what_holds()
+        season.forget()
+        exactly = not season.references and season.points <= exact_points
+        _write_moved(season, changes, overwrite=overwrite, exactly=exactly)
+        if not exactly:
+            season.keep()
         standing.settle("" if changes.refused else season.signature(exact_points))
     standing.forget_gone()
     standing.write()
@@ -240,21 +190,44 @@ def _refuse(changes: Changes, name: str, error: Exception | str) -> None:
 
 
 def _usable(
-    folder: SeasonFolder, sources: Mapping[str, Source], changes: Changes, standing: Standing
-) -> list[str]:
-    """Names of all nights that share an aperture with the newest one of their camera."""
+    folder: SeasonFolder,
+    sources: Mapping[str, Source],
+    changes: Changes,
+    standing: Standing,
+    references: Mapping[str, Reference],
+) -> dict[str, list[str]]:
+    """By cameras the names of all nights that share an aperture with the newest one of it, in order."""
     kept: dict[str, dict[str, Floats]] = collections.defaultdict(dict)  # by cameras: the radii of their nights
-    for name in sorted(sources, reverse=True):
-        if not standing.mark_of(folder.summary(name)):
-            continue
-        parts = read_parts(folder.summary(name), ["camera", "radii"])
-        beside = kept[str(parts["camera"])]
-        if common_radii([*beside.values(), parts["radii"]]):
-            beside[name] = parts["radii"]
+    there = sorted((name for name in sources if standing.mark_of(folder.summary(name))), reverse=True)
+    for name, (camera, own) in _radii_of(folder, there, standing, references).items():
+        beside = kept[camera]
+        if common_radii([*beside.values(), own]):
+            beside[name] = own
         else:
             radii = ", ".join(f"{radius:g}" for radius in next(iter(beside.values())))
             _refuse(changes, name, f"measured with other apertures, expected some of {radii} px")
-    return sorted(name for own in kept.values() for name in own)
+    return {camera: sorted(own) for camera, own in kept.items()}
+
+
+def _radii_of(
+    folder: SeasonFolder, names: Sequence[str], standing: Standing, references: Mapping[str, Reference]
+) -> dict[str, tuple[str, Floats]]:
+    """(camera, radii) of nights; those of references have none but these, while all others have these too."""
+    known = {
+        name: (one.camera, np.array(one.scale.radii))
+        for one in references.values()
+        for name, mark in one.solutions.items()
+        if standing.mark_of(folder.summary(name)) == mark
+    }
+    found = {}
+    for name in names:
+        if name not in known:
+            parts = read_parts(folder.summary(name), ["camera", "radii"])
+            found[name] = (str(parts["camera"]), parts["radii"])
+    for camera, radii in found.values():
+        if camera in references and not set(references[camera].scale.radii) <= set(radii.tolist()):
+            return _radii_of(folder, names, standing, {})
+    return {name: found.get(name) or known[name] for name in names}
 
 
 def _write_moved(season: Season, changes: Changes, *, overwrite: bool, exactly: bool) -> None:
@@ -281,8 +254,8 @@ def _write_moved(season: Season, changes: Changes, *, overwrite: bool, exactly: 
 
 def _say_strangers(season: Season) -> None:
     """Tell nights that have no star in common with the others of their camera: they are compared with nothing."""
-    for camera in season.fits:
-        own = [summary for summary in season.summaries if summary.camera == camera]
+    for camera in set(season.fits) - set(season.references):
+        own = season.summaries_of(camera)
         stars, nights = np.unique(np.concatenate([np.unique(one.keys) for one in own]), return_counts=True)
         shared = stars[nights > 1]
         alone = [one.name for one in own if len(own) > 1 and not np.isin(one.keys, shared).any()]

@@ -2,6 +2,7 @@
 
 ``fit_season(summaries, shape) -> SeasonFit``. Each camera has terms of its own. The aperture is chosen by
 magnitude, the same for all stars of a class, so that it does not change with every night that comes.
+``fit_more(summaries, shape, known, stars)`` puts further nights on a scale that stands.
 """
 
 import dataclasses
@@ -10,9 +11,11 @@ from collections.abc import Sequence
 import numpy as np
 
 from ngcmos.arrays import Bools, Floats, Ints, Rows
+from ngcmos.season.beside import fit_beside
 from ngcmos.season.curves import Scale
 from ngcmos.season.known import UNKNOWN, KnownStars
-from ngcmos.season.solution import Levels, SeasonSolution, solve_season
+from ngcmos.season.levels import Levels, SeasonSolution, StarTerms
+from ngcmos.season.solution import solve_season
 from ngcmos.season.summary import NightSummary, star_basis, star_keys
 
 CLASS_MAG = 0.5
@@ -20,6 +23,44 @@ FEWEST_OF_CLASS = 5
 WORTH = 0.03  # relative gain for which a narrower aperture is taken
 MOST_FAINTER = 2.5  # mag than the middle star: what a wrong sky does to yet fainter ones is not believed to grow
 FEWEST_SHARE = 0.5  # of the points that stars usually have in a pointing, to tell its surface
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class StarScale:
+    """What a season of one camera says of its stars, without its nights.
+
+    Attributes
+    ----------
+    stars, radii, aperture
+        As of `SeasonFit`.
+    usual_mag : float
+        The magnitude that surfaces are of.
+    terms : sequence of StarTerms
+        One an aperture.
+    """
+
+    stars: Rows
+    radii: tuple[float, ...]
+    aperture: Ints
+    usual_mag: float
+    terms: Sequence[StarTerms]
+
+    def over(self, more: Rows) -> "StarScale":
+        """The same with further stars: aperture and noise of the star of the next magnitude, and no mean."""
+        every = np.concatenate([self.stars, more])
+        _, first = np.unique(star_keys(every), return_index=True)
+        order = first[np.lexsort((every["tic_id"][first], every["gaia_id"][first]))]
+        mag = np.nan_to_num(self.stars["Tmag"].astype(float), nan=np.inf)
+        alike = np.array([row if row < mag.size else np.argmin(np.abs(mag - every["Tmag"][row])) for row in order])
+        terms = [_of_stars(one, alike, order >= mag.size) for one in self.terms]
+        return dataclasses.replace(self, stars=every[order], aperture=self.aperture[alike], terms=terms)
+
+
+def _of_stars(terms: StarTerms, rows: Ints, strange: Bools) -> StarTerms:
+    """The terms of these rows, of which strange ones are not the stars themselves."""
+    blank = {"mean": np.nan, "weight": 0.0, "excess": 0.0, "scatter": np.inf, "constant": False}
+    own = {name: np.where(strange, value, getattr(terms, name)[rows]) for name, value in blank.items()}
+    return dataclasses.replace(terms, inflation=terms.inflation[rows], **own)
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -50,6 +91,7 @@ class SeasonFit:
         Varies within it more than its like.
     chi2, freedom : (stars,) arrays
     floor : (apertures, pointings) array
+    scale : StarScale
     """
 
     names: list[str]
@@ -69,6 +111,7 @@ class SeasonFit:
     chi2: Floats
     freedom: Floats
     floor: Floats
+    scale: StarScale
 
     def scale_of(self, summary: NightSummary) -> Scale:
         """What the season says of the stars of one of its nights, in the order of the night."""
@@ -111,6 +154,28 @@ def fit_season(
     errors = np.array([np.where(gathered.counting[:, None], one.error, np.nan) for one in solved])
     aperture = choose_apertures(errors, stars["Tmag"].astype(float))
     return _chosen(gathered, solved, radii, aperture)
+
+
+def fit_more(
+    summaries: Sequence[NightSummary], shape: tuple[int, int], known: KnownStars, scale: StarScale
+) -> SeasonFit:
+    """Further nights of a camera on the scale that it has.
+
+    Parameters
+    ----------
+    summaries : sequence of NightSummary
+        In order of their names, with all apertures of the scale.
+    shape, known
+        As of `fit_season`.
+    scale : StarScale
+        Stars that it does not know get their means of these nights.
+    """
+    scale = scale.over(_all_stars(summaries))
+    gathered = _gather(summaries, scale.stars, shape, scale.usual_mag)
+    gathered = dataclasses.replace(gathered, known=known.are_known(scale.stars))
+    pairs = zip(scale.radii, scale.terms, strict=True)
+    solved = [fit_beside(gathered.levels(radius), terms) for radius, terms in pairs]
+    return _chosen(gathered, solved, scale.radii, scale.aperture)
 
 
 def choose_apertures(error: Floats, mag: Floats) -> Ints:
@@ -156,6 +221,7 @@ class _Gathered:
     pointing: Ints
     counting: Bools
     basis: Floats
+    usual_mag: float
     known: Bools
 
     def values(self, name: str, radius: float, blank: float = np.nan) -> Floats:
@@ -194,7 +260,11 @@ def _all_stars(summaries: Sequence[NightSummary]) -> Rows:
     return ordered
 
 
-def _gather(summaries: Sequence[NightSummary], stars: Rows, shape: tuple[int, int]) -> _Gathered:
+def _gather(
+    summaries: Sequence[NightSummary], stars: Rows, shape: tuple[int, int], usual_mag: float | None = None
+) -> _Gathered:
+    mag = stars["Tmag"].astype(float)
+    usual = _usual_mag(mag) if usual_mag is None else usual_mag
     keys = star_keys(stars)
     order = np.argsort(keys)
     rows = [order[np.searchsorted(keys[order], summary.keys)] for summary in summaries]
@@ -203,7 +273,7 @@ def _gather(summaries: Sequence[NightSummary], stars: Rows, shape: tuple[int, in
         for place in summary.place:
             here = np.full((len(stars), 2), np.nan)
             here[own] = place
-            bases.append(_surface_basis(star_basis(stars, here, shape), stars["Tmag"].astype(float)))
+            bases.append(_surface_basis(star_basis(stars, here, shape), mag, usual))
     counts = [len(summary.place) for summary in summaries]
     return _Gathered(
         summaries=summaries,
@@ -213,11 +283,17 @@ def _gather(summaries: Sequence[NightSummary], stars: Rows, shape: tuple[int, in
         pointing=np.concatenate([np.arange(count) for count in counts]),
         counting=np.concatenate([summary.counting for summary in summaries]),
         basis=np.array(bases),
+        usual_mag=usual,
         known=np.zeros(len(stars), bool),
     )
 
 
-def _surface_basis(basis: Floats, mag: Floats) -> Floats:
+def _usual_mag(mag: Floats) -> float:
+    known = np.isfinite(mag)
+    return float(np.median(mag[known])) if known.any() else 0.0
+
+
+def _surface_basis(basis: Floats, mag: Floats, usual: float) -> Floats:
     """(stars, 8) terms of a surface: those of a share, x^2, xy, y^2, and what a wrong sky does to a star.
 
     A sky that is off by the same everywhere is a share of a star's light that grows as the star is fainter; in a
@@ -225,7 +301,6 @@ def _surface_basis(basis: Floats, mag: Floats) -> Floats:
     """
     _, x, y, _ = basis.T
     known = np.isfinite(mag)
-    usual = np.median(mag[known]) if known.any() else 0.0
     faintness = np.where(known, 10 ** (0.4 * np.minimum(mag - usual, MOST_FAINTER)), 0.0)
     return np.column_stack([basis, x * x, x * y, y * y, faintness])
 
@@ -252,6 +327,7 @@ def _chosen(
         unit=_pick(units, aperture),
         restless=own.pop("variable") == 1,
         floor=np.array([one.floor for one in solved]),
+        scale=StarScale(gathered.stars, radii, aperture, gathered.usual_mag, [one.terms for one in solved]),
         **own,
     )
 

@@ -93,6 +93,10 @@ class Seen:
         every = {source.name: self.look(source) for source in sources}
         return {name: look for name, look in every.items() if look is not None}
 
+    def points_of(self, names: Iterable[str]) -> int:
+        """Stars times frames of nights, as they were when they were looked at."""
+        return sum(int(self._known[name][-1]) for name in names if name in self._known)
+
     def check_table(self, name: str, path: Path) -> None:
         """Compare all rows of the table of a night with their checksums, if it was touched since it was read.
 

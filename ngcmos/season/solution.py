@@ -9,7 +9,6 @@ pointing's own floor; it enters the errors of its levels.
 A pointing is a night, or the part of one that kept the stars on their pixels.
 """
 
-import dataclasses
 import typing
 
 import numpy as np
@@ -17,6 +16,7 @@ import numpy as np
 from ngcmos.arrays import Bools, Floats
 from ngcmos.lightcurves.audit import usual_scatter
 from ngcmos.lightcurves.scatter import of_like
+from ngcmos.season.levels import Levels, SeasonSolution, StarTerms
 from ngcmos.season.nightly import MOST_LEVERAGE
 from ngcmos.stats import MAD_TO_SIGMA, column_medians, quotient
 
@@ -37,69 +37,7 @@ FEWEST_LEVELS = 3  # to tell a star by
 VARIABLE_ERRORS = 4.0  # errors of the scatter of so many levels
 
 
-@dataclasses.dataclass(frozen=True, eq=False)
-class Levels:
-    """How bright the stars were in the pointings of a season, in one aperture.
-
-    Attributes
-    ----------
-    level, error : (pointings, stars) arrays
-        Counts, and their relative standard error; NaN where a star was not seen.
-    basis : (pointings, stars, terms) array
-        1 and the terms of the surface; finite.
-    mag : (stars,) array
-    comparing : (pointings, stars) bool array
-        Levels that may tell the surfaces.
-    counting : (pointings,) bool array
-        Pointings that count for the means; all of them where none does.
-    """
-
-    level: Floats
-    error: Floats
-    basis: Floats
-    mag: Floats
-    comparing: Bools
-    counting: Bools
-
-
-@dataclasses.dataclass(frozen=True, eq=False)
-class SeasonSolution:
-    """A season in one aperture; scatters and errors are relative.
-
-    Attributes
-    ----------
-    mean : (stars,) array
-        Counts; NaN for a star that was never seen.
-    surface : (pointings, terms) array
-        Coefficients of the basis; NaN where no star tells.
-    floor : (pointings,) array
-        Scatter of a pointing beyond the errors of its levels.
-    inflation : (stars,) array
-        Scatter of the levels of stars of that magnitude over the expected one.
-    deviation, error : (pointings, stars) arrays
-        Level over the model less 1, by surfaces that the star itself has not told, and its standard error with
-        floor and inflation.
-    unit : (pointings, stars) array
-        Counts that are a relative flux of 1.
-    chi2, freedom : (stars,) arrays
-        Of the deviations of the pointings that count by these errors; freedom is 0 where nothing can be told.
-    constant : (stars,) bool array
-        Told the surfaces.
-    """
-
-    mean: Floats
-    surface: Floats
-    floor: Floats
-    inflation: Floats
-    deviation: Floats
-    error: Floats
-    unit: Floats
-    chi2: Floats
-    freedom: Floats
-    constant: Bools
-
-
-class _State(typing.NamedTuple):
+class State(typing.NamedTuple):
     """Where the fit stands."""
 
     mean: Floats
@@ -116,22 +54,30 @@ def solve_season(levels: Levels) -> SeasonSolution:
     state = _first_guess(levels)
     constant, held = np.ones(stars, bool), np.isfinite(levels.level)
     for _ in range(PASSES):
-        deviation, error = _deviations(levels, state)
+        deviation, error = deviations_of(levels, state)
         held = _hold(deviation, error, state.excess)
         constant = _find_constant(levels, deviation, error, held)
         state = _alternate(levels, state, held, constant)
-        deviation, _ = _deviations(levels, state)
+        deviation, _ = deviations_of(levels, state)
         state = _measure_noise(levels, state, deviation, held, constant)
-        state = state._replace(prior=_measure_prior(levels, state, _sharing(levels, state, held, constant)))
-    deviation, error = _deviations(levels, state)
-    taken, spread = _leverage(levels, error, _sharing(levels, state, held, constant), state)
+        state = state._replace(prior=_measure_prior(levels, state, sharing_of(levels, state, held, constant)))
+    deviation, error = deviations_of(levels, state)
+    taken, spread = leverage_of(levels, error, sharing_of(levels, state, held, constant), state)
     deviation, error = deviation / (1 - taken), np.sqrt(error**2 + spread)
     model = surfaces(state.surface, levels.basis) * state.mean
     unit = np.where(taken > 0, levels.level / (1 + deviation), model)
-    chi2, freedom = _chi2(deviation, error, held & _counting(levels)[:, None])
-    return SeasonSolution(
-        state.mean, state.surface, state.floor, state.inflation, deviation, error, unit, chi2, freedom, constant
-    )
+    chi2, freedom = chi2_of(deviation, error, held & counting_of(levels)[:, None])
+    told = _terms_of(levels, state, held, constant)
+    return SeasonSolution(state.surface, state.floor, deviation, error, unit, chi2, freedom, told)
+
+
+def _terms_of(levels: Levels, state: State, held: Bools, constant: Bools) -> StarTerms:
+    """What the fit says of the stars, for pointings that it does not have."""
+    deviation, error = deviations_of(levels, state)
+    counts = held & counting_of(levels)[:, None]
+    weight = np.where(counts, 1 / (error**2 + state.excess**2), 0).sum(axis=0)
+    scatter = robust_scatter(deviation)
+    return StarTerms(state.mean, weight, state.inflation, state.excess, scatter, constant, state.prior)
 
 
 def surfaces(surface: Floats, basis: Floats) -> Floats:
@@ -140,11 +86,11 @@ def surfaces(surface: Floats, basis: Floats) -> Floats:
     return np.where(values > 0, values, np.nan)
 
 
-def _counting(levels: Levels) -> Bools:
+def counting_of(levels: Levels) -> Bools:
     return levels.counting if levels.counting.any() else np.ones_like(levels.counting)
 
 
-def _first_guess(levels: Levels) -> _State:
+def _first_guess(levels: Levels) -> State:
     """Means by the counting pointings, each over the median of its ratios to the brightest one's."""
     pointings, stars = levels.level.shape
     usable = np.where(levels.level > 0, levels.level, np.nan)
@@ -159,10 +105,10 @@ def _first_guess(levels: Levels) -> _State:
     surface = np.zeros((pointings, levels.basis.shape[2]))
     surface[:, 0] = factor
     prior = np.full(surface.shape[1] - 1, SURFACE_PRIOR)
-    return _State(mean, surface, np.zeros(pointings), np.ones(stars), np.zeros(stars), prior)
+    return State(mean, surface, np.zeros(pointings), np.ones(stars), np.zeros(stars), prior)
 
 
-def _deviations(levels: Levels, state: _State) -> tuple[Floats, Floats]:
+def deviations_of(levels: Levels, state: State) -> tuple[Floats, Floats]:
     """Level over the model less 1, and its error."""
     model = surfaces(state.surface, levels.basis) * state.mean
     with np.errstate(invalid="ignore", divide="ignore"):
@@ -173,12 +119,12 @@ def _deviations(levels: Levels, state: _State) -> tuple[Floats, Floats]:
 def _hold(deviation: Floats, error: Floats, excess: Floats) -> Bools:
     """Levels that count."""
     with np.errstate(invalid="ignore"):
-        near = np.abs(deviation) <= OUTLIER_SIGMA * np.fmax(np.hypot(error, excess), _robust_scatter(deviation))
+        near = np.abs(deviation) <= OUTLIER_SIGMA * np.fmax(np.hypot(error, excess), robust_scatter(deviation))
     held: Bools = near & np.isfinite(error)
     return held
 
 
-def _robust_scatter(deviation: Floats) -> Floats:
+def robust_scatter(deviation: Floats) -> Floats:
     """(stars,) scatter by the median of the absolute deviations, at least three of them; else infinite."""
     known = np.isfinite(deviation)
     enough = known.sum(axis=0) >= FEWEST_LEVELS
@@ -187,15 +133,15 @@ def _robust_scatter(deviation: Floats) -> Floats:
     return scatter
 
 
-def _chi2(deviation: Floats, error: Floats, held: Bools) -> tuple[Floats, Floats]:
+def chi2_of(deviation: Floats, error: Floats, held: Bools) -> tuple[Floats, Floats]:
     """(stars,) chi squared of the deviations from their weighted mean, and its degrees of freedom."""
     weight = np.where(held, error**-2.0, 0)
-    away = np.where(held, deviation - _weighted_mean(deviation, weight), 0)
+    away = np.where(held, deviation - weighted_mean(deviation, weight), 0)
     chi2: Floats = (weight * away**2).sum(axis=0)
     return chi2, np.fmax(held.sum(axis=0) - 1.0, 0)
 
 
-def _weighted_mean(values: Floats, weight: Floats) -> Floats:
+def weighted_mean(values: Floats, weight: Floats) -> Floats:
     """(stars,) mean over the pointings that have a weight; 0 without any."""
     total = weight.sum(axis=0)
     summed = (weight * np.where(weight > 0, values, 0)).sum(axis=0)
@@ -204,7 +150,7 @@ def _weighted_mean(values: Floats, weight: Floats) -> Floats:
 
 def _find_constant(levels: Levels, deviation: Floats, error: Floats, held: Bools) -> Bools:
     """Stars whose levels scatter no more than those of their like; all of them where there are too few levels."""
-    chi2, freedom = _chi2(deviation, error, held & _counting(levels)[:, None])
+    chi2, freedom = chi2_of(deviation, error, held & counting_of(levels)[:, None])
     known = freedom >= FEWEST_LEVELS - 1
     ratio = np.sqrt(quotient(chi2, np.where(known, freedom, 0)))
     usual = np.fmax(np.nan_to_num(of_like(ratio, levels.mag), nan=1.0), 1e-3)
@@ -213,14 +159,14 @@ def _find_constant(levels: Levels, deviation: Floats, error: Floats, held: Bools
     return constant
 
 
-def _alternate(levels: Levels, state: _State, held: Bools, constant: Bools) -> _State:
+def _alternate(levels: Levels, state: State, held: Bools, constant: Bools) -> State:
     """Means and surfaces by turns until the means stand."""
     error = state.inflation * np.hypot(levels.error, state.floor[:, None])
     single = np.where(held, 1 / (error**2 + state.excess**2), 0)
-    shared = np.where(_sharing(levels, state, held, constant), single, 0)
-    own = np.where(_counting(levels)[:, None], single, 0)
+    shared = np.where(sharing_of(levels, state, held, constant), single, 0)
+    own = np.where(counting_of(levels)[:, None], single, 0)
     own = np.where(own.sum(axis=0) > 0, own, single)
-    turns = _Turns(levels, shared, own, _normal_matrices(levels.basis, shared, state.prior))
+    turns = Turns(levels, shared, own, normal_matrices(levels.basis, shared, state.prior))
     mean, surface = state.mean, state.surface
     for _ in range(MOST_ROUNDS):
         surface = turns.fit_surfaces(mean, surface)
@@ -230,7 +176,7 @@ def _alternate(levels: Levels, state: _State, held: Bools, constant: Bools) -> _
     return state._replace(mean=mean, surface=surface)
 
 
-class _Turns:
+class Turns:
     """Surfaces by stars of given means, and means by given surfaces.
 
     Parameters
@@ -265,19 +211,19 @@ class _Turns:
         return np.where(self._total > 0, quotient(share.sum(axis=0), self._total), mean)
 
 
-def _sharing(levels: Levels, state: _State, held: Bools, constant: Bools) -> Bools:
+def sharing_of(levels: Levels, state: State, held: Bools, constant: Bools) -> Bools:
     """Levels that tell the surfaces."""
     sharing: Bools = held & levels.comparing & constant & np.isfinite(state.mean)
     return sharing
 
 
-def _leverage(levels: Levels, error: Floats, sharing: Bools, state: _State) -> tuple[Floats, Floats]:
+def leverage_of(levels: Levels, error: Floats, sharing: Bools, state: State) -> tuple[Floats, Floats]:
     """(share of a star's own deviation that the surfaces have taken up, variance of these); (pointings, stars).
 
     Without the star's own say: what the others leave uncertain is added to the error of its deviation.
     """
     weight = np.where(sharing, 1 / (error**2 + state.excess**2), 0)
-    matrix = _normal_matrices(levels.basis, weight, state.prior)
+    matrix = normal_matrices(levels.basis, weight, state.prior)
     told = matrix[:, 0, 0] > 0
     spread = np.zeros_like(weight)
     spread[told] = ((levels.basis[told] @ np.linalg.inv(matrix[told])) * levels.basis[told]).sum(axis=2)
@@ -285,7 +231,7 @@ def _leverage(levels: Levels, error: Floats, sharing: Bools, state: _State) -> t
     return taken, spread / (1 - taken)
 
 
-def _normal_matrices(basis: Floats, weight: Floats, prior: Floats) -> Floats:
+def normal_matrices(basis: Floats, weight: Floats, prior: Floats) -> Floats:
     """(pointings, terms, terms) normal matrices of relative surfaces, with the prior of all but the first term."""
     matrix: Floats = np.swapaxes(basis * weight[..., None], 1, 2) @ basis
     slopes = np.arange(1, basis.shape[2])
@@ -293,18 +239,18 @@ def _normal_matrices(basis: Floats, weight: Floats, prior: Floats) -> Floats:
     return matrix
 
 
-def _measure_noise(levels: Levels, state: _State, deviation: Floats, held: Bools, constant: Bools) -> _State:
+def _measure_noise(levels: Levels, state: State, deviation: Floats, held: Bools, constant: Bools) -> State:
     """Floors of the pointings, inflation by magnitude, excess of each star."""
     now = state.inflation * np.hypot(levels.error, state.floor[:, None])
     weight = np.where(held, now**-2.0, 0)
-    taken, spread = _leverage(levels, now, _sharing(levels, state, held, constant), state)
+    taken, spread = leverage_of(levels, now, sharing_of(levels, state, held, constant), state)
     free = (1 - taken) ** 2 * (1 + spread / now**2)
     left = free * (1 - quotient(weight, weight.sum(axis=0), blank=0.0))  # surface and mean took the rest
-    counts, away = held & _counting(levels)[:, None], deviation / np.sqrt(free)
+    counts, away = held & counting_of(levels)[:, None], deviation / np.sqrt(free)
     excess, inflation = _find_excess(levels, away, counts, constant, state.floor)
     telling = held & levels.comparing & constant & (left > 0.1)
     rows = zip(deviation / inflation, np.hypot(levels.error, excess / inflation), left, telling, strict=True)
-    floor = np.array([_likeliest_floor(*row) for row in rows])
+    floor = np.array([likeliest_floor(*row) for row in rows])
     ratio, freedom = _ratio(np.hypot(levels.error, floor[:, None]), away, counts)
     usual = of_like(ratio / usual_scatter(freedom), levels.mag, ~_telling_like(levels, constant))
     inflation = np.fmax(LOWEST_INFLATION, np.nan_to_num(usual, nan=1.0))
@@ -313,7 +259,7 @@ def _measure_noise(levels: Levels, state: _State, deviation: Floats, held: Bools
 
 def _ratio(error: Floats, deviation: Floats, counts: Bools) -> tuple[Floats, Floats]:
     """(stars,) scatter over the expected one, NaN where too few levels tell; degrees of freedom."""
-    chi2, freedom = _chi2(deviation, error, counts)
+    chi2, freedom = chi2_of(deviation, error, counts)
     return np.sqrt(quotient(chi2, np.where(freedom >= FEWEST_LEVELS - 1, freedom, 0))), freedom
 
 
@@ -333,7 +279,7 @@ def _find_excess(
     floor : (pointings,) array
         As far as known; what a pointing has beyond the usual one is no excess of its stars.
     """
-    worse2 = np.fmax(floor**2 - np.median(floor[_counting(levels)]) ** 2, 0)
+    worse2 = np.fmax(floor**2 - np.median(floor[counting_of(levels)]) ** 2, 0)
     error = np.sqrt(levels.error**2 + worse2[:, None])
     own2 = quotient(np.where(counts, error**2, 0).sum(axis=0), counts.sum(axis=0))
     ratio, freedom = _ratio(error, deviation, counts)
@@ -367,7 +313,7 @@ def _common_floor(scatter2: Floats, own2: Floats) -> float:
     return float(FLOORS[np.argmin(unlike)])
 
 
-def _measure_prior(levels: Levels, state: _State, sharing: Bools) -> Floats:
+def _measure_prior(levels: Levels, state: State, sharing: Bools) -> Floats:
     """(terms - 1,) by how much surfaces differ, from themselves: where few stars tell, noise shall not bend them.
 
     One step of the evidence approximation (MacKay 1992, Neural Computation 4, 415): the squares of a coefficient
@@ -375,8 +321,8 @@ def _measure_prior(levels: Levels, state: _State, sharing: Bools) -> Floats:
     """
     error = state.inflation * np.hypot(levels.error, state.floor[:, None])
     weight = np.where(sharing, 1 / (error**2 + state.excess**2), 0)
-    matrix = _normal_matrices(levels.basis, weight, state.prior)
-    telling = _counting(levels) & (matrix[:, 0, 0] > 0)
+    matrix = normal_matrices(levels.basis, weight, state.prior)
+    telling = counting_of(levels) & (matrix[:, 0, 0] > 0)
     if telling.sum() < FEWEST_POINTINGS:
         return state.prior
     left = np.diagonal(np.linalg.inv(matrix[telling]), axis1=1, axis2=2)[:, 1:]
@@ -386,7 +332,7 @@ def _measure_prior(levels: Levels, state: _State, sharing: Bools) -> Floats:
     return np.clip(prior, LEAST_PRIOR, SURFACE_PRIOR)
 
 
-def _likeliest_floor(deviation: Floats, error: Floats, left: Floats, telling: Bools) -> float:
+def likeliest_floor(deviation: Floats, error: Floats, left: Floats, telling: Bools) -> float:
     """The floor of one pointing that makes its deviations the likeliest; 0 where too few stars tell."""
     if telling.sum() < FEWEST_STARS:
         return 0.0

@@ -7,11 +7,11 @@ from types import MappingProxyType
 import numpy as np
 import pyarrow as pa
 
-from ngcmos.arrays import Floats, Ints, Rows
+from ngcmos.arrays import Floats, Rows
 from ngcmos.names import Quality
 from ngcmos.season.archive import SeasonFolder, read_pieces
-from ngcmos.season.build import Season
-from ngcmos.season.scale import SeasonFit
+from ngcmos.season.means import MEASURED, rows_in
+from ngcmos.season.season import Season
 from ngcmos.season.summary import NightSummary, read_summary, star_keys
 from ngcmos.stats import quotient
 
@@ -103,19 +103,17 @@ class NightMeans:
 
 def night_means(season: Season) -> NightMeans:
     """The nightly means of a season, those of cameras one below the other; NaN for nights without a good frame."""
-    stars = _union([fit.stars for fit in season.fits.values()])
-    rows = [(fit, number) for fit in season.fits.values() for number in range(len(fit.names))]
-    names = tuple(fit.names[number] for fit, number in rows)
-    summaries = {summary.name: summary for summary in season.summaries}
-    columns = {
-        name: np.full((len(rows), len(stars)), np.nan)
-        for name in ("deviation", "error", "rms", "expected", "points")
-    }
-    for at, (fit, number) in enumerate(rows):
-        own = _rows_in(fit.stars, stars)
-        for name, values in _one_night(fit, number).items():
-            columns[name][at, own] = values
-    middle = np.array([np.nanmedian(summaries[name].frames["jd_mid"]) for name in names])
+    cameras = season.means
+    stars = _union([one.stars for one in cameras])
+    names = tuple(name for one in cameras for name in one.names)
+    columns = {name: np.full((len(names), len(stars)), np.nan) for name in MEASURED}
+    first = 0
+    for one in cameras:
+        here = np.ix_(np.arange(first, first + len(one.names)), rows_in(one.stars, stars))
+        for name in MEASURED:
+            columns[name][here] = getattr(one, name)
+        first += len(one.names)
+    middle = np.concatenate([one.bjd for one in cameras])
     order = np.argsort(np.array(names), kind="stable")
     return NightMeans(
         tuple(names[at] for at in order),
@@ -123,23 +121,6 @@ def night_means(season: Season) -> NightMeans:
         middle[order],
         **{name: values[order] for name, values in columns.items()},
     )
-
-
-def _one_night(fit: SeasonFit, number: int) -> dict[str, Floats]:
-    """The pointings of a night together, by the weights of their errors."""
-    here = (fit.night == number) & fit.counting
-    weight = np.where(np.isfinite(fit.deviation[here]), fit.error[here] ** -2.0, 0)
-    total = weight.sum(axis=0)
-    points = np.where(weight > 0, np.nan_to_num(fit.points[here]), 0)
-    with np.errstate(invalid="ignore", divide="ignore"):
-        mean = (weight * np.nan_to_num(fit.deviation[here])).sum(axis=0) / total
-        squares = {
-            name: (points * np.nan_to_num(getattr(fit, name)[here]) ** 2).sum(axis=0)
-            for name in ("rms", "expected")
-        }
-        scatters = {name: np.sqrt(square / points.sum(axis=0)) for name, square in squares.items()}
-        error = np.where(total > 0, total**-0.5, np.nan)
-    return {"deviation": mean, "error": error, "points": points.sum(axis=0), **scatters}
 
 
 def _union(lists: Sequence[Rows]) -> Rows:
@@ -151,14 +132,6 @@ def _union(lists: Sequence[Rows]) -> Rows:
     return ordered
 
 
-def _rows_in(some: Rows, stars: Rows) -> Ints:
-    """Rows of some stars among all."""
-    keys = star_keys(stars)
-    order = np.argsort(keys)
-    rows: Ints = order[np.searchsorted(keys[order], star_keys(some))]
-    return rows
-
-
 def star_rows(season: Season, means: NightMeans) -> Rows:
     """A row a star: who it is and how much it scatters; what a search finds is NaN here."""
     rows = np.zeros(len(means.stars), STAR_ROW)
@@ -167,8 +140,8 @@ def star_rows(season: Season, means: NightMeans) -> Rows:
             rows[name] = means.stars[name]
         elif STAR_ROW[name].kind == "f":
             rows[name] = np.nan
-    for fit in season.fits.values():
-        rows["radius_px"][_rows_in(fit.stars, means.stars)] = np.array(fit.radii)[fit.aperture]
+    for one in season.means:
+        rows["radius_px"][rows_in(one.stars, means.stars)] = one.radius_px
     known = np.isfinite(means.deviation)
     dates = np.array([name[:8] for name in means.names])
     rows["nights"] = sum(known[dates == date].any(axis=0).astype(int) for date in np.unique(dates))

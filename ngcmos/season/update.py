@@ -14,13 +14,14 @@ from ngcmos.errors import ProductError
 from ngcmos.night.fingerprint import code_of, digest_of
 from ngcmos.season.archive import SeasonFolder, read_mark, text_of_mark, write_pieces, write_rows
 from ngcmos.season.binned import BinnedSeason, read_binned
-from ngcmos.season.build import SMALL_SEASON_POINTS, Changes, Season, bring_in
+from ngcmos.season.build import SMALL_SEASON_POINTS, Changes, bring_in
 from ngcmos.season.clocks import say_clocks
 from ngcmos.season.findings import enter_found, say_searched, still_holds, take_over
 from ngcmos.season.health import NightHealth
 from ngcmos.season.known import UNKNOWN, KnownStars
 from ngcmos.season.reductions import read_reductions, say_reductions
 from ngcmos.season.search import search
+from ngcmos.season.season import Season
 from ngcmos.season.seen import Seen
 from ngcmos.season.source import Source
 from ngcmos.season.standing import Standing
@@ -31,8 +32,8 @@ log = logging.getLogger(__name__)
 
 OTHERWISE, CLOCKS, COPIES, SEARCHED = "otherwise", "clocks", "copies", "last search"
 TOLD = (OTHERWISE, CLOCKS, COPIES, SEARCHED)  # in the mark of the tables: of its nights
-_ROOMS = ("binned", "clocks", "dips", "findings", "noise", "periods", "search", "tables", "update", "variability")
-ROOMS = (*[f"ngcmos.season.{name}" for name in _ROOMS], "ngcmos.lightcurves.scatter")
+_ROOMS = ("binned", "clocks", "dips", "findings", "means", "noise", "periods", "search", "tables", "update")
+ROOMS = (*[f"ngcmos.season.{name}" for name in (*_ROOMS, "variability")], "ngcmos.lightcurves.scatter")
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -120,7 +121,7 @@ def _update(
     folder: SeasonFolder, sources: Mapping[str, Source], effort: Effort
 ) -> tuple[Changes, Gathered | None]:
     gathered = None
-    changes, season = bring_in(folder, sources, overwrite=effort.overwrite)
+    changes, season = bring_in(folder, sources, overwrite=effort.overwrite, patient=effort.patient)
     known = next(iter(sources.values())).known if sources else UNKNOWN
     made_of = _made_of(season, known, effort)
     digest, standing = digest_of(text_of_mark(made_of)), season.standing
@@ -171,6 +172,8 @@ def _made_of(season: Season, known: KnownStars, effort: Effort) -> dict[str, Any
     marks = {name: season.standing.mark_of(season.folder.bins(name)) for name in season.names}
     solutions = {name: season.standing.mark_of(season.folder.summary(name)) for name in season.names}
     made_of = {"nights": marks, "solutions": solutions, "code": code_of(*ROOMS), "known": known.digest}
+    if season.beside:  # their means change when all nights are solved again, while light curves may stay
+        made_of["beside"] = season.beside
     looks = Seen(season.folder.path).looks(season.sources.values())
     inside = {name: look for name, look in looks.items() if name in season.names}
     large = sum(look.points for look in inside.values()) > SMALL_SEASON_POINTS

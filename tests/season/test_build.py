@@ -20,11 +20,11 @@ from table_sums import renew_sums
 
 from ngcmos.astrometry.known import no_known
 from ngcmos.errors import WorkError, WriteError
-from ngcmos.season import build
 from ngcmos.season.archive import read_rows
 from ngcmos.season.build import bring_in
 from ngcmos.season.known import KnownStars
 from ngcmos.season.read import FRAME_COLUMNS
+from ngcmos.season.season import fit_season
 from ngcmos.season.source import Source
 from ngcmos.season.summary import read_for_scale, read_summary, write_summary
 
@@ -339,7 +339,7 @@ def test_night_whose_folder_is_renamed_changes_its_place(built):
 def test_what_stands_is_not_solved_again(built, monkeypatch):
     built.bring_in()
     solved = []
-    monkeypatch.setattr("ngcmos.season.build.fit_season", lambda *given: solved.append(given))
+    monkeypatch.setattr("ngcmos.season.season.fit_season", lambda *given: solved.append(given))
     changes, season = built.bring_in()
     assert not changes.any and not solved and season.names == sorted(built.sources)
 
@@ -378,10 +378,9 @@ def test_memory_of_the_scale_may_be_lost_or_damaged(built):
 
 def test_scale_solved_by_other_code_is_solved_again(built, monkeypatch):
     built.bring_in()
-    monkeypatch.setattr("ngcmos.season.build.code_of", lambda *rooms: "another")
+    monkeypatch.setattr("ngcmos.season.season.code_of", lambda *rooms: "another")
     solved = []
-    fit = build.fit_season
-    monkeypatch.setattr("ngcmos.season.build.fit_season", lambda *given: solved.append(1) or fit(*given))
+    monkeypatch.setattr("ngcmos.season.season.fit_season", lambda *given: solved.append(1) or fit_season(*given))
     built.bring_in()
     assert solved
 

@@ -7,8 +7,9 @@ import pytest
 from season.made_season import Habits, make_season, make_sky
 from season.test_nightly import counts_of
 
+from ngcmos.season.levels import Levels
 from ngcmos.season.nightly import Setting, solve_night
-from ngcmos.season.solution import Levels, solve_season
+from ngcmos.season.solution import solve_season
 
 STARS, NIGHTS = 500, 12
 USUAL = Habits(flipped=(3, 7))
@@ -84,7 +85,7 @@ def test_errors_of_nightly_means_are_true(usual):
 
 
 def test_few_constant_stars_are_taken_for_variable(usual):
-    assert usual.solution().constant.mean() > 0.99
+    assert usual.solution().terms.constant.mean() > 0.99
 
 
 def slow_sine(phase):
@@ -110,7 +111,7 @@ def test_star_fainter_all_night_stays_fainter(varied):
 
 def test_variable_stars_tell_nothing_of_the_nights(varied):
     solution = varied.solution()
-    assert not solution.constant[[star for star in range(0, STARS, 10) if varied.sky.mag[star] < 12]].any()
+    assert not solution.terms.constant[[star for star in range(0, STARS, 10) if varied.sky.mag[star] < 12]].any()
     bright = (varied.sky.mag >= 9.5) & (varied.sky.mag < 11.5) & (np.arange(STARS) % 10 != 0)
     bright[7] = False
     assert np.std(solution.deviation[:, bright]) < 0.0013
@@ -146,14 +147,14 @@ def test_star_of_some_nights_alone_has_a_mean(usual):
     level = usual.levels.level.copy()
     level[:9, 50] = np.nan
     solution = usual.solution(level=level)
-    assert np.isfinite(solution.mean[50]) and np.isnan(solution.deviation[:9, 50]).all()
+    assert np.isfinite(solution.terms.mean[50]) and np.isnan(solution.deviation[:9, 50]).all()
     assert np.abs(solution.deviation[9:, 50]).max() < 5 * usual.levels.error[9:, 50].max()
 
 
 def test_star_never_seen_has_no_mean(usual):
     level = usual.levels.level.copy()
     level[:, 50] = np.nan
-    assert np.isnan(usual.solution(level=level).mean[50])
+    assert np.isnan(usual.solution(level=level).terms.mean[50])
 
 
 def test_season_of_one_night_has_a_flux_of_one(usual):
