@@ -5,6 +5,8 @@ measured on the star itself, so that a dip is weighed against what the star does
 """
 
 import dataclasses
+import functools
+from typing import NamedTuple
 
 import numpy as np
 
@@ -15,6 +17,20 @@ BOX_BINS = 9  # of ten minutes: an hour and a half, half a transit
 FEWEST_BOXES = 8
 LEAST_INFORMATION = 0.05  # of what a box would have on a known level: else it holds nearly all points
 FLOOR = 0.0005  # scatter of the nights of the quietest star
+
+
+class Level(NamedTuple):
+    """What a curve tells of its level, whatever box is fitted: by night, (nights, stars), and in all, (stars,).
+
+    `total` and `moment` are sums of weight and of weight times residual; `shrink` is what the scatter of the
+    nights takes of them; `constant` is the information on the level, `value` the level.
+    """
+
+    total: Floats
+    moment: Floats
+    shrink: Floats
+    constant: Floats
+    value: Floats
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -41,10 +57,20 @@ class Curves:
     weight: Floats
     night_variance: Floats
 
-    @property
+    @functools.cached_property  # as is `level`: thousands of boxes are fitted to a star
     def starts(self) -> Ints:
         """(nights,) first point of each night."""
-        return np.flatnonzero(np.r_[True, np.diff(self.night) != 0])
+        return _firsts(self.night)
+
+    @functools.cached_property
+    def level(self) -> Level:
+        """The level without a box."""
+        total = np.add.reduceat(self.weight, self.starts)
+        moment = np.add.reduceat(self.weight * self.residual, self.starts)
+        shrink = self.night_variance / (1 + self.night_variance * total)
+        constant = (total - shrink * total**2).sum(axis=0)
+        value = quotient((moment - shrink * total * moment).sum(axis=0), constant, blank=0.0)
+        return Level(total, moment, shrink, constant, value)
 
     def of_stars(self, chosen: Ints) -> "Curves":
         """The same with some stars alone."""
@@ -110,21 +136,24 @@ def fit_box(curves: Curves, inside: Bools) -> tuple[Floats, Floats]:
     depth, information : (stars,) arrays
         0 where no point is inside, or none is not.
     """
-    starts, at = curves.starts, np.flatnonzero(inside)
+    at, level = np.flatnonzero(inside), curves.level
     if not at.size:
         return np.zeros(len(curves.night_variance)), np.zeros(len(curves.night_variance))
-    total = np.add.reduceat(curves.weight, starts)
-    moment = np.add.reduceat(curves.weight * curves.residual, starts)
-    shrink = curves.night_variance / (1 + curves.night_variance * total)
-    constant = (total - shrink * total**2).sum(axis=0)
-    level = quotient((moment - shrink * total * moment).sum(axis=0), constant, blank=0.0)
-    first = np.flatnonzero(np.r_[True, np.diff(curves.night[at]) != 0])
-    nights = curves.night[at[first]]
-    covered = np.add.reduceat(curves.weight[at], first)
-    summed = np.add.reduceat(curves.weight[at] * curves.residual[at], first)
-    both = (covered - shrink[nights] * covered * total[nights]).sum(axis=0)
-    alone = (covered - shrink[nights] * covered**2).sum(axis=0)
-    information = alone - quotient(both**2, constant, blank=0.0)
+    night, weight = curves.night[at], curves.weight[at]
+    first = _firsts(night)
+    nights = night[first]
+    covered, shrink = np.add.reduceat(weight, first), level.shrink[nights]
+    summed = np.add.reduceat(weight * curves.residual[at], first)
+    both = (covered - shrink * covered * level.total[nights]).sum(axis=0)
+    alone = (covered - shrink * covered**2).sum(axis=0)
+    information = alone - quotient(both**2, level.constant, blank=0.0)
     information = np.where(information > LEAST_INFORMATION * alone, information, 0.0)
-    light = (summed - shrink[nights] * covered * moment[nights]).sum(axis=0) - both * level
+    light = (summed - shrink * covered * level.moment[nights]).sum(axis=0) - both * level.value
     return quotient(-light, information, blank=0.0), information
+
+
+def _firsts(night: Ints) -> Ints:
+    """First of the points of each night."""
+    is_first = np.ones(max(night.size, 1), bool)
+    np.not_equal(night[1:], night[:-1], out=is_first[1:])
+    return np.flatnonzero(is_first)
