@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
+KEPT = ROOT / "docs" / "precision.md"
 
 
 @pytest.fixture(scope="module")
@@ -30,6 +31,32 @@ def test_every_part_has_its_place_in_the_page(precision, page):
     assert named == {*precision.PARTS, "about", "unexpected"}
     tables = set(re.findall(r"^@(\w+) 1$", page, flags=re.MULTILINE))
     assert tables == set(precision.PARTS)
+
+
+def test_kept_page_is_what_one_run_printed(precision, page):
+    """Its text is that of the page, word for word; between it stand commands and tables alone."""
+    text = KEPT.read_text(encoding="utf-8")
+    pieces = [piece.strip("\n") for piece in re.split(r"^@[\w ]+$", page, flags=re.MULTILINE)]
+    at, printed = 0, []
+    for piece in pieces:
+        found = text.find(piece, at)
+        assert found >= 0, f"not in {KEPT.name}: {piece[:80]}"
+        printed.append(text[at:found])
+        at = found + len(piece)
+    assert not text[at:].strip() or text[at:].strip().startswith("|")
+    about, unexpected, *parts = printed[1:]
+    assert re.search(r"of commit \w", about) and "dirty" not in about and " in one" not in about
+    assert unexpected.strip().startswith("Of ")
+    lines = [line for part in parts for line in part.splitlines() if line.strip()]
+    made = re.compile(r"\||    python|\*[\d.]+ minutes\.\*$")
+    assert [line for line in lines if not made.match(line)] == []
+    assert sum(line.startswith("*") for line in lines) == len(precision.PARTS)
+
+
+def test_every_number_that_is_not_as_expected_is_named(precision):
+    printed = {"night": precision.Printed(precision.tables_of(KEPT.read_text(encoding="utf-8")), "")}
+    told = "\n".join(precision.unexpected(printed))
+    assert told in KEPT.read_text(encoding="utf-8")
 
 
 def test_every_program_that_measures_is_part_of_the_one_command(precision, tmp_path):
