@@ -168,7 +168,8 @@ def test_arrays_are_those_of_pyarrow(values):
     assert repr(found.to_pylist()) == repr(pa.array(plain).to_pylist()) and found.type == pa.array(plain).type
 
 
-def test_season_is_written_without_pandas(disk):
+def test_season_is_written_without_pandas(tmp_path):
+    disk = made_on_disk(tmp_path, nights=2, frames=8, stars=8)
     code = (
         "import sys; from pathlib import Path; from ngcmos.config import load_camera;"
         "from ngcmos.season.archive import season_folder; from ngcmos.season.source import Source;"

@@ -44,7 +44,7 @@ def test_noise_has_no_sure_dip(rng):
     curves = curves_of(season)
     every = np.arange(40)
     snr = [
-        find_train(curves.of_stars(every[[star]]), curves.of_stars(every[every != star])).snr for star in range(40)
+        find_train(curves.of_stars(every[[star]]), curves.of_stars(every[every != star])).snr for star in range(20)
     ]
     assert max(snr) < 6.5
 

@@ -19,7 +19,7 @@ LONG = "telescopes-of-the-southern-sky-at-paranal-nights"  # with the profile mo
 @pytest.fixture(scope="module")
 def season(tmp_path_factory):
     """Six nights, the camera changed after the third; the second one sees the star 2 % brighter."""
-    made = made_on_disk(tmp_path_factory.mktemp("serials"), nights=6, frames=12, stars=30)
+    made = made_on_disk(tmp_path_factory.mktemp("serials"), nights=6, frames=12, stars=14)
     for night in made.nights:
         after = night.number >= 3
         night.flux[:, :, STAR] *= 1.02 if after else 1.0
