@@ -75,7 +75,7 @@ def run_script(name, *options, code=0, cwd="/", env=None, cold=False):
 
 @functools.cache
 def _begin_warm_scripts():
-    return WarmScripts(BARE)
+    return WarmScripts(BARE, os.environ.get("PYTEST_XDIST_TESTRUNUID", ""))
 
 
 def run_warm(argv, *, cwd, env, timeout_s=600):

@@ -2,10 +2,12 @@
 
 Most of what a short run of a script costs is reading code (1.5 s of 2). This process has done that; asked on its
 socket it forks, and the fork runs the script's file to its end as Python would, with the options, folder and
-environment that were sent and nothing of the test's own process. It ends with the tests that started it.
+environment that were sent and nothing of the test's own process. All workers of a test run share one; it ends with
+the last of them.
 """
 
 import atexit
+import fcntl
 import gc
 import importlib
 import json
@@ -22,7 +24,8 @@ import tempfile
 import threading
 from pathlib import Path
 
-SOCKET = "socket"
+SOCKET, DOOR = "socket", "door"  # where scripts are asked for; where it is seen who is still there
+ALONE_S = 60.0  # after so long it ends where nobody came
 ASKED_FOR_LATER = [  # by functions, when they are called
     "astropy.coordinates",
     "astropy.timeseries",
@@ -49,16 +52,37 @@ ASKED_FOR_LATER = [  # by functions, when they are called
 
 
 class WarmScripts:
-    """The one who asks: `run(...)` gives what subprocess.run would."""
+    """The one who asks: `run(...)` gives what subprocess.run would.
 
-    def __init__(self, env):
-        self._folder = Path(tempfile.mkdtemp(prefix="ngcmos-warm-"))
+    `run_id` is that of a test run whose workers share the process.
+    """
+
+    def __init__(self, env, run_id=""):
+        name = f"ngcmos-warm-{run_id[:16]}"
+        self._folder = Path(tempfile.gettempdir(), name) if run_id else Path(tempfile.mkdtemp(prefix=name))
+        self._folder.mkdir(exist_ok=True)
+        with (self._folder / "lock").open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            self._presence = self._knock() or self._begin(env)
+
+    def _knock(self):
+        """A connection that tells that this process is there, until it ends; None where nobody answers."""
+        presence = socket.socket(socket.AF_UNIX)
+        try:
+            presence.connect(str(self._folder / DOOR))
+        except OSError:
+            presence.close()
+            return None
+        return presence
+
+    def _begin(self, env):
         # matplotlib is imported once: a folder of its own choice would end with the first script
         env = env | {"MPLCONFIGDIR": str(self._folder)}
-        pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
         command = [sys.executable, __file__, str(self._folder)]
+        pipes = {"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE, "text": True}
         self._process = subprocess.Popen(command, **pipes, env=env, cwd="/", start_new_session=True)
         assert self._process.stdout.readline() == "ready\n"
+        return self._knock()
 
     def run(self, argv, *, cwd, env, timeout_s=600):
         """Completed run of a script; a timeout kills it and all that it has begun."""
@@ -89,20 +113,32 @@ def import_all():
 def serve(folder):
     """Wait for requests while there is who asks; returns in a fork that is to be a script: its request."""
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # nobody waits for those who wait for a script
-    with socket.socket(socket.AF_UNIX) as listener:
-        listener.bind(str(folder / SOCKET))
-        listener.listen(64)
+    there = set()
+    with _listen(folder / SOCKET) as listener, _listen(folder / DOOR) as door:
         print("ready", flush=True)  # noqa: T201
         while True:
-            ready, _, _ = select.select([listener, sys.stdin], [], [])
-            if sys.stdin in ready:
+            ready, _, _ = select.select([listener, door, *there], [], [], None if there else ALONE_S)
+            if door in ready:
+                there.add(door.accept()[0])
+            there.difference_update(ready)  # they say nothing: what is there to read is their end
+            if not there:
                 shutil.rmtree(folder, ignore_errors=True)
                 os._exit(0)
+            if listener not in ready:
+                continue
             connection, _ = listener.accept()
             if os.fork() == 0:
                 listener.close()
                 return _wait_for_script(connection)
             connection.close()
+
+
+def _listen(path):
+    path.unlink(missing_ok=True)
+    listener = socket.socket(socket.AF_UNIX)
+    listener.bind(str(path))
+    listener.listen(64)
+    return listener
 
 
 def _wait_for_script(connection):
