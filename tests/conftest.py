@@ -24,22 +24,30 @@ settings.load_profile("suite")
 iers.conf.auto_download = False  # there is no network; older astropys ask for it though the table lies here
 
 
-# rooms and modules that take longest, half a minute and more: begun first, so that none is waited for at the end
+# rooms and modules that take longest, ten seconds and more: begun first, so that none is waited for at the end
 HEAVIEST = (
     "test_night_alone.py",
     "test_follow.py",
     "test_full_night.py",
     "test_nights.py",
     "test_chain.py",
+    "test_crontab.py",
     "test_reductions.py",
     "test_real_frames.py",
     "test_readme.py",
+    "test_hurried.py",
     "stages",
+    "test_scripts.py",
+    "test_bad_input.py",
+    "test_start_up.py",
+    "test_old_names.py",
+    "test_mail.py",
     "test_browser.py",
     "draft",
     "report",
     "transits",
     "cases",
+    "season",
 )
 
 

@@ -28,7 +28,7 @@ def test_stages_start_without_what_a_finished_night_needs_not():
 def standing(tmp_path_factory):
     """Options of a run over a night that is done, with a target that was fitted and drawn."""
     base = tmp_path_factory.mktemp("start") / "base"
-    simulate_night(base, load_camera(), size=512, frames=12, seed=7)
+    simulate_night(base, load_camera(), size=320, density=2.0, frames=12, calibrations=3, seed=7)
     options = [*map(str, night_options(base)), "--workers", "1", "--quiet"]
     run_script("run_night", *options)
     return options
