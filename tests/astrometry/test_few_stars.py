@@ -78,7 +78,7 @@ def test_a_handful_of_stars_is_right_or_refused(size, density):
 
 
 def test_of_eleven_stars_every_field_is_found():
-    assert all(error is not None for stars, error in outcomes(128, range(1000, 1060)) if stars >= 11)
+    assert all(error is not None for stars, error in outcomes(128, range(1000, 1040)) if stars >= 11)
 
 
 def test_a_pointing_off_by_twenty_chips_is_found_too():
@@ -89,7 +89,7 @@ def test_a_pointing_off_by_twenty_chips_is_found_too():
 
 @pytest.mark.parametrize("size", [96, 128])
 def test_no_wrong_sky_is_believed(size):
-    for seed in range(40):
+    for seed in range(25):
         _, image = make_chip(size, 5000 + seed)
         foreign, _ = make_chip(size, 6000 + seed)
         with pytest.raises(UnsolvedError):
