@@ -137,18 +137,25 @@ class Cells:
 
         Each cell's are evenly spread over its `step`.
         """
-        return self._spread_out(values, step, lambda steps: np.clip(steps + 0.5, 0, 1))
+        return self._spread_out(
+            values, step, lambda steps: np.clip(np.add(steps, 0.5, out=steps), 0, 1, out=steps)
+        )
 
     def depth_middle(self) -> tuple[float, float]:
         """(median, half of the span that holds 68 %) of the depth, each cell's taken as normal."""
         from scipy.special import ndtr
 
-        return self._spread_out(self.depth, np.sqrt(np.maximum(self.variance, 0)), ndtr)
+        return self._spread_out(
+            self.depth, np.sqrt(np.maximum(self.variance, 0)), lambda steps: ndtr(steps, out=steps)
+        )
 
     def _spread_out(
         self, values: Floats, width: Floats, share_below: Callable[[Floats], Floats]
     ) -> tuple[float, float]:
-        """`middle` of values spread over a width of each cell, by the share that lies below so many widths."""
+        """`middle` of values spread over a width of each cell, by the share that lies below so many widths.
+
+        It may write over what it is given: new arrays of this size cost more than what is done with them.
+        """
         from scipy.optimize import brentq
 
         ordered = np.sort(self.weight)
@@ -158,9 +165,11 @@ class Cells:
         reach = MOST_WIDTHS * width
         ends = float((values - reach).min()), float((values + reach).max())
         spread = float(np.sqrt(weight @ (values - weight @ values) ** 2 + weight @ width**2))
+        steps = np.empty_like(values)
 
         def below(value: float, share: float) -> float:
-            return float(weight @ share_below((value - values) / width)) - share
+            np.divide(np.subtract(value, values, out=steps), width, out=steps)
+            return float(weight @ share_below(steps)) - share
 
         low, middle, high = (
             brentq(below, *ends, args=(share,), xtol=FINE_ENOUGH * spread) for share in MIDDLE_SHARES
@@ -257,14 +266,23 @@ def weigh_depths(likelihood: Likelihood) -> tuple[Floats, Floats, Floats]:
     low, high = (np.clip(best + side * DEPTH_REACH_SIGMA * sigma, *DEPTHS) for side in (-1, 1))
     high = np.maximum(high, 1.05 * low)
     share = (np.arange(DEPTH_NODES) + 0.5) / DEPTH_NODES
-    depth = low * (high / low) ** share[:, None]
-    chi2 = likelihood.chi2 - 2 * depth * likelihood.product + depth**2 * likelihood.information
-    log_density = -0.5 * likelihood.freedom * np.log(np.maximum(chi2, 1e-30))
-    peak = log_density.max(axis=0)
-    density = np.exp(log_density - peak)
+    depth = (high / low) ** share[:, None]
+    depth *= low
+    linear = 2 * depth  # in place from here: new arrays of all nodes cost as much as what is done with them
+    linear *= likelihood.product
+    density = depth**2
+    density *= likelihood.information
+    density += np.subtract(likelihood.chi2, linear, out=linear)  # chi^2, then its logarithm, then its exponential
+    np.log(np.maximum(density, 1e-30, out=density), out=density)
+    density *= -0.5 * likelihood.freedom
+    peak = density.max(axis=0)
+    np.exp(np.subtract(density, peak, out=density), out=density)
     total = density.sum(axis=0)
-    mean = (density * depth).sum(axis=0) / total
-    variance = (density * (depth - mean) ** 2).sum(axis=0) / total
+    mean = np.multiply(density, depth, out=linear).sum(axis=0) / total
+    away = np.subtract(depth, mean, out=depth)
+    away *= away
+    away *= density
+    variance = away.sum(axis=0) / total
     return peak + np.log(total * np.log(high / low)) - 0.5 * likelihood.log_det, mean, variance
 
 
