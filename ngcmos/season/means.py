@@ -13,33 +13,44 @@ MEASURED = ("deviation", "error", "rms", "expected", "points")
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
-class CameraMeans:
-    """The nights of a camera; NaN for those without a good frame.
+class NightMeans:
+    """Mean flux of each star in each night of each camera.
 
     Attributes
     ----------
     names : tuple of str
+        Of the rows, those of the files.
     stars : (stars,) structured array
-        As of `ngcmos.season.scale.SeasonFit`.
-    radius_px : (stars,) array
-        Of the aperture.
-    bjd : (nights,) array
+        By Gaia id, then TIC id.
+    bjd : (rows,) array
         Middle of the night's frames, JD.
-    deviation, error : (nights, stars) arrays
+    deviation, error : (rows, stars) arrays
         Flux less 1, its standard error.
-    rms, expected, points : (nights, stars) arrays
+    rms, expected, points : (rows, stars) arrays
         Scatter within the night, the expected one, points that count.
     """
 
     names: tuple[str, ...]
     stars: Rows
-    radius_px: Floats
     bjd: Floats
     deviation: Floats
     error: Floats
     rms: Floats
     expected: Floats
     points: Floats
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class CameraMeans(NightMeans):
+    """Those of one camera; NaN for nights without a good frame.
+
+    Attributes
+    ----------
+    radius_px : (stars,) array
+        Of the aperture.
+    """
+
+    radius_px: Floats
 
     def of_nights(self, chosen: Sequence[int]) -> "CameraMeans":
         """Some of the nights alone."""

@@ -12,14 +12,14 @@ from typing import Any
 
 import numpy as np
 
-from ngcmos.arrays import Floats, Ints
+from ngcmos.arrays import Floats, Ints, Reals
 from ngcmos.errors import ProductError
 from ngcmos.night.products import write_then_rename
 from ngcmos.season.beside import drifted
 from ngcmos.season.health import NightHealth, NightNumbers
 from ngcmos.season.levels import StarTerms
-from ngcmos.season.means import CameraMeans
-from ngcmos.season.scale import StarScale
+from ngcmos.season.means import CameraMeans, rows_in
+from ngcmos.season.scale import SeasonFit, StarScale, choose_apertures
 from ngcmos.season.summary import star_keys
 from ngcmos.stats import column_medians
 
@@ -45,6 +45,8 @@ class Reference:
     solved : int
         It was solved from the first so many of its nights; the others were fitted to these.
     scale : StarScale
+    noise : (apertures, pointings, stars) float32 array
+        As of `ngcmos.season.scale.SeasonFit`: by it the apertures are chosen.
     means : CameraMeans
     health : dict of str to NightHealth
     solutions, curves : dict of str to str
@@ -55,6 +57,7 @@ class Reference:
     made_of: str
     solved: int
     scale: StarScale
+    noise: Reals
     means: CameraMeans
     health: Mapping[str, NightHealth]
     solutions: Mapping[str, str]
@@ -64,6 +67,13 @@ class Reference:
     def keys(self) -> Ints:
         """(stars,) of its stars, see `star_keys`."""
         return star_keys(self.scale.stars)
+
+    def noise_with(self, fit: SeasonFit) -> Reals:
+        """(apertures, pointings, stars) noise with that of further nights, stars as of their fit."""
+        apertures, pointings, _ = self.noise.shape
+        wider = np.full((apertures, pointings, len(fit.stars)), np.nan, np.float32)
+        wider[:, :, rows_in(self.scale.stars, fit.stars)] = self.noise
+        return np.concatenate([wider, fit.noise], axis=1)
 
     def why_not(self, made_of: str, solutions: Mapping[str, str], curves: Mapping[str, str]) -> str:
         """Why it does not hold for the nights that are there; "" where it does.
@@ -97,6 +107,14 @@ def say_drift(scale: StarScale, means: CameraMeans, solved: int) -> str:
     if not off.size or off.mean() <= MOVED_SHARE:
         return ""
     return f"{off.sum()} of {off.size} constant stars are not as bright in the nights since as it says"
+
+
+def say_apertures(reference: Reference, fit: SeasonFit) -> str:
+    """That with further nights stars would get other apertures than they have; "" where they would not."""
+    chosen = choose_apertures(reference.noise_with(fit), fit.stars["Tmag"].astype(float))
+    own = rows_in(reference.scale.stars, fit.stars)
+    other = np.count_nonzero(chosen[own] != fit.aperture[own])
+    return f"{other} stars are quieter in another aperture by now" if other else ""
 
 
 def write_references(path: Path, references: Iterable[Reference]) -> None:
@@ -152,6 +170,7 @@ def _arrays_of(one: Reference) -> dict[str, Any]:
         "radii": one.scale.radii,
         "aperture": one.scale.aperture,
         "usual_mag": one.scale.usual_mag,
+        "noise": one.noise,
         **{f"terms.{name}": [getattr(terms, name) for terms in one.scale.terms] for name in _TERMS},
         **{name: getattr(one.means, name) for name in _MEANS},
         "numbers": np.array(numbers),
@@ -184,6 +203,7 @@ def _reference_of(arrays: Mapping[str, Any], number: str) -> Reference:
         made_of=str(get("made_of")),
         solved=int(get("solved")),
         scale=StarScale(means.stars, radii, get("aperture"), float(get("usual_mag")), of_apertures),
+        noise=get("noise"),
         means=means,
         health={name: NightHealth(_numbers(name, values), keys, place) for name, values, place in rows},
         solutions=dict(zip(means.names, get("solutions").tolist(), strict=True)),

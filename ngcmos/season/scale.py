@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from ngcmos.arrays import Bools, Floats, Ints, Rows
+from ngcmos.arrays import Bools, Floats, Ints, Reals, Rows
 from ngcmos.season.beside import fit_beside
 from ngcmos.season.curves import Scale
 from ngcmos.season.known import UNKNOWN, KnownStars
@@ -91,6 +91,8 @@ class SeasonFit:
         Varies within it more than its like.
     chi2, freedom : (stars,) arrays
     floor : (apertures, pointings) array
+    noise : (apertures, pointings, stars) float32 array
+        Errors of the levels, which tell the apertures; NaN where a pointing does not count.
     scale : StarScale
     """
 
@@ -111,6 +113,7 @@ class SeasonFit:
     chi2: Floats
     freedom: Floats
     floor: Floats
+    noise: Reals
     scale: StarScale
 
     def scale_of(self, summary: NightSummary) -> Scale:
@@ -151,8 +154,7 @@ def fit_season(
     gathered = dataclasses.replace(_gather(summaries, stars, shape), known=known.are_known(stars))
     radii = common_radii([summary.radii for summary in summaries])
     solved = [solve_season(gathered.levels(radius)) for radius in radii]
-    errors = np.array([np.where(gathered.counting[:, None], one.error, np.nan) for one in solved])
-    aperture = choose_apertures(errors, stars["Tmag"].astype(float))
+    aperture = choose_apertures(_noise_of(gathered, solved), stars["Tmag"].astype(float))
     return _chosen(gathered, solved, radii, aperture)
 
 
@@ -178,7 +180,12 @@ def fit_more(
     return _chosen(gathered, solved, scale.radii, scale.aperture)
 
 
-def choose_apertures(error: Floats, mag: Floats) -> Ints:
+def _noise_of(gathered: "_Gathered", solved: Sequence[SeasonSolution]) -> Floats:
+    """(apertures, pointings, stars) errors of the levels of pointings that count."""
+    return np.array([np.where(gathered.counting[:, None], one.error, np.nan) for one in solved])
+
+
+def choose_apertures(error: Reals, mag: Floats) -> Ints:
     """The aperture of each star: the widest of those in which its class of magnitude is as quiet as can be.
 
     Parameters
@@ -327,6 +334,7 @@ def _chosen(
         unit=_pick(units, aperture),
         restless=own.pop("variable") == 1,
         floor=np.array([one.floor for one in solved]),
+        noise=_noise_of(gathered, solved).astype(np.float32),
         scale=StarScale(gathered.stars, radii, aperture, gathered.usual_mag, [one.terms for one in solved]),
         **own,
     )

@@ -9,11 +9,12 @@ from pathlib import Path
 
 import numpy as np
 
+from ngcmos.arrays import Reals
 from ngcmos.night.fingerprint import code_of, digest_of
 from ngcmos.season.archive import SeasonFolder
 from ngcmos.season.health import NightHealth, health_of_night
 from ngcmos.season.means import CameraMeans, means_of
-from ngcmos.season.reference import Reference, forget_references, say_drift, write_references
+from ngcmos.season.reference import Reference, forget_references, say_apertures, say_drift, write_references
 from ngcmos.season.scale import SeasonFit, fit_more, fit_season
 from ngcmos.season.source import Source
 from ngcmos.season.standing import Standing, state_of
@@ -156,7 +157,9 @@ class Season:
         return ""
 
     def _drift_of(self, camera: str) -> str:
-        return say_drift(self.fits[camera].scale, self._means_of(camera), self.references[camera].solved)
+        fit, reference = self.fits[camera], self.references[camera]
+        drifted = say_drift(fit.scale, self._means_of(camera), reference.solved)
+        return drifted or say_apertures(reference, fit)
 
     def forget(self) -> None:
         """Remove what is kept of the scale where nights that stand will be put on another one."""
@@ -188,11 +191,20 @@ class Season:
             made_of=self._made_of(camera),
             solved=before.solved if before else len(names),
             scale=self.fits[camera].scale if camera in self.fits else self.references[camera].scale,
+            noise=self._noise_of(camera, names),
             means=means.of_nights(there),
             health=self.health,
             solutions={name: self.standing.mark_of(self.folder.summary(name)) for name in names},
             curves={name: curves[name] for name in names},
         )
+
+    def _noise_of(self, camera: str, names: Sequence[str]) -> Reals:
+        """Noise of the pointings of a camera: those that its reference has, then those of these further nights."""
+        before, fit = self.references.get(camera), self.fits.get(camera)
+        if fit is None:
+            return self.references[camera].noise
+        own = fit.noise[:, np.isin(np.array(fit.names)[fit.night], names)]
+        return before.noise_with(dataclasses.replace(fit, noise=own)) if before else own
 
     def _curves(self, name: str) -> str:
         """What the light curves of a night and their bins are made of; "" where these are not the same."""

@@ -95,7 +95,8 @@ class Seen:
 
     def points_of(self, names: Iterable[str]) -> int:
         """Stars times frames of nights, as they were when they were looked at."""
-        return sum(int(self._known[name][-1]) for name in names if name in self._known)
+        kept = [self._known.get(name) for name in names]
+        return sum(one[-1] for one in kept if isinstance(one, list) and one and isinstance(one[-1], int))
 
     def check_table(self, name: str, path: Path) -> None:
         """Compare all rows of the table of a night with their checksums, if it was touched since it was read.

@@ -1,6 +1,5 @@
 """The tables of a season: a row a star, and a row a frame."""
 
-import dataclasses
 from collections.abc import Iterator, Mapping, Sequence
 from types import MappingProxyType
 
@@ -10,7 +9,7 @@ import pyarrow as pa
 from ngcmos.arrays import Floats, Rows
 from ngcmos.names import Quality
 from ngcmos.season.archive import SeasonFolder, read_pieces
-from ngcmos.season.means import MEASURED, rows_in
+from ngcmos.season.means import MEASURED, NightMeans, rows_in
 from ngcmos.season.season import Season
 from ngcmos.season.summary import NightSummary, read_summary, star_keys
 from ngcmos.stats import quotient
@@ -71,34 +70,6 @@ _WHY = {
     Quality.TWILIGHT: "twilight: the sky is too bright",
     Quality.EXCLUDED: "left out by exclude.csv",
 }
-
-
-@dataclasses.dataclass(frozen=True, eq=False)
-class NightMeans:
-    """Mean flux of each star in each night of each camera.
-
-    Attributes
-    ----------
-    names : tuple of str
-        Of the rows, those of the files.
-    stars : (stars,) structured array
-        By Gaia id, then TIC id.
-    bjd : (rows,) array
-        Middle of the night's frames, JD.
-    deviation, error : (rows, stars) arrays
-        Flux less 1, its standard error.
-    rms, expected, points : (rows, stars) arrays
-        Scatter within the night, the expected one, points that count.
-    """
-
-    names: tuple[str, ...]
-    stars: Rows
-    bjd: Floats
-    deviation: Floats
-    error: Floats
-    rms: Floats
-    expected: Floats
-    points: Floats
 
 
 def night_means(season: Season) -> NightMeans:

@@ -19,13 +19,14 @@ from ngcmos.season.clocks import say_clocks
 from ngcmos.season.findings import enter_found, say_searched, still_holds, take_over
 from ngcmos.season.health import NightHealth
 from ngcmos.season.known import UNKNOWN, KnownStars
+from ngcmos.season.means import NightMeans
 from ngcmos.season.reductions import read_reductions, say_reductions
 from ngcmos.season.search import search
 from ngcmos.season.season import Season
 from ngcmos.season.seen import Seen
 from ngcmos.season.source import Source
 from ngcmos.season.standing import Standing
-from ngcmos.season.tables import NightMeans, frame_rows, night_means, star_rows
+from ngcmos.season.tables import frame_rows, night_means, star_rows
 from ngcmos.season.variability import chance_of_nights, chance_within_nights, excess, find_variable
 
 log = logging.getLogger(__name__)
