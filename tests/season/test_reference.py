@@ -24,7 +24,7 @@ from ngcmos.season.build import bring_in
 from ngcmos.season.dips import Dip
 from ngcmos.season.known import KnownStars
 from ngcmos.season.periods import Period
-from ngcmos.season.reference import MOVED_ERRORS, read_references
+from ngcmos.season.reference import MOVED_ERRORS, read_references, write_references
 from ngcmos.season.search import Found
 
 SOLVED, STARS, FRAMES = 20, 150, 8
@@ -242,6 +242,18 @@ def test_night_without_one_of_its_apertures_has_it_solved_anew(season, caplog):
         season.update(*NAMES[: SOLVED + 1])
     assert f"{NAMES[SOLVED]} does not have all of its apertures" in caplog.text
     assert season.references[CAMERA].scale.radii == (4.0,)
+
+
+def test_stars_that_would_get_another_aperture_have_it_solved_anew(season, caplog):
+    """By the kept noise the aperture that no star has is the quiet one: the choice is not that of all nights."""
+    kept = season.references[CAMERA]
+    noise = kept.noise.copy()
+    noise[1 - np.bincount(kept.scale.aperture).argmax()] /= 2
+    write_references(season.folder.reference, [dataclasses.replace(kept, noise=noise)])
+    with caplog.at_level("INFO"):
+        season.update(*NAMES[: SOLVED + 1])
+    assert "stars are quieter in another aperture by now" in caplog.text
+    assert season.references[CAMERA].solved == SOLVED + 1
 
 
 def test_star_has_drifted_by_more_than_three_errors_and_by_more_than_a_tenth_of_those_of_a_point():
