@@ -3,11 +3,9 @@
 import ngcmos.commands.running  # noqa: F401  isort: skip - first, before numpy: keeps its linear algebra to one core, as scripts do
 
 import dataclasses
-import fcntl
 import json
 import logging
 import os
-import shutil
 from pathlib import Path
 
 import numpy as np
@@ -103,18 +101,11 @@ def real_data():
 @pytest.fixture(scope="session")
 def real_base(real_data, tmp_path_factory):
     """Base folder of the real night after its chain, made by one worker for all; not to be changed."""
+    from made_once import made_once
     from test_real_frames import reduce
 
-    root = tmp_path_factory.getbasetemp()
-    root = root.parent if "PYTEST_XDIST_WORKER" in os.environ else root
-    base, whole = root / "real" / "base", root / "real" / "whole"
-    with (root / "real.lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        if not whole.exists():
-            shutil.rmtree(base, ignore_errors=True)
-            reduce(real_data, base)
-            whole.touch()
-    return base
+    folder, _ = made_once(tmp_path_factory, "real", lambda folder: reduce(real_data, folder / "base"))
+    return folder / "base"
 
 
 @pytest.fixture(scope="session")

@@ -1,6 +1,7 @@
 """A night with a transit of the target, through its light curves."""
 
 import pytest
+from made_once import own_night
 from running import run_stage
 
 from ngcmos.config import load_camera, load_config
@@ -12,7 +13,11 @@ from ngcmos.stages import process_cmos, relative_photometry, simple_wrapper
 @pytest.fixture(scope="session")
 def transit_night(tmp_path_factory):
     """(config, night folder, truth) of a night of 2.6 h; its target has a transit of 1 %, not to be changed."""
-    base = tmp_path_factory.mktemp("transit") / "base"
+    config, folder, [truth] = own_night(tmp_path_factory, "transit", make_transit_night)
+    return config, folder, truth
+
+
+def make_transit_night(base):
     plan = {"size": 320, "density": 2.0, "frames": 40, "cadence_s": 240.0, "fields": 1, "calibrations": 5}
     simulated = simulate_night(base, load_camera(), **plan)
     config = load_config(camera=str(simulated.camera_file), config=str(simulated.directories_file))
@@ -20,4 +25,4 @@ def transit_night(tmp_path_factory):
     for stage in (simple_wrapper, process_cmos, relative_photometry):
         outcome = run_stage(stage, config, night)
         assert outcome.exit_code == 0 and not outcome.failed, outcome.summary()
-    return config, simulated.folder, simulated.truths[0]
+    return simulated.truths
