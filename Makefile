@@ -29,7 +29,7 @@ READY = $(VENV)/.ready
 
 PIP_INSTALL = -m pip install --quiet --disable-pip-version-check
 
-.PHONY: install demo test lint style types suite requirements test-oldest test-newest coverage bench precision torture mutants clean
+.PHONY: install demo test lint requirements test-oldest test-newest coverage bench precision torture mutants clean
 
 $(READY): requirements.txt tests/requirements.txt pyproject.toml
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "ngcmos needs Python 3.11 or newer, this is " + sys.version.split()[0])'
@@ -54,21 +54,14 @@ demo: $(READY)
 	for words in fit_transit "export_star --format aavso-exoplanet --obscode ABC"; do \
 	echo "  $(VENV)/bin/ngcmos $$words --config $(DEMO)/directories.json --night 20240705 --tic_id $$target"; done
 
-lint: style types
-
-style: $(READY)
+lint: $(READY)
 	$(VENV)/bin/ruff check .
 	$(VENV)/bin/ruff format --check .
 	$(VENV)/bin/lint-imports
-
-types: $(READY)
 	$(VENV)/bin/mypy
 
-suite: $(READY)
+test: lint
 	$(RUN) -m pytest $(TESTS)
-
-test: style  # types beside the tests: these leave a core idle at their beginning, and both are told
-	@$(MAKE) --no-print-directory --jobs=2 types suite
 	@$(RUN) tests/coverage_kept.py
 
 requirements:
