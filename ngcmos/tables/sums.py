@@ -19,7 +19,10 @@ from ngcmos.errors import ProductError
 SUM_COLUMN = "checksum"
 SEAL = ("CHECKSUM", "DATASUM")  # cards of an extension
 FITS_BLOCK = 2880
-REMEDY = "(the checksum differs, the disk is at fault); process_cmos --overwrite makes the table anew"
+REMEDY = (
+    "(the checksum differs: the disk lost bytes, or another program changed the file); "
+    "process_cmos --overwrite makes the table anew"
+)
 
 
 class RowSums:
