@@ -31,7 +31,7 @@ from ngcmos.season.archive import (
 )
 from ngcmos.season.bins import bin_night
 from ngcmos.season.curves import Scale, relative_curves
-from ngcmos.season.read import read_night_facts
+from ngcmos.season.read import NightFacts
 from ngcmos.season.reference import MOVED_ERRORS, MOVED_SHARE, Reference, read_references
 from ngcmos.season.scale import common_radii
 from ngcmos.season.season import Season
@@ -145,11 +145,10 @@ def _solve_new(
         if stands and seen.look(source):
             continue
         try:
-            given = (source.folder, folder.field, source.camera, source.known, source.exclusions)
-            facts = read_night_facts(*given)
+            facts = source.facts(folder.field)
             differs = facts.made_of.differences(read_made_of(folder.summary(name))) if stands else []
             if not stands or not facts.made_of.is_other_code(differs):
-                standing.wrote(folder.summary(name), _solve(folder, source))
+                standing.wrote(folder.summary(name), _solve(folder, source, facts))
                 changes.brought.append(name)
             else:
                 seen.check_table(name, facts.path)
@@ -168,9 +167,9 @@ def _solve_new(
     seen.write()
 
 
-def _solve(folder: SeasonFolder, source: Source) -> str:
+def _solve(folder: SeasonFolder, source: Source, facts: NightFacts) -> str:
     """Make the summary of one night; what it is made of."""
-    night = source.read(folder.field)
+    night = source.read(folder.field, facts=facts)
     summary = summarise(source.name, night, source.camera, source.known)
     if not np.isfinite(summary.share).any():
         log.warning(

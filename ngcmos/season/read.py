@@ -147,8 +147,7 @@ def read_field_night(
     camera: Camera,
     *,
     further: tuple[str, ...] = (),
-    known: KnownStars = UNKNOWN,
-    exclusions: Exclusions = NOTHING,
+    facts: NightFacts | None = None,
 ) -> FieldNight:
     """A field of a night folder: counts and their errors in all apertures, places and flags.
 
@@ -159,23 +158,22 @@ def read_field_night(
     camera : ngcmos.config.Camera
     further : tuple of str
         Columns of the photometry table to read beside these.
-    known : KnownStars
-        Enters what the night's solution is made of.
-    exclusions : Exclusions
-        Frames that are not used, and stars without counts.
+    facts : NightFacts, optional
+        Those of `read_night_facts`, whose exclusions are frames that are not used and stars without counts; those
+        of a night of which no star is known and nothing excluded otherwise.
 
     Raises
     ------
     ProductError
         The table is damaged, or of a version that had other columns.
     """
-    facts = read_night_facts(folder, field, camera, known, exclusions)
+    facts = facts or read_night_facts(folder, field, camera, UNKNOWN)
     radii = tuple(sorted(float(facts.header[key]) for key in facts.header if key.startswith("RADIUS")))
     names = [f"{name}_{radius:g}" for radius in radii for name in ("flux", "fluxerr")]
     stars = read_stars(facts.path)
     columns = read_cube(facts.path, [*names, "x", "y", "flags", *further])
     for name in names:
-        columns[name][:, exclusions.leaves_out_stars(stars)] = np.nan
+        columns[name][:, facts.exclusions.leaves_out_stars(stars)] = np.nan
     return FieldNight(
         night=folder.name,
         camera=facts.camera,

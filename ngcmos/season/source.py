@@ -7,7 +7,7 @@ from ngcmos.config import Camera
 from ngcmos.night.exclusions import NOTHING, Exclusions
 from ngcmos.night.products import photometry_path
 from ngcmos.season.known import UNKNOWN, KnownStars
-from ngcmos.season.read import FieldNight, read_field_night
+from ngcmos.season.read import FieldNight, NightFacts, read_field_night, read_night_facts
 
 
 @dataclasses.dataclass(frozen=True)
@@ -33,15 +33,26 @@ class Source:
         """Its photometry."""
         return photometry_path(self.folder, field)
 
-    def read(self, field: str, *, further: tuple[str, ...] = ()) -> FieldNight:
+    def facts(self, field: str) -> NightFacts:
+        """What is known of a field of the night beside its counts.
+
+        Raises
+        ------
+        ProductError
+            As `read_night_facts`.
+        """
+        return read_night_facts(self.folder, field, self.camera, self.known, self.exclusions)
+
+    def read(self, field: str, *, further: tuple[str, ...] = (), facts: NightFacts | None = None) -> FieldNight:
         """A field of the night; its camera is the profile, and the telescope where that is another one.
+
+        Its `facts` are read again where none are given.
 
         Raises
         ------
         ProductError
             As `read_field_night`.
         """
-        night = read_field_night(
-            self.folder, field, self.camera, further=further, known=self.known, exclusions=self.exclusions
-        )
+        facts = facts or self.facts(field)
+        night = read_field_night(self.folder, field, self.camera, further=further, facts=facts)
         return dataclasses.replace(night, camera=f"{night.camera} {self.telescope}".strip())
