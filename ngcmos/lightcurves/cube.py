@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from astropy.io.fits import Header
 from astropy.table import Table
 from numpy.typing import NDArray
 
@@ -25,7 +24,7 @@ from ngcmos.names import Flag
 from ngcmos.night.exclusions import NOTHING, Exclusions
 from ngcmos.photometry.noise import scintillation
 from ngcmos.sphere import sides_of
-from ngcmos.tables.table import check_table, chunks_of_table, layout_of_table, read_frames, read_stars
+from ngcmos.tables.table import Cards, check_table, chunks_of_table, layout_of_table, read_frames, read_stars
 
 CHUNK_BYTES = 2**24
 FRAME_COLUMNS = ("frame_id", "jd_mid", "exptime_s", "airmass", "sky", "sky_rms")
@@ -40,7 +39,7 @@ class FieldCounts:
 
     Attributes
     ----------
-    header : Header
+    header : Cards
     stars, frames : Table
         Of the extensions, a row a star and a row a frame.
     columns : mapping of str to (frames, stars) array
@@ -55,7 +54,7 @@ class FieldCounts:
         As of `ngcmos.sphere.sides_of`.
     """
 
-    header: Header
+    header: Cards
     stars: Table
     frames: Table
     columns: Mapping[str, NDArray[Any]]

@@ -24,6 +24,7 @@ _END = b"END".ljust(CARD)
 _END_OF_C = b"END".ljust(CARD, b"\0")  # some camera programs fill up with NUL
 _COMMENTARY = ("", "COMMENT", "HISTORY")
 _KEY = re.compile(r"[A-Z0-9_-]{1,8}\Z")
+_GOES_ON = "CONTINUE  "
 _NOT_PLAIN = ("END", "CONTINUE", "HIERARCH")  # these speak of more than their own card, or end the header
 _RECORD = re.compile(r"= \s*'[A-Za-z_][\w.]*: ", re.ASCII)  # `KEY = 'name: 1.0'` is a number KEY.name to astropy
 _VALUE = re.compile(
@@ -87,8 +88,8 @@ def comment_of(header: Header, key: str) -> str:
 
 
 def _value_of(key: str, image: str) -> CardValue:
-    """Value of a card of 80 characters."""
-    match = _VALUE.match(image, 10)
+    """Value of a card of 80 characters, or of one and those in which its text goes on."""
+    match = _VALUE.match(image, 10) if len(image) == CARD else None
     if match is None or match.lastgroup is None:
         value: CardValue = fits.Header.fromstring(image)[key]
         return value
@@ -100,17 +101,25 @@ def _value_of(key: str, image: str) -> CardValue:
     return int(text) if kind == "whole" else float(text)
 
 
-def read_plain(text: str) -> PlainHeader | None:
-    """The PlainHeader of a header's cards, without the card END; None where a card is not plain."""
+def read_plain(text: str, *, long_text: bool = False) -> PlainHeader | None:
+    """The PlainHeader of a header's cards, without the card END; None where a card is not plain.
+
+    Cards whose text goes on in others (CONTINUE) are plain with `long_text`; such a header is only to be read.
+    """
     if _RECORD.search(text):
         return None
     images: dict[str, str] = {}
+    last = None
     for at in range(0, len(text), CARD):
+        if long_text and last is not None and text.startswith(_GOES_ON, at):
+            images[last] += text[at : at + CARD]
+            continue
         key = _keyword(text[at : at + 10])
         if key is None:
             return None
-        if key not in images:
-            images[key] = text[at : at + CARD]
+        last = None if key in images else key
+        if last is not None:
+            images[last] = text[at : at + CARD]
     for key in _COMMENTARY:
         images.pop(key, None)
     return PlainHeader(images)

@@ -175,11 +175,17 @@ def read_written(path: Path) -> "Table":
     from astropy.table import Table
     from astropy.utils.exceptions import AstropyWarning
 
+    from ngcmos.night.binary_tables import read_sealed
+
     damage = (OSError, ValueError, TypeError, KeyError, IndexError, AstropyWarning, fits.VerifyError)
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("error", AstropyWarning)  # astropy only warns of a damaged file
-            with fits.open(io.BytesIO(path.read_bytes()), checksum=True) as units:
+            content = path.read_bytes()
+            table = read_sealed(content)
+            if table is not None:
+                return table
+            with fits.open(io.BytesIO(content), checksum=True) as units:
                 return Table.read(units, format="fits", mask_invalid=False)
     except damage as error:
         raise ProductError(f"{path}: damaged ({error})") from error

@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from astropy.io.fits import Header
 from numpy.typing import NDArray
 
 from ngcmos.arrays import Floats, Ints
@@ -21,7 +20,7 @@ from ngcmos.lightcurves.summary import SPOILT, USUAL_RADIUS_PX, read_summary, sc
 from ngcmos.night.fingerprint import Inputs
 from ngcmos.night.products import photometry_path, summary_path
 from ngcmos.report import html as page
-from ngcmos.tables.table import check_table, read_frames, read_stars
+from ngcmos.tables.table import Cards, check_table, read_frames, read_stars
 
 MOST_OFFSET_MMAG = 1.0  # of the median of a bin
 MOST_WORSE = 0.02  # of scatter or errors
@@ -91,7 +90,7 @@ class _Side:
     """One of the tables: its header, and TIC ids, magnitudes and names of frames in its own order."""
 
     path: Path
-    header: Header
+    header: Cards
     tic_id: Ints
     tmag: Floats
     frames: NDArray[np.str_]

@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from astropy.io.fits import Header
 from astropy.table import Table
 from numpy.typing import NDArray
 
@@ -22,7 +21,7 @@ from ngcmos.night.ledger import read_ledger
 from ngcmos.night.products import photometry_path
 from ngcmos.photometry.quality import judge_frames
 from ngcmos.season.known import UNKNOWN, KnownStars
-from ngcmos.tables.table import SERIAL_CARD, check_table, read_frames, read_stars, table_checksum
+from ngcmos.tables.table import SERIAL_CARD, Cards, check_table, read_frames, read_stars, table_checksum
 
 ROOMS = (
     *[f"ngcmos.season.{name}" for name in ("nightly", "pointings", "read", "summary", "curves", "bins", "known")],
@@ -90,7 +89,7 @@ class NightFacts:
     """What is known of a field's night beside its counts, and all that enters what a season makes of it."""
 
     path: Path
-    header: Header
+    header: Cards
     frames: Table
     refused: dict[str, str]
     clear_zp: float | None

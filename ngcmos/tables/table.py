@@ -9,8 +9,9 @@ import hashlib
 import logging
 import os
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from astropy.io import fits
@@ -18,6 +19,7 @@ from astropy.table import Table
 
 from ngcmos.arrays import Floats, Ints, Rows
 from ngcmos.errors import ProductError, WorkError
+from ngcmos.night.binary_tables import TableUnit, is_sealed, table_of, units_of
 from ngcmos.tables.sums import SEAL, SUM_COLUMN, check_rows, check_seal
 
 log = logging.getLogger(__name__)
@@ -27,7 +29,11 @@ SERIAL_CARD = "SERIAL"  # of the camera, where the profile names its card
 CHECKED_BYTES = 2**24  # at a time
 KEPT = 16  # layouts and extensions, of the tables that a run asks again and again
 
-Layout = tuple[fits.Header, np.dtype[np.void], int]
+EXTENSIONS = ("PHOT", "STARS", "FRAMES")
+
+Cards = Mapping[str, Any]  # values by keyword
+Layout = tuple[Cards, np.dtype[np.void], int]
+Found = tuple[Cards, np.dtype[np.void], int, Mapping[str, int], int]  # a layout, rows of extensions, bytes in all
 State = tuple[int, int, int]
 
 
@@ -36,7 +42,7 @@ def filter_of_table(path: Path) -> str:
     return str(check_table(path).get(FILTER_CARD, ""))
 
 
-def check_table(path: Path) -> fits.Header:
+def check_table(path: Path) -> Cards:
     """Header of PHOT of a whole table.
 
     Raises
@@ -201,9 +207,9 @@ def read_frames(path: Path) -> Table:
 
 def exposures_of(path: Path) -> Floats:
     """(frames,) seconds of exposure; NaN of tables that do not say. Errors as of `check_table`."""
-    frames = read_frames(path)
+    frames = _kept_extension(path, "FRAMES")
     known = "exptime_s" in frames.colnames
-    return np.asarray(frames["exptime_s"], float) if known else np.full(len(frames), np.nan)
+    return np.array(frames["exptime_s"], float) if known else np.full(len(frames), np.nan)
 
 
 def sums_of(path: Path, extension: str) -> Ints | None:
@@ -214,23 +220,42 @@ def sums_of(path: Path, extension: str) -> Ints | None:
     ProductError
         As `check_table`.
     """
-    table = _read_extension(path, extension)
-    return np.asarray(table[SUM_COLUMN]) if SUM_COLUMN in table.colnames else None
+    table = _kept_extension(path, extension)
+    return np.array(table[SUM_COLUMN]) if SUM_COLUMN in table.colnames else None
 
 
 def _read_extension(path: Path, name: str) -> Table:
+    """A table that its reader may change."""
+    return _kept_extension(path, name).copy()
+
+
+def _kept_extension(path: Path, name: str) -> Table:
+    """A table that all its readers share."""
     check_table(path)
-    return _extension(path, name, _state_of(path)).copy()
+    return _extension(path, name, _state_of(path))
 
 
 @functools.lru_cache(maxsize=KEPT)
-def _extension(path: Path, name: str, _state: State) -> Table:
-    with fits.open(path) as units:
-        check_seal(path, units[name])
-    table = Table.read(path, hdu=name, mask_invalid=False, character_as_bytes=False)
+def _extension(path: Path, name: str, state: State) -> Table:
+    table = _plain_extension(path, name, state)
+    if table is None:
+        with fits.open(path) as units:
+            check_seal(path, units[name])
+        table = Table.read(path, hdu=name, mask_invalid=False, character_as_bytes=False)
     for card in SEAL:  # true of the file alone
         table.meta.pop(card, None)
     return table
+
+
+def _plain_extension(path: Path, name: str, state: State) -> Table | None:
+    """The extension, where it is written plainly and its checksums are right."""
+    units = _plain_units(path, state)
+    if units is None:
+        return None
+    unit = units[EXTENSIONS.index(name)]
+    with path.open("rb") as file:
+        content = unit.content(file)
+    return table_of(unit, content, text_as_bytes=False) if is_sealed(unit, content) else None
 
 
 def layout_of_table(path: Path) -> Layout:
@@ -248,34 +273,53 @@ def _state_of(path: Path) -> State:
 
 
 @functools.lru_cache(maxsize=KEPT)
-def _layout(path: Path, _state: State) -> Layout:
+def _layout(path: Path, state: State) -> Layout:
     try:
+        units = _plain_units(path, state)
         with warnings.catch_warnings():
             warnings.simplefilter("error")  # astropy only warns of a truncated file
-            with path.open("rb") as file, fits.open(file) as units:
-                header, info = units["PHOT"].header, units["PHOT"].fileinfo()
-                kinds = units["PHOT"].columns.dtype.newbyteorder(">")
-                counts = {name: units[name].header["NAXIS2"] for name in ("PHOT", "STARS", "FRAMES")}
-                last = units[-1].fileinfo()
+            header, kinds, start, counts, end = _by_astropy(path) if units is None else _by_units(units)
     except OSError as error:
         raise ProductError(f"{path}: not readable, {error.strerror or error}") from None
     except (KeyError, IndexError, ValueError, TypeError, Warning, fits.VerifyError) as error:
         raise ProductError(f"{path}: damaged or not made by ngcmos ({error})") from None
-    _check_counts(path, header, kinds, counts, last)
-    return header, kinds, info["datLoc"]
+    _check_counts(path, header, kinds, counts, end)
+    return header, kinds, start
+
+
+@functools.lru_cache(maxsize=KEPT)
+def _plain_units(path: Path, _state: State) -> list[TableUnit] | None:
+    """The units of a table whose headers are plain."""
+    with path.open("rb") as file:
+        units = units_of(file)
+    return units if units is not None and tuple(unit.name for unit in units) == EXTENSIONS else None
+
+
+def _by_units(units: Sequence[TableUnit]) -> Found:
+    rows, last = units[0], units[-1]
+    return rows.header, rows.kinds, rows.data_at, {unit.name: unit.rows for unit in units}, last.end_at
+
+
+def _by_astropy(path: Path) -> Found:
+    with path.open("rb") as file, fits.open(file) as units:
+        header, info = units["PHOT"].header, units["PHOT"].fileinfo()
+        kinds = units["PHOT"].columns.dtype.newbyteorder(">")
+        counts = {name: units[name].header["NAXIS2"] for name in EXTENSIONS}
+        last = units[-1].fileinfo()
+    return header, kinds, info["datLoc"], counts, last["datLoc"] + last["datSpan"]
 
 
 def _check_counts(
     path: Path,
-    header: fits.Header,
+    header: Cards,
     kinds: np.dtype[np.void],
     counts: Mapping[str, int],
-    last: Mapping[str, int],
+    end: int,
 ) -> None:
     frames, stars = header.get("NFRAMES"), header.get("NSTARS")
     expected = {"PHOT": frames and stars and frames * stars, "STARS": stars, "FRAMES": frames}
     if not frames or not stars or counts != expected or kinds.itemsize != header["NAXIS1"]:
         raise ProductError(f"{path}: holds {counts} rows, expected {expected} by NFRAMES and NSTARS")
-    size, whole = path.stat().st_size, last["datLoc"] + last["datSpan"]
-    if size != whole:
-        raise ProductError(f"{path}: {size} bytes, expected {whole}")
+    size = path.stat().st_size
+    if size != end:
+        raise ProductError(f"{path}: {size} bytes, expected {end}")
