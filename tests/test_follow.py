@@ -75,7 +75,7 @@ def of_two_fields(tmp_path_factory):
 
 def make_night(folder, *, fields):
     raw, base = folder / "raw", folder / "base"
-    options = {"size": 384, "frames": 9, "fields": fields, "seed": 5, "calibrations": 3, "density": 1.5}
+    options = {"size": 256, "frames": 9, "fields": fields, "seed": 5, "calibrations": 3, "density": 3.0}
     simulate_night(raw, load_camera(), faults=FAULTS, clouds=CLOUDS, **options)
     lay_out(raw, base)
     run_script("run_night", *night_options(base), *UP_TO_TABLES)

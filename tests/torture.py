@@ -43,7 +43,8 @@ def prepare(folder, containers=(), *, fields=2):
     Frames are put into `containers` by turns, where these are named.
     """
     raw, golden, finished = folder / "raw", folder / "base", folder / "finished"
-    simulate_night(raw, load_camera(), size=384, frames=6, fields=fields, seed=17, faults=FAULTS, calibrations=3)
+    small = {"size": 256, "density": 3.0, "frames": 6, "fields": fields, "calibrations": 3}
+    simulate_night(raw, load_camera(), seed=17, faults=FAULTS, **small)
     whole = [path for path in sorted(raw.glob("nights/*/NG*_TIC-*.fits")) if path.stat().st_size]
     for number, path in enumerate(whole if containers else ()):
         contain(path, containers[number % len(containers)])
