@@ -108,11 +108,11 @@ def render(
     sigma = fwhm_px / 2.3548
     span = np.arange(-STAMP, STAMP + 1)
     column, row = np.rint(x).astype(int), np.rint(y).astype(int)
-    for near_x, near_y, shift_x, shift_y, total in zip(column, row, x - column, y - row, electrons, strict=True):
-        light_x, light_y = (
-            0.5 * np.diff(erf((np.append(span - 0.5, span[-1] + 0.5) - shift) / sigma / np.sqrt(2)))
-            for shift in (shift_x, shift_y)
-        )
+    edges = np.append(span - 0.5, span[-1] + 0.5)
+    share_x, share_y = (
+        0.5 * np.diff(erf((edges - shift[:, None]) / sigma / np.sqrt(2))) for shift in (x - column, y - row)
+    )
+    for near_x, near_y, light_x, light_y, total in zip(column, row, share_x, share_y, electrons, strict=True):
         rows, columns = near_y + span, near_x + span
         in_y, in_x = (rows >= 0) & (rows < shape[0]), (columns >= 0) & (columns < shape[1])
         light[np.ix_(rows[in_y], columns[in_x])] += total * np.outer(light_y[in_y], light_x[in_x])

@@ -68,9 +68,8 @@ def messages():
 def spoken_pairs():
     """All pairs of words that follow each other in a text of the package; … is what varies."""
     trees = [ast.parse(path.read_text(encoding="utf-8")) for path in (ROOT / "ngcmos").rglob("*.py")]
-    return {
-        pair for tree in trees for node in ast.walk(tree) for pair in itertools.pairwise(words_of(_text(node)))
-    }
+    texts = {_text(node) for tree in trees for node in ast.walk(tree)}
+    return {pair for text in texts for pair in itertools.pairwise(words_of(text))}
 
 
 def words_of(text):

@@ -1,5 +1,7 @@
 """Light of neighbours in an aperture, against pixels painted and counted."""
 
+import functools
+
 import numpy as np
 import pytest
 
@@ -14,9 +16,10 @@ def pair(distance_px, *, dec=0.0, ra=10.0):
     return np.array([ra, (ra + step) % 360]), np.array([dec, dec])
 
 
+@functools.cache
 def painted_share(distance_px):
     """Share of a Gaussian's light within the aperture, counted on a fine grid."""
-    y, x = np.mgrid[-30:30:0.02, -30:30:0.02]
+    y, x = np.mgrid[-15:15:0.02, -15:15:0.02]
     sigma = 2.5 / 2.3548
     light = np.exp(-((x - distance_px) ** 2 + y**2) / (2 * sigma**2))
     return light[np.hypot(x, y) <= 6].sum() / light.sum()

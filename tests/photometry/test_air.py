@@ -1,6 +1,7 @@
 """Cards of altitude and airmass against the sky: what fits, spelled anyhow, is silent, the rest is one line."""
 
 import dataclasses
+import functools
 import math
 
 import numpy as np
@@ -112,6 +113,7 @@ def nights():
     earth = earth_vectors(mid.ravel(), site)
     place = EarthLocation.from_geodetic(site.longitude_deg, site.latitude_deg, site.elevation_m)
 
+    @functools.cache
     def altitudes(late_s):
         horizon = AltAz(obstime=mid + late_s * u.s, location=place)
         return SkyCoord(ra[:, None], dec[:, None], unit="deg").transform_to(horizon).alt.deg

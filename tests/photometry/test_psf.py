@@ -18,14 +18,10 @@ SIZE, FRAMES, SKY, GRID = 420, 12, 90.0, 30
 SIGMA_A_FWHM = 1 / np.sqrt(8 * np.log(2))
 
 
-def light_of(x, y, fwhm):
-    """(rows, columns) share of each pixel in the light of a round Gaussian star."""
-
-    def share(place):
-        edges = (np.arange(SIZE + 1) - 0.5 - place) / (np.sqrt(2) * SIGMA_A_FWHM * fwhm)
-        return np.diff(erf(edges)) / 2
-
-    return share(y)[:, None] * share(x)
+def share(place, fwhm):
+    """(stars, pixels) share of each row or column in the light of round Gaussian stars."""
+    edges = (np.arange(SIZE + 1) - 0.5 - place[:, None]) / (np.sqrt(2) * SIGMA_A_FWHM * fwhm)
+    return np.diff(erf(edges)) / 2
 
 
 class Sky:
@@ -44,9 +40,13 @@ class Sky:
         self.x = np.append(x, x[near] + distance * np.cos(angle[near]))
         self.y = np.append(y, y[near] + distance * np.sin(angle[near]))
         self.flux = np.append(flux, flux[near] * 10 ** (-0.4 * dmag))
-        self.shapes = [light_of(*place, fwhm) for place in zip(self.x, self.y, strict=True)]
-        self.clean = SKY + sum(f * shape for f, shape in zip(self.flux, self.shapes, strict=True))
+        self.rows, self.columns = share(self.y, fwhm), share(self.x, fwhm)
+        self.clean = self.light(self.x)
         self.rng = rng
+
+    def light(self, x):
+        """The sky with the stars at other columns."""
+        return SKY + (self.flux[:, None] * self.rows).T @ share(x, self.fwhm)
 
     def frame(self):
         gain, read = self.detector.gain_e_adu, self.detector.read_noise_e
@@ -76,7 +76,7 @@ class Sky:
         variance = (
             self.clean / self.detector.gain_e_adu + (self.detector.read_noise_e / self.detector.gain_e_adu) ** 2
         )
-        shapes = np.array([self.shapes[one].ravel(), self.shapes[other].ravel()])
+        shapes = np.array([np.outer(self.rows[star], self.columns[star]).ravel() for star in (one, other)])
         return np.sqrt(np.diag(np.linalg.inv((shapes / variance.ravel()) @ shapes.T)))
 
 
@@ -147,8 +147,7 @@ def test_the_function_follows_stars_that_are_not_gaussian(detector):
 def test_few_stars_at_places_that_are_a_little_off_tell_the_function_too(detector, drift):
     """As in a small chip whose tracking drifts: 25 stars, a third of them with the same light, 0.05 px off."""
     sky = Sky(2.0, 5.0, 1.0, detector)
-    moved = sum(f * light_of(x + drift, y, 2.0) for f, x, y in zip(sky.flux, sky.x, sky.y, strict=True))
-    sky.clean = (sky.clean + moved + SKY) / 2
+    sky.clean = (sky.clean + sky.light(sky.x + drift)) / 2
     rng = np.random.default_rng(2)
     off = rng.normal(0, 0.05, (2, sky.x.size))
     sky.x, sky.y = sky.x + drift / 2 + off[0], sky.y + off[1]

@@ -36,8 +36,12 @@ def shifts():
     return [*good, measured(92, 61.5, -12.0), measured(93, 0.0, -2.0), *lost, *odd, *unread]
 
 
+def plot(shifts):
+    return plot_shifts(shifts, references=(REFERENCE, None), field="NG2320-1302", night="20240705", large_px=0.5)
+
+
 def draw(shifts):
-    figure = plot_shifts(shifts, references=(REFERENCE, None), field="NG2320-1302", night="20240705", large_px=0.5)
+    figure = plot(shifts)
     figure.canvas.draw()
     return figure
 
@@ -151,8 +155,8 @@ def test_figure_is_written_as_savefig_writes_it(shifts, monkeypatch, kind, dpi):
     monkeypatch.setenv("SOURCE_DATE_EPOCH", "0")  # a PDF says when it was made
     monkeypatch.setitem(matplotlib.rcParams, "svg.hashsalt", "alike")  # else its ids are drawn by lot
     saved, written, mark = io.BytesIO(), io.BytesIO(), {"Title": "mark"}
-    draw(shifts).savefig(saved, format=kind, metadata=mark, **dpi)
-    write_figure(draw(shifts), written, kind=kind, metadata=mark, **dpi)
+    plot(shifts).savefig(saved, format=kind, metadata=mark, **dpi)
+    write_figure(plot(shifts), written, kind=kind, metadata=mark, **dpi)
     assert written.getvalue() == saved.getvalue()
 
 

@@ -51,11 +51,10 @@ def write_season(simulated, *, noise=1e-3, periods=1.0, depths=1.0, variable=())
 
 def curves_of(truth, noise, rng):
     """The light curves of a night: each star's own signal, a common error of each star all night, and noise."""
+    names = ("signal", "amplitude", "epoch_bjd", "duration_d", "period_d")
+    signals = zip(*(truth.stars[name].tolist() for name in names), strict=True)
     flux = np.array(
-        [
-            relative_flux(Signal(*star["signal", "amplitude", "epoch_bjd", "duration_d", "period_d"]), bjd)
-            for star, bjd in zip(truth.stars, truth.bjd.T, strict=True)
-        ]
+        [relative_flux(Signal(*signal), bjd) for signal, bjd in zip(signals, truth.bjd.T, strict=True)]
     )
     flux = flux + rng.normal(0, noise, (len(flux), 1))
     ids = np.repeat(np.asarray(truth.stars["tic_id"]), flux.shape[1])
