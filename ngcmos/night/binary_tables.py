@@ -154,7 +154,7 @@ def is_sealed(unit: TableUnit, content: bytes) -> bool:
 
 
 def table_of(unit: TableUnit, content: bytes, *, text_as_bytes: bool) -> Table | None:
-    """A unit as `Table.read` has it with `mask_invalid=False`, but for numbers in the order of this machine.
+    """A unit as `Table.read` has it with `mask_invalid=False`: numbers in the byte order of the file, too.
 
     Parameters
     ----------
@@ -188,7 +188,7 @@ def _column(values: NDArray[Any], text_as_bytes: bool) -> NDArray[Any]:
     if kind.kind == "S":
         text = np.strings.rstrip(values)
         return text if text_as_bytes else text.astype(f"U{kind.itemsize}")
-    return values == ord("T") if kind.char == "b" else values.astype(kind.newbyteorder("="))
+    return values == ord("T") if kind.char == "b" else values.copy()
 
 
 @functools.lru_cache(maxsize=256)
