@@ -139,7 +139,7 @@ def small_disk(tmp_path):
     subprocess.run(["umount", "-l", str(folder)], check=True)
 
 
-@pytest.mark.parametrize(("room_mb", "rerun"), [(0.3, UP_TO_TABLES), (1.5, UP_TO_TABLES), (3.0, [])])
+@pytest.mark.parametrize(("room_mb", "rerun"), [(0.3, UP_TO_TABLES), (1.0, UP_TO_TABLES), (2.0, [])])
 def test_full_disk_leaves_everything_whole_and_the_next_run_heals(undisturbed, small_disk, room_mb, rerun):
     assert trial_of_room(undisturbed.raw, undisturbed.tables, small_disk.folder, room_mb, rerun)
 
