@@ -5,6 +5,7 @@ days that are asked for. The numbers are those of `astropy.utils.iers.IERS_Auto`
 final values (IERS C04), then those of Bulletin A, which end with a year of predictions.
 """
 
+import bisect
 import functools
 from collections.abc import Mapping
 from pathlib import Path
@@ -32,23 +33,32 @@ def earth_rotation(first_mjd: float, last_mjd: float) -> iers.IERS:
 
 @functools.cache
 def _rotation(first: int, last: int) -> iers.IERS:
-    lines = [
-        line for line in Path(iers.IERS_A_FILE).read_text().splitlines() if line[_BULLETIN_A["UT1_UTC"]].strip()
-    ]
+    lines = Path(iers.IERS_A_FILE).read_text().splitlines()
+    del lines[bisect.bisect_left(lines, True, key=lambda line: not line[_BULLETIN_A["UT1_UTC"]].strip()) :]
     start, end = int(float(lines[0][_MJD])), int(float(lines[-1][_MJD]))
     first, last = min(first, end - STEP_D), max(last, start + STEP_D)
     final = _final_days(first, last)
-    known = (line for line in lines if first <= float(line[_MJD]) <= last)
-    days = [_day_of(line, final) for line in known]
+    days = [_day_of(line, final) for line in _between(lines, _MJD, first, last)]
     return iers.IERS({name: [day[name] for day in days] * unit for name, unit in _UNITS.items()})
 
 
 def _final_days(first: int, last: int) -> Mapping[float, Day]:
     """The days of the table of final values, by their date."""
-    lines = (line for line in Path(iers.IERS_B_FILE).read_text().splitlines() if not line.startswith("#"))
-    rows = (line.split()[4:8] for line in lines if first <= float(line[_MJD_FINAL]) <= last)
+    lines = Path(iers.IERS_B_FILE).read_text().splitlines()
+    del lines[: bisect.bisect_left(lines, True, key=lambda line: not line.startswith("#"))]
+    rows = (line.split()[4:8] for line in _between(lines, _MJD_FINAL, first, last))
     days = [dict(zip(_UNITS, map(float, row), strict=True)) for row in rows]
     return {day["MJD"]: day for day in days}
+
+
+def _between(lines: list[str], place: slice, first: float, last: float) -> list[str]:
+    """The lines of a table in the order of its dates, those from the first one to the last one."""
+
+    def date_of(line: str) -> float:
+        return float(line[place])
+
+    start = bisect.bisect_left(lines, first, key=date_of)
+    return lines[start : bisect.bisect_right(lines, last, lo=start, key=date_of)]
 
 
 def _day_of(line: str, final: Mapping[float, Day]) -> Day:
