@@ -35,4 +35,4 @@ def draw_comparison_map(axes: "Axes", compared: ComparisonMap) -> None:
     axes.plot(*compared.star, "+", ms=11, mew=1.8, color=VERMILION)
     rows, columns = compared.shape
     axes.set(xlim=(-0.5, columns - 0.5), ylim=(-0.5, rows - 0.5), aspect="equal", xticks=[], yticks=[])
-    axes.set_title(f"{compared.x.size} comparison stars, worth {compared.effective:.1f}", fontsize=8)
+    axes.set_title(f"{compared.x.size} comparison stars, worth {compared.effective:.1f}", fontsize=8, y=1.0)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ngcmos.arrays import Floats
+from ngcmos.qc.layout import arrange, name_decades
 from ngcmos.qc.plots import BLACK, BLUE, VERMILION, new_figure
 
 if TYPE_CHECKING:
@@ -37,7 +38,7 @@ def plot_transfer(panels: Sequence[TransferPanel], *, title: str) -> "Figure":
         row[1].axhline(0, color=BLACK, lw=0.8)
         row[1].plot(panel.linear_signal, 100 * panel.linear_deviation, "o", ms=4, color=BLUE)
         row[1].set(xlabel="signal, ADU", ylabel="deviation from a line, %", title="linearity (steady light)")
-    figure.suptitle(title)
+    arrange(figure, title=title, size=12)
     return figure
 
 
@@ -53,4 +54,6 @@ def _draw_curve(axes: "Axes", panel: TransferPanel) -> None:
         axes.loglog(panel.signal, model, color=VERMILION, lw=1, label=f"{panel.gain_e_adu:.4g} e/ADU")
     if np.isfinite(panel.step_adu):
         axes.axvline(panel.step_adu, color=BLACK, ls="--", lw=0.8, label=f"gain step, {panel.step_adu:.0f} ADU")
+    name_decades(axes.xaxis)
+    name_decades(axes.yaxis)
     axes.legend()

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ngcmos.arrays import Bools, Floats
+from ngcmos.qc.layout import add_foot_legend, arrange, name_decades
 from ngcmos.qc.plots import BLACK, BLUE, GREEN, ORANGE, PURPLE, SKYBLUE, VERMILION, YELLOW, new_figure
 
 if TYPE_CHECKING:
@@ -73,8 +74,8 @@ def plot_noise(panels: Sequence[NoisePanel], *, title: str) -> "Figure":
         _draw_ratios(axes[1, column], panel)
     axes[0, 0].set_ylabel("scatter [ppm]")
     axes[1, 0].set_ylabel("measured / predicted")
-    figure.legend(*axes[0, 0].get_legend_handles_labels(), loc="outside lower center", ncols=5, fontsize=9)
-    figure.suptitle(title, fontsize=11)
+    foot = add_foot_legend(figure, axes[0, 0].get_legend_handles_labels()[0], columns=5)
+    arrange(figure, title=title, foot_in=foot)
     return figure
 
 
@@ -98,7 +99,8 @@ def _draw_scatter(axes: "Axes", panel: NoisePanel) -> None:
     axes.set_yscale("log")
     if np.isfinite(lowest):
         axes.set_ylim(bottom=_PPM * lowest / 10)
-    axes.set_title(panel.name, fontsize=10)
+    name_decades(axes.yaxis)
+    axes.set_title(panel.name, fontsize=10, y=1.0)
     axes.grid(alpha=0.3)
 
 

@@ -18,6 +18,7 @@ import numpy as np
 
 from ngcmos.arrays import Floats
 from ngcmos.names import ShiftVerdict
+from ngcmos.qc.layout import add_foot_legend, arrange
 from ngcmos.qc.shifts import MeasuredShift
 
 if TYPE_CHECKING:
@@ -39,6 +40,7 @@ MARKS = [
     ("<", ORANGE),
     (">", PURPLE),
 ]
+_COMPRESS_LEVEL = 3  # of 9
 _CLOSE_UP_PX = 1.0
 _DAY_S, _LEAST_MARGIN_S = 86400.0, 30.0
 
@@ -69,7 +71,7 @@ def plot_shifts(
     from matplotlib.gridspec import GridSpec
 
     figure = new_figure(11.7, 8.3)
-    grid = GridSpec(2, 2, figure=figure, height_ratios=[1.2, 1])
+    grid = GridSpec(2, 3, figure=figure, height_ratios=[1.2, 1], width_ratios=[1, 1, 0.02])
     known = [measured for measured in shifts if measured.shift.known and measured.time]
     times = np.array([_days_of(measured.time) for measured in known if measured.time])
     x = np.array([measured.shift.x for measured in known], float)
@@ -78,25 +80,26 @@ def plot_shifts(
     _scatter_near(near, times, x, y, large_px)
     points = _scatter_all(everywhere, times, x, y, large_px)
     if known:
-        _name_times(figure.colorbar(points, ax=[near, everywhere], label="UTC").ax.yaxis)
+        bar = figure.colorbar(points, cax=figure.add_subplot(grid[0, 2]), label="UTC")
+        _name_times(bar.ax.yaxis, most=5, dated=False)
     series = figure.add_subplot(grid[1, :])
     _draw_against_time(series, times, x, y, large_px)
     _mark_turn(series, shifts)
     _mark_unknown(series, [measured for measured in shifts if not measured.shift.known])
     _finish_time_axis(series, shifts)
-    figure.legend(loc="outside lower center", ncols=4, fontsize=9)
+    foot = add_foot_legend(figure, series.get_legend_handles_labels()[0], columns=4)
     named = ", of the turned sky ".join(name for name in references if name)
     title = f"{field}, night {night}: {_count(shifts, large_px)}\nreference {named}; donuts' sign, the correction"
-    figure.suptitle(title, fontsize=11)
+    arrange(figure, title=title, foot_in=foot)
     return figure
 
 
 def new_figure(width: float, height: float) -> "Figure":
-    """An empty figure of inches, drawn without a display."""
+    """An empty figure of inches, drawn without a display; `arrange` gives its panels their places."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
-    figure = Figure(figsize=(width, height), layout="constrained")
+    figure = Figure(figsize=(width, height))
     FigureCanvasAgg(figure)
     return figure
 
@@ -109,7 +112,7 @@ def write_figure(
     dpi: float = 0.0,
     metadata: Mapping[str, str] | None = None,
 ) -> None:
-    """Write a figure as `savefig` does, byte for byte, but drawn once: savefig draws all for its layout first.
+    """Write a figure as `savefig` does, but drawn once: savefig draws all for a layout first.
 
     Parameters
     ----------
@@ -124,22 +127,32 @@ def write_figure(
     """
     if dpi:
         figure.set_dpi(dpi)
-    canvas: Any  # matplotlib says no types of what a canvas prints
     if kind == "png":
-        from matplotlib.backends.backend_agg import FigureCanvasAgg
-
-        canvas = FigureCanvasAgg(figure)
-        canvas.print_png(file, metadata=metadata)
+        _write_png(figure, file, metadata or {})
     elif kind == "pdf":
         from matplotlib.backends.backend_pdf import FigureCanvasPdf
 
-        canvas = FigureCanvasPdf(figure)
+        canvas: Any = FigureCanvasPdf(figure)  # matplotlib says no types of what a canvas draws and prints
         canvas.print_pdf(file, metadata=metadata)
     else:
         from matplotlib.backends.backend_svg import FigureCanvasSVG
 
         canvas = FigureCanvasSVG(figure)
         canvas.print_svg(file, metadata=metadata)
+
+
+def _write_png(figure: "Figure", file: Path | BinaryIO, metadata: Mapping[str, str]) -> None:
+    """Opaque, as all figures are, and less compressed than usual: as small, in half of the time."""
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from PIL import Image, PngImagePlugin
+
+    canvas: Any = FigureCanvasAgg(figure)
+    canvas.draw()
+    marks = PngImagePlugin.PngInfo()
+    for name, text in metadata.items():
+        marks.add_text(name, text)
+    picture = Image.fromarray(np.asarray(canvas.buffer_rgba())).convert("RGB")
+    picture.save(file, format="png", pnginfo=marks, dpi=(figure.dpi, figure.dpi), compress_level=_COMPRESS_LEVEL)
 
 
 def _days_of(text: str) -> float:
@@ -174,7 +187,7 @@ def _scatter_near(axes: "Axes", times: Floats, x: Floats, y: Floats, large_px: f
     _scatter(axes, times, x, y, large_px)
     axes.set(xlim=(-reach, reach), ylim=(-reach, reach), aspect="equal")
     axes.set(xticks=np.linspace(-reach, reach, 5), yticks=np.linspace(-reach, reach, 5))
-    axes.set_title(f"within {reach:g} px: {inside.sum()} of {x.size}", fontsize=10)
+    axes.set_title(f"within {reach:g} px: {inside.sum()} of {x.size}", fontsize=10, y=1.0)
 
 
 def _scatter_all(axes: "Axes", times: Floats, x: Floats, y: Floats, large_px: float) -> "PathCollection":
@@ -183,7 +196,7 @@ def _scatter_all(axes: "Axes", times: Floats, x: Floats, y: Floats, large_px: fl
     worst = max(np.abs(x).max(initial=0), np.abs(y).max(initial=0))
     _set_reach(axes, worst, large_px, "xy")
     axes.set_aspect("equal" if axes.get_xscale() == "linear" else "auto")
-    axes.set_title(f"all, worst {worst:.2f} px" if x.size else "all", fontsize=10)
+    axes.set_title(f"all, worst {worst:.2f} px" if x.size else "all", fontsize=10, y=1.0)
     return points
 
 
@@ -204,12 +217,12 @@ def _set_reach(axes: "Axes", worst: float, large_px: float, which: str) -> None:
         getattr(axes, f"set_{name}lim")(-reach, reach)
 
 
-def _name_times(axis: "Axis") -> None:
+def _name_times(axis: "Axis", *, most: int = 9, dated: bool = True) -> None:
     from matplotlib.dates import AutoDateLocator, ConciseDateFormatter
 
-    locator = AutoDateLocator(minticks=3, maxticks=9)  # type: ignore[no-untyped-call]
+    locator = AutoDateLocator(minticks=3, maxticks=most)  # type: ignore[no-untyped-call]
     axis.set_major_locator(locator)
-    axis.set_major_formatter(ConciseDateFormatter(locator))  # type: ignore[no-untyped-call]
+    axis.set_major_formatter(ConciseDateFormatter(locator, show_offset=dated))  # type: ignore[no-untyped-call]
 
 
 def _draw_against_time(axes: "Axes", times: Floats, x: Floats, y: Floats, large_px: float) -> None:

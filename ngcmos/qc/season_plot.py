@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ngcmos.arrays import Bools, Floats, Ints
+from ngcmos.qc.layout import arrange, name_decades
 from ngcmos.qc.plots import BLACK, BLUE, GREEN, ORANGE, PURPLE, SKYBLUE, VERMILION, new_figure
 from ngcmos.stats import quotient
 
@@ -87,13 +88,13 @@ def plot_season(
 
     figure = new_figure(12, 8)
     panels = len(foldings) + (power is not None)
-    grid = GridSpec(2, max(panels, 1), figure, height_ratios=[1.2, 1], hspace=0.3)
+    grid = GridSpec(1 + (panels > 0), max(panels, 1), figure, height_ratios=[1.2, 1][: 1 + (panels > 0)])
     _draw_nights(figure.add_subplot(grid[0, :]), series)
     for column, folding in enumerate(foldings):
         _draw_folded(figure.add_subplot(grid[1, column]), series, folding)
     if power is not None:
         _draw_power(figure.add_subplot(grid[1, panels - 1]), *power, foldings)
-    figure.suptitle(title, fontsize=11)
+    arrange(figure, title=title)
     return figure
 
 
@@ -122,7 +123,7 @@ def _draw_nights(axes: "Axes", series: SeasonSeries) -> None:
     step = max(1, -(-names.size // _MOST_LABELS))
     axes.set_xticks(middle[::step], [name[:8] for name in names[::step]], fontsize=8)
     axes.set_ylabel("relative flux")
-    axes.set_title("nights side by side, red: their means", fontsize=9)
+    axes.set_title("nights side by side, red: their means", fontsize=9, y=1.0)
     _set_reach(axes, series.flux[series.good])
 
 
@@ -163,7 +164,7 @@ def _draw_folded(axes: "Axes", series: SeasonSeries, folding: Folding) -> None:
         0.5 * (edges[1:] + edges[:-1]), mean, quotient(1, np.sqrt(total)), fmt=".", ms=5, color=BLACK, lw=0.8
     )
     axes.set_xlabel("hours from the middle" if hours else "phase")
-    axes.set_title(f"{folding.said} {period:.6g} d", fontsize=9)
+    axes.set_title(f"{folding.said} {period:.6g} d", fontsize=9, y=1.0)
     _set_reach(axes, flux)
 
 
@@ -171,9 +172,10 @@ def _draw_power(axes: "Axes", periods: Floats, power: Floats, foldings: list[Fol
     axes.semilogx(periods, power, lw=0.6, color=BLUE)
     for folding in foldings:
         axes.axvline(folding.period_d, color=VERMILION, lw=0.8, ls="--")
+    name_decades(axes.xaxis)
     axes.set_xlabel("period, days")
     axes.set_ylabel("power")
-    axes.set_title("periodogram", fontsize=9)
+    axes.set_title("periodogram", fontsize=9, y=1.0)
     axes.set_ylim(bottom=0)
 
 

@@ -7,6 +7,7 @@ import numpy as np
 
 from ngcmos.arrays import Floats, Shape
 from ngcmos.qc.extinction import Line, fit_line
+from ngcmos.qc.layout import arrange
 from ngcmos.qc.plots import BLUE, VERMILION, new_figure
 
 if TYPE_CHECKING:
@@ -52,7 +53,7 @@ def plot_solution(picture: SolutionPicture, *, title: str) -> "Figure":
     radius = np.hypot(x - (columns - 1) / 2, y - (rows - 1) / 2)
     _draw_radial(radial, radius, np.hypot(dx, dy))
     told = f"{title}: measured minus predicted places of {x.size} stars, medians of the night"
-    figure.suptitle(told, fontsize=11)
+    arrange(figure, title=told)
     return figure
 
 
@@ -66,7 +67,7 @@ def _draw_arrows(axes: "Axes", shape: Shape, x: Floats, y: Floats, off: Floats) 
     key = float(f"{largest:.1g}")
     scale = largest / (_ARROW * columns)
     arrows = axes.quiver(x, y, *off, angles="xy", scale_units="xy", scale=scale, color=BLUE, width=0.003)
-    axes.set_title(" ", fontsize=10)  # room for the key
+    axes.set_title(" ", fontsize=10, y=1.0)  # room for the key
     axes.quiverkey(arrows, 0.86, 1.03, key, f"{key:g} px", labelpos="E", fontproperties={"size": 9})
 
 
@@ -88,13 +89,13 @@ def plot_zero_point(picture: ZeroPointPicture, *, title: str) -> "Figure":
     air, colour = figure.subplots(1, 2)
     line = fit_line(picture.airmass, picture.zp)
     _draw_points(air, picture.airmass, picture.zp, line)
-    air.set_title(_say_extinction(line, _span(picture.airmass)), fontsize=10)
+    air.set_title(_say_extinction(line, _span(picture.airmass)), fontsize=10, y=1.0)
     air.set(xlabel="airmass", ylabel="zero point [mag]")
     by_colour = fit_line(picture.colour, picture.offset_mag)
     _draw_points(colour, picture.colour, picture.offset_mag, by_colour)
-    colour.set_title(_say_slope(by_colour, _span(picture.colour)), fontsize=10)
+    colour.set_title(_say_slope(by_colour, _span(picture.colour)), fontsize=10, y=1.0)
     colour.set(xlabel="Gaia BP - RP [mag]", ylabel="star's own over the frame's [mag]")
-    figure.suptitle(title, fontsize=11)
+    arrange(figure, title=title)
     return figure
 
 

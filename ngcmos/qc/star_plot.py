@@ -16,6 +16,7 @@ import numpy as np
 
 from ngcmos.arrays import Counts, Floats, Ints
 from ngcmos.qc.comparison_map import ComparisonMap, draw_comparison_map
+from ngcmos.qc.layout import arrange, fill_width
 from ngcmos.qc.plots import BLACK, BLUE, GREEN, MARKS, ORANGE, VERMILION, new_figure
 from ngcmos.stats import MAD_TO_SIGMA
 
@@ -28,6 +29,8 @@ Mark = tuple[str, str, str]  # marker, colour, text
 
 _HOURS = 24.0
 _GREY = "0.6"
+_LEFT_SHARE, _BETWEEN = 0.68, 0.01  # of the width
+_CAPTION_IN, _CAPTION_SIZE = 3.12, 7.0
 _SMALLEST_CUT_OUT_PX = 30.0
 
 
@@ -124,10 +127,10 @@ def plot_star(
     hours = (series.bjd - offset) * _HOURS
     points = {name: ((bjd - offset) * _HOURS, value, err) for name, (bjd, value, err) in (binned or {}).items()}
     names = ["relative", "flux", "sky", "position"][series.relative is None :]
-    grid = GridSpec(len(names), 2, figure=figure, width_ratios=[2, 1])
+    grid = GridSpec(len(names), 1, figure=figure, right=_LEFT_SHARE)
     panels: dict[str, Axes] = {}
     for row, name in enumerate(names):
-        panels[name] = figure.add_subplot(grid[row, 0], sharex=panels.get(names[0]))
+        panels[name] = figure.add_subplot(grid[row], sharex=panels.get(names[0]))
         _DRAW[name](panels[name], hours, series, points.get(name))
         panels[name].tick_params(labelbottom=name == names[-1])
         panels[name].margins(x=0.02)
@@ -137,19 +140,19 @@ def plot_star(
         [panels[name] for name in names if name in ("relative", "flux")], hours, series, flag_names
     )
     heights = [len(names) - 1, 1] if series.compared is None else [2.1, 1.9, 1]
-    right = grid[:, 1].subgridspec(len(heights), 1, height_ratios=heights)
+    right = GridSpec(len(heights), 1, figure=figure, height_ratios=heights, left=_LEFT_SHARE + _BETWEEN)
     if series.compared is not None:
         draw_comparison_map(figure.add_subplot(right[1]), series.compared)
     _draw_cut_out(figure.add_subplot(right[0]), cut_out)
     _explain(figure.add_subplot(right[-1]), marked, series, bool(binned))
-    figure.suptitle(title, fontsize=12)
+    arrange(figure, title=title, size=12)
     return figure
 
 
 def _draw_flux(axes: "Axes", hours: Floats, series: StarSeries, binned: Points | None) -> None:
     axes.errorbar(hours, series.flux, series.fluxerr, fmt=".", ms=4, color=BLUE, ecolor=_GREY, elinewidth=0.7)
     _add_binned(axes, binned)
-    axes.set_ylabel("flux [ADU s$^{-1}$]" if series.is_per_second else "flux [ADU]")
+    axes.set_ylabel("flux [ADU s⁻¹]" if series.is_per_second else "flux [ADU]")
     axes.ticklabel_format(axis="y", style="plain", useOffset=False)  # a factor would lie among the airmasses
 
 
@@ -164,7 +167,7 @@ def _draw_relative(axes: "Axes", hours: Floats, series: StarSeries, binned: Poin
 
 def _draw_sky(axes: "Axes", hours: Floats, series: StarSeries, _: Points | None) -> None:
     axes.plot(hours, series.sky, ".", ms=4, color=GREEN)
-    axes.set_ylabel("sky [ADU px$^{-1}$ s$^{-1}$]" if series.is_per_second else "sky [ADU px$^{-1}$]")
+    axes.set_ylabel("sky [ADU px⁻¹ s⁻¹]" if series.is_per_second else "sky [ADU px⁻¹]")
 
 
 def _draw_position(axes: "Axes", hours: Floats, series: StarSeries, _: Points | None) -> None:
@@ -173,6 +176,7 @@ def _draw_position(axes: "Axes", hours: Floats, series: StarSeries, _: Points | 
         label = f"{name} {'+' if median < 0 else '−'} {abs(median):.1f}"
         axes.plot(hours, values - median, marker, ms=4, color=colour, label=label)
     axes.set_ylabel("position [px]")
+    axes.set_title(" ", fontsize=9, y=1.0)  # room for the legend
     axes.legend(loc="lower right", bbox_to_anchor=(1, 1), fontsize=8, ncols=2, frameon=False, borderaxespad=0)
 
 
@@ -236,7 +240,7 @@ def _draw_cut_out(axes: "Axes", cut_out: CutOut) -> None:
     from matplotlib.colors import AsinhNorm
     from matplotlib.patches import Circle
 
-    axes.set_title(cut_out.caption, fontsize=8, wrap=True)
+    axes.set_title(fill_width(cut_out.caption, _CAPTION_IN, _CAPTION_SIZE), fontsize=_CAPTION_SIZE, y=1.0)
     half = max(_SMALLEST_CUT_OUT_PX, 1.4 * cut_out.annulus_px[1])
     stamp, extent = _cut(cut_out, half)
     if stamp.size == 0:

@@ -8,6 +8,7 @@ import numpy as np
 
 from ngcmos.arrays import Bools, Floats
 from ngcmos.night.spans import DAY_S, clock
+from ngcmos.qc.layout import arrange
 from ngcmos.qc.plots import BLACK, BLUE, GREEN, ORANGE, PURPLE, SKYBLUE, VERMILION, new_figure
 from ngcmos.stats import mad_sigma
 
@@ -20,7 +21,9 @@ _Moment = TypeVar("_Moment", float, Floats)
 _GREY = "0.7"
 _MARGIN_SIGMA, _POINT_SIGMA = 6.0, 3.5  # of the bins, of the points: those far off do not flatten the curve
 _SHADE = 0.15
-_HOUR_STEPS, _MOST_HOURS, _DATES = (1 / 60, 1 / 12, 0.25, 0.5, 1.0, 2.0, 4.0), 7, 3
+_NEXT_FRAME = 1.5  # of the usual time between frames, up to which one follows another
+_HOUR_STEPS, _DATES = (1 / 60, 1 / 30, 1 / 12, 0.25, 0.5, 1.0, 2.0, 4.0, 6.0), 3
+_MOST_HOURS, _MOST_OF_SMALL = 7, 4  # clock times on an axis, and on one of the small panels
 _LEEWAY_H, _LEEWAY = 0.02, 0.02  # before the first and after the last frame, and as a share of all hours
 
 
@@ -93,7 +96,8 @@ def plot_target(series: TargetSeries, *, title: str, width: float, height: float
         _shade(one, series)
         one.tick_params(labelsize=8)
     _name_hours(axes[-1], series.unix)
-    axes[0].set_title(title, fontsize=9)
+    axes[0].set_title(title, fontsize=9, y=1.0)
+    arrange(figure)
     return figure
 
 
@@ -104,13 +108,15 @@ def plot_small(curves: Sequence[tuple[str, Points]], *, width: float, columns: i
     axes = figure.subplots(rows, columns, squeeze=False, sharex=True)
     for (title, (time, value, error)), one in zip(curves, axes.flat, strict=False):
         one.errorbar(_days(time), value, error, fmt="o", ms=2.5, lw=0.8, color=BLUE)
-        one.set_title(title, fontsize=8)
+        one.ticklabel_format(axis="y", style="plain", useOffset=False)
+        one.set_title(title, fontsize=8, y=1.0)
         one.tick_params(labelsize=7)
     for one in axes.flat[len(curves) :]:
         one.set_visible(False)
     times = np.concatenate([time for _, (time, _, _) in curves])
     for one in axes[-1]:
-        _name_hours(one, times)
+        _name_hours(one, times, _MOST_OF_SMALL)
+    arrange(figure)
     return figure
 
 
@@ -153,12 +159,14 @@ def _draw_expected(axes: "Axes", expected: tuple[float, float, float, float]) ->
 
 
 def _shade(axes: "Axes", series: TargetSeries) -> None:
-    """Grey where frames are spoilt, half a frame to each side."""
+    """Grey where frames are spoilt, half a frame to each side; those that follow each other are one piece."""
     if series.unix.size < 2:
         return
-    half = float(np.median(np.diff(np.sort(series.unix)))) / 2
-    for moment in series.unix[series.bad]:
-        axes.axvspan(_days(moment - half), _days(moment + half), color="0.5", alpha=_SHADE, lw=0)
+    step = float(np.median(np.diff(np.sort(series.unix))))
+    moments = np.sort(series.unix[series.bad])
+    for run in np.split(moments, np.flatnonzero(np.diff(moments) > _NEXT_FRAME * step) + 1):
+        if run.size:
+            axes.axvspan(_days(run[0] - step / 2), _days(run[-1] + step / 2), color="0.5", alpha=_SHADE, lw=0)
 
 
 def _days(unix: _Moment) -> _Moment:
@@ -166,8 +174,8 @@ def _days(unix: _Moment) -> _Moment:
     return unix / DAY_S
 
 
-def _name_hours(axes: "Axes", unix: Floats) -> None:
-    """Clock times, UTC, on the axis of days, from the first to the last of these moments; dates over several days.
+def _name_hours(axes: "Axes", unix: Floats, most: int = _MOST_HOURS) -> None:
+    """At most this many clock times, UTC, of these moments on the axis of days; dates over several days.
 
     The limits are set: those that matplotlib finds for one moment alone are years apart.
     """
@@ -175,12 +183,12 @@ def _name_hours(axes: "Axes", unix: Floats) -> None:
     leeway = max(_LEEWAY_H, _LEEWAY * (last - first))
     first, last = first - leeway, last + leeway
     axes.set_xlim(first / 24, last / 24)
-    if (last - first) / _HOUR_STEPS[-1] > _MOST_HOURS:
+    if (last - first) / _HOUR_STEPS[-1] > most:
         days = np.linspace(np.ceil(first / 24), np.floor(last / 24), _DATES).round()
         axes.set_xticks(days, [clock(day * DAY_S, dated=True)[:10] for day in days.tolist()])
         axes.set_xlabel("date", fontsize=8)
         return
-    step = next((one for one in _HOUR_STEPS if (last - first) / one <= _MOST_HOURS), _HOUR_STEPS[-1])
+    step = next((one for one in _HOUR_STEPS if (last - first) / one <= most), _HOUR_STEPS[-1])
     hours = np.arange(np.ceil(first / step), np.floor(last / step) + 1) * step
     axes.set_xticks(hours / 24, [clock(round(hour * 3600)) for hour in hours.tolist()])
     axes.set_xlabel("UTC", fontsize=8)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import ArrayLike
 
+from ngcmos.qc.layout import arrange, name_decades
 from ngcmos.qc.plots import BLUE, GREEN, ORANGE, PURPLE, SKYBLUE, VERMILION, new_figure
 
 if TYPE_CHECKING:
@@ -46,7 +47,9 @@ def plot_timescale(lines: Sequence[TimescaleLine], *, title: str) -> "Figure":
         axes.plot(line.minutes, white, ":", color=colour, lw=0.9)
     axes.plot([], [], ":", color="0.4", lw=0.9, label="white noise")
     axes.set(xscale="log", yscale="log", xlabel="length of a bin [min]", ylabel="scatter [ppm]")
+    name_decades(axes.xaxis)
+    name_decades(axes.yaxis)
     axes.grid(alpha=0.3, which="both")
     axes.legend(fontsize=8, loc="upper right")
-    figure.suptitle(title, fontsize=11)
+    arrange(figure, title=title)
     return figure

@@ -1,12 +1,12 @@
 """Figure of a light curve with a transit, or of a night that should have had one; returned, never written here."""
 
 import dataclasses
-import textwrap
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from ngcmos.arrays import Floats
+from ngcmos.qc.layout import add_foot_text, arrange
 from ngcmos.qc.plots import BLACK, BLUE, ORANGE, VERMILION, new_figure
 
 if TYPE_CHECKING:
@@ -15,7 +15,6 @@ if TYPE_CHECKING:
 
 _HOURS = 24.0
 _GREY = "0.6"
-_LETTERS_AN_INCH = 14  # of 9 points
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -65,8 +64,7 @@ def plot_transit(panels: list[TransitPanel], *, title: str, said: str) -> "Figur
     axes[0, 0].set_ylabel("relative flux, trend taken off")
     axes[1, 0].set_ylabel("left over")
     axes[0, 0].legend(loc="lower left", fontsize=8)
-    figure.suptitle(textwrap.fill(title, int(_LETTERS_AN_INCH * 9 / 12 * width)), fontsize=12)
-    figure.supxlabel(textwrap.fill(said, int(_LETTERS_AN_INCH * width)), fontsize=9)
+    arrange(figure, title=title, size=12, foot_in=add_foot_text(figure, said))
     return figure
 
 
@@ -92,7 +90,7 @@ def _draw_night(upper: "Axes", lower: "Axes", panel: TransitPanel) -> None:
     )
     upper.plot(hours, panel.model / panel.trend, color=VERMILION, lw=1.6, zorder=4, label="model")
     lower.axhline(0.0, color=BLACK, lw=0.8)
-    upper.set_title(panel.name, fontsize=10)
+    upper.set_title(panel.name, fontsize=10, y=1.0)
     lower.set_xlabel(f"hours since BJD_TDB {start:.0f}.0")
     upper.margins(x=0.02)
     if panel.expected is not None:

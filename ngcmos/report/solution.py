@@ -31,7 +31,7 @@ FRAMES_READ = 40  # evenly through the night: what is usual shows in these
 SURE_PX = 0.1  # residuals of stars whose centroid is less sure are noise
 LARGE_DPI, SMALL_DPI = 110, 45
 _PNG_END = b"IEND\xaeB`\x82"
-_ROOMS = ("ngcmos.report.solution", "ngcmos.qc.solution_plot", "ngcmos.qc.plots")
+_ROOMS = ("ngcmos.report.solution", *(f"ngcmos.qc.{name}" for name in ("layout", "plots", "solution_plot")))
 _SPOILT = Flag.EDGE | Flag.SATURATED | Flag.BAD_PIXEL | Flag.BLENDED | Flag.OFF_CHIP | Flag.TRAIL | Flag.CLOUD
 
 

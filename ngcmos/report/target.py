@@ -44,7 +44,7 @@ WIDE_IN, NARROW_IN = (9.6, 7.4), (4.2, 7.0)  # figures on a laptop and on paper,
 DOTS_PER_INCH = 110
 _ROOMS = (  # whose code makes the chapter
     *[f"ngcmos.report.{name}" for name in ("chapter", "html", "target", "transit")],
-    *[f"ngcmos.qc.{name}" for name in ("plots", "target_plot")],
+    *[f"ngcmos.qc.{name}" for name in ("layout", "plots", "target_plot")],
     *[
         f"ngcmos.{name}"
         for name in ("astrometry.catalog", "lightcurves", "names", "night.spans", "tables", "transits")

@@ -54,7 +54,7 @@ _PNG_END = b"IEND\xaeB`\x82"
 ROOMS = (
     "ngcmos.lightcurves",
     *[f"ngcmos.photometry.{name}" for name in ("noise", "quality", "sky", "trails")],
-    *[f"ngcmos.qc.{name}" for name in ("noise_plot", "plots")],
+    *[f"ngcmos.qc.{name}" for name in ("layout", "noise_plot", "plots")],
     "ngcmos.stages.noise_model",
 )
 _TERM_KEYS = {

@@ -7,6 +7,7 @@ import sys
 import matplotlib
 import numpy as np
 import pytest
+from PIL import Image
 
 from ngcmos.names import ShiftVerdict
 from ngcmos.qc.plots import plot_shifts, write_figure
@@ -148,9 +149,18 @@ def test_night_without_any_shift_is_drawn(shifts):
     assert "7 frames" in draw([one for one in shifts if not one.shift.known]).get_suptitle()
 
 
-@pytest.mark.parametrize(
-    ("kind", "dpi"), [("png", {"dpi": 80}), ("pdf", {}), ("pdf", {"dpi": 80}), ("svg", {"dpi": 80})]
-)
+def test_picture_is_written_as_savefig_writes_it(shifts):
+    saved, written = io.BytesIO(), io.BytesIO()
+    draw(shifts).savefig(saved, format="png", dpi=80)
+    write_figure(draw(shifts), written, dpi=80, metadata={"Title": "mark"})
+    with Image.open(saved) as one, Image.open(written) as other:
+        assert np.array_equal(np.asarray(one.convert("RGB")), np.asarray(other))
+        assert one.convert("RGBA").getextrema()[3] == (255, 255)  # nothing shines through
+        assert other.info["Title"] == "mark"
+        assert other.info["dpi"] == pytest.approx(one.info["dpi"])
+
+
+@pytest.mark.parametrize(("kind", "dpi"), [("pdf", {}), ("pdf", {"dpi": 80}), ("svg", {"dpi": 80})])
 def test_figure_is_written_as_savefig_writes_it(shifts, monkeypatch, kind, dpi):
     monkeypatch.setenv("SOURCE_DATE_EPOCH", "0")  # a PDF says when it was made
     monkeypatch.setitem(matplotlib.rcParams, "svg.hashsalt", "alike")  # else its ids are drawn by lot
