@@ -27,6 +27,14 @@ def first_off(make_case):
 
 
 @pytest.fixture(scope="module")
+def reduced(first_off, tmp_path_factory):
+    """That night after its chain."""
+    case = copy_case(first_off, tmp_path_factory.mktemp("reduced") / "base")
+    case.reduce()
+    return case
+
+
+@pytest.fixture(scope="module")
 def still(make_case):
     """The same night without, reduced."""
     case = make_case(frames=8)
@@ -34,21 +42,17 @@ def still(make_case):
     return case
 
 
-def test_a_first_frame_that_is_off_does_not_choose_the_stars(first_off, still, tmp_path):
-    case = copy_case(first_off, tmp_path / "base")
-    first = case.frames[0].name
-    case.reduce()
-    assert within_one(case.stars(), still.stars())
-    assert first not in case.measured() and len(case.measured()) == 7
-    assert (case.folder / "failed_donuts" / first).exists()
+def test_a_first_frame_that_is_off_does_not_choose_the_stars(first_off, reduced, still):
+    first = first_off.frames[0].name
+    assert within_one(reduced.stars(), still.stars())
+    assert first not in reduced.measured() and len(reduced.measured()) == 7
+    assert (reduced.folder / "failed_donuts" / first).exists()
 
 
-def test_a_second_run_changes_nothing(first_off, tmp_path):
-    case = copy_case(first_off, tmp_path / "base")
-    case.reduce()
-    before = {path: path.read_bytes() for path in case.folder.glob("*.fits")}
-    case.reduce()
-    assert {path: path.read_bytes() for path in case.folder.glob("*.fits")} == before
+def test_a_second_run_changes_nothing(reduced):
+    before = {path: path.read_bytes() for path in reduced.folder.glob("*.fits")}
+    reduced.reduce()
+    assert {path: path.read_bytes() for path in reduced.folder.glob("*.fits")} == before
 
 
 def test_stars_chosen_by_a_frame_that_was_off_are_chosen_anew(first_off, still, tmp_path, caplog):
