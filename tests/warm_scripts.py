@@ -100,19 +100,25 @@ class WarmScripts:
 def import_all():
     """Import the package and what its functions import when they are called."""
     import ngcmos.commands.running  # first, before numpy, as scripts do
-    from astropy.utils import iers
-
-    from ngcmos.simulate.ephemeris import bundled_earth_orientation
 
     for module in pkgutil.walk_packages(ngcmos.__path__, "ngcmos."):
         if not module.name.endswith("__main__"):
             importlib.import_module(module.name)
     for name in ASKED_FOR_LATER:
         importlib.import_module(name)
-    with bundled_earth_orientation():
-        iers.earth_orientation_table.get()  # half a second for each that simulates
+    read_earth_rotation()
     gc.collect()
     gc.freeze()
+
+
+def read_earth_rotation():
+    """The table that astropy keeps once it was read: half a second of each script that simulates."""
+    from astropy.utils import iers
+
+    from ngcmos.simulate.ephemeris import bundled_earth_orientation
+
+    with bundled_earth_orientation():
+        iers.earth_orientation_table.get()
 
 
 def serve(folder):
