@@ -81,7 +81,7 @@ def plot_shifts(
     points = _scatter_all(everywhere, times, x, y, large_px)
     if known:
         bar = figure.colorbar(points, cax=figure.add_subplot(grid[0, 2]), label="UTC")
-        _name_times(bar.ax.yaxis, most=5, dated=False)
+        _name_times(bar.ax.yaxis, dated=False)
     series = figure.add_subplot(grid[1, :])
     _draw_against_time(series, times, x, y, large_px)
     _mark_turn(series, shifts)
@@ -217,10 +217,10 @@ def _set_reach(axes: "Axes", worst: float, large_px: float, which: str) -> None:
         getattr(axes, f"set_{name}lim")(-reach, reach)
 
 
-def _name_times(axis: "Axis", *, most: int = 9, dated: bool = True) -> None:
+def _name_times(axis: "Axis", *, dated: bool = True) -> None:
     from matplotlib.dates import AutoDateLocator, ConciseDateFormatter
 
-    locator = AutoDateLocator(minticks=3, maxticks=most)  # type: ignore[no-untyped-call]
+    locator = AutoDateLocator(minticks=3, maxticks=9)  # type: ignore[no-untyped-call]
     axis.set_major_locator(locator)
     axis.set_major_formatter(ConciseDateFormatter(locator, show_offset=dated))  # type: ignore[no-untyped-call]
 

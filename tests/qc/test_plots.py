@@ -139,7 +139,7 @@ def test_nothing_is_cut_off(figure):
     assert (x1 <= width, y1 <= height) == (True, True)
 
 
-@pytest.mark.parametrize("count", [0, 1, 2])
+@pytest.mark.parametrize("count", [0, 1, 2, 3, 4, 5, 7])
 def test_few_frames_are_drawn_too(count):
     figure = draw([measured(number, 0.1, 0.2) for number in range(count)])
     assert f"{count} frames" in figure.get_suptitle()
