@@ -18,6 +18,7 @@ RINGS = 12
 LEAST_AIRMASSES = 0.1  # that a night must span to say anything of the air
 LEAST_COLOURS_MAG = 0.1  # that stars must span to say anything of their colour
 _ARROW = 0.06  # of the width of the chip, for the largest usual residual
+_MOST_STEPS = 7  # between the ticks of an axis: to draw one takes as long as a thousand points
 _USUAL = 90  # percentile
 
 
@@ -60,6 +61,7 @@ def plot_solution(picture: SolutionPicture, *, title: str) -> "Figure":
 def _draw_arrows(axes: "Axes", shape: Shape, x: Floats, y: Floats, off: Floats) -> None:
     rows, columns = shape
     axes.set(xlim=(-0.5, columns - 0.5), ylim=(-0.5, rows - 0.5), aspect="equal", xlabel="x [px]", ylabel="y [px]")
+    axes.locator_params(nbins=_MOST_STEPS)
     if not x.size:
         axes.text(0.5, 0.5, "no star is known so well", ha="center", transform=axes.transAxes)
         return
@@ -80,6 +82,7 @@ def _draw_radial(axes: "Axes", radius: Floats, size: Floats) -> None:
         axes.set_ylim(0, 3 * float(np.percentile(size, _USUAL)))
         axes.legend(fontsize=9, loc="upper left")
     axes.set(xlabel="distance from the middle of the chip [px]", ylabel="residual [px]")
+    axes.locator_params(nbins=_MOST_STEPS)
     axes.grid(alpha=0.3)
 
 
@@ -107,6 +110,7 @@ def _draw_points(axes: "Axes", x: Floats, y: Floats, line: Line) -> None:
         near = y[np.isfinite(y)]
         middle, reach = np.median(near), 1.5 * np.percentile(np.abs(near - np.median(near)), 98)
         axes.set_ylim(middle - max(reach, 0.01), middle + max(reach, 0.01))
+    axes.locator_params(nbins=_MOST_STEPS)
     axes.grid(alpha=0.3)
 
 
