@@ -24,10 +24,10 @@ from ngcmos.night.cards import BLOCK, CARD, PlainHeader, bytes_of_header, plain_
 _HEADER_BLOCKS = 8
 _FORM = re.compile(r"(?P<count>[0-9]*)(?P<kind>[ABDEIJKL]) *\Z")
 _NUMBERS = {"B": ">u1", "D": ">f8", "E": ">f4", "I": ">i2", "J": ">i4", "K": ">i8", "L": ">i1"}
-_OF_COLUMNS = re.compile(r"(TTYPE|TFORM|TUNIT)[0-9]+\Z")
-_ODD = re.compile(r"T(NULL|SCAL|ZERO|DISP|BCOL|DIM|CTYP|CUNI|CRPX|CRVL|CDLT|RPOS)[0-9]|(THEAP|COMMENT|HISTORY|)\Z")
+OF_COLUMNS = re.compile(r"(TTYPE|TFORM|TUNIT)[0-9]+\Z")
+ODD = re.compile(r"T(NULL|SCAL|ZERO|DISP|BCOL|DIM|CTYP|CUNI|CRPX|CRVL|CDLT|RPOS)[0-9]|(THEAP|COMMENT|HISTORY|)\Z")
 _USUAL = {"XTENSION": "BINTABLE", "BITPIX": 8, "NAXIS": 2, "PCOUNT": 0, "GCOUNT": 1}
-_STRUCTURE = (*_USUAL, "NAXIS1", "NAXIS2", "TFIELDS")
+STRUCTURE = (*_USUAL, "NAXIS1", "NAXIS2", "TFIELDS")
 _ONES = 2**32 - 1
 _SENSELESS = (KeyError, ValueError, TypeError, OverflowError, fits.VerifyError)
 
@@ -39,8 +39,8 @@ class TableUnit:
     Attributes
     ----------
     header : PlainHeader
-    keys : tuple of str
-        Of all cards in their order, comments too.
+    text : str
+        Its cards, 80 characters each, without END.
     kinds : dtype
         Of a row, as it lies in the file.
     rows : int
@@ -49,7 +49,7 @@ class TableUnit:
     """
 
     header: PlainHeader
-    keys: tuple[str, ...]
+    text: str
     kinds: np.dtype[np.void]
     rows: int
     head_at: int
@@ -57,9 +57,18 @@ class TableUnit:
     end_at: int
 
     @property
+    def keys(self) -> list[str]:
+        """Keywords of all cards in their order, comments too."""
+        return [self.text[card : card + 8].rstrip(" ") for card in range(0, len(self.text), CARD)]
+
+    @property
     def name(self) -> str:
         """EXTNAME as astropy has it; "" without."""
         return str(self.header.get("EXTNAME", "")).strip().upper()
+
+    def rows_in(self, content: bytes) -> Rows:
+        """Its rows as they lie in the file, in the memory of its `content`."""
+        return np.frombuffer(content, self.kinds, self.rows, offset=self.data_at - self.head_at)
 
     def content(self, file: BinaryIO) -> bytes:
         """The bytes of the unit."""
@@ -86,28 +95,27 @@ def units_of(file: BinaryIO) -> list[TableUnit] | None:
     return units if at == size else None
 
 
-def _header_at(file: BinaryIO, at: int) -> tuple[PlainHeader, tuple[str, ...], int] | None:
-    """(header, its keywords, where its data begin)."""
+def _header_at(file: BinaryIO, at: int) -> tuple[PlainHeader, str, int] | None:
+    """(header, its text, where its data begin)."""
     file.seek(at)
     text = plain_text(file.read(_HEADER_BLOCKS * BLOCK))
     header = None if text is None else read_plain(text, long_text=True)
     if text is None or header is None:
         return None
-    keys = tuple(text[card : card + 8].rstrip(" ") for card in range(0, len(text), CARD))
-    return header, keys, at + bytes_of_header(len(text))
+    return header, text, at + bytes_of_header(len(text))
 
 
 def _unit_at(file: BinaryIO, at: int) -> TableUnit | None:
     found = _header_at(file, at)
     if found is None:
         return None
-    header, keys, data_at = found
+    header, text, data_at = found
     kinds, rows = _kinds_of(header), header["NAXIS2"]
     usual = all(header[key] == value for key, value in _USUAL.items())
     if not usual or type(rows) is not int or rows < 0 or kinds is None or kinds.itemsize != header["NAXIS1"]:
         return None
     length = kinds.itemsize * rows
-    return TableUnit(header, keys, kinds, rows, at, data_at, data_at + length + -length % BLOCK)
+    return TableUnit(header, text, kinds, rows, at, data_at, data_at + length + -length % BLOCK)
 
 
 def _kinds_of(header: PlainHeader) -> np.dtype[np.void] | None:
@@ -141,14 +149,13 @@ def is_sealed(unit: TableUnit, content: bytes) -> bool:
 
     Sums of ones' complement, of which that of a whole unit is zero (FITS standard 4.00, appendix J).
     """
-    if not {"CHECKSUM", "DATASUM"} <= set(unit.keys):
-        return False
     words = np.frombuffer(content, ">u4")
     of_head, of_data = (
         int(part.sum(dtype=np.uint64)) for part in np.split(words, [(unit.data_at - unit.head_at) // 4])
     )
     try:
-        return int(unit.header["DATASUM"]) % _ONES == of_data % _ONES and (of_head + of_data) % _ONES == 0
+        said = int(unit.header["DATASUM"])
+        return "CHECKSUM" in unit.header and said % _ONES == of_data % _ONES and (of_head + of_data) % _ONES == 0
     except _SENSELESS:
         return False
 
@@ -164,18 +171,19 @@ def table_of(unit: TableUnit, content: bytes, *, text_as_bytes: bool) -> Table |
     text_as_bytes : bool
         What `character_as_bytes` is to `Table.read`.
     """
-    if any(_ODD.match(key) for key in unit.keys) or len(set(unit.keys)) < len(unit.keys):
+    keys = unit.keys
+    if any(ODD.match(key) for key in keys) or len(set(keys)) < len(keys):
         return None
-    rows: Rows = np.frombuffer(content, unit.kinds, unit.rows, offset=unit.data_at - unit.head_at)
     try:
+        rows = unit.rows_in(content)
         columns = {name: _column(rows[name], text_as_bytes) for name in unit.kinds.names or ()}
         table = Table(columns, copy=False)
         for number, name in enumerate(columns, start=1):
             measure = unit.header.get(f"TUNIT{number}")
             if measure is not None:
                 table[name].unit = _measure(str(measure))
-        for key in unit.keys:
-            if key not in _STRUCTURE and not _OF_COLUMNS.match(key):
+        for key in keys:
+            if key not in STRUCTURE and not OF_COLUMNS.match(key):
                 table.meta[key] = unit.header[key]
     except _SENSELESS:
         return None

@@ -23,9 +23,10 @@ _VALUE_COLUMNS = 20
 _END = b"END".ljust(CARD)
 _END_OF_C = b"END".ljust(CARD, b"\0")  # some camera programs fill up with NUL
 _COMMENTARY = ("", "COMMENT", "HISTORY")
-_KEY = re.compile(r"[A-Z0-9_-]{1,8}\Z")
+KEY = re.compile(r"[A-Z0-9_-]{1,8}\Z")
 _GOES_ON = "CONTINUE  "
 _NOT_PLAIN = ("END", "CONTINUE", "HIERARCH")  # these speak of more than their own card, or end the header
+_TEXT = re.compile(r"(?!.*: )[ -&(-~]*[!-%(-~]\Z")  # without quotes or `name: 1.0`, and it ends in itself
 _RECORD = re.compile(r"= \s*'[A-Za-z_][\w.]*: ", re.ASCII)  # `KEY = 'name: 1.0'` is a number KEY.name to astropy
 _VALUE = re.compile(
     r" *(?:'(?P<text>[ -&(-~]*)'|(?P<whole>[+-]?[0-9]+)"
@@ -129,7 +130,7 @@ def read_plain(text: str, *, long_text: bool = False) -> PlainHeader | None:
 def _keyword(start: str) -> str | None:
     """Keyword of a card by its first ten characters; None where it is not plain."""
     key = start[:8].rstrip(" ")
-    plain = start[8:] == "= " and _KEY.match(key) and key not in _NOT_PLAIN
+    plain = start[8:] == "= " and KEY.match(key) and key not in _NOT_PLAIN
     return key if key in _COMMENTARY or plain else None
 
 
@@ -179,12 +180,23 @@ def text_with(text: str, cards: Iterable[Card], remove: Collection[str] = ()) ->
 
 def format_card(key: str, value: CardValue, comment: str) -> str:
     """A card of 80 characters, as astropy writes it."""
-    if isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value) and _KEY.match(key):
-        text = _shorten(str(value).replace("e", "E"))
-        image = f"{key:8s}= {text:>{_VALUE_COLUMNS}s}{' / ' if comment.strip() else ''}{comment}"
+    text = _text_of(value)
+    if text and KEY.match(key) and comment.isascii() and comment.isprintable():
+        image = f"{key:8s}= {text}{' / ' if comment.strip() else ''}{comment}"
         if len(image) <= CARD:
             return image.ljust(CARD)
     return str(fits.Card(key, value, comment))
+
+
+def _text_of(value: object) -> str:
+    """A value in its columns of a card; "" of one that is not plain."""
+    if isinstance(value, str):
+        return f"'{value:8s}'".ljust(_VALUE_COLUMNS) if _TEXT.match(value) else ""
+    if isinstance(value, bool):
+        return f"{str(value)[0]:>{_VALUE_COLUMNS}s}"
+    if isinstance(value, int | float) and math.isfinite(value):
+        return f"{_shorten(str(value).replace('e', 'E')):>{_VALUE_COLUMNS}s}"
+    return ""
 
 
 def _shorten(number: str) -> str:

@@ -155,12 +155,22 @@ def write_text(path: Path, text: str) -> None:
 
 def write_table(path: Path, table: "Table") -> None:
     """Write an astropy Table as a FITS product whole, with checksums that tell whether it was damaged since."""
+    from ngcmos.night.table_bytes import first_unit, plain_table, sealed
+
+    when = "of this unit"  # astropy's own remark is the time, which would make no two files alike
+    plain = plain_table(table, meta=True)
+    content = _by_astropy(table, when) if plain is None else first_unit() + sealed(plain.text, plain.rows, when)
+    with write_then_rename(path) as temporary:
+        temporary.write_bytes(content)
+
+
+def _by_astropy(table: "Table", when: str) -> bytes:
     from astropy.io import fits
 
-    unit = fits.table_to_hdu(table)
-    unit.add_checksum(when="of this unit")  # astropy's own remark is the time, which would make no two files alike
-    with write_then_rename(path) as temporary:
-        fits.HDUList([fits.PrimaryHDU(), unit]).writeto(temporary)
+    unit, whole = fits.table_to_hdu(table), io.BytesIO()
+    unit.add_checksum(when=when)
+    fits.HDUList([fits.PrimaryHDU(), unit]).writeto(whole)
+    return whole.getvalue()
 
 
 def read_written(path: Path) -> "Table":

@@ -1,5 +1,8 @@
 """Bits that are known of a frame only once its night is: set in a finished photometry table."""
 
+import dataclasses
+import functools
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -8,11 +11,14 @@ from astropy.io import fits
 from ngcmos.arrays import Bools, Rows
 from ngcmos.errors import ProductError
 from ngcmos.names import Flag
+from ngcmos.night.binary_tables import TableUnit
 from ngcmos.night.products import write_then_rename
-from ngcmos.tables.sums import FITS_BLOCK, SUM_COLUMN, RowSums, bytes_of_sealed, check_seal
-from ngcmos.tables.table import chunks_of_table, layout_of_table
+from ngcmos.night.table_bytes import sealed
+from ngcmos.tables.sums import FITS_BLOCK, SEALED, SUM_COLUMN, RowSums, bytes_of_sealed, check_seal
+from ngcmos.tables.table import chunks_of_table, layout_of_table, plain_extension
 
 CHUNK_BYTES = 2**26
+NAMES = ("STARS", "FRAMES")
 
 
 def mark_frames(path: Path, flag: Flag, marked: Bools) -> bool:
@@ -35,11 +41,11 @@ def mark_frames(path: Path, flag: Flag, marked: Bools) -> bool:
     """
     header, _, start = layout_of_table(path)
     stars, frames = _extensions_of(path)
-    if "flags" not in frames.columns.names:
+    if "flags" not in frames.names:
         raise ProductError(f"{path}: FRAMES has no flags; --overwrite makes the table anew")
-    before = frames.data["flags"].copy()
-    _mark(frames.data, flag, marked)
-    if np.array_equal(before, frames.data["flags"]):
+    before = frames.rows["flags"].copy()
+    _mark(frames.rows, flag, marked)
+    if np.array_equal(before, frames.rows["flags"]):
         return False
     with write_then_rename(path) as temporary, path.open("rb") as old, temporary.open("wb") as new:
         new.write(old.read(start))
@@ -51,18 +57,43 @@ def mark_frames(path: Path, flag: Flag, marked: Bools) -> bool:
             new.write(rows.tobytes())
         new.write(bytes(-new.tell() % FITS_BLOCK))
         for extension, values in ((stars, sums.of_stars), (frames, sums.of_frames)):
-            if SUM_COLUMN in extension.columns.names:  # a table of an earlier version has no place for them
-                extension.data[SUM_COLUMN] = values
-            new.write(bytes_of_sealed(extension))
+            if SUM_COLUMN in extension.names:  # a table of an earlier version has no place for them
+                extension.rows[SUM_COLUMN] = values
+            new.write(extension.sealed())
     return True
 
 
-def _extensions_of(path: Path) -> tuple[fits.BinTableHDU, fits.BinTableHDU]:
-    """STARS and FRAMES, in memory, to be changed there."""
+@dataclasses.dataclass(frozen=True, eq=False)
+class _Extension:
+    """STARS or FRAMES in memory: rows that are changed there, and what makes bytes of them."""
+
+    rows: Rows
+    sealed: Callable[[], bytes]
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        return self.rows.dtype.names or ()
+
+
+def _extensions_of(path: Path) -> list[_Extension]:
+    """STARS and FRAMES."""
+    plain = [plain_extension(path, name) for name in NAMES]
+    if None in plain:
+        return _by_astropy(path)
+    return [_extension_of(*found) for found in plain if found is not None]
+
+
+def _extension_of(unit: TableUnit, content: bytes) -> _Extension:
+    rows = unit.rows_in(content).copy()
+    return _Extension(rows, functools.partial(sealed, unit.text, rows, SEALED))
+
+
+def _by_astropy(path: Path) -> list[_Extension]:
     with fits.open(path, memmap=False) as units:
-        for name in ("STARS", "FRAMES"):
+        for name in NAMES:
             check_seal(path, units[name])
-        return units["STARS"].copy(), units["FRAMES"].copy()
+        copies = [units[name].copy() for name in NAMES]
+    return [_Extension(unit.data, functools.partial(bytes_of_sealed, unit)) for unit in copies]
 
 
 def _mark(rows: Rows, flag: Flag, marked: Bools) -> None:

@@ -18,6 +18,7 @@ from ngcmos.errors import ProductError
 
 SUM_COLUMN = "checksum"
 SEAL = ("CHECKSUM", "DATASUM")  # cards of an extension
+SEALED = "of this extension"  # their comment, which tells no time: alike ones are alike
 FITS_BLOCK = 2880
 REMEDY = (
     "(the checksum differs: the disk lost bytes, or another program changed the file); "
@@ -58,8 +59,8 @@ def sum_of(rows: Rows) -> int:
 
 
 def bytes_of_sealed(extension: fits.BinTableHDU) -> bytes:
-    """An extension as it lies in a file, with DATASUM and CHECKSUM, which tell no time: alike ones are alike."""
-    extension.add_checksum(when="of this extension")
+    """An extension as it lies in a file, with DATASUM and CHECKSUM."""
+    extension.add_checksum(when=SEALED)
     whole = io.BytesIO()
     fits.HDUList([fits.PrimaryHDU(), extension]).writeto(whole)
     return whole.getvalue()[FITS_BLOCK:]  # what astropy puts before it

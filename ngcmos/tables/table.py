@@ -237,7 +237,8 @@ def _kept_extension(path: Path, name: str) -> Table:
 
 @functools.lru_cache(maxsize=KEPT)
 def _extension(path: Path, name: str, state: State) -> Table:
-    table = _plain_extension(path, name, state)
+    plain = _plain_extension(path, name, state)
+    table = None if plain is None else table_of(*plain, text_as_bytes=False)
     if table is None:
         with fits.open(path) as units:
             check_seal(path, units[name])
@@ -247,15 +248,25 @@ def _extension(path: Path, name: str, state: State) -> Table:
     return table
 
 
-def _plain_extension(path: Path, name: str, state: State) -> Table | None:
-    """The extension, where it is written plainly and its checksums are right."""
+def plain_extension(path: Path, name: str) -> tuple[TableUnit, bytes] | None:
+    """STARS or FRAMES as a unit and its bytes, where it is written plainly and its checksums are right.
+
+    Raises
+    ------
+    ProductError
+        As `check_table`.
+    """
+    return _plain_extension(path, name, _state_of(path))
+
+
+def _plain_extension(path: Path, name: str, state: State) -> tuple[TableUnit, bytes] | None:
     units = _plain_units(path, state)
     if units is None:
         return None
     unit = units[EXTENSIONS.index(name)]
     with path.open("rb") as file:
         content = unit.content(file)
-    return table_of(unit, content, text_as_bytes=False) if is_sealed(unit, content) else None
+    return (unit, content) if is_sealed(unit, content) else None
 
 
 def layout_of_table(path: Path) -> Layout:

@@ -22,7 +22,16 @@ from ngcmos.arrays import Floats, Rows
 from ngcmos.errors import ProductError
 from ngcmos.names import flag_names
 from ngcmos.night.products import write_then_rename
-from ngcmos.tables.sums import FITS_BLOCK, SUM_COLUMN, RowSums, bytes_of_sealed
+from ngcmos.night.table_bytes import (
+    cards_text,
+    comments_text,
+    first_unit,
+    header_bytes,
+    plain_table,
+    sealed,
+    table_cards,
+)
+from ngcmos.tables.sums import FITS_BLOCK, SEALED, SUM_COLUMN, RowSums, bytes_of_sealed
 
 Card = tuple[str, str | float, str]  # keyword, value, comment
 Facts = Mapping[str, str | float | None]  # a row of FRAMES
@@ -39,6 +48,7 @@ _CENTROID = ("dx", "dy", "dxerr", "dyerr")
 _ADDED += [(name, ">f4", "pix") for name in _CENTROID]
 _BY_SHAPE = ("flux_psf", "fluxerr_psf")
 _ADDED += [(name, ">f4", "adu") for name in _BY_SHAPE]
+_NAMES = "extension name"
 _COMMENTS = [
     "One row a star a frame: frames in time order, the same stars in each.",
     "x, y: FITS pixels, the centre of the first pixel is 1.",
@@ -186,7 +196,7 @@ class PhotWriter:
         self.facts: list[Facts] = []  # of the frames added
         self.units: Mapping[str, str] = {}  # of columns of FRAMES that the profile names
         self._sums = RowSums(len(stars))
-        file.write(_padded(fits.PrimaryHDU().header))
+        file.write(first_unit())
         self._start = file.tell()
         file.write(self._header())
 
@@ -226,25 +236,15 @@ class PhotWriter:
 
     def _header(self) -> bytes:
         """Header of PHOT; of the same length whatever the number of frames."""
-        header = fits.BinTableHDU(np.zeros(0, self._row), name="PHOT").header
-        for number, (_, _, unit) in enumerate(self._columns, start=1):
-            if unit:
-                header.set(f"TUNIT{number}", unit, after=f"TFORM{number}")
-        header["NAXIS2"] = len(self.facts) * len(self._stars)
-        header["NFRAMES"] = (len(self.facts), "frames")
-        header["NSTARS"] = (len(self._stars), "stars in each frame")
-        header["CREATOR"] = f"ngcmos {__version__}"
-        for key, value, comment in self._cards:
-            header[key] = (value, comment)
-        for bit, name in flag_names():
-            header[f"FLAG{bit}"] = (name, f"meaning of bit {bit} of flags")
-        for comment in _COMMENTS:
-            header["COMMENT"] = comment
-        return _padded(header)
-
-
-def _padded(header: fits.Header) -> bytes:
-    return str(header.tostring(padding=True)).encode("ascii")
+        fields = [(name, np.dtype(kind), unit) for name, kind, unit in self._columns]
+        cards = table_cards(fields, len(self.facts) * len(self._stars))
+        cards["EXTNAME"] = ("PHOT", _NAMES)
+        cards["NFRAMES"] = (len(self.facts), "frames")
+        cards["NSTARS"] = (len(self._stars), "stars in each frame")
+        cards["CREATOR"] = (f"ngcmos {__version__}", "")
+        cards |= {key: (value, comment) for key, value, comment in self._cards}
+        cards |= {f"FLAG{bit}": (name, f"meaning of bit {bit} of flags") for bit, name in flag_names()}
+        return header_bytes(cards_text(cards) + comments_text(_COMMENTS))
 
 
 def _bytes_of_extension(table: Table, name: str, units: Mapping[str, str]) -> bytes:
@@ -252,11 +252,17 @@ def _bytes_of_extension(table: Table, name: str, units: Mapping[str, str]) -> by
 
     Units stand in the comments of TTYPEn: a team's own may be none that FITS knows.
     """
+    comments = {n: f"[{units[column]}]" for n, column in enumerate(table.colnames, start=1) if column in units}
+    plain = plain_table(table, meta=False)
+    if plain is not None:
+        for number, comment in comments.items():
+            plain.cards[f"TTYPE{number}"] = (plain.cards[f"TTYPE{number}"][0], comment)
+        plain.cards["EXTNAME"] = (name, _NAMES)
+        return sealed(plain.text, plain.rows, SEALED)
     extension = fits.table_to_hdu(Table(table, copy=False, meta={}))
     extension.name = name
-    for number, column in enumerate(table.colnames, start=1):
-        if column in units:
-            extension.header.comments[f"TTYPE{number}"] = f"[{units[column]}]"
+    for number, comment in comments.items():
+        extension.header.comments[f"TTYPE{number}"] = comment
     return bytes_of_sealed(extension)
 
 

@@ -23,6 +23,7 @@ def path(tmp_path):
     kinds = np.dtype([(name, kind) for name, kind, _ in columns([2.0], 10)])
     path = tmp_path / "phot_NG2320-1302.fits"
     with write_photometry(path, stars, radii=[2.0], name_width=10) as writer:
+        writer.units = {"zp": "of a team's own"}
         for frame in range(FRAMES):
             rows = np.zeros(STARS, kinds)
             rows["flags"], rows["flux_2"] = np.arange(STARS), frame + np.arange(STARS) / 8
