@@ -240,23 +240,20 @@ def forced_centroids(image: Counts, x: Floats, y: Floats, *, fwhm_px: float, cap
 def _balance(stamps: Stamps, start: Floats, sigma: float, half: int) -> tuple[Floats, Floats, Floats, Bools]:
     """(offset (2, n), flux, windowed variance, still moving) of the windowed centroids."""
     grid = np.arange(-half, half + 1, dtype=float)
-    offset = start.copy()
+    offset, stamps = start.copy(), stamps.astype(float)  # once, not at every step
     with np.errstate(invalid="ignore", divide="ignore"):
         for _ in range(CENTROID_STEPS):
             away = grid - offset[:, :, None]
             weight = np.exp(-0.5 * (away / sigma) ** 2)
             along_x = np.matmul(stamps, np.stack([weight[0], weight[0] * away[0]], axis=2))
-            flux = np.sum(along_x[:, :, 0] * weight[1], axis=1)
-            first = np.stack(
-                [
-                    np.sum(along_x[:, :, 1] * weight[1], axis=1),
-                    np.sum(along_x[:, :, 0] * weight[1] * away[1], axis=1),
-                ]
-            )
-            step = np.nan_to_num(2.0 * first / flux, nan=0.0, posinf=0.0, neginf=0.0)
+            light = along_x[:, :, 0] * weight[1]
+            flux = light.sum(axis=1)
+            first = np.stack([(along_x[:, :, 1] * weight[1]).sum(axis=1), (light * away[1]).sum(axis=1)])
+            step = 2.0 * first / flux
+            step = np.where(np.isfinite(step), step, 0.0)
             offset = np.clip(offset + step, -half, half)
             moving = np.hypot(*step) > CENTROID_CONVERGED_PX
             if not moving.any():
                 break
-        second = np.sum(along_x[:, :, 0] * weight[1] * away[1] ** 2, axis=1)
+        second = (light * away[1] ** 2).sum(axis=1)
         return offset, flux, second / flux, moving
