@@ -28,12 +28,22 @@ def mad_sigma(values: ArrayLike) -> float:
     known = known[np.isfinite(known)]
     if not known.size:
         return float("nan")
-    return float(MAD_TO_SIGMA * np.median(np.abs(known - np.median(known))))
+    return float(MAD_TO_SIGMA * median_of_known(np.abs(known - median_of_known(known))))
+
+
+def median_of_known(values: Floats) -> float:
+    """Median of numbers of which none is NaN, one at least: `numpy.median` of few takes four times as long."""
+    half = values.size // 2
+    if values.size % 2:
+        return float(np.partition(values, half)[half])
+    low, high = np.partition(values, (half - 1, half))[half - 1 : half + 1]
+    return float((low + high) / 2)
 
 
 def quotient(over: ArrayLike, under: ArrayLike, *, blank: float = np.nan) -> Floats:
     """The one over the other where that is above zero, `blank` elsewhere."""
-    result = np.full(np.broadcast_shapes(np.shape(over), np.shape(under)), blank)
+    result = np.empty(np.broadcast(over, under).shape)
+    result.fill(blank)
     np.divide(over, under, out=result, where=np.asarray(under) > 0)
     return result
 

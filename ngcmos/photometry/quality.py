@@ -16,6 +16,7 @@ from ngcmos.names import Quality
 from ngcmos.photometry.sky import pixels_around
 from ngcmos.photometry.trails import TRAIL_SHARE
 from ngcmos.sphere import sides_of
+from ngcmos.stats import median_of_known
 
 FWHM_A_SIGMA = 2.0 * np.sqrt(2.0 * np.log(2.0))
 WINDOWS_PX = (1.5, 3.0, 6.0)  # sigma; a wider one where the stars fill it
@@ -195,7 +196,8 @@ _COLUMNS = ("zp", "airmass", "elongation", "sky", "place_x", "place_y")
 
 
 def _usual(values: Floats) -> float:
-    return float(np.median(values[np.isfinite(values)])) if np.isfinite(values).any() else np.nan
+    known = values[np.isfinite(values)]
+    return median_of_known(known) if known.size else np.nan
 
 
 def _jumps(x: Floats, y: Floats, sides: Ints | None) -> Floats:
