@@ -162,7 +162,8 @@ def _triangles(stars: Complex) -> Triangles:
     combinations = np.array(list(itertools.combinations(range(1, count + 1), 2)))
     trios = np.concatenate([neighbours[:, [0, i, j]] for i, j in combinations])
     trios = np.sort(trios, axis=1)
-    code = np.unique((trios[:, 0] * len(stars) + trios[:, 1]) * len(stars) + trios[:, 2])
+    code = np.sort((trios[:, 0] * len(stars) + trios[:, 1]) * len(stars) + trios[:, 2])
+    code = code[np.diff(code, prepend=-1) > 0]  # numpy.unique takes twice as long
     trios = np.stack([code // len(stars) ** 2, code // len(stars) % len(stars), code % len(stars)], axis=1)
     corners = stars[trios]
     sides = np.abs(np.roll(corners, -1, axis=1) - np.roll(corners, 1, axis=1))
