@@ -27,6 +27,11 @@ from pathlib import Path
 SOCKET, DOOR = "socket", "door"  # where scripts are asked for; where it is seen who is still there
 ALONE_S = 60.0  # after so long it ends where nobody came
 ASKED_FOR_LATER = [  # by functions, when they are called
+    "PIL.BmpImagePlugin",  # these by Pillow, when it opens its first picture
+    "PIL.GifImagePlugin",
+    "PIL.ImageDraw",
+    "PIL.JpegImagePlugin",
+    "PIL.PpmImagePlugin",
     "astropy.coordinates",
     "astropy.timeseries",
     "astropy.visualization",
@@ -106,19 +111,8 @@ def import_all():
             importlib.import_module(module.name)
     for name in ASKED_FOR_LATER:
         importlib.import_module(name)
-    read_earth_rotation()
     gc.collect()
     gc.freeze()
-
-
-def read_earth_rotation():
-    """The table that astropy keeps once it was read: half a second of each script that simulates."""
-    from astropy.utils import iers
-
-    from ngcmos.simulate.ephemeris import bundled_earth_orientation
-
-    with bundled_earth_orientation():
-        iers.earth_orientation_table.get()
 
 
 def serve(folder):
