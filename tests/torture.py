@@ -272,7 +272,7 @@ def main():
     if options.only in (None, "writes"):
         fail_everywhere(raw, tables, base, options.first)
     if options.only in (None, "rooms"):
-        fill_disks(raw, tables, folder / "disk", [0.1 * number for number in range(1, 51)])
+        fill_disks(raw, tables, folder / "disk", [0.05 * number for number in range(1, 51)])
     if options.only in (None, "damage"):
         damage_products(raw, finished, tables, base, options.kills, options.seed)
 
