@@ -12,12 +12,13 @@ import numpy as np
 import pytest
 from astropy.io import fits
 from astropy.utils import iers
-from hypothesis import settings
+from hypothesis import HealthCheck, settings
 
 from ngcmos.config import Config, Directories, load_camera
 
-# the same examples in each run: what fails here fails everywhere; machines are shared: no example has a deadline
-settings.register_profile("suite", derandomize=True, deadline=None)
+# the same examples in each run: what fails here fails everywhere; machines are shared: no example has a deadline,
+# and none is refused because making it took long
+settings.register_profile("suite", derandomize=True, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("suite")
 iers.conf.auto_download = False  # there is no network; older astropys ask for it though the table lies here
 
