@@ -145,7 +145,7 @@ def chunks_of_table(path: Path, *, most_bytes: int, checked: bool = True) -> Ite
     """
     header, kinds, start = layout_of_table(path)
     frames, stars = header["NFRAMES"], header["NSTARS"]
-    names, sums = read_frames(path)["frame_id"], sums_of(path, "FRAMES")
+    names, sums = _kept_extension(path, "FRAMES")["frame_id"], sums_of(path, "FRAMES")
     step = max(1, most_bytes // (stars * kinds.itemsize))
     with path.open("rb") as file:
         file.seek(start)
