@@ -4,31 +4,16 @@ import io
 
 import numpy as np
 import pytest
-from astropy import units as u
 from astropy.io import fits
 from astropy.table import Table
+from made_tables import ROWS, plain_columns
 
 from ngcmos.night.binary_tables import is_sealed, read_sealed, table_of, units_of
-
-ROWS = 5
 
 
 def usual():
     """A table of each kind of column, with units and cards."""
-    table = Table(
-        {
-            "id": np.arange(ROWS) - 2**40,
-            "small": np.arange(ROWS, dtype=np.int16),
-            "whole": np.arange(ROWS, dtype=np.int32),
-            "byte": np.arange(ROWS, dtype=np.uint8),
-            "flux": np.linspace(-1.0, 1e30, ROWS) / 3,
-            "error": np.array([0.1, np.nan, np.inf, -0.0, 1e-40], np.float32),
-            "good": np.arange(ROWS) % 2 == 0,
-            "name": ["", "a", "two words", " before", "it's"],
-            "letter": [*list("abcd"), ""],
-        }
-    )
-    table["flux"].unit, table["error"].unit = "adu", u.mag
+    table = plain_columns()
     table.meta.update({"RA_CEN": 12.5, "SOURCE": "it's /all/ of it", "STARS": 3, "SOLVED": True})
     return table
 

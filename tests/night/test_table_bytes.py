@@ -9,35 +9,15 @@ from astropy.io import fits
 from astropy.table import MaskedColumn, QTable, Table
 from hypothesis import given
 from hypothesis import strategies as st
+from made_tables import ROWS, plain_columns
 
 from ngcmos.night.products import read_written, write_table
 from ngcmos.night.table_bytes import comments_text, first_unit, header_bytes, plain_table, sealed
 
-ROWS = 5
 PRINTABLE = st.text(st.characters(min_codepoint=32, max_codepoint=126), max_size=90)
 VALUES = st.one_of(
     PRINTABLE, st.booleans(), st.integers(), st.floats(allow_nan=False, allow_infinity=False), st.just("a.b: 1.0")
 )
-
-
-def usual():
-    """A table of each kind of column, with units and cards."""
-    table = Table(
-        {
-            "id": np.arange(ROWS) - 2**40,
-            "small": np.arange(ROWS, dtype=np.int16),
-            "whole": np.arange(ROWS, dtype=np.int32),
-            "byte": np.arange(ROWS, dtype=np.uint8),
-            "flux": np.linspace(-1.0, 1e30, ROWS) / 3,
-            "error": np.array([0.1, np.nan, np.inf, -0.0, 1e-40], np.float32),
-            "swapped": np.arange(ROWS).astype(">i8"),
-            "good": np.arange(ROWS) % 2 == 0,
-            "name": ["", "a", "two words", " before", "it's"],
-            "letters": np.array([b"", b"a", b"bc", b" d", b"e"]),
-        }
-    )
-    table["flux"].unit, table["error"].unit, table["swapped"].unit = "adu", u.mag, u.mas / u.yr
-    return table
 
 
 def by_astropy(table):
@@ -54,7 +34,7 @@ def own(table):
 
 @pytest.mark.parametrize("rows", [ROWS, 1, 0])
 def test_table_of_each_kind_of_column(rows):
-    table = usual()[:rows]
+    table = plain_columns()[:rows]
     assert own(table) == by_astropy(table)
 
 
@@ -72,7 +52,7 @@ def test_checksums_of_any_rows(rows):
 
 def test_table_that_was_read_keeps_the_places_of_its_checksums(tmp_path):
     path = tmp_path / "catalog.fits"
-    write_table(path, usual())
+    write_table(path, plain_columns())
     table = read_written(path)
     table.meta["CATSUM"] = "0123"
     assert list(table.meta) == ["CHECKSUM", "DATASUM", "CATSUM"]
@@ -111,7 +91,7 @@ ODD = {
     "blank at the end": with_column(name=["a ", "b"]),
     "with a unit of its own": lambda: QTable([u.Quantity([1.0], u.m)], names=["height"]),
     "unit that FITS lacks": lambda: Table({"flux": [1.0]}, units={"flux": u.imperial.mile}),
-    "format": lambda: in_form(usual()),
+    "format": lambda: in_form(plain_columns()),
     "comments": with_meta(comments=["one", "two"]),
     "lower case": with_meta(fetched="today"),
     "card of a column": with_meta(TDISP1="I5"),
