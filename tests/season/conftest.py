@@ -8,8 +8,12 @@ import pytest
 from season.made_season import Habits, make_season, make_sky, write_night
 
 from ngcmos.config import load_camera
+from ngcmos.season import update as whole_update
 from ngcmos.season.archive import season_folder
 from ngcmos.season.build import bring_in
+from ngcmos.season.dips import Dip
+from ngcmos.season.periods import Period
+from ngcmos.season.search import Found
 from ngcmos.season.source import Source
 
 FIELD = "NG0000-0000"
@@ -59,6 +63,17 @@ def made_on_disk(base, *, nights=4, frames=12, stars=40, signals=(), seed=5, **h
     for night in made:
         season.add(night)
     return season
+
+
+def update_unsearched(folder, sources, **how):
+    """Update a season without looking for periods and dips, as if there were none: for tests of all the rest."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(whole_update, "search", lambda binned, **_: found_nothing(len(binned.stars)))
+        return whole_update.update(folder, sources, **how)
+
+
+def found_nothing(stars):
+    return Found([Period()] * stars, [Dip()] * stars)
 
 
 def damage_page(path, column):

@@ -5,7 +5,7 @@ import types
 
 import numpy as np
 import pytest
-from season.conftest import FIELD, made_on_disk
+from season.conftest import FIELD, made_on_disk, update_unsearched
 from season.made_season import Habits, make_season, write_night
 
 from ngcmos.config import load_camera
@@ -14,7 +14,6 @@ from ngcmos.report.season_star import WantedOfSeason, run
 from ngcmos.season.cameras import compare_cameras
 from ngcmos.season.reader import Season
 from ngcmos.season.sources import find_sources, others_of, remember_others
-from ngcmos.season.update import update
 
 STAR, NIGHT = 5, 3  # of one camera alone, which sees it 3 % too bright
 
@@ -31,7 +30,7 @@ def season(tmp_path_factory):
             write_night(root / name / "nights", FIELD, made.sky, night)
     others = remember_others(made.folder, [root / name / "nights" for name in ("two", "three", "four")])
     sources = find_sources(made.base, FIELD, load_camera(), others=others)
-    update(made.folder, sources)
+    update_unsearched(made.folder, sources)
     return types.SimpleNamespace(made=made, root=root, read=Season(made.folder), sources=sources)
 
 

@@ -5,7 +5,7 @@ import shutil
 
 import numpy as np
 import pytest
-from season.conftest import FIELD, made_on_disk
+from season.conftest import FIELD, made_on_disk, update_unsearched
 from season.made_season import Habits, make_night
 
 from ngcmos.report.season_facts import gather_season
@@ -13,7 +13,6 @@ from ngcmos.report.season_page import draw_season
 from ngcmos.season.clocks import say_clocks
 from ngcmos.season.seen import Look
 from ngcmos.season.sources import copies_among, find_sources
-from ngcmos.season.update import update
 from ngcmos.tables.table import read_frames
 
 EVENING_JD = 2460496.5  # 20:00 of 2024-07-04 in Chile
@@ -53,7 +52,7 @@ def test_season_tells_of_them_in_log_and_page(tmp_path, caplog):
     made = made_on_disk(tmp_path, nights=3, frames=8, stars=12)
     night = make_night(np.random.default_rng(3), made.sky, 3, frames=8, habits=Habits(radii=(3.0, 4.0)))
     made.add(night, name="20240705")
-    update(made.folder, made.sources)
+    update_unsearched(made.folder, made.sources)
     told = "20240705 holds frames of the evening of 20240704: a clock is off"
     facts = gather_season(made.folder, (2048, 2048))
     assert told in caplog.text and told in draw_season(facts, made_of="")

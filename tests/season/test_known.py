@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 from astropy.table import Table
-from season.conftest import made_on_disk
+from season.conftest import made_on_disk, update_unsearched
 from season.made_curves import sine
 
 from ngcmos.astrometry.known import KNOWN_COLUMNS
@@ -11,7 +11,6 @@ from ngcmos.season.known import KnownStars
 from ngcmos.season.reader import Season
 from ngcmos.season.source import Source
 from ngcmos.season.summary import read_summary
-from ngcmos.season.update import update
 
 BY_TIC, BY_GAIA, BY_PLACE = 3, 4, 7
 
@@ -32,7 +31,7 @@ def made(tmp_path_factory):
     ]
     known = KnownStars(Table(rows=rows, names=KNOWN_COLUMNS))
     sources = {name: Source(name, one.folder, one.camera, known) for name, one in made.sources.items()}
-    update(made.folder, sources)
+    update_unsearched(made.folder, sources)
     return made, known, sources
 
 
@@ -55,7 +54,7 @@ def test_known_stars_compare_no_others(made):
 
 def test_another_list_makes_the_season_anew(made):
     disk, _, sources = made
-    assert not update(disk.folder, sources)[0].any
+    assert not update_unsearched(disk.folder, sources)[0].any
     plain = {name: Source(name, one.folder, one.camera) for name, one in disk.sources.items()}
-    assert len(update(disk.folder, plain)[0].brought) == 3
+    assert len(update_unsearched(disk.folder, plain)[0].brought) == 3
     assert set(Season(disk.folder).stars["name"]) == {""}

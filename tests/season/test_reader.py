@@ -6,11 +6,10 @@ import warnings
 import numpy as np
 import pytest
 from astropy.timeseries import TimeSeries
-from season.conftest import FIELD, made_on_disk
+from season.conftest import FIELD, made_on_disk, update_unsearched
 
 import ngcmos
 from ngcmos.errors import NightError, ProductError, UsageError, WorkError
-from ngcmos.season.update import update
 
 STAR = 7
 
@@ -18,7 +17,7 @@ STAR = 7
 @pytest.fixture(scope="module")
 def disk(tmp_path_factory):
     made = made_on_disk(tmp_path_factory.mktemp("reader"), nights=3, frames=10, stars=12, cloudy_share=0.2)
-    update(made.folder, made.sources)
+    update_unsearched(made.folder, made.sources)
     return made
 
 

@@ -3,12 +3,11 @@
 import json
 
 from astropy.io import fits
-from season.conftest import made_on_disk
+from season.conftest import made_on_disk, update_unsearched
 
 from ngcmos.night.fingerprint import Inputs
 from ngcmos.report.season_facts import gather_season
 from ngcmos.season.reductions import say_reductions
-from ngcmos.season.update import update
 
 SETTINGS = {"photometry.sky_method": "map", "code": "a", "flat": "x"}
 
@@ -37,16 +36,16 @@ def test_page_tells_of_them(tmp_path):
         fits.setval(
             made.table(name), "INPUTS", value=json.dumps(SETTINGS | {"photometry.sky_method": method}), ext=1
         )
-    update(made.folder, made.sources)
+    update_unsearched(made.folder, made.sources)
     assert "20240702 with another sky_method" in gather_season(made.folder, (2048, 2048)).otherwise
 
 
 def test_tables_that_stand_are_not_read_again_for_it(tmp_path, monkeypatch):
     made = made_on_disk(tmp_path, nights=2, frames=8, stars=12)
-    update(made.folder, made.sources)
+    update_unsearched(made.folder, made.sources)
     read = []
     monkeypatch.setattr("ngcmos.season.read.check_table", lambda path: read.append(path) or {})
-    update(made.folder, made.sources)
+    update_unsearched(made.folder, made.sources)
     assert not read
 
 
@@ -54,9 +53,9 @@ def test_table_measured_otherwise_since_is_seen(tmp_path):
     made = made_on_disk(tmp_path, nights=3, frames=8, stars=12)
     for name in made.sources:
         fits.setval(made.table(name), "INPUTS", value=json.dumps(SETTINGS), ext=1)
-    update(made.folder, made.sources)
+    update_unsearched(made.folder, made.sources)
     assert not gather_season(made.folder, (2048, 2048)).otherwise
     other = json.dumps(SETTINGS | {"photometry.sky_method": "annulus"})
     fits.setval(made.table("20240702"), "INPUTS", value=other, ext=1)
-    update(made.folder, made.sources)
+    update_unsearched(made.folder, made.sources)
     assert "20240702 with another sky_method" in gather_season(made.folder, (2048, 2048)).otherwise

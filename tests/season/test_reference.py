@@ -11,7 +11,7 @@ import shutil
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
-from season.conftest import SeasonOnDisk
+from season.conftest import SeasonOnDisk, update_unsearched
 from season.made_season import Habits, make_night, make_season, make_sky
 
 from ngcmos.astrometry.known import no_known
@@ -21,11 +21,8 @@ from ngcmos.season import season as whole_season
 from ngcmos.season import update as whole
 from ngcmos.season.beside import DRIFT_ERRORS, drifted
 from ngcmos.season.build import bring_in
-from ngcmos.season.dips import Dip
 from ngcmos.season.known import KnownStars
-from ngcmos.season.periods import Period
 from ngcmos.season.reference import MOVED_ERRORS, read_references, write_references
-from ngcmos.season.search import Found
 
 SOLVED, STARS, FRAMES = 20, 150, 8
 CAMERA = "ngts_cmos"
@@ -47,8 +44,7 @@ class LargeSeason(SeasonOnDisk):
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(whole, "SMALL_SEASON_POINTS", 0)
             patch.setattr(whole, "bring_in", functools.partial(bring_in, exact_points=0))
-            patch.setattr(whole, "search", lambda binned, **_: found_nothing(len(binned.stars)))
-            return whole.update(self.folder, chosen, patient=patient, **how)[0]
+            return update_unsearched(self.folder, chosen, patient=patient, **how)[0]
 
     @property
     def references(self):
@@ -68,10 +64,6 @@ class LargeSeason(SeasonOnDisk):
     def content(self):
         files = (path for path in self.folder.path.rglob("[!.]*") if path.is_file())
         return {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in files}
-
-
-def found_nothing(stars):
-    return Found([Period()] * stars, [Dip()] * stars)
 
 
 def made_large(base, nights):

@@ -17,7 +17,7 @@ SIGNALS = [
 
 @pytest.fixture(scope="module")
 def season():
-    return made_binned(np.random.default_rng(61), SIGNALS, stars=24)
+    return made_binned(np.random.default_rng(61), SIGNALS, stars=16, nights=16)
 
 
 @pytest.fixture(scope="module")
@@ -48,8 +48,8 @@ def test_constant_stars_have_nothing(found):
     assert min(period.fap for period in found.periods[4:]) > 1e-4
 
 
-def test_workers_find_the_same(season, found):
-    some = season.of_stars(np.arange(6))
+def test_workers_find_the_same(season):
+    some = season.of_stars(np.array([0, 1, 4, 5, 6]))  # more than a process gets at a time
     alone, together = search(some), search(some, workers=2)
     assert repr(alone.dips) == repr(together.dips)
     assert [one.period_d for one in alone.periods] == [one.period_d for one in together.periods]
@@ -62,13 +62,10 @@ def test_slow_variation_is_taken_off(season):
 
 def test_neighbours_are_near_and_alike(season):
     nearest = neighbours_of(season, 5)
-    assert 5 not in nearest and len(nearest) == 23
-    away = np.hypot(
-        season.stars["ra_deg"] - season.stars["ra_deg"][5], season.stars["dec_deg"] - season.stars["dec_deg"][5]
-    )
-    unlike = np.abs(season.stars["Tmag"] - season.stars["Tmag"][5])
-    distance = np.hypot(away * np.cos(np.radians(20)) / 0.5, unlike)
-    assert (np.diff(distance[nearest]) > -0.05).all()
+    assert 5 not in nearest and len(nearest) == 15
+    ra, dec, mag = (season.stars[name] for name in ("ra_deg", "dec_deg", "Tmag"))
+    away = np.hypot(np.cos(np.radians(dec[5])) * (ra - ra[5]), dec - dec[5]) / 0.5
+    assert (np.diff(np.hypot(away, mag - mag[5])[nearest]) >= 0).all()
 
 
 def test_a_season_all_under_clouds_has_nothing(season):

@@ -4,13 +4,12 @@ import dataclasses
 
 import numpy as np
 import pytest
-from season.conftest import FIELD, made_on_disk
+from season.conftest import FIELD, made_on_disk, update_unsearched
 
 from ngcmos.report.season_star import WantedOfSeason, run
 from ngcmos.season.build import bring_in
 from ngcmos.season.reader import Season
 from ngcmos.season.sources import find_sources
-from ngcmos.season.update import update
 
 STAR = 4
 LONG = "telescopes-of-the-southern-sky-at-paranal-nights"  # with the profile more than 40 letters
@@ -24,7 +23,7 @@ def season(tmp_path_factory):
         after = night.number >= 3
         night.flux[:, :, STAR] *= 1.02 if after else 1.0
         made.add(night, serial="VSC 00311" if after else "00207")
-    update(made.folder, made.sources)
+    update_unsearched(made.folder, made.sources)
     return made
 
 
@@ -56,7 +55,7 @@ def test_long_name_of_a_camera_is_whole_in_both_files(season, tmp_path):
     other = season.copied_to(tmp_path / "telescopes" / "of-the-southern-sky-at-paranal-nights")
     sources = find_sources(season.base, FIELD, season.camera, others=[other.base])
     copy = season.copied_to(tmp_path / "own")
-    update(copy.folder, {**sources, **copy.sources})
+    update_unsearched(copy.folder, {**sources, **copy.sources})
     read = Season(copy.folder)
     cameras = read.light_curve(tic_id=1000 + STAR).meta["CAMERAS"]
     assert f"ngts_cmos 00207 {LONG}" in cameras and cameras == sorted(set(read.frames["camera"]))

@@ -7,7 +7,7 @@ import duckdb
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
-from season.conftest import damage_page, made_on_disk
+from season.conftest import damage_page, made_on_disk, update_unsearched
 from season.made_curves import sine, train
 from season.made_season import FIRST_JD, Habits, make_night
 
@@ -104,29 +104,22 @@ def test_again_nothing_is_written(season):
     assert {path: path.stat().st_mtime_ns for path in season.folder.path.rglob("[!.]*.*")} == before
 
 
-def test_missing_table_is_made_again_and_is_the_same(season):
-    digest = hashlib.sha256(season.folder.stars.read_bytes()).hexdigest()
-    season.folder.stars.unlink()
-    update(season.folder, season.sources, workers=2)
-    assert hashlib.sha256(season.folder.stars.read_bytes()).hexdigest() == digest
-
-
 def test_frames_of_nights_that_stand_are_taken_as_they_are(tmp_path, monkeypatch):
     """And are those made at once; a night that has changed or is gone is another."""
     made = made_on_disk(tmp_path, nights=4, frames=8, stars=8)
     names, read = sorted(made.sources), []
     few = {name: made.sources[name] for name in (names[0], names[2])}
-    update(made.folder, few)
+    update_unsearched(made.folder, few)
     real = tables.read_summary
     monkeypatch.setattr(tables, "read_summary", lambda path: read.append(path.stem) or real(path))
-    update(made.folder, made.sources)
+    update_unsearched(made.folder, made.sources)
     assert read == [names[1], names[3]]
     made.add(made_night(made, frames=5), name=names[2])
     del made.sources[names[0]]
-    update(made.folder, made.sources)
+    update_unsearched(made.folder, made.sources)
     assert read[2:] == [names[2]]
     step_by_step = made.folder.frames.read_bytes()
-    update(made.folder, made.sources, overwrite=True)
+    update_unsearched(made.folder, made.sources, overwrite=True)
     assert made.folder.frames.read_bytes() == step_by_step
     assert pq.read_table(made.folder.frames)["night"].to_pylist() == [
         name for name, count in zip(names[1:], (8, 5, 8), strict=True) for _ in range(count)
@@ -142,6 +135,13 @@ def small(tmp_path_factory):
     made = made_on_disk(tmp_path_factory.mktemp("small"), nights=3, frames=8, stars=8)
     update(made.folder, made.sources)
     return made
+
+
+def test_missing_table_is_made_again_and_is_the_same(small):
+    digest = hashlib.sha256(small.folder.stars.read_bytes()).hexdigest()
+    small.folder.stars.unlink()
+    update(small.folder, small.sources, workers=2)
+    assert hashlib.sha256(small.folder.stars.read_bytes()).hexdigest() == digest
 
 
 @pytest.mark.parametrize("name", ["stars", "frames"])

@@ -17,7 +17,7 @@ PERIOD, DEPTH = 2.15, 0.012
 @pytest.fixture(scope="module")
 def seen():
     """(curve, fit with the right ephemeris, that ephemeris)."""
-    curve, truth = made_curve(1, depth=DEPTH)
+    curve, truth = made_curve(8, depth=DEPTH)
     right = Ephemeris(PERIOD, truth.mid_bjd - 700 * PERIOD, 1e-7, 1e-4, truth.duration_d, depth=truth.depth)
     return curve, fit_transit(curve, limb=Limb(*LIMB), expected=expect(right, curve.bjd_tdb)), right
 

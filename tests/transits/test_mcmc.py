@@ -9,7 +9,7 @@ from ngcmos.transits.shape import Limb
 
 def test_chains_agree_with_the_grid():
     """Another way to the same errors: depth, mid-time and length agree within an error, the errors to 60 %."""
-    curve, truth = made_curve(1, depth=0.01)
+    curve, truth = made_curve(2, depth=0.01)
     fit = fit_transit(curve, limb=Limb(*LIMB))
     chain = sample_transit(fit, limb=Limb(*LIMB), walkers=16, steps=90)
     for values, found, error in (
