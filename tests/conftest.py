@@ -67,7 +67,7 @@ def pytest_collection_modifyitems(config, items):
 
 
 def pytest_collection_finish():
-    """What has been imported stays: leaving it out of each collection of garbage is a twentieth of the suite's CPU."""
+    """What has been imported stays: leaving it out of each collection of garbage saves a twentieth of the CPU."""
     gc.collect()
     gc.freeze()
 
