@@ -197,10 +197,9 @@ def gain_change_of(
     for _ in range(REFINED):
         jump = (slope.value - 1) * signal
         step = step_of(points, saturation_adu, jump_adu=jump) or step
-        between = step.place.value + jump / 4  # as far from the counts below the step as from those above it
-        slope = slope_of(flats, bias, step.at(between), saturation_adu)
-    moved = step.place.value - jump / 4  # where half of the frames are above, the mean of two has taken part of it
-    place = Measure(moved, float(np.hypot(FITTED_TOO * step.place.error, jump / 8)))
+        slope = slope_of(flats, bias, step, saturation_adu)
+    below = step.place.value - jump / 2  # where half of the frames are above, their mean took half of it
+    place = Measure(below, float(np.hypot(FITTED_TOO * step.place.error, jump / 8)))
     return dataclasses.replace(step, place=place), slope
 
 
@@ -240,12 +239,12 @@ def _gained(points: Points, place: float, width: float, jump_adu: float | None) 
         return 0.0, 0.0
     share = 0.5 * (1 + erf((near.raw - place) / (np.sqrt(2) * width)))
     straight = [np.ones_like(share), near.signal]
-    flat, line = _solved(near, straight)
+    flat, _ = _solved(near, straight)
     between = np.exp(-0.5 * ((near.raw - place) / width) ** 2) / (np.sqrt(2 * np.pi) * width)
-    if jump_adu is None:
-        stepped, terms = _solved(near, [*straight, share, between])
-    else:
-        left = dataclasses.replace(near, variance=near.variance - _of_jump(line @ straight, between, jump_adu))
+    stepped, terms = _solved(near, [*straight, share, between])
+    if jump_adu is not None:
+        deciding = terms[:2] @ straight  # variance of photons: readout above the step comes after it
+        left = dataclasses.replace(near, variance=near.variance - _of_jump(deciding, between, jump_adu))
         stepped, terms = _solved(left, [*straight, share], near.error)
     return (flat - stepped, float(terms[2])) if terms[2] > 0 else (0.0, 0.0)
 
