@@ -1,6 +1,7 @@
 """Chips that see a handful of stars: solved where the stars are enough to be sure, else refused, never wrong."""
 
 import dataclasses
+import functools
 
 import numpy as np
 import pytest
@@ -54,17 +55,20 @@ def worst_error(solution, field, shift=(0.0, 0.0)):
     return np.hypot(px - x - shift[0], py - y - shift[1]).max()
 
 
-def outcomes(size, seeds, **options):
+def outcomes(size, seeds, *, density=1.0, off_deg=0.1):
     """[(stars that may enter a fit, worst error of the solution or None where it was refused), ...]."""
-    found = []
-    for seed in seeds:
-        field, image = make_chip(size, seed, **options)
-        try:
-            solution = solve_frame(image, known_stars(field), camera_of(size), pointing=field.pointing)
-            found.append((alone_on_chip(field), worst_error(solution, field)))
-        except UnsolvedError:
-            found.append((alone_on_chip(field), None))
-    return found
+    return [outcome(size, seed, density, off_deg) for seed in seeds]
+
+
+@functools.cache  # some chips are asked for by several tests
+def outcome(size, seed, density, off_deg):
+    """One of `outcomes`."""
+    field, image = make_chip(size, seed, density=density, off_deg=off_deg)
+    try:
+        solution = solve_frame(image, known_stars(field), camera_of(size), pointing=field.pointing)
+    except UnsolvedError:
+        return alone_on_chip(field), None
+    return alone_on_chip(field), worst_error(solution, field)
 
 
 @pytest.mark.parametrize("size, density", [(96, 1.0), (96, 2.0), (128, 1.0), (192, 0.5)])
