@@ -10,7 +10,7 @@ from ngcmos.simulate.night import simulate_night
 
 @pytest.fixture(scope="session")
 def make_case(tmp_path_factory):
-    """Function that simulates a night of 256 px and six frames; options as of `simulate_night`."""
+    """Function that simulates a night of 256 px and four frames; options as of `simulate_night`."""
 
     def make(**options):
         return simulate_case(tmp_path_factory.mktemp("case") / "base", **options)
@@ -19,7 +19,7 @@ def make_case(tmp_path_factory):
 
 
 def simulate_case(base, **options):
-    usual = {"size": 256, "frames": 6, "density": 5.0, "calibrations": 3, "seed": 3}
+    usual = {"size": 256, "frames": 4, "density": 5.0, "calibrations": 3, "seed": 3}
     return Case(simulate_night(base, load_camera(), **usual | options))
 
 

@@ -12,7 +12,7 @@ def test_fluxes_are_those_of_the_plain_files(copied, usual, kind):
     for path in copied.frames:
         contain(path, kind)
     assert copied.reduce().exit_code == 0
-    assert len(copied.measured()) == 6
+    assert len(copied.measured()) == 4
     rows, plain = copied.table(), usual.table()
     np.testing.assert_array_equal(rows["tic_id"], plain["tic_id"])
     for name in ("flux_3", "flux_5", "sky", "x", "jd_bary"):

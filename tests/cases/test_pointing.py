@@ -63,9 +63,9 @@ def test_hours_are_found_though_stars_lie_where_they_would_be_degrees(copied, us
 
 def test_cards_of_some_frames_that_tell_another_place_cost_no_frame(copied, usual):
     """The middle of two places is none."""
-    for path in copied.frames[3:]:
+    for path in copied.frames[2:]:
         told = {"TELRAD": fits.getheader(path)["TELRAD"] / 15, "TELRA": None, "TELDEC": None}
         rewrite(path, set_cards(told))
     copied.reduce()
-    assert len(copied.measured()) == 6
+    assert len(copied.measured()) == 4
     assert within_one(copied.stars(), usual.stars())

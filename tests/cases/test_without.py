@@ -43,7 +43,7 @@ MEASURED = (Stage.SIMPLE_WRAPPER, Stage.CREATE_FLATS, Stage.PROCESS_CMOS)
 def test_night_without_flats_is_measured_and_no_failure(flatless):
     case, outcome = flatless
     assert outcome.exit_code == 0
-    assert len(case.measured()) == 6
+    assert len(case.measured()) == 4
     assert (np.asarray(case.table()["flags"]) & Flag.NOT_FLATTENED != 0).all()
 
 
@@ -77,7 +77,7 @@ def test_camera_without_calibration_misses_nothing(untouched, tmp_path):
         path.unlink()
     outcome = case.reduce(*MEASURED)
     assert (outcome.exit_code, outcome.troubles) == (0, [])
-    assert len(case.measured()) == 6
+    assert len(case.measured()) == 4
     assert (np.asarray(case.table()["flags"]) & Flag.NOT_FLATTENED != 0).all()
     assert case.remarks() == []
     assert not [what for what in reasons_of(case) if "FLATTENED" in what or "master" in what]
