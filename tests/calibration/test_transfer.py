@@ -105,7 +105,7 @@ def test_the_dimmest_flats_tell_from_20_counts_on():
 
 
 LEVELS = np.geomspace(1650, 2700, 12)
-WIDE = (560, 560)
+WIDE = (480, 480)
 
 
 def hdr(slope):
@@ -126,7 +126,7 @@ def test_gain_step_and_slope_together(counts_more):
 
 @pytest.mark.slow
 def test_gain_step_of_a_larger_chip():
-    made = dataclasses.replace(hdr(1.002), shape=(700, 700))
+    made = dataclasses.replace(hdr(1.002), shape=(600, 600))
     made = dataclasses.replace(made, step=np.random.default_rng(9).normal(1800, 67, made.shape))
     _, bias, pairs = taken(made, LEVELS, seed=7)
     assert gain_change_of(pairs, bias, 65535)[0].place.value == pytest.approx(1800, abs=10)

@@ -31,7 +31,7 @@ PLANTED = {WAVE: sine(0.37, 0.04), DIPPING: train(1.07, FIRST_JD + 0.2, 0.04, 2.
 
 @pytest.fixture(scope="module")
 def season(tmp_path_factory):
-    made = made_on_disk(tmp_path_factory.mktemp("page"), nights=7, frames=40, stars=20, signals=PLANTED)
+    made = made_on_disk(tmp_path_factory.mktemp("page"), nights=7, frames=40, stars=14, signals=PLANTED)
     update(made.folder, made.sources)
     assert write_season(made.folder, made.base, SHAPE)
     text = made.folder.page.read_text(encoding="utf-8")
@@ -80,7 +80,7 @@ def test_curve_that_opens_large_is_the_planted_one(season):
 
 def test_nightly_means_are_those_of_the_points(season):
     data = data_of(season.text)["season"]
-    means = np.frombuffer(base64.b64decode(data["mean"]), "<i2").reshape(20, 7) * data["step"]
+    means = np.frombuffer(base64.b64decode(data["mean"]), "<i2").reshape(14, 7) * data["step"]
     star = data["stars"]["tic_id"].index(str(1000 + 11))
     curve = gather_points(season, 1000 + 11)
     np.testing.assert_allclose(means[star], curve, atol=2e-3)

@@ -27,7 +27,7 @@ def season(tmp_path_factory):
         (base / name).mkdir()
     lists = {"calibration_paths": ["calibration"], "base_paths": ["nights"], "out_paths": ["out"]}
     (base / "directories.json").write_text(json.dumps(lists))
-    made = made_on_disk(base / "nights", nights=7, frames=40, stars=20, signals=PLANTED)
+    made = made_on_disk(base / "nights", nights=7, frames=40, stars=14, signals=PLANTED)
     update(made.folder, made.sources)
     options = ["--config", base / "directories.json"]
     return types.SimpleNamespace(base=base, options=options, made=made, read=Season(made.folder))
@@ -126,7 +126,7 @@ def listed(run, *options):
 
 def test_stars_of_a_season_the_brightest_first(run):
     head, rows = listed(run, "--nights", "all")
-    assert len(rows) == 20 and {"gaia_id", "tic_id", "ra_deg", "dec_deg", "Tmag", "rms", "variable"} <= set(head)
+    assert len(rows) == 14 and {"gaia_id", "tic_id", "ra_deg", "dec_deg", "Tmag", "rms", "variable"} <= set(head)
     magnitudes = [float(row[head.index("Tmag")]) for row in rows]
     assert magnitudes == sorted(magnitudes)
 

@@ -77,7 +77,7 @@ def test_table_says_tonight_and_usual():
 @pytest.fixture(scope="module")
 def dipping(tmp_path_factory):
     signal = {DIPPING: train(PERIOD_D, FIRST_JD + 0.2, 0.04, 2.5)}
-    made = made_on_disk(tmp_path_factory.mktemp("tonight"), nights=7, frames=40, stars=20, signals=signal)
+    made = made_on_disk(tmp_path_factory.mktemp("tonight"), nights=7, frames=40, stars=14, signals=signal)
     update(made.folder, made.sources)
     directories = types.SimpleNamespace(base=made.base)
     config = dataclasses.make_dataclass("Config", ["directories", "camera"])(directories, load_camera())

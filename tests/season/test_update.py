@@ -19,7 +19,7 @@ PROMISED = (
     "rms_night_expected variable period_d period_fap amplitude dip_period_d dip_t0_bjd dip_depth dip_duration_h "
     "dip_snr contamination"
 )
-STARS = 26
+STARS = 20
 PLANTED = {3: sine(0.37, 0.04), 5: train(1.07, FIRST_JD + 0.2, 0.04, 2.5), 8: sine(7.0, 0.05)}
 
 
