@@ -25,7 +25,7 @@ from ngcmos.draft.detector import (
 from ngcmos.simulate.detector import LOW_GAIN_SLOPE, expose, make_chip
 from ngcmos.simulate.profile import write_camera
 
-SHAPE = {"rows": 448, "columns": 448}
+SHAPE = {"rows": 400, "columns": 400}
 LEVELS_E = (600, 1000, 1400, *np.geomspace(1700, 2600, 10), 5e3, 1e4, 2e4)
 
 
