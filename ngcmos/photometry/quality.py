@@ -16,7 +16,7 @@ from ngcmos.names import Quality
 from ngcmos.photometry.sky import pixels_around
 from ngcmos.photometry.trails import TRAIL_SHARE
 from ngcmos.sphere import sides_of
-from ngcmos.stats import median_of_known
+from ngcmos.stats import column_medians, median_of_known
 
 FWHM_A_SIGMA = 2.0 * np.sqrt(2.0 * np.log(2.0))
 WINDOWS_PX = (1.5, 3.0, 6.0)  # sigma; a wider one where the stars fill it
@@ -85,7 +85,7 @@ def _windowed_moments(image: Reals, x: Floats, y: Floats, sigma: float, bad: Boo
     known = np.isfinite(around).any(axis=1)
     if not known.any():
         return np.full(3, np.nan)
-    level = np.nanmedian(around[known], axis=1)
+    level = column_medians(around[known].T)
     row, column = np.divmod(index[known], image.shape[1])
     dx, dy = column - x[known, None], row - y[known, None]
     near = distance[known] <= reach
