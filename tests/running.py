@@ -57,18 +57,19 @@ def run_chain(config, folder, *, workers=1, quiet=True, **options):
     return run_options(config, folder, RunOptions(**options), workers=workers, quiet=quiet)
 
 
-def run_script(name, *options, code=0, cwd="/", env=None, cold=False):
+def run_script(name, *options, code=0, cwd="/", env=None, cold=False, anew=False):
     """Completed run of scripts/{name}.py under a bare environment; its exit code must be `code`.
 
-    It is a process of its own, begun by one that has read the code already; `cold`, or with an environment that
-    Python or a library looks at when it starts, by a new Python.
+    It is a process of its own, begun by one that has read the code already; `anew`, or with a $PYTHONPATH, it
+    reads that of the package itself; `cold`, or with an environment that Python or a library looks at when it
+    starts, it is begun by a new Python.
     """
     argv, whole = [str(ROOT / "scripts" / f"{name}.py"), *map(str, options)], BARE | (env or {})
-    if cold or any(not key.startswith("NGCMOS_") for key in env or {}):
+    if cold or any(not key.startswith("NGCMOS_") and key != "PYTHONPATH" for key in env or {}):
         quiet = {"capture_output": True, "text": True, "timeout": 600}
         done = subprocess.run([sys.executable, *argv], check=False, cwd=cwd, env=whole, **quiet)
     else:
-        done = run_warm(argv, cwd=cwd, env=whole)
+        done = run_warm(argv, cwd=cwd, env=whole, anew=anew or "PYTHONPATH" in (env or {}))
     assert done.returncode == code, f"{name} ended with {done.returncode}, expected {code}:\n{done.stderr[-4000:]}"
     return done
 
@@ -78,11 +79,11 @@ def _begin_warm_scripts():
     return WarmScripts(BARE, os.environ.get("PYTEST_XDIST_TESTRUNUID", ""))
 
 
-def run_warm(argv, *, cwd, env, timeout_s=600):
+def run_warm(argv, *, cwd, env, timeout_s=600, anew=False):
     """Completed run of a script by its path, begun by a process that has read the code already; killed in time."""
     with _BEGINNING:
         scripts = _begin_warm_scripts()
-    return scripts.run(argv, cwd=cwd, env=env, timeout_s=timeout_s)
+    return scripts.run(argv, cwd=cwd, env=env, timeout_s=timeout_s, anew=anew)
 
 
 def night_options(base, *, date="20240705", camera=None):

@@ -89,11 +89,14 @@ class WarmScripts:
         assert self._process.stdout.readline() == "ready\n"
         return self._knock()
 
-    def run(self, argv, *, cwd, env, timeout_s=600):
-        """Completed run of a script; a timeout kills it and all that it has begun."""
+    def run(self, argv, *, cwd, env, timeout_s=600, anew=False):
+        """Completed run of a script; a timeout kills it and all that it has begun.
+
+        `anew`, it reads the code of the package itself, from where $PYTHONPATH says: only libraries are there.
+        """
         with tempfile.TemporaryDirectory(dir=self._folder) as own, socket.socket(socket.AF_UNIX) as asked:
             paths = [Path(own, name) for name in ("stdout", "stderr")]
-            request = {"argv": argv, "cwd": str(cwd), "env": env, "timeout_s": timeout_s}
+            request = {"argv": argv, "cwd": str(cwd), "env": env, "timeout_s": timeout_s, "anew": anew}
             asked.connect(str(self._folder / SOCKET))
             with asked.makefile("rw") as stream:
                 stream.write(json.dumps(request | {"said": [*map(str, paths)]}) + "\n")
@@ -176,6 +179,10 @@ def become(request):
     os.environ.update(request["env"])
     sys.argv = request["argv"]
     sys.path[0] = str(Path(sys.argv[0]).parent)
+    if request["anew"]:
+        sys.path[1:1] = filter(None, request["env"].get("PYTHONPATH", "").split(os.pathsep))
+        for name in [name for name in sys.modules if name.partition(".")[0] == "ngcmos"]:
+            del sys.modules[name]
     try:
         runpy.run_path(sys.argv[0], run_name="__main__")
     except SystemExit as stop:
